@@ -1,0 +1,132 @@
+/** A taskflow driven through the core by hand: inputs in, facts and effects out, and the journal that they make. */
+import { assertFlow } from "../../lib/core/assert-flow.ts";
+import { build } from "../../lib/core/build.ts";
+import { decide, dispatchable, type Decision } from "../../lib/core/decide.ts";
+import type { Effect } from "../../lib/core/effects.ts";
+import type { Created, Entry, Fact, StoredDefinition } from "../../lib/core/facts.ts";
+import type { Flow, JsonText, Task, TaskError } from "../../lib/core/flow.ts";
+import type { Input, Outcome } from "../../lib/core/inputs.ts";
+import { DEFAULT_OPTIONS, type Options } from "../../lib/options.ts";
+
+export const ID_BASE = "01234567-89ab-8def-8123-";
+export const START = 1_000_000;
+
+/** One stage's tasks: names, or names with options. */
+export type StageSketch = Readonly<Record<string, Options>> | readonly string[];
+
+type Sketch = Omit<Partial<StoredDefinition>, "stages"> & { meta?: Record<string, unknown> };
+
+/** A definition of stages "s0", "s1", …, each given by its tasks; they call `svc.<name>`. */
+export function sketch(stages: readonly StageSketch[], rest: Omit<Sketch, "meta"> = {}): StoredDefinition {
+  const task = (name: string, options?: Options) => ({
+    name,
+    type: "ACTION" as const,
+    taskDetails: { serviceId: "svc", actionName: name },
+    ...(options ? { options } : {}),
+  });
+  return {
+    ...rest,
+    stages: stages.map((given, index) => ({
+      name: `s${index}`,
+      tasks: Array.isArray(given)
+        ? (given as readonly string[]).map((name) => task(name))
+        : Object.entries(given as Record<string, Options>).map(([name, options]) => task(name, options)),
+    })),
+  };
+}
+
+export const error = (type: string): TaskError => ({ type, name: "Error", message: `It is ${type}.` });
+
+export const json = (value: unknown): JsonText => JSON.stringify(value) as JsonText;
+
+export const answered = (value: unknown): Outcome => ({
+  kind: "answered",
+  response: json(value),
+  reportedFailure: typeof value === "object" && value !== null && "success" in value && value.success === false,
+});
+
+export const failed = (more: Partial<Extract<Outcome, { kind: "failed" }>> = {}): Outcome => ({
+  kind: "failed",
+  error: error("BROKEN"),
+  permanent: false,
+  ...more,
+});
+
+export class CoreRun {
+  readonly created: Created;
+  readonly entries: Entry[] = [];
+  flow: Flow;
+  now = START;
+  /** Effects that were asked for so far. */
+  readonly effects: Effect[] = [];
+  readonly facts: Fact[] = [];
+
+  constructor(stages: readonly StageSketch[] | StoredDefinition, { meta = {}, ...rest }: Sketch = {}) {
+    const definition = "stages" in stages ? stages : sketch(stages, rest);
+    this.created = { kind: "created", taskflowId: "flow-1", idBase: ID_BASE, defaults: DEFAULT_OPTIONS, meta, definition };
+    this.flow = build(this.created, this.now);
+  }
+
+  /** One commit. Its facts and effects are kept, and the invariants checked. */
+  give(...inputs: Input[]): Decision {
+    const decision = decide(this.flow, inputs, this.now);
+    const isFirst = this.entries.length === 0;
+    const facts: Fact[] = isFirst ? [this.created, ...decision.facts] : decision.facts;
+    if (facts.length > 0) {
+      this.entries.push({ at: this.now, facts });
+      this.flow.revision = this.entries.length;
+    }
+    this.facts.push(...facts);
+    this.effects.push(...decision.effects);
+    assertFlow(this.flow);
+    return decision;
+  }
+
+  begin(): this {
+    this.give({ kind: "begin" });
+    return this;
+  }
+
+  task(name: string): Task {
+    const task = this.flow.tasks.find(({ definition }) => definition.name === name);
+    if (!task) throw new Error(`There is no task ${name}.`);
+    return task;
+  }
+
+  /** Sends what is due, as far as the options allow. Answers the names. */
+  send(limit = 1_000, node: string | ((task: Task) => string | undefined) = "w1"): string[] {
+    const picks = dispatchable(this.flow, limit, typeof node === "string" ? () => node : node);
+    if (picks.length > 0) this.give({ kind: "dispatch", tasks: picks });
+    return picks.map(({ task }) => this.flow.tasks[task]?.definition.name ?? "");
+  }
+
+  /** An answer for the latest attempt of a task, or for the one that is named. */
+  answer(name: string, outcome: Outcome, attempt = this.task(name).attempt): Decision {
+    return this.give({ kind: "answer", task: this.task(name).ordinal, attempt, outcome });
+  }
+
+  timeOut(name: string): Decision {
+    const { ordinal, attempt } = this.task(name);
+    return this.give({ kind: "timeout", task: ordinal, attempt });
+  }
+
+  /** Goes to the time of a task's next attempt and makes it due. */
+  endDelay(name: string): Decision {
+    const { ordinal, attempt, retryAt } = this.task(name);
+    if (retryAt !== null) this.now = Math.max(this.now, retryAt);
+    return this.give({ kind: "retry-due", task: ordinal, attempt });
+  }
+
+  status(): { flow: string; stages: string[]; tasks: Record<string, string> } {
+    const { flow } = this;
+    return {
+      flow: flow.status,
+      stages: flow.stages.map((stage) => stage.status),
+      tasks: Object.fromEntries(flow.tasks.map((task) => [task.definition.name, task.status])),
+    };
+  }
+
+  timers(kind: Input["kind"]): number[] {
+    return this.effects.flatMap((effect) => (effect.kind === "timer" && effect.input.kind === kind ? [effect.at] : []));
+  }
+}

@@ -1,0 +1,191 @@
+/** The repository's own rules, of which CONTRIBUTING.md tells. What a linter can show while one writes is in .oxlintrc.json too. */
+import { describe, expect, it } from "@jest/globals";
+import { existsSync } from "node:fs";
+import { basename, join, posix } from "node:path";
+import {
+  ROOT,
+  exportsOf,
+  hasDocComment,
+  identifiersOf,
+  importsOf,
+  loadedWith,
+  memberExpressionsOf,
+  readText,
+  repositoryFiles,
+  usesAny,
+} from "./helpers/source-files.ts";
+import type { Import } from "./helpers/source-files.ts";
+
+/** Files of more than 300 lines, each with the reason why it is not two. Nothing has more than 500. */
+const LONG_FILES: Readonly<Record<string, string>> = {};
+
+const files = repositoryFiles();
+const typescript = files.filter((path) => /\.tsx?$/.test(path));
+const product = typescript.filter((path) => /^(lib|schemas|services|mixins|bin)\//.test(path));
+
+/** Each problem of each file as a line, so that a failure shows all of them. */
+function problems(paths: readonly string[], find: (path: string) => readonly string[]): string[] {
+  return paths.flatMap((path) => find(path).map((problem) => `${path}: ${problem}`));
+}
+
+/** The lines of a text that match, each with its number. */
+function linesWith(path: string, pattern: RegExp): string[] {
+  return readText(path)
+    .split("\n")
+    .flatMap((line, index) => (pattern.test(line) ? [`line ${index + 1}: ${line.trim().slice(0, 120)}`] : []));
+}
+
+describe("what may import what", () => {
+  interface Layer {
+    readonly files: RegExp;
+    /** Files that it may import. */
+    readonly values: RegExp;
+    /** Files of which it may import types. */
+    readonly types?: RegExp;
+    /** Packages and Node's modules that it may import; all of them if absent. */
+    readonly packages?: RegExp;
+  }
+  const DOORS = String.raw`(?!lib/(?:index|internal)\.ts)`;
+  // A file belongs to the first layer that fits.
+  const LAYERS: Readonly<Record<string, Layer>> = {
+    schemas: { files: /^schemas\//, values: /^schemas\// },
+    core: { files: /^lib\/core\//, values: /^lib\/(core\/|options\.ts)/, types: /^(schemas\/|lib\/options\.ts)/, packages: /^$/ },
+    ports: { files: /^lib\/ports\//, values: /^(schemas\/|lib\/(core|ports)\/|lib\/(options|errors)\.ts)/ },
+    adapters: { files: /^lib\/adapters\//, values: new RegExp(`^(schemas/|${DOORS}lib/(?!coordinator))`) },
+    coordinator: { files: /^lib\/coordinator/, values: new RegExp(`^(schemas/|${DOORS}lib/(?!adapters/))`) },
+    doors: { files: /^lib\/(index|internal)\.ts/, values: /^(schemas|lib|mixins|services)\// },
+    lib: { files: /^lib\//, values: new RegExp(`^(schemas/|${DOORS}lib/)`) },
+    mixins: { files: /^mixins\//, values: new RegExp(`^(schemas/|mixins/|${DOORS}lib/)`) },
+    services: { files: /^services\//, values: new RegExp(`^(schemas/|mixins/|${DOORS}lib/|services/(?!.*\\.service\\.ts))`) },
+    bin: { files: /^bin\//, values: /^(schemas|lib|mixins|services|bin)\/|^[^/]+\.ts$/ },
+  };
+
+  function allows(layer: Layer, { specifier, path, typeOnly }: Import): boolean {
+    if (path === undefined) return layer.packages?.test(specifier) ?? true;
+    return layer.values.test(path) || (typeOnly && layer.types?.test(path) === true) || path === "package.json";
+  }
+
+  it("lets every file import only from the layers below it", () => {
+    const found = problems(product, (path) => {
+      const layer = Object.entries(LAYERS).find(([, { files: own }]) => own.test(path));
+      if (layer === undefined) return ["is in no layer; name it in test/tidy.test.ts"];
+      const [name, rules] = layer;
+      const bad = importsOf(path).filter((imported) => !allows(rules, imported));
+      return bad.map(({ specifier, typeOnly }) => `${name} must not import ${typeOnly ? "types" : "values"} of ${specifier}`);
+    });
+    expect(found).toEqual([]);
+  });
+
+  it("keeps the coordinator and the stores out of what the worker mixin loads", () => {
+    const workers = product.filter((path) => path.startsWith("mixins/taskflow-worker"));
+    const heavy = /^lib\/(coordinator|adapters\/store)/;
+    expect(problems(workers, (path) => [...loadedWith(path)].filter((loaded) => heavy.test(loaded)))).toEqual([]);
+  });
+});
+
+it("keeps the core free of clocks, randomness, timers and the process", () => {
+  const impure = new Set(
+    "Date performance setTimeout setInterval setImmediate queueMicrotask process crypto Buffer fetch console globalThis require".split(
+      " ",
+    ),
+  );
+  const core = product.filter((path) => path.startsWith("lib/core/"));
+  const found = problems(core, (path) => [
+    ...[...identifiersOf(path)].filter((name) => impure.has(name)),
+    ...[...memberExpressionsOf(path)].filter((member) => member === "Math.random"),
+  ]);
+  expect(found).toEqual([]);
+});
+
+describe("size and names", () => {
+  const lineCount = (path: string): number => readText(path).split("\n").length - 1;
+  const code = files.filter((path) => /\.(tsx?|js|css|html|sh)$/.test(path));
+
+  it("has no file of more than 500 lines, and a reason for each of more than 300", () => {
+    const found = problems(code, (path) => {
+      const lines = lineCount(path);
+      if (lines > 500) return [`${lines} lines; 500 is the limit`];
+      return lines > 300 && LONG_FILES[path] === undefined ? [`${lines} lines; split it, or give the reason in LONG_FILES`] : [];
+    });
+    expect(found).toEqual([]);
+  });
+
+  it("has no reason for a file that is short, or gone", () => {
+    expect(Object.keys(LONG_FILES).filter((path) => !code.includes(path) || lineCount(path) <= 300)).toEqual([]);
+  });
+
+  it("names files and folders in kebab-case", () => {
+    const usual = new Set(["README.md", "LICENSE", "CHANGELOG.md", "CONTRIBUTING.md", "Dockerfile"]);
+    const name = /^\.?[a-z0-9]+(?:-[a-z0-9]+)*(?:\.[a-z0-9]+(?:-[a-z0-9]+)*)*$/;
+    expect(files.filter((path) => !usual.has(basename(path)) && !path.split("/").every((part) => name.test(part)))).toEqual([]);
+  });
+});
+
+describe("what a reader must not meet", () => {
+  const word = (...parts: string[]): string => parts.join("");
+
+  it("has no `any`", () => {
+    expect(typescript.filter(usesAny)).toEqual([]);
+  });
+
+  it("silences no compiler and no linter without a reason", () => {
+    const compiler = new RegExp(word("@ts-", "(ignore|nocheck)"));
+    const linter = new RegExp(`${word("(ox|es)lint-", "disable")}(?!.* -- \\S)`);
+    const formatter = new RegExp(word("prettier-", "ignore"));
+    expect(problems(typescript, (path) => [compiler, linter, formatter].flatMap((pattern) => linesWith(path, pattern)))).toEqual(
+      [],
+    );
+  });
+
+  it("leaves nothing marked as to be done", () => {
+    const marks = new RegExp(`\\b(${word("TO", "DO")}|${word("FIX", "ME")}|${word("X", "XX")}|${word("HA", "CK")})\\b`);
+    const texts = files.filter((path) => path !== "package-lock.json");
+    expect(problems(texts, (path) => linesWith(path, marks))).toEqual([]);
+  });
+
+  it("focuses, skips and postpones no test", () => {
+    const tests = typescript.filter((path) => path.startsWith("test/"));
+    const members = /^(it|test|describe)\.(only|skip|todo|failing)$/;
+    const names = /^(fit|xit|xtest|fdescribe|xdescribe)$/;
+    const found = problems(tests, (path) => [
+      ...[...memberExpressionsOf(path)].filter((member) => members.test(member)),
+      ...[...identifiersOf(path)].filter((name) => names.test(name)),
+    ]);
+    expect(found).toEqual([]);
+  });
+
+  it("names no folder of somebody's machine", () => {
+    const folders = ["work", "tmp", "root", "home", "Users"].join("|");
+    const machinePath = new RegExp(`(?<![\\w.@*)}>-])/(${folders})/`);
+    expect(problems(files, (path) => linesWith(path, machinePath))).toEqual([]);
+  });
+
+  it("names no package registry or mirror, the lockfile included", () => {
+    const hosts = [
+      word("registry", "\\.[a-z]+js"),
+      word("npm", "mirror"),
+      word("files\\.python", "hosted"),
+      word('"resolv', 'ed": "http'),
+    ];
+    expect(problems(files, (path) => linesWith(path, new RegExp(hosts.join("|"))))).toEqual([]);
+  });
+
+  it("speaks of no document that is not here", () => {
+    const mention = /(?<![\w/.@-])((?:\.{0,2}\/)?[\w./-]*[\w-]\.md)\b(?!\()/g;
+    const texts = files.filter((path) => path !== "package-lock.json" && !path.startsWith("."));
+    const exists = (path: string): boolean => existsSync(join(ROOT, path));
+    const found = problems(texts, (path) =>
+      [...readText(path).matchAll(mention)]
+        .map(([, mentioned = ""]) => mentioned)
+        .filter((mentioned) => ![mentioned, posix.join(posix.dirname(path), mentioned), join("docs", mentioned)].some(exists)),
+    );
+    expect(found).toEqual([]);
+  });
+});
+
+it("explains every name that the package exports", () => {
+  const door = "lib/index.ts";
+  expect(existsSync(join(ROOT, door))).toBe(true);
+  const found = exportsOf(door).filter(({ path, localName }) => !hasDocComment(path, localName));
+  expect(found.map(({ name, path }) => `${name} has no doc comment in ${path}`)).toEqual([]);
+});

@@ -1,0 +1,8 @@
+import type { TaskDefinition } from "./flow.ts";
+
+/** The name that is called, `[v<version>.]serviceId.actionName`: a numeric version stands as `v2.`, a text as it is, as in Moleculer. */
+export function actionNameOf({ serviceId, actionName, version }: TaskDefinition["taskDetails"]): string {
+  const name = `${serviceId}.${actionName}`;
+  if (version === undefined) return name;
+  return typeof version === "number" ? `v${version}.${name}` : `${version}.${name}`;
+}

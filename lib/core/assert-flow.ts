@@ -1,0 +1,79 @@
+/**
+ * What always holds of a taskflow between two steps:
+ *
+ *  1. At most one stage is RUNNING, and none in a finished taskflow.
+ *  2. A stage that was never entered comes after every stage that was.
+ *  3. A stage is entered only if no earlier stage blocks.
+ *  4. The counts of a stage are what its tasks say.
+ *  5. A stage with an end has no running task.
+ *  6. A task is RUNNING exactly while its latest attempt is.
+ *  7. Attempts of a task are numbered upwards without repetition, and its `attempt` is that of the latest.
+ *  8. A task in an automatic retry delay knows when it is due.
+ *  9. Only tasks of the running stage are due, and none that is settled.
+ * 10. COMPLETED means that nothing failed and nothing is left.
+ */
+import { type Flow, isFinished, isSettled, type Stage, type Task } from "./flow.ts";
+
+function violated(flow: Flow, invariant: number, what: string): never {
+  throw new Error(`Invariant ${invariant} of taskflow ${flow.taskflowId} does not hold: ${what}`);
+}
+
+/** The cheap part, checked after every step in production too. */
+export function assertStep(flow: Flow): void {
+  if (!isFinished(flow.status)) return;
+  if (flow.due.size > 0) violated(flow, 9, `it is ${flow.status} and has due tasks`);
+  if (flow.status === "COMPLETED" && flow.settled !== flow.tasks.length)
+    violated(flow, 10, `${flow.settled} of ${flow.tasks.length} tasks are settled`);
+}
+
+/** All of it, at the cost of looking at every task: for tests and simulation. */
+export function assertFlow(flow: Flow): void {
+  assertStep(flow);
+  const running = flow.stages.filter((stage) => stage.status === "RUNNING");
+  if (running.length > 1) violated(flow, 1, `stages ${running.map((stage) => stage.name).join(", ")} run at once`);
+  if (running.length > 0 && isFinished(flow.status)) violated(flow, 1, `it is ${flow.status} and a stage runs`);
+  let reached = true;
+  let blocked = false;
+  for (const stage of flow.stages) {
+    if (stage.status !== "WAITING" && !reached)
+      violated(flow, 2, `stage ${stage.name} was entered before one that stands before it`);
+    if (stage.status !== "WAITING" && blocked) violated(flow, 3, `stage ${stage.name} was entered behind a stage that blocks`);
+    reached = stage.status !== "WAITING";
+    blocked ||= stage.count.blocking > 0;
+    assertStage(flow, stage);
+  }
+  for (const ordinal of flow.due) {
+    const task = flow.tasks[ordinal];
+    if (!task || task.stage.status !== "RUNNING" || isSettled(task.status)) violated(flow, 9, `task ${ordinal} is due`);
+  }
+  if (flow.status === "COMPLETED" && flow.stages.some((stage) => stage.count.failed > 0)) violated(flow, 10, "a task failed");
+}
+
+function assertStage(flow: Flow, stage: Stage): void {
+  const of = (matches: (task: Task) => boolean) => stage.tasks.filter(matches).length;
+  const { count } = stage;
+  const settled = of((task) => isSettled(task.status));
+  const success = of((task) => task.status === "SUCCESS");
+  const failed = of((task) => task.status === "FAILED" || task.status === "CANCELLED");
+  const runs = of((task) => task.status === "RUNNING");
+  if (count.settled !== settled || count.success !== success || count.failed !== failed || count.running !== runs) {
+    violated(flow, 4, `stage ${stage.name} counts ${JSON.stringify(count)}`);
+  }
+  if (stage.status !== "RUNNING" && runs > 0)
+    violated(flow, 5, `stage ${stage.name} is ${stage.status} and ${runs} of its tasks run`);
+  for (const task of stage.tasks) assertTask(flow, task);
+}
+
+function assertTask(flow: Flow, task: Task): void {
+  const { name } = task.definition;
+  const latest = task.attempts.at(-1);
+  if ((latest?.status === "RUNNING") !== (task.status === "RUNNING"))
+    violated(flow, 6, `task ${name} is ${task.status}, its attempt ${latest?.status}`);
+  if (task.attempts.some((attempt, index) => index > 0 && attempt.attempt <= (task.attempts[index - 1]?.attempt ?? -1))) {
+    violated(flow, 7, `attempts of task ${name} are numbered ${task.attempts.map((attempt) => attempt.attempt).join(", ")}`);
+  }
+  if (latest && latest.attempt !== task.attempt)
+    violated(flow, 7, `task ${name} is at attempt ${task.attempt}, its latest is ${latest.attempt}`);
+  if (task.retryAt !== null && task.status !== "WAITING")
+    violated(flow, 8, `task ${name} is ${task.status} and has a retry time`);
+}

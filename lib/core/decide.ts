@@ -1,0 +1,92 @@
+/**
+ * The engine: given a taskflow, what has come in and the time, it names the facts that follow and what is to be done about them.
+ *
+ * It changes the taskflow in place, fact by fact, so that a commit is just those facts. It knows no clock, no bus, no store and no
+ * randomness: the same taskflow and inputs give the same facts. After a commit that failed the taskflow is dropped and read again.
+ */
+import { isPastAge } from "./age.ts";
+import { assertStep } from "./assert-flow.ts";
+import type { Effect } from "./effects.ts";
+import type { Fact } from "./facts.ts";
+import { type Flow, isFinished, type Task } from "./flow.ts";
+import type { Input } from "./inputs.ts";
+import { recover } from "./recover.ts";
+import { begin } from "./stage.ts";
+import type { Step } from "./step.ts";
+import { ageTask, answerTask, dispatchTask, expireTask, retryTask, timeOutTask } from "./task.ts";
+
+export interface Decision {
+  /** To be stored, together, before any effect. None: nothing changed. */
+  readonly facts: Fact[];
+  /** To be carried out once the facts are stored. */
+  readonly effects: Effect[];
+}
+
+/** @param now epoch milliseconds of the store's clock; a step backwards is harmless */
+export function decide(flow: Flow, inputs: readonly Input[], now: number): Decision {
+  const step: Step = { flow, now, facts: [], effects: [] };
+  for (const input of inputs) take(step, input);
+  assertStep(flow);
+  return step;
+}
+
+function take(step: Step, input: Input): void {
+  const { flow } = step;
+  if (input.kind === "recover") return recover(step, input.fence, input.inFlight);
+  if (isFinished(flow.status)) return;
+  switch (input.kind) {
+    case "begin":
+      return begin(step);
+    case "dispatch":
+      for (const { task, node } of input.tasks) dispatchTask(step, task, node);
+      return;
+    case "answer":
+      return answerTask(step, input);
+    case "timeout":
+      return timeOutTask(step, input);
+    case "retry-due":
+      return retryTask(step, input);
+    case "age":
+      if (input.task === undefined) return ageFlow(step);
+      return ageTask(step, input.task);
+  }
+}
+
+/** The taskflow may be past its age: what waits in the stage that is open ends, what runs is awaited. */
+function ageFlow(step: Step): void {
+  const { flow, now } = step;
+  if (!isPastAge(flow, now)) return;
+  const stage = flow.stages.find((candidate) => candidate.status === "RUNNING");
+  for (const task of stage?.tasks ?? []) if (task.status === "WAITING") expireTask(step, task);
+}
+
+export interface Pick {
+  readonly task: number;
+  readonly node: string;
+}
+
+/**
+ * The tasks that can be sent now, in the order in which they became due, as far as their stages' `maxConcurrency` and the limit allow.
+ * @param limit at most this many
+ * @param route the node for a task; undefined: none serves it now
+ */
+export function dispatchable(flow: Flow, limit: number, route: (task: Task) => string | undefined): Pick[] {
+  const picks: Pick[] = [];
+  if (flow.status !== "RUNNING") return picks;
+  let fresh = 0;
+  for (const ordinal of flow.due) {
+    if (picks.length >= limit) break;
+    const task = flow.tasks[ordinal];
+    if (!task || (task.status === "WAITING" && !mayStart(flow, task, fresh))) continue;
+    const node = route(task);
+    if (node === undefined) continue;
+    if (task.status === "WAITING") fresh++;
+    picks.push({ task: ordinal, node });
+  }
+  return picks;
+}
+
+function mayStart(flow: Flow, { stage }: Task, fresh: number): boolean {
+  const { maxConcurrency } = stage.options;
+  return !flow.aborting && (maxConcurrency === null || stage.count.running + fresh < maxConcurrency);
+}

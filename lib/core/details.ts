@@ -1,0 +1,120 @@
+/** The tree of a taskflow as callers see it. */
+import { presentOptions } from "../options.ts";
+import type { Flow, JsonText, Stage, Task, TaskStatus } from "./flow.ts";
+import { stageId, taskId } from "./ids.ts";
+
+/** What only the coordinator that drives a taskflow knows: why a due task has not been sent. */
+export type WaitReason = (task: Task) => "NO_WORKER" | "CONCURRENCY_LIMIT" | undefined;
+
+/** What is told of a tree that has to be small. */
+export interface TreeShape {
+  /** Tasks beyond the first so many are only counted, in `tasksOmitted` of their stages. */
+  readonly mostTasks: number;
+  /** What stands for a response. */
+  readonly valueOf: (text: JsonText) => unknown;
+}
+
+const parse = (text: JsonText): unknown => JSON.parse(text) as unknown;
+
+export function progressOf(flow: Flow): number {
+  return flow.tasks.length === 0 ? 100 : Math.floor((100 * flow.settled) / flow.tasks.length);
+}
+
+/** Status and reason as they are read: QUEUED and most reasons follow from the state. */
+export function standing(
+  flow: Flow,
+  task: Task,
+  waitReason?: WaitReason,
+): { status: TaskStatus; statusReason: string | null } {
+  if (task.status !== "WAITING" || task.stage.status !== "RUNNING") return { status: task.status, statusReason: null };
+  if (flow.status === "PAUSED") return { status: "WAITING", statusReason: "PAUSED" };
+  if (flow.due.has(task.ordinal)) {
+    const reason = waitReason?.(task) ?? "CONCURRENCY_LIMIT";
+    return reason === "NO_WORKER" ? { status: "WAITING", statusReason: reason } : { status: "QUEUED", statusReason: reason };
+  }
+  return { status: "WAITING", statusReason: task.retryAt === null ? null : "RETRY_DELAY" };
+}
+
+export function taskDetails(flow: Flow, task: Task, waitReason?: WaitReason, valueOf = parse): Record<string, unknown> {
+  const { definition } = task;
+  return {
+    id: taskId(flow.idBase, task.ordinal),
+    stageId: stageId(flow.idBase, task.stage.index),
+    name: definition.name,
+    index: task.index,
+    type: definition.type,
+    taskDetails: definition.taskDetails,
+    params: definition.params ?? {},
+    options: presentOptions(task.options),
+    meta: definition.meta ?? {},
+    ...standing(flow, task, waitReason),
+    attempt: task.attempt,
+    attempts: task.attempts.map((attempt) => ({ ...attempt })),
+    ...(task.attemptsOmitted > 0 ? { attemptsOmitted: task.attemptsOmitted } : {}),
+    response: task.response === null ? null : valueOf(task.response),
+    ...(task.error ? { error: task.error } : {}),
+    ...(task.retryAt === null ? {} : { nextAttemptAt: task.retryAt }),
+    nestedTaskflows: [],
+    nestedActiveRunningTaskFlowIds: [],
+    needs: [],
+  };
+}
+
+/** @param most tasks that are told */
+function stageDetails(
+  flow: Flow,
+  stage: Stage,
+  waitReason: WaitReason | undefined,
+  most: number,
+  valueOf: TreeShape["valueOf"] | undefined,
+): Record<string, unknown> {
+  const tasks: Record<string, unknown> = {};
+  const told = most < stage.tasks.length ? stage.tasks.slice(0, most) : stage.tasks;
+  for (const task of told) tasks[taskId(flow.idBase, task.ordinal)] = taskDetails(flow, task, waitReason, valueOf);
+  const { name, index, status, startedAt, finishedAt } = stage;
+  const left = stage.tasks.length - told.length;
+  const tasksOmitted = left > 0 ? { tasksOmitted: left } : {};
+  return { id: stageId(flow.idBase, index), name, index, status, startedAt, finishedAt, tasks, ...tasksOmitted };
+}
+
+/**
+ * The whole tree (section 4.1 of the contract).
+ * @param only the stages to include; all if absent
+ */
+export function taskflowDetails(
+  flow: Flow,
+  waitReason?: WaitReason,
+  only?: ReadonlySet<Stage>,
+  shape?: TreeShape,
+): Record<string, unknown> {
+  const stages: Record<string, unknown> = {};
+  let most = shape?.mostTasks ?? Number.POSITIVE_INFINITY;
+  for (const stage of flow.stages) {
+    if (only && !only.has(stage)) continue;
+    stages[stageId(flow.idBase, stage.index)] = stageDetails(flow, stage, waitReason, most, shape?.valueOf);
+    most = Math.max(0, most - stage.tasks.length);
+  }
+  const { definition } = flow;
+  return {
+    taskflowId: flow.taskflowId,
+    name: flow.name,
+    status: flow.status,
+    statusReason: flow.statusReason,
+    createdAt: flow.createdAt,
+    startedAt: flow.startedAt,
+    finishedAt: flow.finishedAt,
+    retryAttempt: flow.retryAttempt,
+    revision: flow.revision,
+    options: presentOptions(flow.options),
+    context: definition.context ?? {},
+    tags: definition.tags ?? [],
+    attributes: definition.attributes ?? {},
+    annotations: [],
+    tenant: definition.tenant ?? null,
+    rootId: flow.rootId,
+    parentTaskflowDetails: null,
+    progress: progressOf(flow),
+    ...(flow.error ? { error: flow.error } : {}),
+    stages,
+  };
+}

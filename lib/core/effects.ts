@@ -1,0 +1,8 @@
+/** Effects: what is to be done once the facts are stored. Losing one (a crash) is repaired by `recover`; doing one twice is harmless. */
+import type { Input } from "./inputs.ts";
+
+export type Effect =
+  /** Send the attempt to the node, and watch its time. */
+  | { readonly kind: "call"; readonly task: number; readonly attempt: number; readonly delivery: number; readonly node: string }
+  /** Give the input back at that time. */
+  | { readonly kind: "timer"; readonly at: number; readonly input: Input };

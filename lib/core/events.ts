@@ -1,0 +1,180 @@
+/**
+ * Events of a taskflow as JSON text. What is the same from one event to the next is encoded once: each task and stage has a fragment that
+ * lives until it changes, and the events of one commit share one tree, the taskflow after that commit.
+ */
+import { progressOf, taskflowDetails } from "./details.ts";
+import type { Fact } from "./facts.ts";
+import type { Flow, Stage, Task } from "./flow.ts";
+import { stageId, taskId } from "./ids.ts";
+
+export interface EventText {
+  readonly seq: number;
+  /** Of the Moleculer event: `task.success`, `stage.running`, `flow.completed`. */
+  readonly topic: string;
+  readonly text: string;
+}
+
+/** No task's fragment is shorter than this, so the size of a large tree need not be found out by writing it. */
+const SHORTEST_TASK = 80;
+
+export class EventWriter {
+  readonly #flow: Flow;
+  readonly #limit: number;
+  readonly #tasks: (string | undefined)[] = [];
+  readonly #stages: (string | undefined)[] = [];
+
+  /** @param limit bytes from which a state tree gives way to counts */
+  constructor(flow: Flow, limit: number) {
+    this.#flow = flow;
+    this.#limit = limit;
+  }
+
+  /**
+   * The events of facts that were stored together; the taskflow stands as they left it.
+   * @param firstSeq `seq` of the first of them
+   */
+  write(facts: readonly Fact[], at: number, firstSeq: number): EventText[] {
+    this.#forget(facts);
+    const end = `,"taskflowObject":${this.tree()}}}`;
+    const events: EventText[] = [];
+    let seq = firstSeq;
+    for (const fact of facts) {
+      const subject = describe(this.#flow, fact);
+      if (!subject) continue;
+      const { type, topic, data } = subject;
+      const text = `{"eventType":"${type}","seq":${seq},"timestamp":${at},"data":{"taskflowId":"${this.#flow.taskflowId}",${data}${end}`;
+      events.push({ seq, topic, text });
+      seq++;
+    }
+    return events;
+  }
+
+  /** Event 1: to be written before anything else of the taskflow is decided. */
+  creation(at: number): EventText {
+    const { taskflowId } = this.#flow;
+    const tree = this.tree();
+    const text = `{"eventType":"TASKFLOW","seq":1,"timestamp":${at},"data":{"taskflowId":"${taskflowId}","taskflowStatus":"WAITING","taskflowObject":${tree}}}`;
+    return { seq: 1, topic: "flow.waiting", text };
+  }
+
+  #forget(facts: readonly Fact[]): void {
+    for (const fact of facts) {
+      if ("task" in fact) {
+        this.#tasks[fact.task] = undefined;
+        const stage = this.#flow.tasks[fact.task]?.stage.index;
+        if (stage !== undefined) this.#stages[stage] = undefined;
+      } else if (fact.kind === "stage") this.#stages[fact.stage] = undefined;
+    }
+  }
+
+  /** `taskflowObject`: the taskflow as it is, as far as its option `eventTree` tells of it. */
+  tree(): string {
+    const flow = this.#flow;
+    if (flow.options.eventTree === "full") return JSON.stringify(taskflowDetails(flow));
+    if (flow.options.eventTree === "none") {
+      return `{"taskflowId":"${flow.taskflowId}","name":${JSON.stringify(flow.name)},"status":"${flow.status}","retryAttempt":${flow.retryAttempt},"revision":${flow.revision},"progress":${progressOf(flow)}}`;
+    }
+    const head =
+      `{"taskflowId":"${flow.taskflowId}","name":${JSON.stringify(flow.name)},"status":"${flow.status}",` +
+      (flow.statusReason === null ? "" : `"statusReason":${JSON.stringify(flow.statusReason)},`) +
+      `"retryAttempt":${flow.retryAttempt},"revision":${flow.revision},"progress":${progressOf(flow)}` +
+      (flow.startedAt === null ? "" : `,"startedAt":${flow.startedAt}`) +
+      (flow.finishedAt === null ? "" : `,"finishedAt":${flow.finishedAt}`) +
+      (flow.error ? `,"error":${JSON.stringify(flow.error)}` : "");
+    if (flow.tasks.length * SHORTEST_TASK <= this.#limit) {
+      const whole = `${head},"stages":{${flow.stages.map((stage) => this.#stage(stage)).join(",")}}}`;
+      if (whole.length <= this.#limit) return whole;
+    }
+    return `${head},"truncated":true,"counts":${JSON.stringify(countTasks(flow))}}`;
+  }
+
+  #stage(stage: Stage): string {
+    const known = this.#stages[stage.index];
+    if (known !== undefined) return known;
+    const tasks = stage.tasks.map((task) => (this.#tasks[task.ordinal] ??= taskFragment(this.#flow, task)));
+    const text = `"${stageId(this.#flow.idBase, stage.index)}":{"name":${JSON.stringify(stage.name)},"status":"${stage.status}","tasks":{${tasks.join(",")}}}`;
+    this.#stages[stage.index] = text;
+    return text;
+  }
+}
+
+function taskFragment(flow: Flow, task: Task): string {
+  const reason = task.status === "WAITING" && task.retryAt !== null ? ',"statusReason":"RETRY_DELAY"' : "";
+  const response = task.response === null ? "" : `,"response":${task.response}`;
+  const error = task.error === null ? "" : `,"error":${JSON.stringify(task.error)}`;
+  const name = JSON.stringify(task.definition.name);
+  return `"${taskId(flow.idBase, task.ordinal)}":{"name":${name},"status":"${task.status}"${reason},"attempt":${task.attempt}${response}${error}}`;
+}
+
+/** Tasks by status, from the counts of the stages: as cheap in a large taskflow as in a small one. */
+function countTasks(flow: Flow): Record<string, number> {
+  let settled = 0;
+  let success = 0;
+  let failed = 0;
+  let running = 0;
+  for (const { count } of flow.stages) {
+    settled += count.settled;
+    success += count.success;
+    failed += count.failed;
+    running += count.running;
+  }
+  return {
+    WAITING: flow.tasks.length - settled - running,
+    RUNNING: running,
+    SUCCESS: success,
+    FAILED: failed,
+    SKIPPED: settled - success - failed,
+  };
+}
+
+interface Description {
+  readonly type: "TASK" | "STAGE" | "TASKFLOW";
+  readonly topic: string;
+  /** Members of `data` between the taskflow's id and its tree. */
+  readonly data: string;
+}
+
+const describeTask = (
+  flow: Flow,
+  fact: { task: number },
+  attempt: number,
+  status: string,
+  response: string,
+  error?: unknown,
+): Description => {
+  const stage = flow.tasks[fact.task]?.stage.index ?? 0;
+  const failed = error === undefined ? "" : `,"error":${JSON.stringify(error)}`;
+  return {
+    type: "TASK",
+    topic: `task.${status.toLowerCase()}`,
+    data: `"attempt":${attempt},"stageId":"${stageId(flow.idBase, stage)}","taskId":"${taskId(flow.idBase, fact.task)}","taskStatus":"${status}","taskResponse":${response}${failed}`,
+  };
+};
+
+/** What a fact says to subscribers; undefined if it is no event. */
+export function describe(flow: Flow, fact: Fact): Description | undefined {
+  switch (fact.kind) {
+    case "created":
+      return { type: "TASKFLOW", topic: "flow.waiting", data: '"taskflowStatus":"WAITING"' };
+    case "flow":
+      return { type: "TASKFLOW", topic: `flow.${fact.status.toLowerCase()}`, data: `"taskflowStatus":"${fact.status}"` };
+    case "stage":
+      return {
+        type: "STAGE",
+        topic: `stage.${fact.status.toLowerCase()}`,
+        data: `"stageId":"${stageId(flow.idBase, fact.stage)}","stageStatus":"${fact.status}"`,
+      };
+    case "started":
+      return describeTask(flow, fact, fact.attempt, "RUNNING", "null");
+    case "returned":
+      return describeTask(flow, fact, fact.attempt, "WAITING", "null");
+    case "delayed":
+      return describeTask(flow, fact, flow.tasks[fact.task]?.attempt ?? 0, "WAITING", fact.response ?? "null", fact.error);
+    case "settled":
+      return describeTask(flow, fact, flow.tasks[fact.task]?.attempt ?? 0, fact.status, fact.response ?? "null", fact.error);
+    case "owned":
+    case "redelivered":
+    case "undelivered":
+      return undefined;
+  }
+}

@@ -1,0 +1,114 @@
+/**
+ * Facts: everything that can happen to a taskflow, as it stands in its journal. `decide` makes them, `apply` carries them out,
+ * and replaying all of them gives the taskflow again. A fact that changes a status is also an event, and takes the next `seq`.
+ */
+import type { Options, ResolvedOptions } from "../options.ts";
+import type { JsonText, TaskDefinition, TaskError } from "./flow.ts";
+
+/** A definition as it is stored: checked, in the long form. Its options are still those that were written. */
+export interface StoredDefinition {
+  readonly name?: string;
+  readonly options?: Options;
+  readonly context?: unknown;
+  readonly tags?: readonly string[];
+  readonly attributes?: Readonly<Record<string, string | number | boolean>>;
+  readonly tenant?: string;
+  readonly stages: readonly {
+    readonly name: string;
+    readonly options?: Options;
+    readonly tasks: readonly (TaskDefinition & { readonly options?: Options })[];
+  }[];
+}
+
+/** The first fact of every journal, and event 1 (TASKFLOW WAITING). */
+export interface Created {
+  readonly kind: "created";
+  readonly taskflowId: string;
+  readonly idBase: string;
+  /** The service's options of that time: a later change of configuration does not alter a live run. */
+  readonly defaults: ResolvedOptions;
+  /** The producer's meta. */
+  readonly meta: Readonly<Record<string, unknown>>;
+  readonly definition: StoredDefinition;
+}
+
+/** A coordinator drives the taskflow from here on. */
+export interface Owned {
+  readonly kind: "owned";
+  readonly fence: number;
+}
+
+/** Event TASKFLOW. */
+export interface FlowChanged {
+  readonly kind: "flow";
+  readonly status: "RUNNING" | "PAUSED" | "COMPLETED" | "PARTIAL_COMPLETED" | "FAILED" | "CANCELLED";
+  readonly reason?: string;
+  readonly error?: TaskError;
+}
+
+/** Event STAGE. */
+export interface StageChanged {
+  readonly kind: "stage";
+  readonly stage: number;
+  readonly status: "RUNNING" | "COMPLETED" | "PARTIAL_COMPLETED" | "FAILED" | "CANCELLED" | "SKIPPED";
+}
+
+/** An attempt is about to be sent to a node. Event TASK RUNNING. */
+export interface Started {
+  readonly kind: "started";
+  readonly task: number;
+  readonly attempt: number;
+  readonly node: string;
+}
+
+/** The running attempt is about to be sent once more, with the same number and key. No event. */
+export interface Redelivered {
+  readonly kind: "redelivered";
+  readonly task: number;
+  readonly node: string;
+}
+
+/** The only delivery of the running attempt never left, or was turned away unread: as if it had not been. Event TASK WAITING. */
+export interface Returned {
+  readonly kind: "returned";
+  readonly task: number;
+  /** Number of the attempt before it, at which the task stands again; 0 if there was none. */
+  readonly attempt: number;
+}
+
+/** The same of a repeated delivery: the attempt is still out, and due again. No event. */
+export interface Undelivered {
+  readonly kind: "undelivered";
+  readonly task: number;
+}
+
+/** An attempt failed and another one follows at `retryAt`. Event TASK WAITING. */
+export interface Delayed {
+  readonly kind: "delayed";
+  readonly task: number;
+  readonly retryAt: number;
+  readonly error: TaskError;
+  readonly response?: JsonText;
+}
+
+/** The task is done with. Event TASK. */
+export interface Settled {
+  readonly kind: "settled";
+  readonly task: number;
+  readonly status: "SUCCESS" | "FAILED" | "CANCELLED" | "SKIPPED";
+  readonly response?: JsonText;
+  readonly error?: TaskError;
+  /** A failure that keeps the next stage from running. */
+  readonly blocks?: true;
+  /** A handler asked that the whole taskflow ends. */
+  readonly abort?: true;
+}
+
+export type Fact =
+  Created | Owned | FlowChanged | StageChanged | Started | Redelivered | Returned | Undelivered | Delayed | Settled;
+
+/** Facts of one commit and the time at which they were decided. */
+export interface Entry {
+  readonly at: number;
+  readonly facts: readonly Fact[];
+}

@@ -1,0 +1,145 @@
+/**
+ * The state of a taskflow as the engine sees it. Read this first.
+ *
+ * A taskflow is a list of stages that run one after another; a stage is a set of tasks that run in parallel. All of it changes
+ * through facts only (`facts.ts`, `apply.ts`): what is stored is the list of facts, and replaying it gives this state again.
+ *
+ * Taskflow
+ * - WAITING: stored, not begun. Left by `flow RUNNING` in the same or the next commit.
+ * - RUNNING: one stage is entered, or is about to be. Left when the last stage ended or a stage blocked.
+ * - PAUSED: nothing new is dispatched; answers are still taken.
+ * - COMPLETED, PARTIAL_COMPLETED, FAILED, CANCELLED: finished. Only a manual retry leaves them.
+ *
+ * Stage
+ * - WAITING: not reached. - RUNNING: entered; its tasks are due. - the others: every task of it is settled, or it was skipped or cancelled.
+ *
+ * Task
+ * - WAITING: not begun (no attempt), or between two attempts (`retryAt`). A task of an entered stage that is WAITING without `retryAt` is due.
+ * - RUNNING: an attempt is out. It was stored, with its node, before it was sent.
+ * - SUCCESS, FAILED, CANCELLED, SKIPPED: settled.
+ */
+import type { ResolvedOptions } from "../options.ts";
+import type { StoredDefinition } from "./facts.ts";
+
+export type TaskflowStatus = "WAITING" | "RUNNING" | "PAUSED" | "COMPLETED" | "PARTIAL_COMPLETED" | "FAILED" | "CANCELLED";
+export type StageStatus = "WAITING" | "RUNNING" | "COMPLETED" | "PARTIAL_COMPLETED" | "FAILED" | "CANCELLED" | "SKIPPED";
+export type TaskStatus = "WAITING" | "QUEUED" | "RUNNING" | "SUCCESS" | "FAILED" | "CANCELLED" | "SKIPPED";
+/** What a task can be in the store: QUEUED is worked out when it is read. */
+export type StoredTaskStatus = Exclude<TaskStatus, "QUEUED">;
+
+/** The text of a JSON value. Encoded once where a value enters, then shared by the journal, the events and the messages. */
+export type JsonText = string & { readonly JsonText: never };
+
+/** What is kept of an error. */
+export interface TaskError {
+  type: string;
+  name: string;
+  message: string;
+  code?: number | string;
+  data?: unknown;
+  stack?: string;
+  nodeID?: string;
+}
+
+export interface Attempt {
+  attempt: number;
+  /** 1 at first, one more with each repeated delivery of the same attempt. */
+  deliveries: number;
+  startedAt: number;
+  finishedAt: number | null;
+  nodeID: string | null;
+  status: StoredTaskStatus;
+  error?: TaskError;
+}
+
+/** A task as `produce` took it. */
+export interface TaskDefinition {
+  readonly name: string;
+  readonly type: "ACTION";
+  readonly taskDetails: { readonly serviceId: string; readonly actionName: string; readonly version?: string | number };
+  readonly params?: unknown;
+  readonly meta?: Readonly<Record<string, unknown>>;
+}
+
+/** True for the statuses that only a manual retry leaves. */
+export function isFinished(status: TaskflowStatus): boolean {
+  return status === "COMPLETED" || status === "PARTIAL_COMPLETED" || status === "FAILED" || status === "CANCELLED";
+}
+
+export function isSettled(status: StoredTaskStatus): boolean {
+  return status !== "WAITING" && status !== "RUNNING";
+}
+
+export interface Task {
+  /** Its place among all tasks of the taskflow, from 0. With the taskflow's `idBase` it gives its id. */
+  readonly ordinal: number;
+  readonly stage: Stage;
+  readonly index: number;
+  readonly definition: TaskDefinition;
+  /** Effective options; one object for all tasks with the same ones. */
+  readonly options: ResolvedOptions;
+  status: StoredTaskStatus;
+  /** Number of the latest attempt; 0 before the first. Never reset. */
+  attempt: number;
+  /** Attempts dispatched in this run. */
+  runAttempts: number;
+  /** The first 10 and the last 90. */
+  attempts: Attempt[];
+  attemptsOmitted: number;
+  /** When it could first have run in this run; its `maxAge` counts from here. */
+  dueSince: number | null;
+  /** Between two attempts: when the next one is due. */
+  retryAt: number | null;
+  response: JsonText | null;
+  error: TaskError | null;
+  /** It failed, and that keeps the next stage from running. */
+  blocks: boolean;
+}
+
+export interface Stage {
+  readonly index: number;
+  readonly name: string;
+  readonly options: ResolvedOptions;
+  readonly tasks: Task[];
+  status: StageStatus;
+  startedAt: number | null;
+  finishedAt: number | null;
+  /** Tasks by what they are now; kept by `apply`. */
+  readonly count: { settled: number; success: number; failed: number; running: number; blocking: number };
+}
+
+export interface Flow {
+  readonly taskflowId: string;
+  /** First 24 characters of the ids of its stages and tasks. */
+  readonly idBase: string;
+  readonly name: string | null;
+  readonly definition: StoredDefinition;
+  /** The producer's meta; it travels with every task. */
+  readonly meta: Readonly<Record<string, unknown>>;
+  readonly options: ResolvedOptions;
+  readonly rootId: string;
+  readonly createdAt: number;
+  readonly stages: Stage[];
+  /** Every task, by ordinal. */
+  readonly tasks: Task[];
+  status: TaskflowStatus;
+  statusReason: string | null;
+  startedAt: number | null;
+  finishedAt: number | null;
+  retryAttempt: number;
+  /** When the latest run began: `createdAt`, or the latest manual retry. Its `maxAge` counts from here. */
+  runStartedAt: number;
+  error: TaskError | null;
+  /** Entries of its journal. */
+  revision: number;
+  /** Changes of status so far: the number of its latest event. */
+  seq: number;
+  /** Counts its owners. */
+  fence: number;
+  /** Settled tasks, for `progress`. */
+  settled: number;
+  /** Ends early because a handler said so (`ExpectedError` with "workflow"), after what is running has answered. */
+  aborting: boolean;
+  /** Ordinals of the tasks that wait to be sent, in the order in which they became due. Not stored: it follows from the rest and from timers. */
+  readonly due: Set<number>;
+}

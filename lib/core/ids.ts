@@ -1,0 +1,35 @@
+/**
+ * Ids of stages and tasks: UUIDs (version 8) made of the taskflow's base and a place, so that they need neither storing nor an index.
+ * A base is 24 characters, `xxxxxxxx-xxxx-8xxx-yxxx-`; then follow `0000` for a stage or `0001` for a task, and the place in hex.
+ */
+const STAGE = "0000";
+const TASK = "0001";
+
+/** From the 32 hex digits of any UUID, random or not. */
+export function idBaseOf(uuid: string): string {
+  return `${uuid.slice(0, 14)}8${uuid.slice(15, 24)}`;
+}
+
+export function stageId(idBase: string, index: number): string {
+  return idBase + STAGE + index.toString(16).padStart(8, "0");
+}
+
+export function taskId(idBase: string, ordinal: number): string {
+  return idBase + TASK + ordinal.toString(16).padStart(8, "0");
+}
+
+function place(idBase: string, kind: string, id: string): number | undefined {
+  if (id.length !== 36 || !id.startsWith(idBase) || !id.startsWith(kind, 24)) return undefined;
+  const digits = id.slice(28);
+  return /^[0-9a-f]{8}$/.test(digits) ? Number.parseInt(digits, 16) : undefined;
+}
+
+/** The index in a stage's id; undefined if it is no stage id of this taskflow. */
+export function stageIndexOf(idBase: string, id: string): number | undefined {
+  return place(idBase, STAGE, id);
+}
+
+/** The ordinal in a task's id; undefined if it is no task id of this taskflow. */
+export function taskOrdinalOf(idBase: string, id: string): number | undefined {
+  return place(idBase, TASK, id);
+}

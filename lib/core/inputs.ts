@@ -1,0 +1,35 @@
+/** Inputs: what the world tells a taskflow. Each may come late, twice or never; `decide` makes nothing worse of it. */
+import type { JsonText, TaskError } from "./flow.ts";
+
+/** How one delivery of an attempt ended. */
+export type Outcome =
+  /** `reportedFailure`: the answer is an object with `success === false`. */
+  | { readonly kind: "answered"; readonly response: JsonText; readonly reportedFailure: boolean }
+  /** The work failed for certain. */
+  | {
+      readonly kind: "failed";
+      readonly error: TaskError;
+      readonly permanent: boolean;
+      readonly retryAfterMs?: number;
+      /** From an `ExpectedError`: how far it reaches. */
+      readonly abort?: "task" | "workflow";
+    }
+  /** Nobody can tell whether the work was done. */
+  | { readonly kind: "unknown"; readonly error: TaskError }
+  /** It never left, or was turned away unread. */
+  | { readonly kind: "not-sent" };
+
+export type Input =
+  /** It is stored: it may start. */
+  | { readonly kind: "begin" }
+  /** The owner sends these due tasks now. */
+  | { readonly kind: "dispatch"; readonly tasks: readonly { readonly task: number; readonly node: string }[] }
+  | { readonly kind: "answer"; readonly task: number; readonly attempt: number; readonly outcome: Outcome }
+  /** An attempt's time is over. */
+  | { readonly kind: "timeout"; readonly task: number; readonly attempt: number }
+  /** A retry delay is over. */
+  | { readonly kind: "retry-due"; readonly task: number; readonly attempt: number }
+  /** The age of the taskflow (no task) or of a task may be over. */
+  | { readonly kind: "age"; readonly task?: number }
+  /** A coordinator has read it from the store and goes on with it. `inFlight`: tasks whose latest delivery this very coordinator still listens to. */
+  | { readonly kind: "recover"; readonly fence: number; readonly inFlight?: ReadonlySet<number> };

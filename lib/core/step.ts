@@ -1,0 +1,19 @@
+import { apply } from "./apply.ts";
+import type { Effect } from "./effects.ts";
+import type { Fact } from "./facts.ts";
+import type { Flow } from "./flow.ts";
+
+/** One run of `decide` under way: what has been decided so far. */
+export interface Step {
+  readonly flow: Flow;
+  /** Epoch milliseconds of the store's clock. */
+  readonly now: number;
+  readonly facts: Fact[];
+  readonly effects: Effect[];
+}
+
+/** Decides a fact: from here on it holds. */
+export function record(step: Step, fact: Exclude<Fact, { kind: "created" }>): void {
+  step.facts.push(fact);
+  apply(step.flow, fact, step.now);
+}

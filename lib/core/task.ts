@@ -1,0 +1,156 @@
+/** What becomes of a task: its attempts, their answers, its retries. */
+import { isTooOld } from "./age.ts";
+import { latestAttempt } from "./apply.ts";
+import { chanceOf, retryDelay } from "./backoff.ts";
+import type { Settled } from "./facts.ts";
+import type { JsonText, Task, TaskError } from "./flow.ts";
+import { taskId } from "./ids.ts";
+import type { Input, Outcome } from "./inputs.ts";
+import { afterSettled, stopIfAborted } from "./stage.ts";
+import { record, type Step } from "./step.ts";
+
+type InputOf<Kind extends Input["kind"]> = Extract<Input, { kind: Kind }>;
+
+function failure(type: string, message: string, data?: unknown): TaskError {
+  return { type, name: "TaskflowError", message, ...(data === undefined ? {} : { data }) };
+}
+
+export function dispatchTask(step: Step, ordinal: number, node: string): void {
+  const { flow } = step;
+  const task = flow.tasks[ordinal];
+  if (!task || flow.status !== "RUNNING" || !flow.due.has(ordinal)) return;
+  if (task.status === "RUNNING") {
+    record(step, { kind: "redelivered", task: ordinal, node });
+  } else if (flow.aborting) {
+    return;
+  } else if (isTooOld(flow, task, step.now)) {
+    return expireTask(step, task);
+  } else {
+    const attempt = task.attempts.length === 0 ? 0 : task.attempt + 1;
+    record(step, { kind: "started", task: ordinal, attempt, node });
+  }
+  const { attempt, deliveries } = latestAttempt(task);
+  step.effects.push({ kind: "call", task: ordinal, attempt, delivery: deliveries, node });
+}
+
+/** An answer counts for the attempt that runs, whichever delivery it answers; a late success also in the delay after that attempt's timeout. */
+export function answerTask(step: Step, { task: ordinal, attempt, outcome }: InputOf<"answer">): void {
+  const task = step.flow.tasks[ordinal];
+  if (!task || task.attempt !== attempt || task.attempts.length === 0) return;
+  if (task.status === "RUNNING") return settleAttempt(step, task, outcome);
+  const isLate = task.status === "WAITING" && task.error?.type === "TASK_TIMEOUT";
+  if (isLate && outcome.kind === "answered" && !isReportedFailure(task, outcome)) succeed(step, task, outcome.response);
+}
+
+function isReportedFailure(task: Task, outcome: Extract<Outcome, { kind: "answered" }>): boolean {
+  return outcome.reportedFailure && task.options.checkSuccess;
+}
+
+function settleAttempt(step: Step, task: Task, outcome: Outcome): void {
+  switch (outcome.kind) {
+    case "answered": {
+      if (!isReportedFailure(task, outcome)) return succeed(step, task, outcome.response);
+      const error = failure("TASK_REPORTED_FAILURE", "The answer says success: false.");
+      return failAttempt(step, task, { error, permanent: false, response: outcome.response });
+    }
+    case "failed":
+      return failAttempt(step, task, outcome);
+    case "unknown":
+      return loseAttempt(step, task, outcome.error);
+    case "not-sent": {
+      const isFirst = latestAttempt(task).deliveries === 1;
+      if (isFirst) record(step, { kind: "returned", task: task.ordinal, attempt: task.attempts.at(-2)?.attempt ?? 0 });
+      else record(step, { kind: "undelivered", task: task.ordinal });
+      if (isFirst && isTooOld(step.flow, task, step.now)) return expireTask(step, task);
+      return stopIfAborted(step, task.stage);
+    }
+  }
+}
+
+function settle(step: Step, task: Task, fact: Omit<Settled, "kind" | "task">): void {
+  record(step, { kind: "settled", task: task.ordinal, ...fact });
+  afterSettled(step, task.stage);
+}
+
+function succeed(step: Step, task: Task, response: JsonText): void {
+  settle(step, task, { status: "SUCCESS", response });
+}
+
+interface Failure {
+  readonly error: TaskError;
+  readonly permanent: boolean;
+  readonly retryAfterMs?: number;
+  readonly abort?: "task" | "workflow";
+  readonly response?: JsonText;
+}
+
+function failAttempt(step: Step, task: Task, failed: Failure): void {
+  const { options, ordinal } = task;
+  const { error, response } = failed;
+  const kept = response === undefined ? {} : { response };
+  const blocks = !options.continueOnTaskFailure && failed.abort !== "task" ? ({ blocks: true } as const) : {};
+  if (failed.abort === "workflow") return settle(step, task, { status: "FAILED", error, ...kept, blocks: true, abort: true });
+  const isLast = options.maxRetries !== -1 && task.runAttempts > options.maxRetries;
+  if (failed.permanent || failed.abort === "task" || isLast || step.flow.aborting) {
+    return settle(step, task, { status: "FAILED", error, ...kept, ...blocks });
+  }
+  if (isTooOld(step.flow, task, step.now))
+    return settle(step, task, { status: "FAILED", error: tooOld(task, error), ...kept, ...blocks });
+  const chance = chanceOf(taskId(step.flow.idBase, ordinal), task.attempt, 0);
+  const retryAt = step.now + retryDelay(options, task.runAttempts, chance, failed.retryAfterMs);
+  record(step, { kind: "delayed", task: ordinal, retryAt, error, ...kept });
+  step.effects.push({ kind: "timer", at: retryAt, input: { kind: "retry-due", task: ordinal, attempt: task.attempt } });
+}
+
+/** Nobody can tell how the attempt ended: in the default mode it has failed, else it must not be repeated. */
+export function loseAttempt(step: Step, task: Task, error: TaskError): void {
+  if (!task.options.exactlyOnceTaskExecution) return failAttempt(step, task, { error, permanent: false });
+  const unknown = failure(
+    "TASK_OUTCOME_UNKNOWN",
+    `Nobody can tell whether the work was done, so it is not repeated: ${error.message}`,
+    { cause: error },
+  );
+  failAttempt(step, task, { error: unknown, permanent: true });
+}
+
+export function timeOutTask(step: Step, { task: ordinal, attempt }: InputOf<"timeout">): void {
+  const task = step.flow.tasks[ordinal];
+  if (!task || task.status !== "RUNNING" || task.attempt !== attempt) return;
+  const { nodeID } = latestAttempt(task);
+  loseAttempt(step, task, {
+    ...failure("TASK_TIMEOUT", `No answer within ${task.options.timeoutMs} ms.`, { timeout: task.options.timeoutMs }),
+    ...(nodeID === null ? {} : { nodeID }),
+  });
+}
+
+/** A retry delay is over: from here on the task is due. It is no fact, for the time of the next attempt is stored already. */
+export function retryTask(step: Step, { task: ordinal, attempt }: InputOf<"retry-due">): void {
+  const { flow, now } = step;
+  const task = flow.tasks[ordinal];
+  if (!task || task.status !== "WAITING" || task.retryAt === null || task.attempt !== attempt || flow.aborting) return;
+  if (now < task.retryAt) {
+    step.effects.push({ kind: "timer", at: task.retryAt, input: { kind: "retry-due", task: ordinal, attempt } });
+  } else if (isTooOld(flow, task, now)) {
+    expireTask(step, task);
+  } else {
+    flow.due.add(ordinal);
+  }
+}
+
+function tooOld(task: Task, lastError: TaskError | null): TaskError {
+  const data = lastError ? { maxAge: task.options.maxAgeMs, lastError } : { maxAge: task.options.maxAgeMs };
+  return failure("MAX_AGE_EXCEEDED", "The time in which the task could be tried is over.", data);
+}
+
+/** The age of a task may be over: an open one ends, one that runs is awaited. */
+export function ageTask(step: Step, ordinal: number): void {
+  const task = step.flow.tasks[ordinal];
+  if (task?.status === "WAITING" && task.dueSince !== null && isTooOld(step.flow, task, step.now)) expireTask(step, task);
+}
+
+/** Ends a task that waits: no attempt of it may start any more. */
+export function expireTask(step: Step, task: Task): void {
+  const blocks = task.options.continueOnTaskFailure ? {} : ({ blocks: true } as const);
+  const response = task.response === null ? {} : { response: task.response };
+  settle(step, task, { status: "FAILED", error: tooOld(task, task.error), ...response, ...blocks });
+}

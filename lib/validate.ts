@@ -1,0 +1,4 @@
+/** Everything that comes from outside is checked here, once; inside it is trusted. */
+export { readTaskflowId, validateTaskflow, type TaskflowValidation } from "./validation/taskflow.ts";
+export { validateParams, validationError } from "./validation/actions.ts";
+export type { Problem } from "./validation/problems.ts";

@@ -1,0 +1,92 @@
+/** What is wrong with params, as TASKFLOW_VALIDATION_ERROR lists it in `data`. */
+
+export interface Problem {
+  /** JSON pointer to the place; "" is the whole. For something missing: where it belongs. */
+  path: string;
+  /** A sentence that names the path, the value, and what to do. */
+  message: string;
+  /** The value that is there, shortened; absent where nothing is, or where it is an object or array. */
+  value?: string | number | boolean | null;
+  /** JSON Schema keyword, or name of the rule. */
+  keyword?: string;
+  /** The limit that is passed. */
+  limit?: number;
+  /** An error type of the catalogue, where the problem has one. */
+  type?: "ACTION_NOT_ALLOWED";
+  /** In the last entry of a list that was cut: how many are not listed. */
+  more?: number;
+}
+
+const MAX_LISTED = 100;
+const MAX_COUNTED = 2_000;
+const MAX_VALUE_LENGTH = 100;
+
+/** Collects problems: the first 100 are kept, more are counted, and past 2,000 nobody needs to look any further (`isFull`). */
+export class ProblemList {
+  private readonly listed: Problem[] = [];
+  private count = 0;
+
+  get isEmpty(): boolean {
+    return this.count === 0;
+  }
+
+  get isFull(): boolean {
+    return this.count >= MAX_COUNTED;
+  }
+
+  /** False: what is added now is only counted. */
+  get isListing(): boolean {
+    return this.listed.length < MAX_LISTED;
+  }
+
+  countOnly(): void {
+    this.count += 1;
+  }
+
+  add(problem: Problem): void {
+    this.count += 1;
+    if (this.listed.length < MAX_LISTED) this.listed.push(problem);
+  }
+
+  /** The list, with an entry at its end that tells how many are left out. */
+  toArray(): Problem[] {
+    const more = this.count - this.listed.length;
+    if (more === 0) return this.listed;
+    const number = this.isFull ? `At least ${more}` : `${more}`;
+    return [
+      ...this.listed,
+      { path: "", message: `${number} more problems are not listed: correct these first.`, keyword: "more", more },
+    ];
+  }
+}
+
+/** One step of a JSON pointer. A key of any length comes from outside, so that it is cut. */
+export function pointerStep(key: string | number): string {
+  if (typeof key === "number") return `/${key}`;
+  const short = key.length > 256 ? `${key.slice(0, 256)}…` : key;
+  return `/${short.replaceAll("~", "~0").replaceAll("/", "~1")}`;
+}
+
+/** A path in a sentence. */
+export function placeOf(path: string): string {
+  return path === "" ? "The whole" : path;
+}
+
+/** A value in a sentence: never long, never deep, never anything of an object's inside. */
+export function describeValue(value: unknown): string {
+  if (value === undefined) return "nothing";
+  if (typeof value === "string") return JSON.stringify(shorten(value));
+  if (typeof value === "number" || typeof value === "boolean" || value === null) return `${value}`;
+  if (Array.isArray(value)) return "an array";
+  return typeof value === "object" ? "an object" : `a ${typeof value}`;
+}
+
+/** The value of a problem: scalars only. */
+export function valueOf(value: unknown): { value?: string | number | boolean | null } {
+  if (typeof value === "string") return { value: shorten(value) };
+  return typeof value === "number" || typeof value === "boolean" || value === null ? { value } : {};
+}
+
+export function shorten(text: string): string {
+  return text.length > MAX_VALUE_LENGTH ? `${text.slice(0, MAX_VALUE_LENGTH)}…` : text;
+}

@@ -1,0 +1,54 @@
+/** The parts that all schemas share. The numbers here belong to the format itself; those that `settings.limits` may change are in `lib/limits.ts`. */
+import { Type } from "typebox";
+
+/** 10 years of 365.25 days, in milliseconds. */
+export const MAX_DURATION_MS = 315_576_000_000;
+/** `pageSize` of a list. */
+export const MAX_PAGE_SIZE = 1_000;
+/** Tags or attributes of a taskflow, however high `settings.limits` are. */
+export const MAX_ENTRIES = 1_000;
+/** Characters (code points) of a name, a tag, a key or text value of an attribute, a tenant. */
+export const MAX_NAME_LENGTH = 256;
+
+export const TASKFLOW_ID_PATTERN = "^[A-Za-z0-9_:-]{1,128}$";
+/** No control characters (C0, DEL, C1). */
+export const NAME_PATTERN = "^[^\\u0000-\\u001f\\u007f-\\u009f]*$";
+/** Names parts of an action may be made of; a dot only between two parts. It keeps white space, CR/LF and wildcards off the bus. */
+export const ACTION_PART_PATTERN = "^[A-Za-z0-9_$-]+(\\.[A-Za-z0-9_$-]+)*$";
+export const TASKFLOW_STATUSES = [
+  "WAITING",
+  "RUNNING",
+  "PAUSED",
+  "COMPLETED",
+  "PARTIAL_COMPLETED",
+  "FAILED",
+  "CANCELLED",
+] as const;
+export const TASK_STATUSES = ["WAITING", "QUEUED", "RUNNING", "SUCCESS", "FAILED", "CANCELLED", "SKIPPED"] as const;
+
+export const Name = (description: string) =>
+  Type.String({ minLength: 1, maxLength: MAX_NAME_LENGTH, pattern: NAME_PATTERN, description });
+
+export const TaskflowId = Type.String({ pattern: TASKFLOW_ID_PATTERN, description: "1–128 of A-Z a-z 0-9 _ : -" });
+
+/** JSON Schema formats (of the text form) that `lib/validation` defines with `parseDuration`; the second refuses zero. */
+export const DURATION_FORMAT = "taskflow-duration";
+export const POSITIVE_DURATION_FORMAT = "taskflow-duration-positive";
+
+/** A number of milliseconds, or text such as "5s". One schema with two types rather than a union: AJV then names the one problem there is. */
+export const Duration = (minimum: 0 | 1, description: string) =>
+  Type.Unsafe<number | string>({
+    type: ["integer", "string"],
+    minimum,
+    maximum: MAX_DURATION_MS,
+    format: minimum === 0 ? DURATION_FORMAT : POSITIVE_DURATION_FORMAT,
+    description,
+  });
+
+export const AttributeValue = Type.Unsafe<string | number | boolean>({
+  type: ["string", "number", "boolean"],
+  maxLength: MAX_NAME_LENGTH,
+});
+
+/** Free JSON data of an object's shape; its depth and size are limited by `lib/limits.ts`. */
+export const JsonObject = (description: string) => Type.Unsafe<Record<string, unknown>>({ type: "object", description });

@@ -1,0 +1,205 @@
+import { describe, expect, test } from "@jest/globals";
+import { MAX_DELIVERIES } from "../../lib/core/recover.ts";
+import { answered, CoreRun, failed, START } from "../helpers/core-run.ts";
+
+describe("what can be sent", () => {
+  test("no more tasks than the limit, in definition order, and the rest after them", () => {
+    const run = new CoreRun([["a", "b", "c", "d"]]).begin();
+    expect(run.send(0)).toEqual([]);
+    expect(run.send(3)).toEqual(["a", "b", "c"]);
+    expect(run.send(3)).toEqual(["d"]);
+  });
+
+  test("no more of a stage at once than its maxConcurrency, counted over everything that runs", () => {
+    const run = new CoreRun([["a", "b", "c", "d"]], { options: { maxConcurrency: 2 } }).begin();
+    expect(run.send()).toEqual(["a", "b"]);
+    expect(run.send()).toEqual([]);
+    run.answer("b", answered(1));
+    expect(run.send()).toEqual(["c"]);
+    run.answer("a", failed());
+    run.answer("c", answered(1));
+    expect(run.send()).toEqual(["d"]);
+  });
+
+  test("a task between two attempts holds no place of maxConcurrency", () => {
+    const run = new CoreRun([["a", "b"]], { options: { maxConcurrency: 1, maxRetries: 1 } }).begin();
+    expect(run.send()).toEqual(["a"]);
+    run.answer("a", failed());
+    expect(run.send()).toEqual(["b"]);
+    run.endDelay("a");
+    expect(run.send()).toEqual([]);
+    run.answer("b", answered(1));
+    expect(run.send()).toEqual(["a"]);
+  });
+
+  test("a repeated delivery is no further attempt for maxConcurrency", () => {
+    const run = new CoreRun([["a", "b", "c"]], { options: { maxConcurrency: 2 } }).begin();
+    run.send();
+    run.give({ kind: "recover", fence: 2 });
+    expect(run.send()).toEqual(["a", "b"]);
+    expect(run.send()).toEqual([]);
+  });
+
+  test("a task that no node serves waits, lets others pass, and uses up no attempt", () => {
+    const run = new CoreRun([["a", "b"]]).begin();
+    expect(run.send(10, (task) => (task.definition.name === "a" ? undefined : "w2"))).toEqual(["b"]);
+    expect(run.task("a")).toMatchObject({ status: "WAITING", attempts: [] });
+    expect(run.send(10, "w3")).toEqual(["a"]);
+    expect(run.task("a").attempts).toMatchObject([{ attempt: 0, nodeID: "w3" }]);
+  });
+});
+
+describe("a delivery that never left", () => {
+  test("is taken back: the task is due as before, and its number is used again", () => {
+    const run = new CoreRun([["a"]]).begin();
+    run.send();
+    expect(run.answer("a", { kind: "not-sent" }).facts).toEqual([{ kind: "returned", task: 0, attempt: 0 }]);
+    expect(run.task("a")).toMatchObject({ status: "WAITING", attempt: 0, runAttempts: 0, attempts: [] });
+    expect(run.send(1, "w2")).toEqual(["a"]);
+    expect(run.task("a").attempts).toMatchObject([{ attempt: 0, deliveries: 1, nodeID: "w2" }]);
+  });
+
+  test("counts against no maxRetries, as often as it happens", () => {
+    const run = new CoreRun([{ a: { maxRetries: 1 } }]).begin();
+    const turnAway = (): void => {
+      for (let n = 0; n < 20; n++) {
+        run.send();
+        run.answer("a", { kind: "not-sent" });
+      }
+    };
+    turnAway();
+    run.send();
+    run.answer("a", failed());
+    run.endDelay("a");
+    turnAway();
+    expect(run.task("a")).toMatchObject({ status: "WAITING", attempt: 0, error: { type: "BROKEN" } });
+    run.send();
+    expect(run.task("a")).toMatchObject({ status: "RUNNING", attempt: 1, runAttempts: 2 });
+    run.answer("a", failed());
+    expect(run.task("a").status).toBe("FAILED");
+  });
+
+  test("leaves a repeated delivery as it was before: the attempt is out and due again", () => {
+    const run = new CoreRun([["a"]]).begin();
+    run.send();
+    run.give({ kind: "recover", fence: 2 });
+    run.send();
+    expect(run.task("a").attempts).toMatchObject([{ deliveries: 2 }]);
+    expect(run.answer("a", { kind: "not-sent" }).facts).toEqual([{ kind: "undelivered", task: 0 }]);
+    expect(run.task("a")).toMatchObject({ status: "RUNNING", attempts: [{ attempt: 0, deliveries: 1 }] });
+    expect(run.send()).toEqual(["a"]);
+    run.answer("a", answered(1));
+    expect(run.flow.status).toBe("COMPLETED");
+  });
+
+  test("still takes an answer of an earlier delivery while the repeated one is due", () => {
+    const run = new CoreRun([["a"]]).begin();
+    run.send();
+    run.give({ kind: "recover", fence: 2 });
+    run.answer("a", answered("first"));
+    expect(run.flow.status).toBe("COMPLETED");
+    expect(run.send()).toEqual([]);
+  });
+});
+
+describe("going on with what the store tells of", () => {
+  test("one that was stored and not begun begins", () => {
+    const run = new CoreRun([["a"]]);
+    run.give({ kind: "recover", fence: 1 });
+    expect(run.flow.status).toBe("RUNNING");
+    expect(run.send()).toEqual(["a"]);
+  });
+
+  test("its new owner is a fact only if it is a new one", () => {
+    const run = new CoreRun([["a"]]).begin();
+    expect(run.give({ kind: "recover", fence: 1 }).facts).toEqual([]);
+    expect(run.give({ kind: "recover", fence: 3 }).facts).toEqual([{ kind: "owned", fence: 3 }]);
+  });
+
+  test("a running attempt is delivered again under its number, and only counted in deliveries", () => {
+    const run = new CoreRun([{ a: { maxRetries: 0 } }]).begin();
+    run.send();
+    run.give({ kind: "recover", fence: 2 });
+    const { seq } = run.flow;
+    const { facts, effects } = run.give({ kind: "dispatch", tasks: [{ task: 0, node: "w2" }] });
+    expect(facts).toEqual([{ kind: "redelivered", task: 0, node: "w2" }]);
+    expect(effects).toEqual([{ kind: "call", task: 0, attempt: 0, delivery: 2, node: "w2" }]);
+    expect(run.flow.seq).toBe(seq);
+    expect(run.task("a").attempts).toMatchObject([{ attempt: 0, deliveries: 2, nodeID: "w2" }]);
+  });
+
+  test("what this very coordinator still listens to is left alone", () => {
+    const run = new CoreRun([["a", "b"]]).begin();
+    run.send();
+    run.give({ kind: "recover", fence: 1, inFlight: new Set([0]) });
+    expect(run.send()).toEqual(["b"]);
+  });
+
+  test("a retry delay gets its timer back with the time that was stored, and age budgets theirs", () => {
+    const run = new CoreRun([{ a: { maxRetries: 1, retryDelay: 8_000 }, b: { maxAge: 4_000 } }], { options: { maxAge: 100_000 } }).begin();
+    run.send(1);
+    run.answer("a", failed());
+    run.now += 1_000;
+    const { effects } = run.give({ kind: "recover", fence: 2 });
+    expect(effects).toEqual([
+      { kind: "timer", at: START + 100_000, input: { kind: "age" } },
+      { kind: "timer", at: START + 8_000, input: { kind: "retry-due", task: 0, attempt: 0 } },
+      { kind: "timer", at: START + 4_000, input: { kind: "age", task: 1 } },
+    ]);
+    expect(run.send()).toEqual(["b"]);
+  });
+
+  test("under exactlyOnce a running attempt is not repeated: its outcome is unknown", () => {
+    const run = new CoreRun([{ a: { exactlyOnceTaskExecution: true, maxRetries: 5 }, b: {} }]).begin();
+    run.send();
+    run.give({ kind: "recover", fence: 2 });
+    expect(run.task("a")).toMatchObject({ status: "FAILED", error: { type: "TASK_OUTCOME_UNKNOWN" } });
+    expect(run.send()).toEqual(["b"]);
+  });
+
+  test("if that ends the stage, the next one begins", () => {
+    const options = { exactlyOnceTaskExecution: true, continueOnTaskFailure: true };
+    const run = new CoreRun([{ a: options, b: options }, { c: {} }]).begin();
+    run.send();
+    run.give({ kind: "recover", fence: 2 });
+    expect(run.status()).toMatchObject({ flow: "RUNNING", stages: ["FAILED", "RUNNING"] });
+    expect(run.send()).toEqual(["c"]);
+  });
+
+  test(`an attempt is delivered ${MAX_DELIVERIES} times at most; then it has failed, and a retry may follow`, () => {
+    const run = new CoreRun([{ a: { maxRetries: 1 } }]).begin();
+    run.send();
+    for (let delivery = 2; delivery <= MAX_DELIVERIES; delivery++) {
+      run.give({ kind: "recover", fence: delivery });
+      run.send();
+      expect(run.task("a").attempts).toMatchObject([{ attempt: 0, deliveries: delivery }]);
+    }
+    run.give({ kind: "recover", fence: 99 });
+    expect(run.task("a")).toMatchObject({ status: "WAITING", error: { type: "TASK_OUTCOME_UNKNOWN" } });
+    run.endDelay("a");
+    run.send();
+    expect(run.task("a")).toMatchObject({ status: "RUNNING", attempt: 1, attempts: [{}, { attempt: 1, deliveries: 1 }] });
+  });
+
+  test("past the taskflow's age it ends what waits as soon as it is looked at", () => {
+    const run = new CoreRun([["a", "b"]], { options: { maxAge: 1_000 } }).begin();
+    run.send(1);
+    run.now += 5_000;
+    const { effects } = run.give({ kind: "recover", fence: 2 });
+    for (const effect of effects) if (effect.kind === "timer" && effect.at <= run.now) run.give(effect.input);
+    expect(run.status()).toMatchObject({ flow: "RUNNING", tasks: { a: "RUNNING", b: "FAILED" } });
+    expect(run.send()).toEqual(["a"]);
+    run.answer("a", answered(1));
+    expect(run.flow).toMatchObject({ status: "FAILED", error: { type: "MAX_AGE_EXCEEDED" } });
+  });
+
+  test("one that a handler ended goes on ending", () => {
+    const run = new CoreRun([["a", "b", "c"]]).begin();
+    run.send(2);
+    run.answer("a", failed({ abort: "workflow", permanent: true }));
+    run.give({ kind: "recover", fence: 2 });
+    expect(run.send()).toEqual(["b"]);
+    run.answer("b", answered(1));
+    expect(run.status()).toMatchObject({ flow: "FAILED", tasks: { b: "SUCCESS", c: "WAITING" } });
+  });
+});

@@ -1,0 +1,250 @@
+import { describe, expect, test } from "@jest/globals";
+import { taskflowDetails } from "../../lib/core/details.ts";
+import { EventWriter } from "../../lib/core/events.ts";
+import { historyOf } from "../../lib/core/history.ts";
+import { stageId, taskId } from "../../lib/core/ids.ts";
+import type { Input } from "../../lib/core/inputs.ts";
+import type { TaskflowEvent, TaskflowState } from "../../schemas/taskflow-event.ts";
+import { answered, CoreRun, failed, ID_BASE, START } from "../helpers/core-run.ts";
+
+const LIMIT = 4096;
+const S0 = stageId(ID_BASE, 0);
+const T0 = taskId(ID_BASE, 0);
+
+/** A run whose events are written as a coordinator writes them. */
+class EventRun extends CoreRun {
+  readonly events: TaskflowEvent[] = [];
+  readonly topics: string[] = [];
+  #writer: EventWriter | undefined;
+  limit = LIMIT;
+
+  override give(...inputs: Input[]): ReturnType<CoreRun["give"]> {
+    const firstSeq = this.flow.seq + 1;
+    if (!this.#writer) {
+      this.#writer = new EventWriter(this.flow, this.limit);
+      this.#take([this.#writer.creation(this.now)]);
+    }
+    const decision = super.give(...inputs);
+    this.#take(this.#writer.write(decision.facts, this.now, firstSeq));
+    return decision;
+  }
+
+  #take(written: readonly { text: string; topic: string; seq: number }[]): void {
+    for (const { text, topic, seq } of written) {
+      const event = JSON.parse(text) as TaskflowEvent;
+      expect(event.seq).toBe(seq);
+      this.events.push(event);
+      this.topics.push(topic);
+    }
+  }
+
+  get seqs(): number[] {
+    return this.events.map((event) => event.seq);
+  }
+
+  tree(): TaskflowState {
+    return this.events.at(-1)?.data.taskflowObject as TaskflowState;
+  }
+
+  history(since = 0, limit = 1_000): TaskflowEvent[] {
+    return historyOf(this.entries, this.flow, since, limit, this.limit).events.map((text) => JSON.parse(text) as TaskflowEvent);
+  }
+}
+
+/** Goes through every kind of change there is. */
+function eventful(options = {}): EventRun {
+  const run = new EventRun([{ a: { maxRetries: 1, continueOnTaskFailure: true }, b: {} }, { c: {} }], { options }).begin();
+  run.now += 5;
+  run.send();
+  run.answer("a", { kind: "not-sent" });
+  run.send();
+  run.answer("a", answered({ success: false }));
+  run.endDelay("a");
+  run.send();
+  run.answer("a", { kind: "not-sent" });
+  run.send();
+  run.give({ kind: "recover", fence: 2 });
+  run.send();
+  run.answer("b", answered({ b: [1] }));
+  run.answer("a", failed());
+  run.now += 5;
+  run.send();
+  run.answer("c", answered(null));
+  return run;
+}
+
+const withoutTree = (events: readonly TaskflowEvent[]): unknown[] =>
+  events.map(({ data: { taskflowObject: _, ...data }, ...head }) => ({ ...head, data }));
+
+describe("events", () => {
+  test("each change of status is one, numbered from 1 without gaps; TASK before its STAGE before the TASKFLOW", () => {
+    const run = new EventRun([["a"], ["b"]]).begin();
+    for (const name of ["a", "b"]) {
+      run.send();
+      run.answer(name, answered(name));
+    }
+    expect(run.topics).toEqual([
+      "flow.waiting",
+      "flow.running",
+      "stage.running",
+      "task.running",
+      "task.success",
+      "stage.completed",
+      "stage.running",
+      "task.running",
+      "task.success",
+      "stage.completed",
+      "flow.completed",
+    ]);
+    expect(run.seqs).toEqual([1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11]);
+    expect(run.flow.seq).toBe(11);
+    expect(run.events.map((event) => event.eventType).slice(4, 7)).toEqual(["TASK", "STAGE", "STAGE"]);
+  });
+
+  test("they say what the contract says", () => {
+    const run = new EventRun([{ a: { maxRetries: 1 } }]).begin();
+    run.send();
+    run.answer("a", answered({ success: false }));
+    const { taskflowObject: _1, ...flow } = run.events[0]?.data ?? ({} as never);
+    expect({ ...run.events[0], data: flow }).toEqual({
+      eventType: "TASKFLOW",
+      seq: 1,
+      timestamp: START,
+      data: { taskflowId: "flow-1", taskflowStatus: "WAITING" },
+    });
+    expect(run.events[2]).toMatchObject({ eventType: "STAGE", data: { taskflowId: "flow-1", stageId: S0, stageStatus: "RUNNING" } });
+    const { taskflowObject: _2, ...running } = run.events[3]?.data ?? ({} as never);
+    expect(running).toEqual({ taskflowId: "flow-1", attempt: 0, stageId: S0, taskId: T0, taskStatus: "RUNNING", taskResponse: null });
+    const { taskflowObject: _3, ...waiting } = run.events[4]?.data ?? ({} as never);
+    expect(waiting).toEqual({
+      taskflowId: "flow-1",
+      attempt: 0,
+      stageId: S0,
+      taskId: T0,
+      taskStatus: "WAITING",
+      taskResponse: { success: false },
+      error: expect.objectContaining({ type: "TASK_REPORTED_FAILURE" }),
+    });
+  });
+
+  test("a new owner and a repeated delivery are none", () => {
+    const run = new EventRun([["a"]]).begin();
+    run.send();
+    const { length } = run.events;
+    run.give({ kind: "recover", fence: 2 });
+    run.send();
+    run.answer("a", { kind: "not-sent" });
+    expect(run.events.length).toBe(length);
+  });
+
+  test("the history tells the same as what was announced, apart from the trees", () => {
+    const run = eventful();
+    expect(run.seqs).toEqual(run.seqs.map((_, index) => index + 1));
+    expect(withoutTree(run.history())).toEqual(
+      withoutTree(run.events).map((event) => {
+        // The answer of attempt 0 was replaced by attempt 1: it is not told again.
+        const { data } = event as { data: Record<string, unknown> };
+        return data["taskId"] === T0 && data["attempt"] === 0 ? { ...(event as object), data: { ...data, taskResponse: null } } : event;
+      }),
+    );
+  });
+
+  test("and so if an attempt was taken back and sent again in one commit", () => {
+    const run = new EventRun([{ a: { maxRetries: 1 } }]).begin();
+    run.send();
+    run.answer("a", failed());
+    run.endDelay("a");
+    run.send();
+    run.give(
+      { kind: "answer", task: 0, attempt: 1, outcome: { kind: "not-sent" } },
+      { kind: "dispatch", tasks: [{ task: 0, node: "w2" }] },
+    );
+    run.answer("a", answered(1));
+    expect(withoutTree(run.history())).toEqual(withoutTree(run.events));
+  });
+
+  test("the history gives what comes after `since`, at most as many as asked for, with the taskflow as it is now", () => {
+    const run = eventful();
+    const all = run.history();
+    expect(run.history(5, 3)).toEqual(all.slice(5, 8));
+    expect(run.history(all.length)).toEqual([]);
+    expect(run.history(1e9)).toEqual([]);
+    expect(historyOf(run.entries, run.flow, 2, 1, LIMIT).lastSeq).toBe(all.length);
+    for (const event of all) expect(event.data.taskflowObject).toEqual(run.tree());
+  });
+});
+
+describe("the tree in events", () => {
+  test("is the taskflow after the change, with what there is to tell", () => {
+    const run = new EventRun([{ a: { maxRetries: 1 }, b: {} }, { c: {} }], { name: "n" }).begin();
+    run.send();
+    run.answer("a", failed());
+    expect(run.tree()).toMatchObject({
+      taskflowId: "flow-1",
+      name: "n",
+      status: "RUNNING",
+      retryAttempt: 0,
+      revision: run.flow.revision,
+      progress: 0,
+      startedAt: START,
+      stages: {
+        [S0]: {
+          name: "s0",
+          status: "RUNNING",
+          tasks: {
+            [T0]: { name: "a", status: "WAITING", statusReason: "RETRY_DELAY", attempt: 0, error: { type: "BROKEN" } },
+            [taskId(ID_BASE, 1)]: { name: "b", status: "RUNNING", attempt: 0 },
+          },
+        },
+        [stageId(ID_BASE, 1)]: { name: "s1", status: "WAITING", tasks: { [taskId(ID_BASE, 2)]: { name: "c", status: "WAITING" } } },
+      },
+    });
+    run.endDelay("a");
+    run.send();
+    run.answer("a", answered({ x: 1 }));
+    expect(run.tree().stages?.[S0]?.tasks[T0]).toMatchObject({ status: "SUCCESS", attempt: 1, response: { x: 1 } });
+    expect(run.tree().stages?.[S0]?.tasks[T0]?.error).toBeUndefined();
+    expect(run.tree().progress).toBe(33);
+  });
+
+  test("kept pieces are written anew with every change: it is what a fresh writer writes", () => {
+    const run = eventful();
+    expect(JSON.stringify(run.tree())).toBe(new EventWriter(run.flow, LIMIT).tree());
+  });
+
+  test("gives way to counts from one byte over the limit", () => {
+    const size = (limit: number): TaskflowState => JSON.parse(new EventWriter(run.flow, limit).tree()) as TaskflowState;
+    const run = eventful();
+    const whole = new EventWriter(run.flow, 1e9).tree();
+    expect(size(whole.length)).toEqual(JSON.parse(whole));
+    expect(size(whole.length - 1)).toMatchObject({
+      status: "PARTIAL_COMPLETED",
+      truncated: true,
+      counts: { WAITING: 0, RUNNING: 0, SUCCESS: 2, FAILED: 1, SKIPPED: 0 },
+    });
+    expect(size(whole.length - 1).stages).toBeUndefined();
+    expect(size(0).truncated).toBe(true);
+  });
+
+  test("is small and cheap in a taskflow of 20,000 tasks, and its counts are right", () => {
+    const run = new EventRun([Array.from({ length: 20_000 }, (_, index) => `t${index}`)]).begin();
+    run.send(10);
+    run.answer("t0", answered(1));
+    expect(run.tree()).toMatchObject({ truncated: true, counts: { WAITING: 19_990, RUNNING: 9, SUCCESS: 1, FAILED: 0 } });
+    expect(JSON.stringify(run.tree()).length).toBeLessThan(400);
+  });
+
+  test("with eventTree full it is the tree of the details, and with none just the head", () => {
+    const full = eventful({ eventTree: "full" });
+    expect(full.tree()).toEqual(JSON.parse(JSON.stringify(taskflowDetails(full.flow))));
+    const none = eventful({ eventTree: "none" });
+    expect(none.tree()).toEqual({
+      taskflowId: "flow-1",
+      name: null,
+      status: "PARTIAL_COMPLETED",
+      retryAttempt: 0,
+      revision: none.flow.revision,
+      progress: 100,
+    });
+  });
+});

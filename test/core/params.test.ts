@@ -1,0 +1,101 @@
+import { describe, expect, test } from "@jest/globals";
+import { compileActionPatterns, parseActionPatterns } from "../../lib/allowed-actions.ts";
+import { isTaskflowError } from "../../lib/errors.ts";
+import { validateParams, type Problem } from "../../lib/validate.ts";
+import { ACTION_SCHEMAS, type ActionName } from "../../schemas/actions.schema.ts";
+
+function problemsOf(action: ActionName, params: unknown): Problem[] {
+  try {
+    validateParams(action, params);
+    return [];
+  } catch (err) {
+    if (!isTaskflowError(err, "TASKFLOW_VALIDATION_ERROR")) throw err;
+    return err.data as Problem[];
+  }
+}
+
+const taskflowId = "flow:1";
+
+describe("params of actions", () => {
+  test.each<[ActionName, unknown]>([
+    ["getTaskflowDetails", { taskflowId }],
+    ["getTaskflowDetails", { taskflowId, depth: 0, stages: ["one"] }],
+    ["getTask", { taskflowId, taskId: "task" }],
+    ["getValue", { ref: "a/b", offset: 5 }],
+    ["listTasks", { taskflowId, status: ["FAILED", "QUEUED"], pageSize: 1_000, cursor: "x" }],
+    ["listTasks", { taskflowId, status: "FAILED", stageId: "one" }],
+    ["getPreviousStageRes", { taskflowId, taskId: "task", cursor: "x" }],
+    ["listTaskflows", {}],
+    ["listTaskflows", undefined],
+    [
+      "listTaskflows",
+      { status: "RUNNING", tags: ["a"], attributes: { a: 1 }, sort: "-createdAt", errorType: ["A"], pageSize: 1 },
+    ],
+    ["waitForTaskflow", { taskflowId, timeout: "5s", depth: 1 }],
+    ["waitForTaskflow", { taskflowId, timeout: 0 }],
+    ["deleteTaskflow", { taskflowId }],
+    ["health", undefined],
+    ["health", null],
+    ["health", {}],
+  ])("%s takes %j", (action, params) => {
+    expect(validateParams(action, params)).toEqual(params ?? {});
+  });
+
+  test.each<[ActionName, unknown, string[]]>([
+    ["getTaskflowDetails", {}, ["/taskflowId"]],
+    ["getTaskflowDetails", { taskflowId: { $ne: null } }, ["/taskflowId"]],
+    ["getTaskflowDetails", { taskflowId: "a.b", depth: -1, stages: [1] }, ["/taskflowId", "/depth", "/stages/0"]],
+    ["getTask", { taskflowId, taskId: "" }, ["/taskId"]],
+    ["getTask", [], [""]],
+    ["getTask", "x", [""]],
+    ["getValue", { ref: 5, offset: 1.5 }, ["/ref", "/offset"]],
+    ["listTasks", { taskflowId, status: "DONE" }, ["/status"]],
+    ["listTasks", { taskflowId, status: [] }, ["/status"]],
+    ["listTaskflows", { pageSize: 0 }, ["/pageSize"]],
+    ["listTaskflows", { pageSize: 1_001 }, ["/pageSize"]],
+    ["listTaskflows", { pageSize: "10" }, ["/pageSize"]],
+    ["listTaskflows", { annotations: {}, nmae: "x" }, ["/annotations", "/nmae"]],
+    ["waitForTaskflow", { taskflowId, timeout: "soon" }, ["/timeout"]],
+    ["health", { verbose: true }, ["/verbose"]],
+  ])("%s refuses %j at its exact place", (action, params, paths) => {
+    expect(problemsOf(action, params).map((problem) => problem.path)).toEqual(paths);
+  });
+
+  test.each(Object.keys(ACTION_SCHEMAS) as ActionName[])("%s refuses whatever it does not know", (action) => {
+    expect(problemsOf(action, { taskflowId, unknown: 1 }).map((problem) => problem.path)).toContain("/unknown");
+  });
+
+  test("the error is 422, tells the first problem in its message and all in its data", () => {
+    const message =
+      "The params of taskflow.getTask are not valid: /taskflowId is missing: it has to be given. (and 1 more in data)";
+    const expected = { code: 422, type: "TASKFLOW_VALIDATION_ERROR", retryable: false, message };
+    expect(() => validateParams("getTask", {})).toThrow(expect.objectContaining(expected));
+  });
+});
+
+describe("the actions that tasks may call", () => {
+  test.each<[string | undefined, string, boolean]>([
+    [undefined, "users.get", true],
+    ["", "v2.users.get", true],
+    [undefined, "$node.options", false],
+    [undefined, "taskflow.produce", false],
+    [undefined, "taskflows.produce", true],
+    ["**", "$node.list", false],
+    ["$node.**", "$node.options", false],
+    ["**", "taskflow.cancelTaskflow", false],
+    ["**,taskflow.annotateTaskflow", "taskflow.annotateTaskflow", true],
+    ["**,taskflow.annotateTaskflow", "taskflow.deleteTaskflow", false],
+    ["users.*", "users.get", true],
+    ["users.*", "users.get.all", false],
+    ["users.**", "users.get.all", true],
+    ["users.*, mail.send", "mail.send", true],
+    ["users.*", "mail.send", false],
+    ["!admin.**", "admin.drop", false],
+    ["!admin.**", "users.get", true],
+    ["**,!users.remove", "users.remove", false],
+    ["users.ge?", "users.get", true],
+  ])("patterns %j and action %s: %s", (patterns, action, allowed) => {
+    const isAllowed = compileActionPatterns(parseActionPatterns(patterns));
+    expect([isAllowed(action), isAllowed(action)]).toEqual([allowed, allowed]);
+  });
+});

@@ -1,0 +1,90 @@
+/** What the connection to NATS says about itself, in the transporter's words. */
+import { ErrorCode, Events, NatsError } from "nats";
+import type { NatsConnection } from "nats";
+
+/**
+ * - `disconnected`: the link is gone; the client dials again. What was sent shortly before, and what others send now, is lost.
+ * - `reconnected`: the link is back, and the subscriptions with it. Answers that were under way will not come.
+ * - `closed`: for good, after `disconnect()` or with the `error` that ended it. The node has to be restarted.
+ * - `error`: the server refused something. With `permission` it refuses this subject until the server's configuration changes.
+ */
+export type NatsStatus =
+  | { readonly type: "disconnected"; readonly server: string }
+  | { readonly type: "reconnected"; readonly server: string }
+  | { readonly type: "closed"; readonly error?: Error }
+  | { readonly type: "error"; readonly code: string; readonly permission?: NatsPermission };
+
+export interface NatsPermission {
+  /** "publish" or "subscription". */
+  readonly operation: string;
+  readonly subject: string;
+}
+
+export type NatsStatusListener = (status: NatsStatus) => void;
+
+/** Reports each change of a connection until it is closed. */
+export function watchStatus(client: NatsConnection, report: NatsStatusListener): void {
+  const follow = async (): Promise<void> => {
+    for await (const { type, data, permissionContext } of client.status()) {
+      if (type === Events.Disconnect) report({ type: "disconnected", server: textOf(data) });
+      else if (type === Events.Reconnect) report({ type: "reconnected", server: textOf(data) });
+      else if (type === Events.Error) {
+        report({ type: "error", code: textOf(data), ...(permissionContext && { permission: permissionContext }) });
+      }
+    }
+  };
+  void follow();
+  void client.closed().then((error) => report({ type: "closed", ...(error && { error }) }));
+}
+
+/** One line for the log: what does not work, and what to do. */
+export function describeError(status: Extract<NatsStatus, { type: "error" }>): string {
+  const { code, permission } = status;
+  if (permission?.operation === "publish") {
+    return `NATS forbids this node to publish to '${permission.subject}'; what it sends there is lost. Allow it in the permissions of its NATS user.`;
+  }
+  if (permission !== undefined) {
+    return `NATS forbids this node to subscribe to '${permission.subject}'; it hears nothing of what is sent there. Allow it in the permissions of its NATS user, then restart the node.`;
+  }
+  if (isAuthCode(code))
+    return `NATS refused the credentials of this node (${code}). Correct them at the server or here; it keeps trying.`;
+  return `NATS reported an error: ${code}.`;
+}
+
+/** One line for a connect that failed. `servers` without credentials. */
+export function describeConnectFailure(error: unknown, servers: readonly string[], retrySeconds: number): string {
+  const where = servers.join(", ");
+  const again = `trying again every ${retrySeconds} s`;
+  const code = reasonOf(error);
+  if (isAuthCode(code)) {
+    return `NATS at ${where} refused the credentials (${code}). Check the user, password, token or creds file of this node; ${again}`;
+  }
+  const tls = TLS_CODES.includes(code) || code.startsWith("ERR_TLS") || code.includes("CERT");
+  if (tls)
+    return `NATS at ${where} could not be reached over TLS (${code}). Check its certificate and the tls options of this node; ${again}`;
+  return `NATS is not reachable at ${where} (${code}). Start nats-server or set NATS_URL; ${again}`;
+}
+
+const TLS_CODES: readonly string[] = [ErrorCode.ServerOptionNotAvailable, ErrorCode.Tls];
+const AUTH_CODES: readonly string[] = [
+  ErrorCode.AuthorizationViolation,
+  ErrorCode.AuthenticationExpired,
+  ErrorCode.AuthenticationTimeout,
+  ErrorCode.AccountExpired,
+  ErrorCode.BadAuthentication,
+];
+
+function isAuthCode(code: string): boolean {
+  return AUTH_CODES.includes(code);
+}
+
+/** The operating system's word for it where there is one: it is what people search for. */
+function reasonOf(error: unknown): string {
+  if (error instanceof NatsError && error.chainedError !== undefined) return reasonOf(error.chainedError);
+  const { code, message } = (error ?? {}) as { code?: unknown; message?: unknown };
+  return textOf(code) || textOf(message) || "no reason given";
+}
+
+function textOf(value: unknown): string {
+  return typeof value === "string" || typeof value === "number" ? String(value) : "";
+}

@@ -1,0 +1,222 @@
+/**
+ * The store on SQLite (`node:sqlite`): the default, embedded, for one coordinator; and the store in memory, which is the same on a
+ * database without a file.
+ *
+ * The engine's verbs run in the caller's thread, where SQLite answers in microseconds. `list` may look at every row, so it runs in a
+ * thread of its own on a connection that only reads (`sqlite-reader.ts`); memory has none and lists in the caller's thread.
+ */
+import type { DatabaseSync, SQLInputValue, SQLOutputValue, StatementSync } from "node:sqlite";
+import { taskflowError } from "../errors.ts";
+import type {
+  Claimed,
+  Store,
+  StoredTaskflow,
+  StoreHealth,
+  TaskflowPage,
+  TaskflowQuery,
+  Write,
+  WriteResult,
+} from "../ports/store.ts";
+import { messageOf, primaryCode } from "./sqlite-error.ts";
+import { openFile, openMemory } from "./sqlite-file.ts";
+import type { SqliteFile } from "./sqlite-file.ts";
+import { SqliteJournal } from "./sqlite-journal.ts";
+import { SqliteQueries } from "./sqlite-query.ts";
+import { SqliteReader } from "./sqlite-reader.ts";
+import { DUE, isUnfinished, NEXT_OWNER, OWNED_BY, ROW_COLUMNS, toRow } from "./sqlite-schema.ts";
+import type { RowColumns } from "./sqlite-schema.ts";
+
+export interface SqliteStoreOptions {
+  /** Path of the file, made with its folder where it is missing. ":memory:" keeps everything in memory. */
+  file: string;
+  /** Is told once when the database begins to fail, and once when it works again. */
+  logger?: { warn(message: string): void; info(message: string): void };
+}
+
+/** What belongs to an open file. */
+interface Opened {
+  readonly file: SqliteFile;
+  readonly journal: SqliteJournal;
+  /** Runs what may look at every row: the reader's thread, or this one for memory. */
+  readonly queries: SqliteReader | SqliteQueries;
+  readonly begin: StatementSync;
+  readonly commit: StatementSync;
+  readonly rollback: StatementSync;
+  readonly readRow: StatementSync;
+  readonly readEntries: StatementSync;
+  readonly nextOwner: StatementSync;
+  readonly due: StatementSync;
+  readonly ownedBy: StatementSync;
+  readonly take: StatementSync;
+}
+
+export class SqliteStore implements Store {
+  readonly name: string;
+  readonly #file: string;
+  readonly #logger: SqliteStoreOptions["logger"];
+  #opened: Opened | undefined;
+  #failing = false;
+
+  constructor(options: SqliteStoreOptions) {
+    this.#file = options.file;
+    this.#logger = options.logger;
+    this.name = options.file === ":memory:" ? "memory:" : `sqlite:${options.file}`;
+  }
+
+  async open(): Promise<void> {
+    if (this.#opened !== undefined) return;
+    const file = this.#file === ":memory:" ? openMemory() : openFile(this.#file);
+    try {
+      this.#opened = this.#prepare(file);
+    } catch (error) {
+      file.close();
+      throw new Error(`The store ${this.name} is damaged (${messageOf(error)}): put back a backup.`, { cause: error });
+    }
+  }
+
+  async close(): Promise<void> {
+    const opened = this.#opened;
+    if (opened === undefined) return;
+    this.#opened = undefined;
+    if (opened.queries instanceof SqliteReader) await opened.queries.close();
+    opened.file.close();
+  }
+
+  commit(writes: readonly Write[]): WriteResult[] {
+    return this.#write((opened) => {
+      const results: WriteResult[] = [];
+      for (const write of writes) results.push(opened.journal.write(write));
+      return results;
+    });
+  }
+
+  async read(taskflowId: string): Promise<StoredTaskflow | undefined> {
+    return this.#attempt((opened) => {
+      const columns = opened.readRow.get(taskflowId) as (RowColumns & { number: number }) | undefined;
+      if (columns === undefined) return undefined;
+      const entries = opened.readEntries.all(columns.number) as unknown as { entry: string }[];
+      return { row: toRow(columns), entries: entries.map(({ entry }) => entry) };
+    });
+  }
+
+  async claim(owner: string, alive: readonly string[], limit: number, maxFormat: number): Promise<Claimed[]> {
+    return this.#write((opened) => {
+      const found: (Claimed & { number: number })[] = [];
+      for (const dead of deadOwners(opened.nextOwner, alive)) {
+        found.push(...(opened.ownedBy.all(dead, maxFormat, limit) as unknown as typeof found));
+      }
+      found.sort((a, b) => a.dueAt - b.dueAt || a.number - b.number);
+      return found.slice(0, limit).map(({ number, taskflowId, fence, dueAt }) => {
+        opened.take.get(owner, number);
+        return { taskflowId, fence: fence + 1, dueAt };
+      });
+    });
+  }
+
+  async due(owner: string, until: number, limit: number): Promise<Claimed[]> {
+    return this.#attempt((opened) => opened.due.all(owner, until, limit).map((row) => ({ ...(row as unknown as Claimed) })));
+  }
+
+  async list(query: TaskflowQuery): Promise<TaskflowPage> {
+    return this.#attempt(({ queries }) => queries.list(query));
+  }
+
+  async delete(taskflowId: string): Promise<"deleted" | "missing" | "active"> {
+    return this.#write((opened) => {
+      const columns = opened.readRow.get(taskflowId) as RowColumns | undefined;
+      if (columns === undefined) return "missing";
+      if (isUnfinished(columns.status)) return "active";
+      opened.journal.delete(taskflowId);
+      return "deleted";
+    });
+  }
+
+  async health(): Promise<StoreHealth> {
+    const kind = this.#file === ":memory:" ? "memory" : "sqlite";
+    try {
+      this.#attempt((opened) => opened.readRow.get(""));
+      return { ok: true, kind };
+    } catch (error) {
+      return { ok: false, kind, error: messageOf(error) };
+    }
+  }
+
+  /** For other tables of the same file (`SqliteDocumentAdapter`): all that `work` writes is stored, or nothing and this throws. */
+  transaction<Result>(work: (database: DatabaseSync) => Result): Result {
+    return this.#write(({ file }) => work(file.database));
+  }
+
+  /** A SELECT of any length, beside the engine. It sees what was stored before. */
+  async select(sql: string, values: readonly SQLInputValue[]): Promise<Record<string, SQLOutputValue>[]> {
+    return this.#attempt(({ queries }) => queries.select(sql, values));
+  }
+
+  #prepare(file: SqliteFile): Opened {
+    const { database, path } = file;
+    return {
+      file,
+      journal: new SqliteJournal(database),
+      queries:
+        path === undefined ? new SqliteQueries(database) : new SqliteReader({ path }, (message) => this.#unavailable(message)),
+      begin: database.prepare("BEGIN IMMEDIATE"),
+      commit: database.prepare("COMMIT"),
+      rollback: database.prepare("ROLLBACK"),
+      readRow: database.prepare(`SELECT number, ${ROW_COLUMNS} FROM taskflows WHERE taskflow_id = ?`),
+      readEntries: database.prepare("SELECT entry FROM journal WHERE taskflow = ? ORDER BY revision"),
+      nextOwner: database.prepare(NEXT_OWNER),
+      due: database.prepare(DUE),
+      ownedBy: database.prepare(OWNED_BY),
+      take: database.prepare("UPDATE taskflows SET owner = ?, fence = fence + 1 WHERE number = ?"),
+    };
+  }
+
+  #write<Result>(work: (opened: Opened) => Result): Result {
+    return this.#attempt((opened) => {
+      try {
+        opened.begin.get();
+        const result = work(opened);
+        opened.commit.get();
+        if (this.#failing) this.#report(undefined);
+        return result;
+      } catch (error) {
+        opened.journal.forget();
+        // SQLite itself has rolled back after some errors, such as a full disk.
+        if (opened.file.database.isTransaction) opened.rollback.get();
+        throw error;
+      }
+    });
+  }
+
+  #attempt<Result>(work: (opened: Opened) => Result): Result {
+    if (this.#opened === undefined) throw taskflowError("STORE_UNAVAILABLE", `The store ${this.name} is not open.`);
+    try {
+      return work(this.#opened);
+    } catch (error) {
+      // What is not SQLite's is a mistake of the caller, and not to be retried.
+      if (primaryCode(error) === undefined) throw error;
+      if (!this.#failing) this.#report(messageOf(error));
+      throw this.#unavailable(messageOf(error));
+    }
+  }
+
+  #unavailable(message: string): Error {
+    return taskflowError("STORE_UNAVAILABLE", `The store ${this.name} failed: ${message}.`);
+  }
+
+  #report(failure: string | undefined): void {
+    this.#failing = failure !== undefined;
+    if (failure === undefined) this.#logger?.info(`The store ${this.name} works again.`);
+    else this.#logger?.warn(`The store ${this.name} failed: ${failure}. What was not stored is tried again.`);
+  }
+}
+
+/** Owners of unfinished taskflows that are not alive, null (nobody's) first. One step in the index each, however many taskflows they own. */
+function deadOwners(nextOwner: StatementSync, alive: readonly string[]): (string | null)[] {
+  const owners: (string | null)[] = [null];
+  let next = nextOwner.get("") as { owner: string } | undefined;
+  while (next !== undefined) {
+    if (!alive.includes(next.owner)) owners.push(next.owner);
+    next = nextOwner.get(next.owner) as { owner: string } | undefined;
+  }
+  return owners;
+}

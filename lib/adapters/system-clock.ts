@@ -1,0 +1,34 @@
+import { setImmediate } from "node:timers";
+import type { Clock } from "../ports/clock.ts";
+
+/** Longer timers fire at once in Node: they are cut into pieces. */
+const LONGEST_MS = 2 ** 31 - 1;
+
+/** The machine's clock. Timers are re-armed until the clock has reached their time, so they neither overflow nor fire early. */
+export class SystemClock implements Clock {
+  now(): number {
+    return Date.now();
+  }
+
+  monotonic(): number {
+    return performance.now();
+  }
+
+  at(time: number, callback: () => void): () => void {
+    let timer: NodeJS.Timeout;
+    const arm = (): void => {
+      const left = time - Date.now();
+      timer = setTimeout(left > LONGEST_MS ? arm : fire, Math.min(Math.max(left, 1), LONGEST_MS));
+    };
+    const fire = (): void => {
+      if (Date.now() < time) arm();
+      else callback();
+    };
+    arm();
+    return () => clearTimeout(timer);
+  }
+
+  soon(callback: () => void): void {
+    setImmediate(callback);
+  }
+}

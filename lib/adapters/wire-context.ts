@@ -1,0 +1,60 @@
+/**
+ * The execution context of a task on its way to the worker, as ready-made JSON text.
+ *
+ * The coordinator has the parts of a context as text already (responses and params are stored that way). It puts a
+ * `WireContext` at `opts.meta.taskflowExecutionContext` of `broker.call`, and the project's transporter sends the text as it
+ * is, without parsing it and writing it again. Any other transporter or serializer calls `toJSON` and works too.
+ *
+ * Only messages go through a transporter. An action of the coordinator's own process gets the meta object itself: give it
+ * `.value` instead of the instance.
+ */
+
+/** The key of `ctx.meta` that holds the execution context. */
+export const CONTEXT_KEY = "taskflowExecutionContext";
+
+/** What travels in small headers of its own, for workers in other languages and for people who look at the wire. */
+export interface WireHeaders {
+  readonly taskflowId: string;
+  readonly stageId: string;
+  readonly taskId: string;
+  /** From 0. */
+  readonly attempt: number;
+  /** 1 at first, one more with each repetition of the same attempt. */
+  readonly delivery: number;
+  readonly fence: number;
+  /** `taskflowId:taskId:attempt`. */
+  readonly idempotencyKey: string;
+  /** W3C trace context. */
+  readonly traceparent?: string;
+}
+
+export class WireContext {
+  /** A JSON object as text. It is trusted: text that is not JSON reaches the worker as an invalid packet, which is dropped. */
+  readonly text: string;
+  readonly headers: WireHeaders;
+  #value: unknown;
+
+  constructor(text: string, headers: WireHeaders) {
+    this.text = text;
+    this.headers = headers;
+  }
+
+  /** The context as an object, parsed when first read; the same object each time. */
+  get value(): unknown {
+    this.#value ??= JSON.parse(this.text);
+    return this.#value;
+  }
+
+  /** For `JSON.stringify` and the serializers of Moleculer: a fresh copy of the context, so that nobody shares `value` unknowingly. */
+  toJSON(): unknown {
+    return JSON.parse(this.text);
+  }
+}
+
+/** The execution context in a `ctx.meta`, whether it came over the wire or is still a `WireContext`; undefined if there is none. */
+export function readExecutionContext(meta: unknown): object | undefined {
+  if (typeof meta !== "object" || meta === null) return undefined;
+  const found = (meta as Record<string, unknown>)[CONTEXT_KEY];
+  const context = found instanceof WireContext ? found.value : found;
+  return typeof context === "object" && context !== null ? context : undefined;
+}

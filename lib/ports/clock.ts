@@ -1,0 +1,14 @@
+/** The clock's port: the only source of time in the coordinator. */
+export interface Clock {
+  /** Epoch milliseconds of the store's clock, an integer. May step when the machine's clock is set. */
+  now(): number;
+
+  /** Milliseconds that only ever grow, from any start: for leases and deadlines inside one process. */
+  monotonic(): number;
+
+  /** Calls back once, at or soon after that time (by `now`); any time in the past means soon, never at once. Returns what cancels it. */
+  at(time: number, callback: () => void): () => void;
+
+  /** Calls back once in the next turn of the event loop. */
+  soon(callback: () => void): void;
+}

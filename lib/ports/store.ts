@@ -1,0 +1,144 @@
+/**
+ * The store's port: what the engine asks of a database, and what a database owes it.
+ *
+ * A taskflow is stored as two things:
+ *
+ * - its **journal**: entries numbered 1, 2, 3 … (the taskflow's `revision`), each the facts of one commit as JSON text.
+ *   Entry 1 holds the definition. The journal is the truth: replaying it gives the taskflow, and the history of its events.
+ *   An entry is never changed. The number of an entry is unique within its taskflow, and that is the guard of every write:
+ *   who appends at a number that is taken has an outdated picture and changes nothing.
+ * - its **row**: what queries, owners and due times need. It follows from the journal and is written with it.
+ *
+ * So a change costs one small insert whatever the size of the taskflow, and no write ever depends on another row.
+ */
+import type { TaskflowStatus } from "../core/flow.ts";
+
+/** The queryable face of a taskflow. Times are epoch milliseconds of the store's clock. */
+export interface TaskflowRow {
+  taskflowId: string;
+  name: string | null;
+  status: TaskflowStatus;
+  /** The coordinator that drives it; null once it is finished. */
+  owner: string | null;
+  /** Counts the owners: 1 for the one that stored it, one more with each takeover. */
+  fence: number;
+  /** When it next needs its owner: 0 is "now" (load it at once); a later time lets the owner leave it on disk until then. Never later than true. */
+  dueAt: number;
+  /** Root of its tree of nested taskflows; its own id for a root. */
+  rootId: string;
+  parentTaskflowId: string | null;
+  tenant: string | null;
+  template: string | null;
+  tags: readonly string[];
+  attributes: Readonly<Record<string, string | number | boolean>>;
+  /** `type` of the taskflow's error, or of the first task that failed for good. */
+  errorType: string | null;
+  createdAt: number;
+  startedAt: number | null;
+  finishedAt: number | null;
+  retryAttempt: number;
+  progress: number;
+  /** Format of the journal; a coordinator leaves formats that it does not know alone. */
+  format: number;
+}
+
+/** The fields of a row that a later commit may change. */
+export type RowChange = Partial<
+  Pick<TaskflowRow, "status" | "owner" | "dueAt" | "errorType" | "startedAt" | "finishedAt" | "retryAttempt" | "progress">
+>;
+
+/** One taskflow's part of a group commit. The row's change and the entry are stored together or not at all. */
+export type Write =
+  | { readonly kind: "create"; readonly row: TaskflowRow; readonly entry: string }
+  | { readonly kind: "append"; readonly taskflowId: string; readonly revision: number; readonly entry: string; readonly row?: RowChange };
+
+/**
+ * - `stored`: durable.
+ * - `conflict`: for `create`, a taskflow of this id exists; for `append`, the revision is taken, or the taskflow is gone. Nothing changed.
+ */
+export type WriteResult = "stored" | "conflict";
+
+export interface StoredTaskflow {
+  row: TaskflowRow;
+  /** Entries 1..revision in order. */
+  entries: string[];
+}
+
+export interface Claimed {
+  taskflowId: string;
+  /** The new fence. */
+  fence: number;
+  dueAt: number;
+}
+
+/** Filters of `list`; all that are given must hold. `status` and `errorType`: any of. */
+export interface TaskflowQuery {
+  status?: readonly TaskflowStatus[];
+  name?: string;
+  tenant?: string;
+  template?: string;
+  /** All of them. */
+  tags?: readonly string[];
+  attributes?: Readonly<Record<string, string | number | boolean>>;
+  parentTaskflowId?: string;
+  createdAfter?: number;
+  createdBefore?: number;
+  errorType?: readonly string[];
+  /** Case-insensitive part of the name, the id, a tag or an attribute's value. */
+  text?: string;
+  sort?: "createdAt" | "-createdAt";
+  /** 1–1,000. */
+  pageSize: number;
+  /** `nextCursor` of the page before; opaque. An invalid one throws a RangeError. */
+  cursor?: string;
+}
+
+export interface TaskflowPage {
+  rows: TaskflowRow[];
+  nextCursor?: string;
+  /** By status over all matches, whatever the page. */
+  counts: Partial<Record<TaskflowStatus, number>>;
+}
+
+export interface StoreHealth {
+  ok: boolean;
+  kind: string;
+  error?: string;
+}
+
+export interface Store {
+  /** What to call it in messages and in `health`, such as `sqlite:./data/taskflow.db`. Never a secret. */
+  readonly name: string;
+
+  /** Opens or creates it. Rejects with a sentence that says what to do if it cannot be used: another process holds it, a newer format, no permission. */
+  open(): Promise<void>;
+
+  /** Waits for what is under way, then lets go. Idempotent. */
+  close(): Promise<void>;
+
+  /**
+   * Group commit: durable when it returns or resolves, one result a write, in order. Writes of several taskflows do not depend on one another;
+   * at most one write of a taskflow is in a batch. A store that commits in the caller's thread returns the results, any other a promise.
+   * Throws (or rejects with) `STORE_UNAVAILABLE` when nothing can be said of any of them: the caller reads back before it goes on.
+   */
+  commit(writes: readonly Write[]): WriteResult[] | Promise<WriteResult[]>;
+
+  read(taskflowId: string): Promise<StoredTaskflow | undefined>;
+
+  /**
+   * Takes up to `limit` unfinished taskflows whose owner is none of `alive`, oldest due first: sets owner and fence of their rows,
+   * leaving alone formats above `maxFormat`. Each is given to one caller only.
+   */
+  claim(owner: string, alive: readonly string[], limit: number, maxFormat: number): Promise<Claimed[]>;
+
+  /** Unfinished taskflows of an owner with `dueAt` ≤ `until`, soonest first. */
+  due(owner: string, until: number, limit: number): Promise<Claimed[]>;
+
+  list(query: TaskflowQuery): Promise<TaskflowPage>;
+
+  /** Removes a finished taskflow with its journal. `missing`: none of this id; `active`: not finished, left alone. */
+  delete(taskflowId: string): Promise<"deleted" | "missing" | "active">;
+
+  /** A cheap round trip. Never rejects. */
+  health(): Promise<StoreHealth>;
+}

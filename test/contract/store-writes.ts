@@ -1,0 +1,36 @@
+/** Rows and writes for the tests of a store. */
+import type { TaskflowRow, Write } from "../../lib/ports/store.ts";
+
+export function newRow(taskflowId: string, fields: Partial<TaskflowRow> = {}): TaskflowRow {
+  return {
+    taskflowId,
+    name: `flow ${taskflowId}`,
+    status: "RUNNING",
+    owner: "node-a",
+    fence: 1,
+    dueAt: 0,
+    rootId: taskflowId,
+    parentTaskflowId: null,
+    tenant: null,
+    template: null,
+    tags: [],
+    attributes: {},
+    errorType: null,
+    createdAt: 1_790_000_000_000,
+    startedAt: null,
+    finishedAt: null,
+    retryAttempt: 0,
+    progress: 0,
+    format: 1,
+    ...fields,
+  };
+}
+
+export function create(taskflowId: string, fields: Partial<TaskflowRow> = {}, entry = `${taskflowId} 1`): Write {
+  return { kind: "create", row: newRow(taskflowId, fields), entry };
+}
+
+export function append(taskflowId: string, revision: number, row?: Extract<Write, { kind: "append" }>["row"]): Write {
+  const write = { kind: "append", taskflowId, revision, entry: `${taskflowId} ${revision}` } as const;
+  return row === undefined ? write : { ...write, row };
+}

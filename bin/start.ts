@@ -1,0 +1,42 @@
+/** Runs one coordinator from the configuration (`npm start`). SIGTERM and SIGINT drain it: exit 0 when everything is stored and handed over. */
+import { ServiceBroker } from "moleculer";
+import { readEnvironment } from "../lib/environment.ts";
+import config from "../moleculer.config.ts";
+import { TaskflowService } from "../services/taskflow.service.ts";
+
+/** What a stop may take beyond the grace for running attempts, before the process ends by itself. */
+const SPARE_MS = 5_000;
+
+async function main(): Promise<void> {
+  const { shutdownGraceMs } = readEnvironment();
+  const broker = new ServiceBroker(config);
+  broker.createService(TaskflowService());
+
+  let isStopping = false;
+  const stop = (signal: string): void => {
+    if (isStopping) return;
+    isStopping = true;
+    broker.logger.info(`${signal}: draining; running attempts have ${shutdownGraceMs} ms.`);
+    setTimeout(() => {
+      broker.logger.error("The stop took too long. What is stored is safe; the process ends now.");
+      process.exit(1);
+    }, shutdownGraceMs + SPARE_MS).unref();
+    broker.stop().then(
+      () => process.exit(0),
+      (error: unknown) => {
+        broker.logger.error("The stop failed. What is stored is safe.", error);
+        process.exit(1);
+      },
+    );
+  };
+  process.on("SIGTERM", () => stop("SIGTERM"));
+  process.on("SIGINT", () => stop("SIGINT"));
+
+  await broker.start();
+  broker.logger.info(`The coordinator ${broker.nodeID} is ready.`);
+}
+
+main().catch((error: unknown) => {
+  console.error(`The coordinator could not start: ${error instanceof Error ? error.message : String(error)}`);
+  process.exit(1);
+});

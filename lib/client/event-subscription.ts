@@ -1,0 +1,151 @@
+/**
+ * The events of one taskflow, each exactly once and in order: history first, then live, across reconnects.
+ *
+ * What comes live is a hint that may be lost, doubled or early; `seq` tells. An event that is not the next one waits, and what is
+ * missing before it is asked for. A lost last event is found by looking again now and then.
+ */
+import type { ServiceBroker } from "moleculer";
+import type { TaskflowEvent } from "../../schemas/taskflow-event.ts";
+import { getEventsEndpoint, localSubjects, natsClientOf } from "../adapters/events-endpoint.ts";
+
+/** How often it looks for events that it was not told of: with live events, and where none can come (another transporter). */
+const LOOK_MS = 5_000;
+const LOOK_WITHOUT_LIVE_MS = 1_000;
+const PAGE = 500;
+/** Early events that are kept; more are left to the history. */
+const MAX_EARLY = 10_000;
+
+/** Is given one event after the other; a promise is awaited before the next. What it throws is logged, and the next event follows. */
+export type EventHandler = (event: TaskflowEvent) => void | Promise<void>;
+export type FetchEvents = (since: number, limit: number) => Promise<{ events: TaskflowEvent[]; lastSeq: number }>;
+
+/** A subscription to the events of one taskflow, made by `TaskflowClient.subscribeToTaskflowEvents`. `unsubscribe()` ends it; `lastSeq` is where to go on. */
+export class EventSubscription {
+  readonly #broker: ServiceBroker;
+  readonly #fetch: FetchEvents;
+  readonly #handler: EventHandler;
+  readonly #early = new Map<number, TaskflowEvent>();
+  readonly #stopLive: () => void;
+  readonly #lookMs: number;
+  #lastSeq: number;
+  #timer: NodeJS.Timeout | undefined;
+  #running: Promise<void> | undefined;
+  #isMissing = true;
+  #ended = false;
+
+  /** @param since `seq` of the last event that is known; 0 gives all from the beginning */
+  constructor(broker: ServiceBroker, taskflowId: string, fetch: FetchEvents, handler: EventHandler, since: number) {
+    this.#broker = broker;
+    this.#fetch = fetch;
+    this.#handler = handler;
+    this.#lastSeq = since;
+    const live = listen(broker, taskflowId, (text) => this.#heard(text));
+    this.#stopLive = live.stop;
+    this.#lookMs = live.isLive ? LOOK_MS : LOOK_WITHOUT_LIVE_MS;
+  }
+
+  /** `seq` of the latest event that was handed over. */
+  get lastSeq(): number {
+    return this.#lastSeq;
+  }
+
+  /** Resolves once the history was handed over; rejects if it cannot be had at all. */
+  async start(): Promise<this> {
+    try {
+      await this.#run();
+    } catch (error) {
+      this.unsubscribe();
+      throw error;
+    }
+    this.#lookAgain();
+    return this;
+  }
+
+  /** Ends it: no event is handed over after this. */
+  unsubscribe(): void {
+    this.#ended = true;
+    clearTimeout(this.#timer);
+    this.#stopLive();
+    this.#early.clear();
+  }
+
+  #heard(text: string): void {
+    if (this.#ended) return;
+    const event = JSON.parse(text) as TaskflowEvent;
+    if (event.seq <= this.#lastSeq || this.#early.size >= MAX_EARLY) return;
+    this.#early.set(event.seq, event);
+    if (event.seq > this.#lastSeq + 1 && !this.#running) this.#isMissing = true;
+    this.#wake();
+  }
+
+  #wake(): void {
+    if (this.#running || this.#ended) return;
+    this.#run().catch((error: unknown) => {
+      this.#broker.logger.debug("The events of a taskflow could not be read; trying again.", error);
+    });
+  }
+
+  #run(): Promise<void> {
+    this.#running ??= this.#handOver().finally(() => {
+      this.#running = undefined;
+    });
+    return this.#running;
+  }
+
+  async #handOver(): Promise<void> {
+    while (!this.#ended) {
+      const next = this.#early.get(this.#lastSeq + 1);
+      if (next) await this.#give(next);
+      else if (this.#isMissing || this.#early.size > 0) await this.#catchUp();
+      else return;
+    }
+  }
+
+  async #catchUp(): Promise<void> {
+    const { events, lastSeq } = await this.#fetch(this.#lastSeq, PAGE);
+    for (const event of events) await this.#give(event);
+    if (this.#lastSeq >= lastSeq) this.#isMissing = false;
+    for (const seq of this.#early.keys()) if (seq <= this.#lastSeq) this.#early.delete(seq);
+    // Live events run ahead of what the store tells of: the gap is looked at again later.
+    if (events.length === 0 && !this.#early.has(this.#lastSeq + 1)) this.#early.clear();
+  }
+
+  async #give(event: TaskflowEvent): Promise<void> {
+    this.#early.delete(event.seq);
+    if (this.#ended || event.seq <= this.#lastSeq) return;
+    this.#lastSeq = event.seq;
+    try {
+      await this.#handler(event);
+    } catch (error) {
+      this.#broker.logger.error(`A handler of taskflow events failed at event ${event.seq}.`, error);
+    }
+  }
+
+  #lookAgain(): void {
+    if (this.#ended) return;
+    this.#timer = setTimeout(() => {
+      this.#isMissing = true;
+      this.#wake();
+      this.#lookAgain();
+    }, this.#lookMs);
+    this.#timer.unref();
+  }
+}
+
+/** Listens on the taskflow's subject: on NATS, or in this process where there is none. */
+function listen(broker: ServiceBroker, taskflowId: string, heard: (text: string) => void): { stop: () => void; isLive: boolean } {
+  const subject = getEventsEndpoint(taskflowId, true, broker.namespace);
+  const nats = natsClientOf(broker);
+  if (nats) {
+    const decoder = new TextDecoder();
+    const subscription = nats.subscribe(subject, {
+      callback: (error, message) => {
+        if (!error) heard(decoder.decode(message.data));
+      },
+    });
+    return { stop: () => subscription.unsubscribe(), isLive: true };
+  }
+  const emitter = localSubjects(broker);
+  emitter.on(subject, heard);
+  return { stop: () => emitter.off(subject, heard), isLive: broker.transit === undefined };
+}

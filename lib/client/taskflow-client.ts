@@ -1,0 +1,162 @@
+import type { CallingOptions, ServiceBroker } from "moleculer";
+import type { ActionName, ActionParams } from "../../schemas/actions.schema.ts";
+import type { TaskDetails, TaskflowDetails } from "../../schemas/taskflow-details.ts";
+import type { TaskflowEvent } from "../../schemas/taskflow-event.ts";
+import type { Taskflow } from "../../schemas/taskflow.schema.ts";
+import { isTaskflowError } from "../errors.ts";
+import { parseDuration } from "../options.ts";
+import { type EventHandler, EventSubscription } from "./event-subscription.ts";
+
+/** Answer of `produce`. */
+export interface Produced {
+  taskflowId: string;
+  /** The NATS subject of its events. */
+  eventSubscription: string;
+  /** A taskflow of this id was stored before: nothing was started. */
+  existing?: true;
+}
+
+/** A row of `listTaskflows`: a taskflow without its tasks. */
+export type TaskflowSummary = Pick<
+  TaskflowDetails,
+  | "taskflowId"
+  | "name"
+  | "status"
+  | "createdAt"
+  | "startedAt"
+  | "finishedAt"
+  | "retryAttempt"
+  | "progress"
+  | "tags"
+  | "attributes"
+  | "tenant"
+  | "rootId"
+> & { parentTaskflowId: string | null; template: string | null; errorType: string | null };
+
+/** One page of a list; without `nextCursor` it is the last. */
+export interface Page<Row> {
+  rows: Row[];
+  nextCursor?: string;
+}
+
+/** How long to wait for a taskflow, and what of it to answer. */
+export interface WaitOptions {
+  /** How long to wait in all, in ms or as text ("5m"); without it, for as long as it takes. */
+  timeout?: number | string;
+  /** Ids or names of the stages to answer; all if absent. */
+  stages?: string[];
+}
+
+/** Where a subscription begins. */
+export interface SubscribeOptions {
+  /** `seq` of the last event that is known; the default 0 gives all from the beginning. */
+  since?: number;
+}
+
+/** Longest wait of one call, in ms; a longer one is made of several, so that a coordinator that died in between is noticed soon. */
+const SLICE_MS = 15_000;
+/** What a call may take beyond the wait that it asks for. */
+const SPARE_MS = 5_000;
+const RETRY_MS = 500;
+
+/**
+ * Typed calls of the service `taskflow` from any node: each method has the name of its action and answers the `data`. Failures are
+ * Moleculer errors of the catalogue: `isTaskflowError(error, "TASKFLOW_NOT_FOUND")`.
+ */
+export class TaskflowClient {
+  readonly #broker: ServiceBroker;
+  readonly #options: CallingOptions;
+
+  /** @param options calling options for every call, such as `{ meta, timeout }` */
+  constructor(broker: ServiceBroker, options: CallingOptions = {}) {
+    this.#broker = broker;
+    this.#options = options;
+  }
+
+  async #call<Data>(action: ActionName | "produce", params: unknown, options: CallingOptions = {}): Promise<Data> {
+    const answer = await this.#broker.call<{ data: Data }, unknown>(`taskflow.${action}`, params, {
+      ...this.#options,
+      ...options,
+    });
+    return answer.data;
+  }
+
+  /** Stores a taskflow and starts it. With a `taskflowId` of your own it can be sent again safely. @throws TASKFLOW_VALIDATION_ERROR, TASKFLOW_OVERLOADED, STORE_UNAVAILABLE */
+  produce(taskflow: Taskflow, options?: CallingOptions): Promise<Produced> {
+    return this.#call("produce", taskflow, options);
+  }
+
+  /** The whole tree. @throws TASKFLOW_NOT_FOUND, STAGE_NOT_FOUND */
+  getTaskflowDetails(
+    taskflowId: string,
+    options: Omit<ActionParams["getTaskflowDetails"], "taskflowId"> = {},
+  ): Promise<TaskflowDetails> {
+    return this.#call("getTaskflowDetails", { taskflowId, ...options });
+  }
+
+  /** One task by id or unique name. @throws TASKFLOW_NOT_FOUND, TASK_NOT_FOUND */
+  getTask(taskflowId: string, taskId: string): Promise<TaskDetails> {
+    return this.#call("getTask", { taskflowId, taskId });
+  }
+
+  /** Tasks in definition order, page by page. @throws TASKFLOW_NOT_FOUND, STAGE_NOT_FOUND */
+  listTasks(taskflowId: string, query: Omit<ActionParams["listTasks"], "taskflowId"> = {}): Promise<Page<TaskDetails>> {
+    return this.#call("listTasks", { taskflowId, ...query });
+  }
+
+  /** Taskflows that match, with their number by status. */
+  listTaskflows(
+    query: ActionParams["listTaskflows"] = {},
+  ): Promise<Page<TaskflowSummary> & { counts: Partial<Record<TaskflowDetails["status"], number>> }> {
+    return this.#call("listTaskflows", query);
+  }
+
+  /** Removes a finished taskflow. @throws TASKFLOW_NOT_FOUND, TASKFLOW_NOT_FINISHED */
+  deleteTaskflow(taskflowId: string): Promise<{ taskflowId: string }> {
+    return this.#call("deleteTaskflow", { taskflowId });
+  }
+
+  health(): Promise<Record<string, unknown>> {
+    return this.#call("health", {});
+  }
+
+  /**
+   * The tree once the taskflow is finished, whatever its status. It calls again while the taskflow goes on, and through losses of the bus.
+   * @throws TASKFLOW_WAIT_TIMEOUT when `timeout` passes first (`data`: the tree so far), TASKFLOW_NOT_FOUND, STAGE_NOT_FOUND
+   */
+  async waitForTaskflow(taskflowId: string, { timeout, stages }: WaitOptions = {}): Promise<TaskflowDetails> {
+    const deadline = timeout === undefined ? Number.POSITIVE_INFINITY : performance.now() + parseDuration(timeout);
+    for (;;) {
+      const slice = Math.max(0, Math.min(SLICE_MS, Math.ceil(deadline - performance.now())));
+      const params = { taskflowId, timeout: slice, ...(stages ? { stages } : {}) };
+      try {
+        return await this.#call("waitForTaskflow", params, { timeout: slice + SPARE_MS, retries: 0 });
+      } catch (error) {
+        if (performance.now() >= deadline || !isPassing(error)) throw error;
+        if (!isTaskflowError(error, "TASKFLOW_WAIT_TIMEOUT")) await new Promise((resolve) => setTimeout(resolve, RETRY_MS));
+      }
+    }
+  }
+
+  /**
+   * Hands over every event with `seq` > `since`, each once and in order, one handler call after the other: history first, then live, across reconnects.
+   * Resolves when the history was handed over. @throws TASKFLOW_NOT_FOUND
+   */
+  subscribeToTaskflowEvents(
+    taskflowId: string,
+    handler: EventHandler,
+    { since = 0 }: SubscribeOptions = {},
+  ): Promise<EventSubscription> {
+    const fetch = (from: number, limit: number): Promise<{ events: TaskflowEvent[]; lastSeq: number }> =>
+      this.#call("getEvents", { taskflowId, since: from, limit });
+    return new EventSubscription(this.#broker, taskflowId, fetch, handler, since).start();
+  }
+}
+
+/** The wait goes on: time was up for one call, or the bus lost it. */
+function isPassing(error: unknown): boolean {
+  return (
+    isTaskflowError(error, "TASKFLOW_WAIT_TIMEOUT") ||
+    (typeof error === "object" && error !== null && "retryable" in error && error.retryable === true)
+  );
+}

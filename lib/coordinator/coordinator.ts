@@ -1,0 +1,172 @@
+/**
+ * Drives taskflows. Around the pure engine it does, always in this order: decide, store, carry out the effects.
+ *
+ * Every taskflow in its care has a mailbox (`Resident`). In each turn of the event loop (`Turns`) the mailboxes that hold something are decided,
+ * and their facts go to the store in one group commit. So a taskflow has one commit at a time, a busy coordinator few large ones, and
+ * nothing is sent, answered or announced that is not stored.
+ */
+import { build } from "../core/build.ts";
+import type { Created, StoredDefinition } from "../core/facts.ts";
+import type { Flow } from "../core/flow.ts";
+import { idBaseOf } from "../core/ids.ts";
+import { taskflowError } from "../errors.ts";
+import type { Ports } from "./ports.ts";
+import { Resident } from "./resident.ts";
+import { restore } from "./restore.ts";
+import { type CoordinatorSettings, FORMAT, WORKER_POLL_MS } from "./settings.ts";
+import { Turns } from "./turns.ts";
+
+export type { Ports } from "./ports.ts";
+
+/** What `produce` hands over: checked, in the long form, with its text. */
+export interface NewTaskflow {
+  readonly taskflowId?: string;
+  readonly definition: StoredDefinition;
+  readonly text: string;
+  readonly meta: Readonly<Record<string, unknown>>;
+}
+
+/** How often a stop looks whether the last attempt has answered. */
+const DRAIN_POLL_MS = 20;
+
+export class Coordinator {
+  readonly #ports: Ports;
+  readonly #settings: CoordinatorSettings;
+  readonly #turns: Turns;
+  #ends: (() => void)[] = [];
+
+  constructor(ports: Ports, settings: CoordinatorSettings) {
+    this.#ports = ports;
+    this.#settings = settings;
+    this.#turns = new Turns(ports, settings);
+  }
+
+  /** Goes on with every unfinished taskflow of the store, which is open. Resolves when all of them are in its care. */
+  async start(): Promise<void> {
+    this.#ends.push(this.#ports.bus.onWorkersChanged(() => this.#wakeStarved()));
+    this.#pollWorkers();
+    // In one go: what is claimed is this owner's, and a second claim would find it again.
+    const claimed = await this.#ports.store.claim(this.#settings.owner, [], 2 ** 31 - 1, FORMAT);
+    for (const { taskflowId, fence } of claimed) await this.#load(taskflowId, fence);
+  }
+
+  /**
+   * Takes no new work and starts no new attempt; waits for the running ones, at most `graceMs`, stores what they answered and lets go.
+   * What still runs then is delivered again by whoever goes on with it.
+   */
+  async stop(graceMs: number): Promise<void> {
+    const { clock } = this.#ports;
+    this.#turns.isDraining = true;
+    const deadline = clock.monotonic() + graceMs;
+    while (this.inFlight > 0 && clock.monotonic() < deadline) {
+      await new Promise<void>((resolve) => void clock.at(clock.now() + DRAIN_POLL_MS, resolve));
+    }
+    await this.#turns.stop();
+    for (const end of this.#ends) end();
+    this.#ends = [];
+  }
+
+  /** Unfinished taskflows in its care. */
+  get active(): number {
+    return this.#turns.residents.size;
+  }
+
+  /** Attempts that it waits for. */
+  get inFlight(): number {
+    return this.#turns.dispatcher.inFlight;
+  }
+
+  get isDraining(): boolean {
+    return this.#turns.isDraining;
+  }
+
+  /**
+   * Stores a taskflow; it starts in a later turn of the event loop than the one in which this resolves. An id that is stored already answers
+   * `existing` and starts nothing.
+   * @throws TASKFLOW_OVERLOADED: nothing is stored. STORE_UNAVAILABLE: nobody knows; with an id of the caller's it can be sent again safely
+   */
+  async produce(given: NewTaskflow): Promise<{ taskflowId: string; existing?: true }> {
+    const taskflowId = given.taskflowId ?? this.#ports.ids.sorted();
+    const { residents } = this.#turns;
+    if (residents.has(taskflowId) && (await this.exists(taskflowId))) return { taskflowId, existing: true };
+    if (this.isDraining || residents.size >= this.#settings.maxActive) {
+      const why = this.isDraining ? "It is shutting down." : `It drives ${residents.size} taskflows, its limit.`;
+      const message = `This coordinator takes no new taskflow now. ${why} Try again later.`;
+      throw taskflowError("TASKFLOW_OVERLOADED", message, { retryAfter: 1 });
+    }
+    const isStoredAlready = await this.#create(taskflowId, given);
+    return isStoredAlready ? { taskflowId, existing: true } : { taskflowId };
+  }
+
+  /** Is there a stored taskflow of this id? One that is being stored at this moment is waited for. */
+  async exists(taskflowId: string): Promise<boolean> {
+    const resident = this.#turns.residents.get(taskflowId);
+    if (!resident || resident.state === "reading") return (await this.#ports.store.read(taskflowId)) !== undefined;
+    const { creation } = resident;
+    if (!creation) return true;
+    return new Promise((resolve, reject) => {
+      resident.creation = {
+        text: creation.text,
+        stored: (existing) => {
+          creation.stored(existing);
+          resolve(true);
+        },
+        failed: (error) => {
+          creation.failed(error);
+          reject(error instanceof Error ? error : new Error(String(error)));
+        },
+      };
+    });
+  }
+
+  /** Resolves with true if the id was taken. */
+  #create(taskflowId: string, { definition, text, meta }: NewTaskflow): Promise<boolean> {
+    const { defaults, eventTreeLimit } = this.#settings;
+    const { ids, clock } = this.#ports;
+    const created: Created = { kind: "created", taskflowId, idBase: idBaseOf(ids.random()), defaults, meta, definition };
+    return new Promise((resolve, reject) => {
+      const resident = new Resident(build(created, clock.now()), eventTreeLimit);
+      resident.creation = { text, stored: resolve, failed: reject };
+      this.#turns.add(resident, { kind: "begin" });
+    });
+  }
+
+  /** The state of a taskflow as it is stored; undefined if there is none. It must not be changed, and is not kept. */
+  async peek(taskflowId: string): Promise<Flow | undefined> {
+    await this.#turns.committed(taskflowId);
+    const resident = this.#turns.residents.get(taskflowId);
+    if (resident && !resident.creation && resident.state !== "reading") return resident.flow;
+    const stored = await this.#ports.store.read(taskflowId);
+    return stored && restore(stored);
+  }
+
+  /** Calls back when a taskflow in its care has finished or left; undefined if it is not in its care. */
+  watch(taskflowId: string, gone: () => void): (() => void) | undefined {
+    return this.#turns.residents.get(taskflowId)?.onGone(gone);
+  }
+
+  async #load(taskflowId: string, fence: number): Promise<void> {
+    const stored = await this.#ports.store.read(taskflowId);
+    if (!stored) return;
+    try {
+      this.#turns.add(new Resident(restore(stored), this.#settings.eventTreeLimit), { kind: "recover", fence });
+    } catch (error) {
+      this.#ports.logger.error(`Taskflow ${taskflowId} cannot be read from the store and is put aside.`, error);
+    }
+  }
+
+  #wakeStarved(): void {
+    for (const resident of this.#turns.dispatcher.starved) this.#turns.wake(resident);
+  }
+
+  /** Registries are told of services, but not always: waiting work looks by itself too. */
+  #pollWorkers(): void {
+    const { clock } = this.#ports;
+    const poll = (): void => {
+      this.#wakeStarved();
+      cancel = clock.at(clock.now() + WORKER_POLL_MS, poll);
+    };
+    let cancel = clock.at(clock.now() + WORKER_POLL_MS, poll);
+    this.#ends.push(() => cancel());
+  }
+}

@@ -1,0 +1,77 @@
+import { actionNameOf } from "../core/action-name.ts";
+import { dispatchable, type Pick } from "../core/decide.ts";
+import type { Task } from "../core/flow.ts";
+import type { Resident } from "./resident.ts";
+
+/**
+ * Bounds what is in flight, and remembers who waits: taskflows that found no free slot, in their order, and taskflows with a task that no
+ * node serves now.
+ */
+export class Dispatcher {
+  readonly #maxInFlight: number;
+  readonly #route: (action: string) => string | undefined;
+  readonly #queued = new Set<Resident>();
+  readonly #starved = new Set<Resident>();
+  #inFlight = 0;
+
+  constructor(maxInFlight: number, route: (action: string) => string | undefined) {
+    this.#maxInFlight = maxInFlight;
+    this.#route = route;
+  }
+
+  get inFlight(): number {
+    return this.#inFlight;
+  }
+
+  /** Takes slots for the tasks of a taskflow that can be sent now. Each is given back by `release`. */
+  admit(resident: Resident): Pick[] {
+    const { flow } = resident;
+    this.#queued.delete(resident);
+    this.#starved.delete(resident);
+    if (flow.due.size === 0) return [];
+    const unserved = new Set<string>();
+    const route = (task: Task): string | undefined => {
+      const action = actionNameOf(task.definition.taskDetails);
+      if (unserved.has(action)) return undefined;
+      const node = this.#route(action);
+      if (node === undefined) unserved.add(action);
+      return node;
+    };
+    const free = this.#maxInFlight - this.#inFlight;
+    const picks = dispatchable(flow, free, route);
+    this.#inFlight += picks.length;
+    if (unserved.size > 0) this.#starved.add(resident);
+    if (picks.length >= free && flow.due.size > picks.length) this.#queued.add(resident);
+    return picks;
+  }
+
+  release(slots: number): void {
+    this.#inFlight -= slots;
+  }
+
+  get hasNext(): boolean {
+    return this.#queued.size > 0 && this.#inFlight < this.#maxInFlight;
+  }
+
+  /** The taskflows that may have a slot now, in the order in which they began to wait. */
+  next(): Resident[] {
+    const free = this.#maxInFlight - this.#inFlight;
+    const chosen: Resident[] = [];
+    if (free <= 0) return chosen;
+    for (const resident of this.#queued) {
+      if (chosen.length >= free) break;
+      chosen.push(resident);
+    }
+    return chosen;
+  }
+
+  /** The taskflows that wait for a worker. */
+  get starved(): ReadonlySet<Resident> {
+    return this.#starved;
+  }
+
+  forget(resident: Resident): void {
+    this.#queued.delete(resident);
+    this.#starved.delete(resident);
+  }
+}

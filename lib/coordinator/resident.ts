@@ -1,0 +1,95 @@
+import { EventWriter } from "../core/events.ts";
+import type { Flow } from "../core/flow.ts";
+import type { Input } from "../core/inputs.ts";
+
+/** An attempt that was sent and has not ended. */
+interface Pending {
+  readonly attempt: number;
+  /** Ends its watch over the attempt's timeout. */
+  readonly cancelTimeout: () => void;
+}
+
+/** An attempt that never left, in the pause before that is decided. */
+interface Unsent {
+  readonly task: number;
+  readonly attempt: number;
+  readonly cancel: () => void;
+}
+
+/** A `produce` that waits for its taskflow to be stored. */
+export interface Creation {
+  /** The definition's JSON text. */
+  readonly text: string;
+  readonly stored: (existing: boolean) => void;
+  readonly failed: (error: unknown) => void;
+}
+
+/**
+ * A taskflow in the memory of its coordinator, with its mailbox: inputs wait here and are decided together, in order, one commit at a time.
+ *
+ * - idle: nothing waits. - dirty: it is in the coordinator's list and will be decided in the next turn.
+ * - committing: decided, not yet stored; what comes in waits. - reading: its commit failed; it is read again before anything else.
+ * - gone: finished, or another's; what comes in is dropped.
+ */
+export class Resident {
+  flow: Flow;
+  writer: EventWriter;
+  state: "idle" | "dirty" | "committing" | "reading" | "gone" = "idle";
+  inbox: Input[] = [];
+  creation: Creation | undefined;
+  readonly pending = new Map<number, Pending>();
+  /** Attempts of which it is known that they never left, with what cancels the pause before that is decided. */
+  readonly unsent = new Set<Unsent>();
+  readonly #timers = new Set<() => void>();
+  readonly #watchers = new Set<() => void>();
+
+  constructor(flow: Flow, eventTreeLimit: number) {
+    this.flow = flow;
+    this.writer = new EventWriter(flow, eventTreeLimit);
+  }
+
+  /** Another state of the same taskflow, read from the store. */
+  replace(flow: Flow, eventTreeLimit: number): void {
+    this.flow = flow;
+    this.writer = new EventWriter(flow, eventTreeLimit);
+  }
+
+  /** Tasks of whose latest attempt something will still be heard here. */
+  awaited(): Set<number> {
+    const isLatest = (task: number, attempt: number): boolean => this.flow.tasks[task]?.attempt === attempt;
+    const tasks = new Set<number>();
+    for (const [task, { attempt }] of this.pending) if (isLatest(task, attempt)) tasks.add(task);
+    for (const { task, attempt } of this.unsent) if (isLatest(task, attempt)) tasks.add(task);
+    return tasks;
+  }
+
+  /** Keeps what cancels a timer; returns what forgets it. */
+  keepTimer(cancel: () => void): () => void {
+    this.#timers.add(cancel);
+    return () => this.#timers.delete(cancel);
+  }
+
+  cancelTimers(): void {
+    for (const cancel of this.#timers) cancel();
+    this.#timers.clear();
+  }
+
+  /** Calls back once it is gone. Returns what ends the watch. */
+  onGone(watcher: () => void): () => void {
+    this.#watchers.add(watcher);
+    return () => this.#watchers.delete(watcher);
+  }
+
+  /** Lets go of everything. */
+  leave(): void {
+    this.state = "gone";
+    this.inbox = [];
+    this.cancelTimers();
+    for (const { cancelTimeout } of this.pending.values()) cancelTimeout();
+    this.pending.clear();
+    for (const { cancel } of this.unsent) cancel();
+    this.unsent.clear();
+    for (const watcher of this.#watchers) watcher();
+    this.#watchers.clear();
+  }
+}

@@ -1,0 +1,100 @@
+import { actionNameOf } from "../core/action-name.ts";
+import { executionContext, idempotencyKey, metaOf } from "../core/context.ts";
+import type { Effect } from "../core/effects.ts";
+import { stageId, taskId } from "../core/ids.ts";
+import type { Input, Outcome } from "../core/inputs.ts";
+import type { Bus } from "../ports/bus.ts";
+import type { Clock } from "../ports/clock.ts";
+import type { Dispatcher } from "./dispatcher.ts";
+import type { Resident } from "./resident.ts";
+import { RESEND_DELAY_MS } from "./settings.ts";
+
+export interface SenderPorts {
+  readonly bus: Bus;
+  readonly clock: Clock;
+  readonly dispatcher: Dispatcher;
+  /** Puts an input into the mailbox of a taskflow. */
+  readonly give: (resident: Resident, input: Input) => void;
+  /** A slot has become free. */
+  readonly freed: () => void;
+}
+
+/** Carries out effects: sends attempts and watches their time, and gives inputs back at their time. */
+export class Sender {
+  readonly #ports: SenderPorts;
+
+  constructor(ports: SenderPorts) {
+    this.#ports = ports;
+  }
+
+  carryOut(resident: Resident, effects: readonly Effect[]): void {
+    for (const effect of effects) {
+      if (effect.kind === "call") this.#send(resident, effect);
+      else this.#arm(resident, effect.at, effect.input);
+    }
+  }
+
+  #arm(resident: Resident, at: number, input: Input): void {
+    const { clock, give } = this.#ports;
+    const forget = resident.keepTimer(
+      clock.at(at, () => {
+        forget();
+        give(resident, input);
+      }),
+    );
+  }
+
+  #send(resident: Resident, { task: ordinal, attempt, delivery, node }: Extract<Effect, { kind: "call" }>): void {
+    const { bus, clock, give } = this.#ports;
+    const { flow } = resident;
+    const task = flow.tasks[ordinal];
+    if (!task) return;
+    const { timeoutMs, retryDelayMs } = task.options;
+    const cancelTimeout = clock.at(clock.now() + timeoutMs, () => {
+      this.#release(resident, ordinal, attempt);
+      give(resident, { kind: "timeout", task: ordinal, attempt });
+    });
+    resident.pending.set(ordinal, { attempt, cancelTimeout });
+    const call = {
+      action: actionNameOf(task.definition.taskDetails),
+      node,
+      params: task.definition.params ?? {},
+      meta: metaOf(flow, task),
+      context: executionContext(flow, task),
+      taskflowId: flow.taskflowId,
+      stageId: stageId(flow.idBase, task.stage.index),
+      taskId: taskId(flow.idBase, ordinal),
+      attempt,
+      delivery,
+      fence: flow.fence,
+      idempotencyKey: idempotencyKey(flow, task),
+      listenMs: timeoutMs + retryDelayMs,
+    };
+    bus.call(call, (outcome) => this.#answered(resident, ordinal, attempt, outcome));
+  }
+
+  #answered(resident: Resident, task: number, attempt: number, outcome: Outcome): void {
+    const { clock, give } = this.#ports;
+    this.#release(resident, task, attempt);
+    const input: Input = { kind: "answer", task, attempt, outcome };
+    // What was not sent is due again at once: without a pause it would be tried in every turn.
+    if (outcome.kind === "not-sent") {
+      const again = (): void => {
+        resident.unsent.delete(unsent);
+        give(resident, input);
+      };
+      const unsent = { task, attempt, cancel: clock.at(clock.now() + RESEND_DELAY_MS, again) };
+      resident.unsent.add(unsent);
+    } else give(resident, input);
+  }
+
+  /** Gives back the slot of an attempt and ends its watch, once. */
+  #release(resident: Resident, task: number, attempt: number): void {
+    const pending = resident.pending.get(task);
+    if (pending?.attempt !== attempt) return;
+    pending.cancelTimeout();
+    resident.pending.delete(task);
+    this.#ports.dispatcher.release(1);
+    this.#ports.freed();
+  }
+}

@@ -1,0 +1,303 @@
+/**
+ * The turns of the event loop: every mailbox that holds something is decided, the facts of all go to the store in one commit, and
+ * then the effects are carried out. What comes in meanwhile waits for the next turn.
+ */
+import { decide } from "../core/decide.ts";
+import type { Effect } from "../core/effects.ts";
+import type { EventText } from "../core/events.ts";
+import type { Created, Fact } from "../core/facts.ts";
+import { isFinished } from "../core/flow.ts";
+import type { Input } from "../core/inputs.ts";
+import { encodeEntry } from "../core/journal.ts";
+import type { StoredTaskflow, Write, WriteResult } from "../ports/store.ts";
+import { Dispatcher } from "./dispatcher.ts";
+import type { Ports } from "./ports.ts";
+import type { Resident } from "./resident.ts";
+import { restore } from "./restore.ts";
+import { newRow, rowChange } from "./row.ts";
+import { Sender } from "./sender.ts";
+import { type CoordinatorSettings, TURN } from "./settings.ts";
+
+/** One taskflow's part of a turn. */
+interface Part {
+  readonly resident: Resident;
+  readonly inputs: readonly Input[];
+  readonly facts: readonly Fact[];
+  readonly effects: readonly Effect[];
+  readonly firstSeq: number;
+  readonly at: number;
+  /** Event 1 of a new taskflow, written while it was WAITING. */
+  readonly creation: EventText | undefined;
+  readonly write: Write | undefined;
+}
+
+const callsIn = (effects: readonly Effect[]): number => effects.reduce((sum, { kind }) => sum + (kind === "call" ? 1 : 0), 0);
+
+export class Turns {
+  readonly #ports: Ports;
+  readonly #settings: CoordinatorSettings;
+  readonly #sender: Sender;
+  readonly dispatcher: Dispatcher;
+  /** The taskflows in the coordinator's care, by id. */
+  readonly residents = new Map<string, Resident>();
+  #dirty: Resident[] = [];
+  #isPlanned = false;
+  #committing: Promise<void> | undefined;
+  #isStopped = false;
+  /** True: nothing is sent any more; answers are still taken. */
+  isDraining = false;
+
+  constructor(ports: Ports, settings: CoordinatorSettings) {
+    const { bus, clock } = ports;
+    this.#ports = ports;
+    this.#settings = settings;
+    this.dispatcher = new Dispatcher(settings.maxInFlight, (action) => bus.route(action));
+    const give = (resident: Resident, input: Input): void => this.give(resident, input);
+    this.#sender = new Sender({ bus, clock, dispatcher: this.dispatcher, give, freed: () => this.#planForQueue() });
+  }
+
+  /** Takes a taskflow into care, and its first input into its mailbox. */
+  add(resident: Resident, input: Input): void {
+    this.residents.set(resident.flow.taskflowId, resident);
+    this.give(resident, input);
+  }
+
+  give(resident: Resident, ...inputs: Input[]): void {
+    if (resident.state === "gone" || this.#isStopped) return;
+    resident.inbox.push(...inputs);
+    this.wake(resident);
+  }
+
+  /** Has a taskflow looked at in the next turn. */
+  wake(resident: Resident): void {
+    if (resident.state !== "idle") return;
+    resident.state = "dirty";
+    this.#dirty.push(resident);
+    this.#plan();
+  }
+
+  /** Resolves when nothing of this taskflow is on its way to the store. */
+  async committed(taskflowId: string): Promise<void> {
+    while (this.#committing && this.residents.get(taskflowId)?.state === "committing") await this.#committing;
+  }
+
+  /** Finishes what is planned, then lets go of everything. */
+  async stop(): Promise<void> {
+    while (this.#isPlanned || this.#committing) {
+      await this.#committing;
+      await new Promise<void>((resolve) => this.#ports.clock.soon(resolve));
+    }
+    this.#isStopped = true;
+    for (const resident of this.residents.values()) resident.leave();
+    this.residents.clear();
+  }
+
+  #plan(): void {
+    if (this.#isPlanned || this.#committing) return;
+    this.#isPlanned = true;
+    this.#ports.clock.soon(() => this.#turn());
+  }
+
+  #planForQueue(): void {
+    if (this.dispatcher.hasNext) this.#plan();
+  }
+
+  #turn(): void {
+    this.#isPlanned = false;
+    for (const resident of this.dispatcher.next()) this.wake(resident);
+    const chosen = this.#dirty.splice(0, TURN);
+    const now = this.#ports.clock.now();
+    const parts: Part[] = [];
+    const stored: Part[] = [];
+    for (const resident of chosen) {
+      const part = this.#decide(resident, now);
+      if (part) (part.write ? stored : parts).push(part);
+    }
+    if (stored.length > 0) this.#commit(stored);
+    for (const part of parts) this.#carryOut(part);
+    if (this.#dirty.length > 0) this.#plan();
+  }
+
+  #decide(resident: Resident, now: number): Part | undefined {
+    if (resident.state !== "dirty") return undefined;
+    const { flow, inbox: inputs } = resident;
+    // A new taskflow is as old as it was made: its journal gives it the time of its first entry.
+    const at = resident.creation ? flow.createdAt : now;
+    resident.inbox = [];
+    resident.state = "idle";
+    const firstSeq = flow.seq + 1;
+    let taken = 0;
+    try {
+      if (resident.creation) flow.revision = 1;
+      const creation = resident.creation && this.#ports.bus.hasAudience() ? resident.writer.creation(at) : undefined;
+      const { facts, effects } = decide(flow, inputs, at);
+      const tasks = this.isDraining ? [] : this.dispatcher.admit(resident);
+      taken = tasks.length;
+      if (taken > 0) {
+        const sent = decide(flow, [{ kind: "dispatch", tasks }], at);
+        facts.push(...sent.facts);
+        effects.push(...sent.effects);
+        this.dispatcher.release(taken - callsIn(sent.effects));
+      }
+      return { resident, inputs, facts, effects, firstSeq, at, creation, write: this.#write(resident, facts, at) };
+    } catch (error) {
+      // A broken invariant: what is stored is sound, so it is left as it is, for people to look at.
+      const message = `Taskflow ${flow.taskflowId} is put aside after an internal error; it is unchanged in the store.`;
+      this.#ports.logger.error(message, error);
+      this.dispatcher.release(taken);
+      resident.creation?.failed(error);
+      this.#drop(resident);
+      return undefined;
+    }
+  }
+
+  #write(resident: Resident, facts: readonly Fact[], at: number): Write | undefined {
+    const { flow, creation } = resident;
+    const { taskflowId, idBase, meta, definition } = flow;
+    if (creation) {
+      const { defaults, owner } = this.#settings;
+      const created: Created = { kind: "created", taskflowId, idBase, defaults, meta, definition };
+      return { kind: "create", row: newRow(flow, owner), entry: encodeEntry(at, [created, ...facts], creation.text) };
+    }
+    if (facts.length === 0) return undefined;
+    flow.revision++;
+    const row = rowChange(flow, facts);
+    const entry = encodeEntry(at, facts);
+    return { kind: "append", taskflowId, revision: flow.revision, entry, ...(row ? { row } : {}) };
+  }
+
+  /** At once where the store commits in this thread; else the next turn waits for it. */
+  #commit(parts: readonly Part[]): void {
+    let results: WriteResult[] | Promise<WriteResult[]>;
+    try {
+      results = this.#ports.store.commit(parts.map((part) => part.write as Write));
+    } catch (error) {
+      return this.#commitFailed(parts, error);
+    }
+    if (!(results instanceof Promise)) return this.#committed(parts, results);
+    for (const { resident } of parts) resident.state = "committing";
+    const afterwards = results.then(
+      (all) => this.#committed(parts, all),
+      (error: unknown) => this.#commitFailed(parts, error),
+    );
+    this.#committing = afterwards.finally(() => {
+      this.#committing = undefined;
+      if (this.#dirty.length > 0) this.#plan();
+      else this.#planForQueue();
+    });
+  }
+
+  #committed(parts: readonly Part[], results: readonly WriteResult[]): void {
+    parts.forEach((part, index) => {
+      const { resident } = part;
+      if (results[index] !== "stored") return this.#lost(part);
+      const { creation } = resident;
+      resident.creation = undefined;
+      if (resident.state === "committing") resident.state = "idle";
+      this.#announce(part);
+      if (!creation) return this.#carryOut(part);
+      creation.stored(false);
+      // The answer to `produce` goes first.
+      this.#ports.clock.soon(() => this.#carryOut(part));
+    });
+  }
+
+  #announce({ resident, facts, at, firstSeq, creation }: Part): void {
+    const { bus } = this.#ports;
+    if (!bus.hasAudience()) return;
+    const { flow, writer } = resident;
+    const { taskflowId } = flow;
+    if (creation) bus.announce({ taskflowId, topic: creation.topic, text: creation.text });
+    for (const { topic, text } of writer.write(facts, at, firstSeq)) bus.announce({ taskflowId, topic, text });
+  }
+
+  #carryOut({ resident, effects }: Part): void {
+    if (resident.state === "gone") return this.dispatcher.release(callsIn(effects));
+    this.#sender.carryOut(resident, effects);
+    if (isFinished(resident.flow.status)) this.#drop(resident);
+    else if (resident.inbox.length > 0) this.wake(resident);
+  }
+
+  #drop(resident: Resident): void {
+    this.dispatcher.forget(resident);
+    this.dispatcher.release(resident.pending.size);
+    const { taskflowId } = resident.flow;
+    if (this.residents.get(taskflowId) === resident) this.residents.delete(taskflowId);
+    resident.leave();
+    this.#planForQueue();
+  }
+
+  /** The write met a taskflow or an entry that was there already: this picture of it is outdated. */
+  #lost(part: Part): void {
+    const { resident, effects } = part;
+    const { creation } = resident;
+    if (creation) {
+      this.dispatcher.release(callsIn(effects));
+      this.#drop(resident);
+      creation.stored(true);
+      return;
+    }
+    this.#ports.logger.warn(`Taskflow ${resident.flow.taskflowId} was changed by another coordinator.`);
+    void this.#readBack(part);
+  }
+
+  /** Nobody knows what was stored. Callers of `produce` are told so, and every taskflow is read back before it goes on. */
+  #commitFailed(parts: readonly Part[], error: unknown): void {
+    this.#ports.logger.error(`A commit of ${parts.length} taskflows failed; they are read back.`, error);
+    for (const part of parts) {
+      const { creation } = part.resident;
+      part.resident.creation = undefined;
+      // Not before the turn is over: the caller may come back at once.
+      void this.#readBack(part);
+      creation?.failed(error);
+    }
+  }
+
+  /** What was stored after all is carried out; else it goes on from what is stored, with the inputs that were decided on the outdated picture. */
+  async #readBack(part: Part): Promise<void> {
+    const { resident, inputs, effects, write } = part;
+    const { taskflowId, fence, idBase } = resident.flow;
+    resident.state = "reading";
+    const stored = await this.#read(taskflowId);
+    if (this.#isStopped) return;
+    if (stored && isStored(stored, write)) {
+      resident.state = "idle";
+      this.#announce(part);
+      return this.#carryOut(part);
+    }
+    this.dispatcher.release(callsIn(effects));
+    const isOurs = stored?.row.owner === this.#settings.owner && stored.row.fence === fence;
+    const flow = isOurs ? restore(stored) : undefined;
+    // Not ours either: a taskflow that was to be stored, and whose id somebody else has taken.
+    if (flow?.idBase !== idBase) return this.#drop(resident);
+    resident.cancelTimers();
+    resident.replace(flow, this.#settings.eventTreeLimit);
+    resident.state = "idle";
+    const waiting = resident.inbox;
+    resident.inbox = [];
+    // Answers first: what has been answered is neither in flight nor lost.
+    const inFlight = resident.awaited();
+    this.give(resident, ...inputs, ...waiting, { kind: "recover", fence, inFlight });
+  }
+
+  /** Asks until the store answers. */
+  async #read(taskflowId: string): Promise<StoredTaskflow | undefined> {
+    const { store, logger, clock } = this.#ports;
+    for (let wait = 50; !this.#isStopped; wait = Math.min(wait * 2, 2_000)) {
+      try {
+        return await store.read(taskflowId);
+      } catch (error) {
+        logger.warn(`Taskflow ${taskflowId} cannot be read; trying again.`, error);
+        await new Promise<void>((resolve) => void clock.at(clock.now() + wait, resolve));
+      }
+    }
+    return undefined;
+  }
+}
+
+/** Is the write the last thing that was stored of its taskflow? */
+function isStored({ entries }: StoredTaskflow, write: Write | undefined): boolean {
+  if (write === undefined) return false;
+  const revision = write.kind === "create" ? 1 : write.revision;
+  return entries.length === revision && entries[revision - 1] === write.entry;
+}

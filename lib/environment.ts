@@ -1,0 +1,44 @@
+/** Settings from the environment (the README lists them). What is wrong is told by the variable's name, at start. */
+import { parseActionPatterns } from "./allowed-actions.ts";
+import { parseDuration } from "./options.ts";
+
+export interface Environment {
+  /** `TASKFLOW_STORE`: `sqlite:<file>`, `memory:` or a MongoDB URL. */
+  readonly store: string;
+  /** `TASKFLOW_ALLOWED_ACTIONS`: patterns of the actions that tasks may call. */
+  readonly allowedActions: readonly string[];
+  /** `TASKFLOW_EVENT_TREE_LIMIT`, in bytes. */
+  readonly eventTreeLimit: number;
+  /** `TASKFLOW_SHUTDOWN_GRACE`, in ms. */
+  readonly shutdownGraceMs: number;
+}
+
+const UNITS: Readonly<Record<string, number>> = { "": 1, b: 1, kb: 1024, kib: 1024, mb: 1024 ** 2, mib: 1024 ** 2 };
+
+/** Bytes of `4096`, `4KiB` or `1MB`. @throws RangeError */
+export function parseBytes(text: string): number {
+  const match = /^(\d{1,12})\s*([a-z]*)$/i.exec(text.trim());
+  const unit = match && UNITS[(match[2] ?? "").toLowerCase()];
+  if (!unit) throw new RangeError(`"${text}" is not a number of bytes: give one such as 4096, 4KiB or 1MB.`);
+  return Number(match[1]) * unit;
+}
+
+function read<T>(env: NodeJS.ProcessEnv, name: string, parse: (text: string) => T, absent: T): T {
+  const text = env[name];
+  if (text === undefined || text.trim() === "") return absent;
+  try {
+    return parse(text);
+  } catch (error) {
+    throw new RangeError(`The environment variable ${name}: ${(error as Error).message}`, { cause: error });
+  }
+}
+
+/** @throws RangeError that names the variable */
+export function readEnvironment(env: NodeJS.ProcessEnv = process.env): Environment {
+  return {
+    store: read(env, "TASKFLOW_STORE", (text) => text.trim(), "sqlite:./data/taskflow.db"),
+    allowedActions: parseActionPatterns(env.TASKFLOW_ALLOWED_ACTIONS),
+    eventTreeLimit: read(env, "TASKFLOW_EVENT_TREE_LIMIT", parseBytes, 4096),
+    shutdownGraceMs: read(env, "TASKFLOW_SHUTDOWN_GRACE", parseDuration, 10_000),
+  };
+}

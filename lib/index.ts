@@ -1,0 +1,40 @@
+/** The package's door. Everything that other projects may use is exported here, and nothing else. */
+export { TaskflowService, type TaskflowServiceOptions } from "../services/taskflow.service.ts";
+export {
+  TaskflowWorker,
+  type TaskflowContext,
+  type TaskflowHandle,
+  type TaskflowWorkerOptions,
+} from "../mixins/taskflow-worker.mixin.ts";
+export {
+  TaskflowClient,
+  type Page,
+  type Produced,
+  type SubscribeOptions,
+  type TaskflowSummary,
+  type WaitOptions,
+} from "./client/taskflow-client.ts";
+export type { EventHandler, EventSubscription } from "./client/event-subscription.ts";
+export { NatsTransporter, type NatsTransporterOptions } from "./adapters/nats-transporter.ts";
+export { getEventsEndpoint } from "./adapters/events-endpoint.ts";
+export { defineTaskflow } from "./define-taskflow.ts";
+export { ExpectedError, isTaskflowError, PermanentError, type TaskflowErrorLike, type TaskflowErrorType } from "./errors.ts";
+export { DEFAULT_LIMITS, type Limits } from "./limits.ts";
+export type { Options, TaskOptions } from "../schemas/options.schema.ts";
+export type { PreviousStageResponse, TaskflowExecutionContext } from "../schemas/execution-context.ts";
+export type { StageDefinition, TaskDefinition, Taskflow } from "../schemas/taskflow.schema.ts";
+export type {
+  AttemptDetails,
+  StageDetails,
+  TaskDetails,
+  TaskErrorDetails,
+  TaskflowDetails,
+} from "../schemas/taskflow-details.ts";
+export type {
+  FlowEvent,
+  SnapshotEvent,
+  StageEvent,
+  TaskEvent,
+  TaskflowEvent,
+  TaskflowObject,
+} from "../schemas/taskflow-event.ts";

@@ -1,0 +1,268 @@
+/**
+ * The service `taskflow`: checks what callers give, hands it to the coordinator, and answers `{ success: true, data }`.
+ * Failures are thrown as Moleculer errors of the catalogue (`lib/error-catalogue.ts`).
+ */
+import { monitorEventLoopDelay } from "node:perf_hooks";
+import type { Context, Service, ServiceSchema } from "moleculer";
+import { MoleculerBus } from "../lib/adapters/bus-moleculer.ts";
+import { getEventsEndpoint } from "../lib/adapters/events-endpoint.ts";
+import { storeOf } from "../lib/adapters/open-store.ts";
+import { SystemClock } from "../lib/adapters/system-clock.ts";
+import { systemIds } from "../lib/adapters/system-ids.ts";
+import { CONTEXT_KEY } from "../lib/adapters/wire-context.ts";
+import { compileActionPatterns } from "../lib/allowed-actions.ts";
+import { Coordinator } from "../lib/coordinator/coordinator.ts";
+import { bytesOf } from "../lib/coordinator/fit.ts";
+import { Queries, type Reader } from "../lib/coordinator/queries.ts";
+import { readEnvironment } from "../lib/environment.ts";
+import { taskflowError } from "../lib/errors.ts";
+import { type Limits, resolveLimits } from "../lib/limits.ts";
+import { DEFAULT_OPTIONS, parseDuration, resolveOptions } from "../lib/options.ts";
+import type { Store, TaskflowQuery } from "../lib/ports/store.ts";
+import { readTaskflowId, validateParams, validateTaskflow, validationError } from "../lib/validate.ts";
+import type { ActionName, ActionParams } from "../schemas/actions.schema.ts";
+import type { Options } from "../schemas/options.schema.ts";
+
+/** What the factory takes; what is absent comes from the environment, then from the defaults. */
+export interface TaskflowServiceOptions {
+  /** A URL (`sqlite:<file>`, `memory:`) or a store that is not open yet. `TASKFLOW_STORE`, else `sqlite:./data/taskflow.db`. */
+  store?: string | Store;
+  /** Options where a taskflow, stage or task says nothing. */
+  options?: Options;
+  /** Limits that differ from the defaults. */
+  limits?: Partial<Limits>;
+  /** Patterns of the actions that tasks may call; `!` excludes. `TASKFLOW_ALLOWED_ACTIONS`, else all but `$node.**` and `taskflow.**`. */
+  allowedActions?: readonly string[];
+  /** Attempts in flight at once, over all taskflows of this coordinator. Default 1,000. */
+  maxInFlight?: number;
+  /** Unfinished taskflows at once; beyond it `produce` is refused with `TASKFLOW_OVERLOADED`. Default 100,000. */
+  maxActive?: number;
+  /** Bytes from which the state tree in events gives way to counts. `TASKFLOW_EVENT_TREE_LIMIT`, else 4096. */
+  eventTreeLimit?: number;
+  /** How long a stop waits for running attempts: ms or "10s". `TASKFLOW_SHUTDOWN_GRACE`, else 10 s. */
+  shutdownGrace?: number | string;
+}
+
+/** Tasks of one stage in flight at once, where nobody said anything. */
+const STAGE_CONCURRENCY = 500;
+
+interface Engine {
+  readonly store: Store;
+  readonly bus: MoleculerBus;
+  readonly coordinator: Coordinator;
+  readonly queries: Queries;
+  readonly limits: Limits;
+  readonly isActionAllowed: (action: string) => boolean;
+  readonly graceMs: number;
+  readonly delay: ReturnType<typeof monitorEventLoopDelay>;
+  ready: boolean;
+}
+
+const engines = new WeakMap<Service, Engine>();
+
+function engineOf(service: Service): Engine {
+  const engine = engines.get(service);
+  if (!engine) throw new Error("The service taskflow has not been created by a broker.");
+  return engine;
+}
+
+function createEngine(service: Service, given: TaskflowServiceOptions): Engine {
+  const { broker, logger } = service;
+  const env = readEnvironment();
+  const store = typeof given.store === "object" ? given.store : storeOf(given.store ?? env.store);
+  const eventTreeLimit = given.eventTreeLimit ?? env.eventTreeLimit;
+  const bus = new MoleculerBus(broker);
+  const clock = new SystemClock();
+  const settings = {
+    owner: broker.nodeID,
+    defaults: resolveOptions(DEFAULT_OPTIONS, { maxConcurrency: STAGE_CONCURRENCY, ...given.options }),
+    maxInFlight: given.maxInFlight ?? 1_000,
+    maxActive: given.maxActive ?? 100_000,
+    eventTreeLimit,
+  };
+  const coordinator = new Coordinator({ store, bus, clock, ids: systemIds, logger }, settings);
+  return {
+    store,
+    bus,
+    coordinator,
+    queries: new Queries({ coordinator, store, bus, clock, eventTreeLimit }),
+    limits: resolveLimits(given.limits),
+    isActionAllowed: compileActionPatterns(given.allowedActions ?? env.allowedActions),
+    graceMs: given.shutdownGrace === undefined ? env.shutdownGraceMs : parseDuration(given.shutdownGrace),
+    delay: monitorEventLoopDelay({ resolution: LAG_RESOLUTION_MS }),
+    ready: false,
+  };
+}
+
+/** The producer's meta, to travel with every task: plain JSON, without the execution context and what is Moleculer's own. */
+function producersMeta(meta: Readonly<Record<string, unknown>>): Record<string, unknown> {
+  const kept: Record<string, unknown> = {};
+  let isEmpty = true;
+  for (const [key, value] of Object.entries(meta)) {
+    if (key === CONTEXT_KEY || key.startsWith("$")) continue;
+    kept[key] = value;
+    isEmpty = false;
+  }
+  if (isEmpty) return kept;
+  try {
+    return JSON.parse(JSON.stringify(kept)) as Record<string, unknown>;
+  } catch (error) {
+    const message = `ctx.meta of the producer is stored with the taskflow, and is not JSON: ${(error as Error).message}`;
+    throw validationError("The taskflow is not valid", [{ path: "/meta", message, keyword: "type" }]);
+  }
+}
+
+async function produce(service: Service, ctx: Context): Promise<Record<string, unknown>> {
+  const { coordinator, limits, isActionAllowed } = engineOf(service);
+  const given: unknown = ctx.params;
+  const taskflowId = readTaskflowId(given);
+  const subscription = (id: string): string => getEventsEndpoint(id, true, service.broker.namespace);
+  if (taskflowId !== undefined && (await coordinator.exists(taskflowId))) {
+    return { taskflowId, eventSubscription: subscription(taskflowId), existing: true };
+  }
+  const checked = validateTaskflow(given, limits, isActionAllowed);
+  if (!checked.ok) throw validationError("The taskflow is not valid", checked.problems);
+  const { definition, text } = checked;
+  const meta = producersMeta(ctx.meta);
+  const stored = await coordinator.produce({ ...(taskflowId === undefined ? {} : { taskflowId }), definition, text, meta });
+  return {
+    taskflowId: stored.taskflowId,
+    eventSubscription: subscription(stored.taskflowId),
+    ...(stored.existing ? { existing: true } : {}),
+  };
+}
+
+/** Of a message, what the answer does not get: the packet's frame, and what an error says around it. */
+const MESSAGE_FRAME = 16 * 1024;
+
+/** Moleculer sends the caller's meta back with the answer. */
+function readerOf({ bus }: Engine, { broker }: Service, ctx: Context): Reader {
+  const isLocal = (ctx.nodeID ?? broker.nodeID) === broker.nodeID;
+  const { [CONTEXT_KEY]: _, ...meta } = ctx.meta as Record<string, unknown>;
+  return { isLocal, maxBytes: isLocal ? Infinity : bus.maxMessageBytes - MESSAGE_FRAME - bytesOf(meta) };
+}
+
+type Handler<A extends ActionName> = (engine: Engine, params: ActionParams[A], service: Service, reader: Reader) => unknown;
+
+/** An action: its params checked against the schema of its name, its answer wrapped. */
+function action<A extends ActionName>(
+  name: A,
+  handler: Handler<A>,
+): { handler: (this: Service, ctx: Context) => Promise<unknown> } {
+  return {
+    async handler(ctx) {
+      const params = validateParams(name, ctx.params);
+      try {
+        const engine = engineOf(this);
+        return { success: true, data: await handler(engine, params, this, readerOf(engine, this, ctx)) };
+      } catch (error) {
+        // A cursor that is not ours is the caller's mistake.
+        if (!(error instanceof RangeError)) throw error;
+        throw validationError(`The params of taskflow.${name} are not valid`, [
+          { path: "/cursor", message: error.message, keyword: "format" },
+        ]);
+      }
+    },
+  };
+}
+
+async function deleteTaskflow({ store }: Engine, { taskflowId }: { taskflowId: string }): Promise<{ taskflowId: string }> {
+  const result = await store.delete(taskflowId);
+  if (result === "deleted") return { taskflowId };
+  if (result === "missing") throw taskflowError("TASKFLOW_NOT_FOUND", `There is no taskflow "${taskflowId}".`, { taskflowId });
+  throw taskflowError("TASKFLOW_NOT_FINISHED", `Taskflow "${taskflowId}" is not finished: only finished ones can be deleted.`, {
+    taskflowId,
+  });
+}
+
+const LAG_RESOLUTION_MS = 20;
+
+/** Nanoseconds of the histogram, which measures from timer to timer, as ms of delay with one decimal. */
+const milliseconds = (nanoseconds: number): number => Math.max(0, Math.round(nanoseconds / 1e5) / 10 - LAG_RESOLUTION_MS);
+
+async function health({ store, coordinator, ready, delay }: Engine, service: Service): Promise<Record<string, unknown>> {
+  const { transit } = service.broker;
+  return {
+    ready: ready && !coordinator.isDraining,
+    live: true,
+    nodeID: service.broker.nodeID,
+    store: { name: store.name, ...(await store.health()) },
+    bus: transit ? { kind: "transporter", connected: transit.connected } : { kind: "local", connected: true },
+    owned: coordinator.active,
+    inFlight: coordinator.inFlight,
+    draining: coordinator.isDraining,
+    // Delay of the event loop since the start, ms.
+    lag: { p50: milliseconds(delay.percentile(50)), p99: milliseconds(delay.percentile(99)) },
+  };
+}
+
+const asArray = <T>(value: T | readonly T[] | undefined): readonly T[] | undefined =>
+  value === undefined ? undefined : Array.isArray(value) ? (value as readonly T[]) : [value as T];
+
+function listQuery(params: ActionParams["listTaskflows"]): TaskflowQuery {
+  const { status, errorType, pageSize, ...rest } = params;
+  const statuses = asArray(status);
+  const errorTypes = asArray(errorType);
+  return {
+    ...rest,
+    pageSize: pageSize ?? 50,
+    ...(statuses ? { status: statuses } : {}),
+    ...(errorTypes ? { errorType: errorTypes } : {}),
+  };
+}
+
+/**
+ * Factory of the coordinator's service schema, for `broker.createService(TaskflowService({ … }))` or as a mixin.
+ * Opening the store makes `started` reject with a sentence that says what to do.
+ *
+ * @throws RangeError, when a broker creates the service, for a setting or an environment variable that is wrong
+ */
+export function TaskflowService(given: TaskflowServiceOptions = {}): ServiceSchema {
+  return {
+    name: "taskflow",
+    actions: {
+      produce: {
+        async handler(this: Service, ctx: Context) {
+          return { success: true, data: await produce(this, ctx) };
+        },
+      },
+      getTaskflowDetails: action("getTaskflowDetails", ({ queries }, { taskflowId, stages }, _service, reader) =>
+        queries.details(reader, taskflowId, stages),
+      ),
+      getTask: action("getTask", ({ queries }, { taskflowId, taskId }, _service, reader) => queries.task(reader, taskflowId, taskId)),
+      listTasks: action("listTasks", ({ queries }, params, _service, reader) => queries.tasks(reader, params)),
+      listTaskflows: action("listTaskflows", ({ queries }, params) => queries.list(listQuery(params))),
+      waitForTaskflow: action("waitForTaskflow", ({ queries }, { taskflowId, timeout, stages }, _service, reader) =>
+        queries.wait(reader, taskflowId, timeout === undefined ? 60_000 : parseDuration(timeout), stages),
+      ),
+      getEvents: action("getEvents", ({ queries }, { taskflowId, since, limit }, _service, reader) =>
+        queries.events(reader, taskflowId, since ?? 0, limit ?? 500),
+      ),
+      deleteTaskflow: action("deleteTaskflow", (engine, params) => deleteTaskflow(engine, params)),
+      health: action("health", (engine, _params, service) => health(engine, service)),
+      live: action("live", () => ({ live: true })),
+      ready: action("ready", ({ ready, coordinator }) => ({ ready: ready && !coordinator.isDraining })),
+    },
+    created(this: Service) {
+      engines.set(this, createEngine(this, given));
+    },
+    async started(this: Service) {
+      const engine = engineOf(this);
+      await engine.store.open();
+      await engine.coordinator.start();
+      engine.delay.enable();
+      engine.ready = true;
+    },
+    async stopped(this: Service) {
+      const engine = engines.get(this);
+      if (!engine) return;
+      engine.ready = false;
+      engine.delay.disable();
+      await engine.coordinator.stop(engine.graceMs);
+      engine.bus.close();
+      await engine.store.close();
+    },
+  };
+}
+
+export default TaskflowService();

@@ -30,6 +30,9 @@ interface ActionDefinition {
   handler?: ActionHandler;
 }
 
+/** A longer timer would fire at once. */
+const LONGEST_TIMER_MS = 2 ** 31 - 1;
+
 /** Attempts that run in a service, to be told when the service stops. */
 const running = new WeakMap<Service, Set<AbortController>>();
 
@@ -59,7 +62,7 @@ function wrap(service: Service, handler: ActionHandler): ActionHandler {
     const controller = new AbortController();
     const { timeout } = context.taskflow.taskInfo.options as { timeout?: number };
     const timer =
-      typeof timeout === "number"
+      typeof timeout === "number" && timeout <= LONGEST_TIMER_MS
         ? setTimeout(() => controller.abort(new Error("The attempt's time is over.")), timeout)
         : undefined;
     timer?.unref();

@@ -141,6 +141,8 @@ export interface TaskflowDetails {
   error?: TaskErrorDetails;
   /** By stage id, in order. */
   stages: Record<string, StageDetails>;
+  /** Stages at the end that are left out, where not even their heads fit into one message. */
+  stagesOmitted?: number;
   /** Something was left out so that the answer fits into one message. */
   truncated?: boolean;
 }

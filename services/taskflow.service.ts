@@ -229,7 +229,9 @@ export function TaskflowService(given: TaskflowServiceOptions = {}): ServiceSche
       getTaskflowDetails: action("getTaskflowDetails", ({ queries }, { taskflowId, stages }, _service, reader) =>
         queries.details(reader, taskflowId, stages),
       ),
-      getTask: action("getTask", ({ queries }, { taskflowId, taskId }, _service, reader) => queries.task(reader, taskflowId, taskId)),
+      getTask: action("getTask", ({ queries }, { taskflowId, taskId }, _service, reader) =>
+        queries.task(reader, taskflowId, taskId),
+      ),
       listTasks: action("listTasks", ({ queries }, params, _service, reader) => queries.tasks(reader, params)),
       listTaskflows: action("listTaskflows", ({ queries }, params) => queries.list(listQuery(params))),
       waitForTaskflow: action("waitForTaskflow", ({ queries }, { taskflowId, timeout, stages }, _service, reader) =>

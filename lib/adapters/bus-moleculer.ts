@@ -7,6 +7,9 @@ import { getEventsEndpoint, localSubjects, maxMessageBytesOf, natsClientOf } fro
 import { classifyError, toTaskError } from "./task-error.ts";
 import { CONTEXT_KEY, WireContext } from "./wire-context.ts";
 
+/** Moleculer's timers are Node's: a longer one would fire at once. Without one the engine's own still ends the attempt. */
+const LONGEST_MS = 2 ** 31 - 1;
+
 /** What Moleculer adds to an event that it emits. */
 const EVENT_FRAME = 4_096;
 
@@ -41,7 +44,7 @@ export class MoleculerBus implements Bus {
   call(call: Call, done: (outcome: Outcome) => void): void {
     const isLocal = call.node === this.#broker.nodeID;
     const { params, meta } = isLocal ? this.#copied(call) : this.#shared(call);
-    const options = { nodeID: call.node, meta, timeout: call.listenMs, retries: 0 };
+    const options = { nodeID: call.node, meta, timeout: call.listenMs > LONGEST_MS ? 0 : call.listenMs, retries: 0 };
     this.#broker.call<unknown, unknown>(call.action, params, options).then(
       (response) => done(answered(response)),
       (error: unknown) => done(classifyError(error, call.action, isLocal, Date.now())),

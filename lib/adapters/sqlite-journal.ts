@@ -84,6 +84,20 @@ export class SqliteJournal {
     this.#deleteRow.get(known.number);
   }
 
+  changeRow(number: number, change: RowChange): void {
+    let columns = 0;
+    const values: (string | number | null)[] = [];
+    for (let index = 0; index < CHANGE_COLUMNS.length; index++) {
+      const value = change[CHANGE_COLUMNS[index]![0]];
+      if (value === undefined) continue;
+      columns |= 1 << index;
+      values.push(value);
+    }
+    if (columns === 0) return;
+    values.push(number);
+    (this.#updates[columns] ?? this.#prepareUpdate(columns)).get(...values);
+  }
+
   #create(row: TaskflowRow, entry: string): WriteResult {
     if (this.#known.has(row.taskflowId)) return "conflict";
     const number = this.#nextNumber;
@@ -146,24 +160,10 @@ export class SqliteJournal {
     this.#insertEntry.get(known.number, revision, entry);
     known.revision = revision;
     if (change !== undefined) {
-      this.#changeRow(known.number, change);
+      this.changeRow(known.number, change);
       if (change.status !== undefined && !isUnfinished(change.status)) this.#known.delete(taskflowId);
     }
     return "stored";
-  }
-
-  #changeRow(number: number, change: RowChange): void {
-    let columns = 0;
-    const values: (string | number | null)[] = [];
-    for (let index = 0; index < CHANGE_COLUMNS.length; index++) {
-      const value = change[CHANGE_COLUMNS[index]![0]];
-      if (value === undefined) continue;
-      columns |= 1 << index;
-      values.push(value);
-    }
-    if (columns === 0) return;
-    values.push(number);
-    (this.#updates[columns] ?? this.#prepareUpdate(columns)).get(...values);
   }
 
   #prepareUpdate(columns: number): StatementSync {

@@ -7,16 +7,9 @@
  */
 import type { DatabaseSync, SQLInputValue, SQLOutputValue } from "node:sqlite";
 import type { TaskflowPage, TaskflowQuery } from "../ports/store.ts";
+import { checkQuery, decodeCursor, encodeCursor } from "./list-cursor.ts";
 import { isUnfinished, ROW_COLUMNS, TASKFLOW_STATUSES, toRow, UNFINISHED } from "./sqlite-schema.ts";
 import type { RowColumns } from "./sqlite-schema.ts";
-
-const MAX_PAGE_SIZE = 1_000;
-
-/** Where a page ended. */
-interface Position {
-  createdAt: number;
-  taskflowId: string;
-}
 
 interface Condition {
   readonly sql: string;
@@ -25,14 +18,6 @@ interface Condition {
 
 /** Columns of a row as `matches` gets them. */
 type Matcher = (taskflowId: string, name: string | null, tags: string | null, attributes: string | null) => boolean;
-
-/** Throws a RangeError for a page size or cursor that is not valid. Called before a query goes to another thread. */
-export function checkQuery(query: TaskflowQuery): void {
-  if (!Number.isInteger(query.pageSize) || query.pageSize < 1 || query.pageSize > MAX_PAGE_SIZE) {
-    throw new RangeError(`pageSize ${query.pageSize} is not a whole number from 1 to ${MAX_PAGE_SIZE}.`);
-  }
-  if (query.cursor !== undefined) decodeCursor(query.cursor);
-}
 
 export class SqliteQueries {
   readonly #database: DatabaseSync;
@@ -160,28 +145,6 @@ function hasText(
   if (includes(taskflowId) || (name !== null && includes(name))) return true;
   if (tagsText !== null && (JSON.parse(tagsText) as string[]).some(includes)) return true;
   return attributesText !== null && Object.values(JSON.parse(attributesText) as object).some(includes);
-}
-
-function encodeCursor({ createdAt, taskflowId }: Position): string {
-  return Buffer.from(JSON.stringify([createdAt, taskflowId])).toString("base64url");
-}
-
-function decodeCursor(cursor: string): Position {
-  let decoded: unknown;
-  try {
-    decoded = JSON.parse(Buffer.from(cursor, "base64url").toString());
-  } catch {
-    decoded = undefined;
-  }
-  if (Array.isArray(decoded)) {
-    const [createdAt, taskflowId] = decoded as unknown[];
-    if (typeof createdAt === "number" && typeof taskflowId === "string") {
-      const position = { createdAt, taskflowId };
-      // What decodes to something is not yet what was given out: base64 has many spellings.
-      if (encodeCursor(position) === cursor) return position;
-    }
-  }
-  throw new RangeError("The cursor is not one that a page before gave as nextCursor.");
 }
 
 function textOrNull(value: SQLOutputValue): string | null {

@@ -6,7 +6,7 @@ import { Worker } from "node:worker_threads";
 import type { SQLInputValue, SQLOutputValue } from "node:sqlite";
 import type { TaskflowPage, TaskflowQuery } from "../ports/store.ts";
 import { messageOf } from "./sqlite-error.ts";
-import { checkQuery } from "./sqlite-query.ts";
+import { checkQuery } from "./list-cursor.ts";
 
 export interface ReaderOptions {
   readonly path: string;

@@ -9,6 +9,8 @@ import type { DatabaseSync, SQLInputValue, SQLOutputValue, StatementSync } from 
 import { taskflowError } from "../errors.ts";
 import type {
   Claimed,
+  KnownOwner,
+  RowChange,
   Store,
   StoredTaskflow,
   StoreHealth,
@@ -56,6 +58,8 @@ export class SqliteStore implements Store {
   readonly #logger: SqliteStoreOptions["logger"];
   #opened: Opened | undefined;
   #failing = false;
+  /** Only this process has the file, so nobody else needs to know who is at work in it. */
+  readonly #beats = new Map<string, number>();
 
   constructor(options: SqliteStoreOptions) {
     this.#file = options.file;
@@ -115,6 +119,28 @@ export class SqliteStore implements Store {
 
   async due(owner: string, until: number, limit: number): Promise<Claimed[]> {
     return this.#attempt((opened) => opened.due.all(owner, until, limit).map((row) => ({ ...(row as unknown as Claimed) })));
+  }
+
+  async repair(taskflowId: string, fence: number, change: RowChange): Promise<void> {
+    this.#write((opened) => {
+      const columns = opened.readRow.get(taskflowId) as (RowColumns & { number: number }) | undefined;
+      if (columns?.fence === fence) opened.journal.changeRow(columns.number, change);
+    });
+  }
+
+  async beat(owner: string): Promise<KnownOwner[]> {
+    return this.#attempt(() => {
+      this.#beats.set(owner, (this.#beats.get(owner) ?? 0) + 1);
+      return Array.from(this.#beats, ([known, beat]) => ({ owner: known, beat }));
+    });
+  }
+
+  async leave(owner: string): Promise<void> {
+    this.#attempt(() => this.#beats.delete(owner));
+  }
+
+  async timeOffset(): Promise<number> {
+    return this.#attempt(() => 0);
   }
 
   async list(query: TaskflowQuery): Promise<TaskflowPage> {

@@ -45,10 +45,11 @@ export function toTaskError(thrown: unknown): TaskError {
     type: typeof error.type === "string" && error.type !== "" ? cut(error.type, 256) : name,
     name,
     message: cut(typeof error.message === "string" ? error.message : "", MESSAGE_LIMIT),
-    ...(typeof error.code === "number" || typeof error.code === "string" ? { code: error.code } : {}),
+    ...(typeof error.code === "number" ? { code: error.code } : {}),
+    ...(typeof error.code === "string" ? { code: cut(error.code, 256) } : {}),
     ...(data === undefined ? {} : { data }),
     ...(typeof error.stack === "string" ? { stack: cut(error.stack, STACK_LIMIT) } : {}),
-    ...(typeof error.nodeID === "string" ? { nodeID: error.nodeID } : {}),
+    ...(typeof error.nodeID === "string" ? { nodeID: cut(error.nodeID, 256) } : {}),
   };
 }
 

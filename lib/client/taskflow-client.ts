@@ -148,7 +148,8 @@ export class TaskflowClient {
     { since = 0 }: SubscribeOptions = {},
   ): Promise<EventSubscription> {
     const fetch = (from: number, limit: number): Promise<{ events: TaskflowEvent[]; lastSeq: number }> =>
-      this.#call("getEvents", { taskflowId, since: from, limit });
+      // A call that the bus loses would never end, and no event be handed over any more.
+      this.#call("getEvents", { taskflowId, since: from, limit }, { timeout: SPARE_MS, retries: 0 });
     return new EventSubscription(this.#broker, taskflowId, fetch, handler, since).start();
   }
 }

@@ -12,7 +12,7 @@ interface Stages {
 }
 
 /** No task takes less in a tree, whatever is left out of it. */
-const SHORTEST_ROW = 500;
+const SHORTEST_ROW = 400;
 /** What a task takes beside its values, at most: options, ids, and names of 256 characters. */
 const ROW_FRAME = 4_096;
 const ATTEMPT_FRAME = 600;
@@ -95,8 +95,7 @@ export function shapeOf(flow: Flow, only: ReadonlySet<Stage> | undefined, maxByt
   }
   return {
     mostTasks,
-    valueOf: (text: JsonText) =>
-      text.length > longest ? omitted(Buffer.byteLength(text)) : (JSON.parse(text) as unknown),
+    valueOf: (text: JsonText) => (text.length > longest ? omitted(Buffer.byteLength(text)) : (JSON.parse(text) as unknown)),
   };
 }
 
@@ -147,7 +146,7 @@ function attemptsOmission(row: Json): Omission | undefined {
     omit() {
       row["attemptsOmitted"] = ((row["attemptsOmitted"] as number | undefined) ?? 0) + attempts.length;
       row["attempts"] = [];
-      return 40;
+      return 2 + `,"attemptsOmitted":${String(row["attemptsOmitted"])}`.length;
     },
   };
 }
@@ -185,7 +184,11 @@ export function fitTree(tree: Json, maxBytes: number): Json {
     const context = omission(tree, "context");
     tooMany = leaveOut([...rows.flatMap(omissionsOf), ...(context ? [context] : [])], tooMany);
   }
-  if (tooMany > 0) tooMany = leaveOut(rows.flatMap((row) => attemptsOmission(row) ?? []), tooMany);
+  if (tooMany > 0)
+    tooMany = leaveOut(
+      rows.flatMap((row) => attemptsOmission(row) ?? []),
+      tooMany,
+    );
   if (tooMany > 0) cutTasks(tree, stages, tooMany);
   return tree;
 }
@@ -202,8 +205,8 @@ function sizeOf(tree: Json, stages: Stages): number {
 
 /** Tasks go from the end; where that is not enough, stages do. */
 function cutTasks(tree: Json, stages: Stages, tooMany: number): void {
-  for (const stage of Object.values(stages).reverse()) {
-    const ids = Object.keys(stage.tasks).reverse();
+  for (const stage of Object.values(stages).toReversed()) {
+    const ids = Object.keys(stage.tasks).toReversed();
     if (ids.length > 0 && stage.tasksOmitted === undefined) tooMany += 24;
     for (const id of ids) {
       if (tooMany <= 0) return;
@@ -213,7 +216,7 @@ function cutTasks(tree: Json, stages: Stages, tooMany: number): void {
     }
   }
   let stagesOmitted = 0;
-  for (const [id, stage] of Object.entries(stages).reverse()) {
+  for (const [id, stage] of Object.entries(stages).toReversed()) {
     if (tooMany <= 0) return;
     if (stagesOmitted === 0) tooMany += 24;
     tooMany -= bytesOf(stage) + 40;

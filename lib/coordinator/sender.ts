@@ -2,6 +2,7 @@ import { actionNameOf } from "../core/action-name.ts";
 import { executionContext, idempotencyKey, metaOf } from "../core/context.ts";
 import type { Effect } from "../core/effects.ts";
 import { stageId, taskId } from "../core/ids.ts";
+import { delayAfter } from "../core/task.ts";
 import type { Input, Outcome } from "../core/inputs.ts";
 import type { Bus } from "../ports/bus.ts";
 import type { Clock } from "../ports/clock.ts";
@@ -49,7 +50,7 @@ export class Sender {
     const { flow } = resident;
     const task = flow.tasks[ordinal];
     if (!task) return;
-    const { timeoutMs, retryDelayMs } = task.options;
+    const { timeoutMs } = task.options;
     const cancelTimeout = clock.at(clock.now() + timeoutMs, () => {
       this.#release(resident, ordinal, attempt);
       give(resident, { kind: "timeout", task: ordinal, attempt });
@@ -68,7 +69,7 @@ export class Sender {
       delivery,
       fence: flow.fence,
       idempotencyKey: idempotencyKey(flow, task),
-      listenMs: timeoutMs + retryDelayMs,
+      listenMs: timeoutMs + delayAfter(flow, task),
     };
     bus.call(call, (outcome) => this.#answered(resident, ordinal, attempt, outcome));
   }

@@ -13,7 +13,7 @@ import type { StoredTaskflow, Write, WriteResult } from "../ports/store.ts";
 import { Dispatcher } from "./dispatcher.ts";
 import type { Ports } from "./ports.ts";
 import type { Resident } from "./resident.ts";
-import { restore } from "./restore.ts";
+import { isStored, restoreOrTell } from "./restore.ts";
 import { newRow, rowChange } from "./row.ts";
 import { Sender } from "./sender.ts";
 import { type CoordinatorSettings, TURN } from "./settings.ts";
@@ -204,8 +204,8 @@ export class Turns {
 
   #announce({ resident, facts, at, firstSeq, creation }: Part): void {
     const { bus } = this.#ports;
-    if (!bus.hasAudience()) return;
     const { flow, writer } = resident;
+    if (!bus.hasAudience()) return writer.skip();
     const { taskflowId } = flow;
     if (creation) bus.announce({ taskflowId, topic: creation.topic, text: creation.text });
     for (const { topic, text } of writer.write(facts, at, firstSeq)) bus.announce({ taskflowId, topic, text });
@@ -267,7 +267,7 @@ export class Turns {
     }
     this.dispatcher.release(callsIn(effects));
     const isOurs = stored?.row.owner === this.#settings.owner && stored.row.fence === fence;
-    const flow = isOurs ? restore(stored) : undefined;
+    const flow = isOurs ? restoreOrTell(stored, this.#ports.logger) : undefined;
     // Not ours either: a taskflow that was to be stored, and whose id somebody else has taken.
     if (flow?.idBase !== idBase) return this.#drop(resident);
     resident.cancelTimers();
@@ -293,11 +293,4 @@ export class Turns {
     }
     return undefined;
   }
-}
-
-/** Is the write the last thing that was stored of its taskflow? */
-function isStored({ entries }: StoredTaskflow, write: Write | undefined): boolean {
-  if (write === undefined) return false;
-  const revision = write.kind === "create" ? 1 : write.revision;
-  return entries.length === revision && entries[revision - 1] === write.entry;
 }

@@ -21,11 +21,7 @@ export function progressOf(flow: Flow): number {
 }
 
 /** Status and reason as they are read: QUEUED and most reasons follow from the state. */
-export function standing(
-  flow: Flow,
-  task: Task,
-  waitReason?: WaitReason,
-): { status: TaskStatus; statusReason: string | null } {
+export function standing(flow: Flow, task: Task, waitReason?: WaitReason): { status: TaskStatus; statusReason: string | null } {
   if (task.status !== "WAITING" || task.stage.status !== "RUNNING") return { status: task.status, statusReason: null };
   if (flow.status === "PAUSED") return { status: "WAITING", statusReason: "PAUSED" };
   if (flow.due.has(task.ordinal)) {

@@ -49,6 +49,12 @@ export class EventWriter {
     return events;
   }
 
+  /** Changes were stored whose events nobody asked for: what is kept of them is outdated. */
+  skip(): void {
+    this.#tasks.length = 0;
+    this.#stages.length = 0;
+  }
+
   /** Event 1: to be written before anything else of the taskflow is decided. */
   creation(at: number): EventText {
     const { taskflowId } = this.#flow;

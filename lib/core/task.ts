@@ -3,7 +3,7 @@ import { isTooOld } from "./age.ts";
 import { latestAttempt } from "./apply.ts";
 import { chanceOf, retryDelay } from "./backoff.ts";
 import type { Settled } from "./facts.ts";
-import type { JsonText, Task, TaskError } from "./flow.ts";
+import type { Flow, JsonText, Task, TaskError } from "./flow.ts";
 import { taskId } from "./ids.ts";
 import type { Input, Outcome } from "./inputs.ts";
 import { afterSettled, stopIfAborted } from "./stage.ts";
@@ -96,10 +96,15 @@ function failAttempt(step: Step, task: Task, failed: Failure): void {
   }
   if (isTooOld(step.flow, task, step.now))
     return settle(step, task, { status: "FAILED", error: tooOld(task, error), ...kept, ...blocks });
-  const chance = chanceOf(taskId(step.flow.idBase, ordinal), task.attempt, 0);
-  const retryAt = step.now + retryDelay(options, task.runAttempts, chance, failed.retryAfterMs);
+  const retryAt = step.now + delayAfter(step.flow, task, failed.retryAfterMs);
   record(step, { kind: "delayed", task: ordinal, retryAt, error, ...kept });
   step.effects.push({ kind: "timer", at: retryAt, input: { kind: "retry-due", task: ordinal, attempt: task.attempt } });
+}
+
+/** The wait after the latest attempt of a task, if it fails and another one may follow. */
+export function delayAfter(flow: Flow, task: Task, retryAfterMs?: number): number {
+  const chance = task.options.backoff.jitter === 0 ? 0 : chanceOf(taskId(flow.idBase, task.ordinal), task.attempt, 0);
+  return retryDelay(task.options, task.runAttempts, chance, retryAfterMs);
 }
 
 /** Nobody can tell how the attempt ended: in the default mode it has failed, else it must not be repeated. */

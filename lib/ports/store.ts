@@ -47,10 +47,20 @@ export type RowChange = Partial<
   Pick<TaskflowRow, "status" | "owner" | "dueAt" | "errorType" | "startedAt" | "finishedAt" | "retryAttempt" | "progress">
 >;
 
-/** One taskflow's part of a group commit. The row's change and the entry are stored together or not at all. */
+/**
+ * One taskflow's part of a group commit. No row's change outlives a crash without its entry, but an entry may outlive one without its row's
+ * change, where the store cannot write both at once: then the row still says "unfinished" (never the other way round), `claim` and `due`
+ * hand the taskflow out, and who finds its journal finished writes the row again (`repair`).
+ */
 export type Write =
   | { readonly kind: "create"; readonly row: TaskflowRow; readonly entry: string }
-  | { readonly kind: "append"; readonly taskflowId: string; readonly revision: number; readonly entry: string; readonly row?: RowChange };
+  | {
+      readonly kind: "append";
+      readonly taskflowId: string;
+      readonly revision: number;
+      readonly entry: string;
+      readonly row?: RowChange;
+    };
 
 /**
  * - `stored`: durable.
@@ -100,6 +110,12 @@ export interface TaskflowPage {
   counts: Partial<Record<TaskflowStatus, number>>;
 }
 
+/** A coordinator that is, or was, at work on this store. Whether it lives shows in its `beat` changing, by the watcher's own clock. */
+export interface KnownOwner {
+  owner: string;
+  beat: number;
+}
+
 export interface StoreHealth {
   ok: boolean;
   kind: string;
@@ -131,8 +147,26 @@ export interface Store {
    */
   claim(owner: string, alive: readonly string[], limit: number, maxFormat: number): Promise<Claimed[]>;
 
-  /** Unfinished taskflows of an owner with `dueAt` ≤ `until`, soonest first. */
+  /**
+   * Unfinished taskflows of an owner with `dueAt` ≤ `until`, soonest first. Beside those that were parked these are the ones in the owner's care,
+   * and any that a `claim` took for it whose answer was lost.
+   */
   due(owner: string, until: number, limit: number): Promise<Claimed[]>;
+
+  /**
+   * Writes fields of a row whose journal says otherwise (see `Write`), if the taskflow still has this fence; else, or if there is none,
+   * nothing. Durable when it resolves.
+   */
+  repair(taskflowId: string, fence: number, change: RowChange): Promise<void>;
+
+  /** A sign of life: counts this coordinator's beat up by one, from 1, and answers all coordinators that are known, this one included. */
+  beat(owner: string): Promise<readonly KnownOwner[]>;
+
+  /** Forgets a coordinator that leaves for good. One that died is forgotten a day later by those that go on. */
+  leave(owner: string): Promise<void>;
+
+  /** Milliseconds by which the store's clock is ahead of this machine's, half the way to it taken off. Stored times are the store's. */
+  timeOffset(): Promise<number>;
 
   list(query: TaskflowQuery): Promise<TaskflowPage>;
 

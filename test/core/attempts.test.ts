@@ -186,7 +186,10 @@ describe("timeouts and late answers", () => {
     run.answer("a", lost);
     run.answer("b", lost);
     expect(run.task("a")).toMatchObject({ status: "WAITING", error: { type: "WORKER_LOST" } });
-    expect(run.task("b")).toMatchObject({ status: "FAILED", error: { type: "TASK_OUTCOME_UNKNOWN", data: { cause: { type: "WORKER_LOST" } } } });
+    expect(run.task("b")).toMatchObject({
+      status: "FAILED",
+      error: { type: "TASK_OUTCOME_UNKNOWN", data: { cause: { type: "WORKER_LOST" } } },
+    });
   });
 
   test("a late success is taken in the delay after its own timeout, even when the next attempt is due", () => {
@@ -196,7 +199,12 @@ describe("timeouts and late answers", () => {
       run.timeOut("a");
       if (isDue) run.endDelay("a");
       run.answer("a", answered("late"));
-      expect(run.task("a")).toMatchObject({ status: "SUCCESS", response: '"late"', error: null, attempts: [{ status: "SUCCESS" }] });
+      expect(run.task("a")).toMatchObject({
+        status: "SUCCESS",
+        response: '"late"',
+        error: null,
+        attempts: [{ status: "SUCCESS" }],
+      });
       expect(run.flow.status).toBe("COMPLETED");
       expect(run.endDelay("a").facts).toEqual([]);
     }

@@ -66,7 +66,7 @@ describe("the execution context", () => {
     const go = { continueOnTaskFailure: true };
     const run = new CoreRun([{ zero: {}, no: {}, text: {}, nil: {}, bad: go, refused: go, object: {} }, { next: {} }]).begin();
     run.send();
-    run.answer("object", answered({ "ä\u2028": "🚀\u0000\"\\" }));
+    run.answer("object", answered({ "ä\u2028": '🚀\u0000"\\' }));
     run.answer("bad", failed());
     run.answer("nil", answered(null));
     run.answer("text", answered(""));
@@ -87,7 +87,7 @@ describe("the execution context", () => {
       row("nil", 3, null),
       row("bad", 4, null, "FAILED"),
       row("refused", 5, null, "FAILED"),
-      row("object", 6, { "ä\u2028": "🚀\u0000\"\\" }),
+      row("object", 6, { "ä\u2028": '🚀\u0000"\\' }),
     ]);
   });
 
@@ -114,10 +114,10 @@ describe("the execution context", () => {
   });
 
   test("the taskflow's context travels with forwardContext only, as it is", () => {
-    const context = { "ü": [1, null], __proto__: undefined };
+    const context = { ü: [1, null], __proto__: undefined };
     const run = new CoreRun([{ a: { forwardContext: true }, b: {} }], { context }).begin();
     run.send();
-    expect(contextOf(run, "a").context).toEqual({ "ü": [1, null] });
+    expect(contextOf(run, "a").context).toEqual({ ü: [1, null] });
     expect("context" in contextOf(run, "b")).toBe(false);
     const without = new CoreRun([{ a: { forwardContext: true } }]).begin();
     without.send();

@@ -37,7 +37,14 @@ describe("the tree", () => {
   });
 
   test("what was produced is returned as it was", () => {
-    const rest = { name: "n", context: { a: 1 }, tags: ["x"], attributes: { b: false }, tenant: "acme", options: { timeout: "5s" } };
+    const rest = {
+      name: "n",
+      context: { a: 1 },
+      tags: ["x"],
+      attributes: { b: false },
+      tenant: "acme",
+      options: { timeout: "5s" },
+    };
     const run = new CoreRun([["a"]], rest);
     const tree = taskflowDetails(run.flow);
     expect(tree).toMatchObject({ ...rest, options: { timeout: 5_000 } });
@@ -49,7 +56,11 @@ describe("the tree", () => {
     expect(Object.keys(stages)).toEqual([stageId(ID_BASE, 0), stageId(ID_BASE, 1)]);
     expect(Object.keys(stages[stageId(ID_BASE, 0)]?.tasks ?? {})).toEqual([taskId(ID_BASE, 0), taskId(ID_BASE, 1)]);
     expect(stages[stageId(ID_BASE, 1)]).toMatchObject({ id: stageId(ID_BASE, 1), name: "s1", index: 1, status: "WAITING" });
-    expect(stages[stageId(ID_BASE, 1)]?.tasks[taskId(ID_BASE, 2)]).toMatchObject({ name: "c", stageId: stageId(ID_BASE, 1), index: 0 });
+    expect(stages[stageId(ID_BASE, 1)]?.tasks[taskId(ID_BASE, 2)]).toMatchObject({
+      name: "c",
+      stageId: stageId(ID_BASE, 1),
+      index: 0,
+    });
   });
 
   test("only the stages that were asked for are in it", () => {
@@ -60,12 +71,15 @@ describe("the tree", () => {
     expect(Object.keys(stages as object)).toEqual([stageId(ID_BASE, 1)]);
   });
 
-  test.each([0, false, "", null, [], {}, "text", -1.5, { success: true, nested: [null] }])("a response of %j is just that", (value) => {
-    const run = new CoreRun([["a"]]).begin();
-    run.send();
-    run.answer("a", answered(value));
-    expect(taskDetails(run.flow, run.task("a"))["response"]).toEqual(value);
-  });
+  test.each([0, false, "", null, [], {}, "text", -1.5, { success: true, nested: [null] }])(
+    "a response of %j is just that",
+    (value) => {
+      const run = new CoreRun([["a"]]).begin();
+      run.send();
+      run.answer("a", answered(value));
+      expect(taskDetails(run.flow, run.task("a"))["response"]).toEqual(value);
+    },
+  );
 
   test("nothing in it is shared with the state", () => {
     const run = new CoreRun([{ a: { maxRetries: 1 } }]).begin();

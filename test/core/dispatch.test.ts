@@ -136,7 +136,9 @@ describe("going on with what the store tells of", () => {
   });
 
   test("a retry delay gets its timer back with the time that was stored, and age budgets theirs", () => {
-    const run = new CoreRun([{ a: { maxRetries: 1, retryDelay: 8_000 }, b: { maxAge: 4_000 } }], { options: { maxAge: 100_000 } }).begin();
+    const run = new CoreRun([{ a: { maxRetries: 1, retryDelay: 8_000 }, b: { maxAge: 4_000 } }], {
+      options: { maxAge: 100_000 },
+    }).begin();
     run.send(1);
     run.answer("a", failed());
     run.now += 1_000;

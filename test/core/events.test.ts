@@ -112,9 +112,19 @@ describe("events", () => {
       timestamp: START,
       data: { taskflowId: "flow-1", taskflowStatus: "WAITING" },
     });
-    expect(run.events[2]).toMatchObject({ eventType: "STAGE", data: { taskflowId: "flow-1", stageId: S0, stageStatus: "RUNNING" } });
+    expect(run.events[2]).toMatchObject({
+      eventType: "STAGE",
+      data: { taskflowId: "flow-1", stageId: S0, stageStatus: "RUNNING" },
+    });
     const { taskflowObject: _2, ...running } = run.events[3]?.data ?? ({} as never);
-    expect(running).toEqual({ taskflowId: "flow-1", attempt: 0, stageId: S0, taskId: T0, taskStatus: "RUNNING", taskResponse: null });
+    expect(running).toEqual({
+      taskflowId: "flow-1",
+      attempt: 0,
+      stageId: S0,
+      taskId: T0,
+      taskStatus: "RUNNING",
+      taskResponse: null,
+    });
     const { taskflowObject: _3, ...waiting } = run.events[4]?.data ?? ({} as never);
     expect(waiting).toEqual({
       taskflowId: "flow-1",
@@ -144,7 +154,9 @@ describe("events", () => {
       withoutTree(run.events).map((event) => {
         // The answer of attempt 0 was replaced by attempt 1: it is not told again.
         const { data } = event as { data: Record<string, unknown> };
-        return data["taskId"] === T0 && data["attempt"] === 0 ? { ...(event as object), data: { ...data, taskResponse: null } } : event;
+        return data["taskId"] === T0 && data["attempt"] === 0
+          ? { ...(event as object), data: { ...data, taskResponse: null } }
+          : event;
       }),
     );
   });
@@ -196,7 +208,11 @@ describe("the tree in events", () => {
             [taskId(ID_BASE, 1)]: { name: "b", status: "RUNNING", attempt: 0 },
           },
         },
-        [stageId(ID_BASE, 1)]: { name: "s1", status: "WAITING", tasks: { [taskId(ID_BASE, 2)]: { name: "c", status: "WAITING" } } },
+        [stageId(ID_BASE, 1)]: {
+          name: "s1",
+          status: "WAITING",
+          tasks: { [taskId(ID_BASE, 2)]: { name: "c", status: "WAITING" } },
+        },
       },
     });
     run.endDelay("a");

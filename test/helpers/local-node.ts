@@ -20,7 +20,11 @@ export interface LocalNodeOptions {
 }
 
 /** Started, in memory if nothing else is said, and stopped by `stopLocalNodes`. */
-export async function startLocalNode({ services = [], taskflow = {}, nodeID = uniqueName("node") }: LocalNodeOptions = {}): Promise<LocalNode> {
+export async function startLocalNode({
+  services = [],
+  taskflow = {},
+  nodeID = uniqueName("node"),
+}: LocalNodeOptions = {}): Promise<LocalNode> {
   const broker = new ServiceBroker({ nodeID, logger: false, skipProcessEventRegistration: true });
   for (const service of services) broker.createService(service);
   broker.createService(TaskflowService({ store: "memory:", shutdownGrace: 200, ...taskflow }));
@@ -54,7 +58,9 @@ export function stageOf(name: string, calls: readonly string[], more: object = {
 }
 
 /** What rejects, as an error of the catalogue. */
-export async function rejection(promise: Promise<unknown>): Promise<{ type: string; code: number; message: string; data: unknown }> {
+export async function rejection(
+  promise: Promise<unknown>,
+): Promise<{ type: string; code: number; message: string; data: unknown }> {
   try {
     await promise;
   } catch (error) {

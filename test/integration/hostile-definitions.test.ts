@@ -30,19 +30,47 @@ describe("what is wrong with a definition", () => {
     ["an unknown type", withTask({ type: "ACTOIN" }), [`${T}/type`]],
     ["a type of a later version", withTask({ type: "WAIT" }), [`${T}/type`]],
     ["no action", withTask({ taskDetails: { serviceId: "greeter" } }), [`${T}/taskDetails/actionName`]],
-    ["negative options", withTask({ options: { maxRetries: -2, timeout: -1, retryDelay: -5 } }), ["maxRetries", "timeout", "retryDelay"].map((o) => `${T}/options/${o}`)],
-    ["absurd options", withTask({ options: { maxRetries: 1e300, timeout: "1e9 years", maxConcurrency: 0 } }), ["maxRetries", "timeout", "maxConcurrency"].map((o) => `${T}/options/${o}`)],
+    [
+      "negative options",
+      withTask({ options: { maxRetries: -2, timeout: -1, retryDelay: -5 } }),
+      ["maxRetries", "timeout", "retryDelay"].map((o) => `${T}/options/${o}`),
+    ],
+    [
+      "absurd options",
+      withTask({ options: { maxRetries: 1e300, timeout: "1e9 years", maxConcurrency: 0 } }),
+      ["maxRetries", "timeout", "maxConcurrency"].map((o) => `${T}/options/${o}`),
+    ],
     ["a timeout of 0", withTask({ options: { timeout: 0 } }), [`${T}/options/timeout`]],
-    ["NaN, Infinity and fractions", withTask({ options: { maxRetries: Number.NaN, timeout: Number.POSITIVE_INFINITY, retryDelay: 0.5 } }), ["maxRetries", "timeout", "retryDelay"].map((o) => `${T}/options/${o}`)],
+    [
+      "NaN, Infinity and fractions",
+      withTask({ options: { maxRetries: Number.NaN, timeout: Number.POSITIVE_INFINITY, retryDelay: 0.5 } }),
+      ["maxRetries", "timeout", "retryDelay"].map((o) => `${T}/options/${o}`),
+    ],
     ["params that are no object", withTask({ params: [1] }), [`${T}/params`]],
     ["10 MB of params", withTask({ params: { big: "x".repeat(10_000_000) } }), [`${T}/params`]],
     ["params of 65 levels", withTask({ params: nested(65) }), [`${T}/params`]],
     ["meta of 65 levels", withTask({ meta: nested(65) }), [`${T}/meta`]],
     ["context of 65 levels", aTaskflow({ context: nested(65) }), ["/context"]],
-    ["an action of the node itself", withTask({ taskDetails: { serviceId: "$node", actionName: "options" } }), [`${T}/taskDetails`]],
-    ["an action of the engine itself", withTask({ taskDetails: { serviceId: "taskflow", actionName: "deleteTaskflow" } }), [`${T}/taskDetails`]],
-    ["line breaks in an action", withTask({ taskDetails: { serviceId: "greeter\r\nPUB x 1\r\n", actionName: "hello" } }), [`${T}/taskDetails/serviceId`]],
-    ["wildcards in an action", withTask({ taskDetails: { serviceId: "*", actionName: ">" } }), [`${T}/taskDetails/serviceId`, `${T}/taskDetails/actionName`]],
+    [
+      "an action of the node itself",
+      withTask({ taskDetails: { serviceId: "$node", actionName: "options" } }),
+      [`${T}/taskDetails`],
+    ],
+    [
+      "an action of the engine itself",
+      withTask({ taskDetails: { serviceId: "taskflow", actionName: "deleteTaskflow" } }),
+      [`${T}/taskDetails`],
+    ],
+    [
+      "line breaks in an action",
+      withTask({ taskDetails: { serviceId: "greeter\r\nPUB x 1\r\n", actionName: "hello" } }),
+      [`${T}/taskDetails/serviceId`],
+    ],
+    [
+      "wildcards in an action",
+      withTask({ taskDetails: { serviceId: "*", actionName: ">" } }),
+      [`${T}/taskDetails/serviceId`, `${T}/taskDetails/actionName`],
+    ],
     ["control characters in a name", withTask({ name: "a\r\nb" }), [`${T}/name`]],
     ["__proto__ as a name", withTask({ name: "__proto__" }), [`${T}/name`]],
     ["__proto__ as a key of meta, which is merged", withTask({ meta: own('{"__proto__":{"a":1}}') }), [`${T}/meta`]],
@@ -60,19 +88,38 @@ describe("what is wrong with a definition", () => {
     expect(await stored()).toBe(before);
   });
 
-  test.each(["", "a b", "a.b", "*", ">", "a\r\nb", "../x", "__proto__/x", "ä", "x".repeat(129), 5, null, {}, ["a"], { $ne: null }])(
-    "is refused for the id %j by every action that takes one",
-    async (taskflowId) => {
-      const before = await stored();
-      const produced = await rejection(node.broker.call("taskflow.produce", aTaskflow({ taskflowId })));
-      expect(produced).toMatchObject({ type: "TASKFLOW_VALIDATION_ERROR", data: [expect.objectContaining({ path: "/taskflowId" })] });
-      for (const action of ["getTaskflowDetails", "listTasks", "waitForTaskflow", "deleteTaskflow", "getEvents"]) {
-        const error = await rejection(node.broker.call(`taskflow.${action}`, { taskflowId }));
-        expect(error).toMatchObject({ type: "TASKFLOW_VALIDATION_ERROR", data: [expect.objectContaining({ path: "/taskflowId" })] });
-      }
-      expect(await stored()).toBe(before);
-    },
-  );
+  test.each([
+    "",
+    "a b",
+    "a.b",
+    "*",
+    ">",
+    "a\r\nb",
+    "../x",
+    "__proto__/x",
+    "ä",
+    "x".repeat(129),
+    5,
+    null,
+    {},
+    ["a"],
+    { $ne: null },
+  ])("is refused for the id %j by every action that takes one", async (taskflowId) => {
+    const before = await stored();
+    const produced = await rejection(node.broker.call("taskflow.produce", aTaskflow({ taskflowId })));
+    expect(produced).toMatchObject({
+      type: "TASKFLOW_VALIDATION_ERROR",
+      data: [expect.objectContaining({ path: "/taskflowId" })],
+    });
+    for (const action of ["getTaskflowDetails", "listTasks", "waitForTaskflow", "deleteTaskflow", "getEvents"]) {
+      const error = await rejection(node.broker.call(`taskflow.${action}`, { taskflowId }));
+      expect(error).toMatchObject({
+        type: "TASKFLOW_VALIDATION_ERROR",
+        data: [expect.objectContaining({ path: "/taskflowId" })],
+      });
+    }
+    expect(await stored()).toBe(before);
+  });
 
   test("100,001 tasks are refused quickly, and 10,001 stages", async () => {
     const tasks = Array.from({ length: 100_001 }, (_, index) => aTask({ name: `t${index}` }));
@@ -85,7 +132,15 @@ describe("what is wrong with a definition", () => {
   });
 
   test("everything that is wrong is told at once", async () => {
-    const bad = { name: "", tags: [1], stages: [{ name: "s", tasks: [{ name: "t", type: "X" }] }, { name: "s", tasks: [] }], extra: 1 };
+    const bad = {
+      name: "",
+      tags: [1],
+      stages: [
+        { name: "s", tasks: [{ name: "t", type: "X" }] },
+        { name: "s", tasks: [] },
+      ],
+      extra: 1,
+    };
     const { data } = await rejection(node.broker.call("taskflow.produce", bad));
     const paths = (data as Problem[]).map((problem) => problem.path);
     for (const path of ["/name", "/tags/0", "/extra", `${T}/type`, `${T}/taskDetails`, "/stages/1/tasks", "/stages/1/name"]) {
@@ -98,10 +153,14 @@ describe("what is wrong with a definition", () => {
     const cycle: Record<string, unknown> = {};
     cycle["self"] = cycle;
     for (const params of [cycle, { big: 1n }]) {
-      expect(await rejection(node.broker.call("taskflow.produce", withTask({ params })))).toMatchObject({ type: "TASKFLOW_VALIDATION_ERROR" });
+      expect(await rejection(node.broker.call("taskflow.produce", withTask({ params })))).toMatchObject({
+        type: "TASKFLOW_VALIDATION_ERROR",
+      });
     }
     for (const meta of [{ cycle }, { big: 1n }]) {
-      expect(await rejection(node.broker.call("taskflow.produce", aTaskflow(), { meta }))).toMatchObject({ type: "TASKFLOW_VALIDATION_ERROR" });
+      expect(await rejection(node.broker.call("taskflow.produce", aTaskflow(), { meta }))).toMatchObject({
+        type: "TASKFLOW_VALIDATION_ERROR",
+      });
     }
     expect(await node.client.health()).toMatchObject({ ready: true });
     expect(await stored()).toBe(0);
@@ -113,7 +172,11 @@ describe("what is at the edge", () => {
     const params = { deep: nested(63), odd: own('{"__proto__":{"polluted":1},"constructor":{"prototype":{}},"a.b":1,"$gt":""}') };
     const meta = own('{"constructor":{"prototype":1},"x":{"__proto__":{"polluted":1}}}');
     const flow = withTask({ params, meta, name: "n".repeat(256) });
-    const { taskflowId } = await node.client.produce({ ...flow, taskflowId: "constructor", context: own('{"__proto__":1}') } as never);
+    const { taskflowId } = await node.client.produce({
+      ...flow,
+      taskflowId: "constructor",
+      context: own('{"__proto__":1}'),
+    } as never);
     const tree = await node.client.waitForTaskflow(taskflowId);
     expect(tree.status).toBe("COMPLETED");
     const task = Object.values(Object.values(tree.stages)[0]?.tasks ?? {})[0];

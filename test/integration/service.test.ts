@@ -92,19 +92,22 @@ describe("produce", () => {
     expect(calls).toEqual(["ok"]);
   });
 
-  test.each(["memory:", "sqlite"])("of many calls at once with one id, one stores it and all answer for it (%s)", async (store) => {
-    const { service, calls } = workers();
-    const url = store === "memory:" ? store : `sqlite:${join(tempFolder(), "flow.db")}`;
-    const { client } = await startLocalNode({ services: [service], taskflow: { store: url } });
-    const given = { taskflowId: "same", stages: [stageOf("one", ["ok"])] };
-    const answers = await Promise.all(Array.from({ length: 20 }, () => client.produce(given)));
-    expect(answers.filter((answer) => answer.existing !== true).length).toBe(1);
-    expect(new Set(answers.map((answer) => answer.taskflowId))).toEqual(new Set(["same"]));
-    await client.waitForTaskflow("same");
-    expect(calls).toEqual(["ok"]);
-    expect(await client.listTaskflows()).toMatchObject({ counts: { COMPLETED: 1 }, rows: [{ taskflowId: "same" }] });
-    expect(await client.health()).toMatchObject({ owned: 0, inFlight: 0 });
-  });
+  test.each(["memory:", "sqlite"])(
+    "of many calls at once with one id, one stores it and all answer for it (%s)",
+    async (store) => {
+      const { service, calls } = workers();
+      const url = store === "memory:" ? store : `sqlite:${join(tempFolder(), "flow.db")}`;
+      const { client } = await startLocalNode({ services: [service], taskflow: { store: url } });
+      const given = { taskflowId: "same", stages: [stageOf("one", ["ok"])] };
+      const answers = await Promise.all(Array.from({ length: 20 }, () => client.produce(given)));
+      expect(answers.filter((answer) => answer.existing !== true).length).toBe(1);
+      expect(new Set(answers.map((answer) => answer.taskflowId))).toEqual(new Set(["same"]));
+      await client.waitForTaskflow("same");
+      expect(calls).toEqual(["ok"]);
+      expect(await client.listTaskflows()).toMatchObject({ counts: { COMPLETED: 1 }, rows: [{ taskflowId: "same" }] });
+      expect(await client.health()).toMatchObject({ owned: 0, inFlight: 0 });
+    },
+  );
 
   test("is refused with TASKFLOW_OVERLOADED beyond the limit of active ones, and taken again afterwards", async () => {
     const { service, letGo } = workers();
@@ -112,7 +115,11 @@ describe("produce", () => {
     const given = { stages: [stageOf("one", ["slow"])] };
     await client.produce({ ...given, taskflowId: "a" });
     await client.produce({ ...given, taskflowId: "b" });
-    expect(await rejection(client.produce(given))).toMatchObject({ type: "TASKFLOW_OVERLOADED", code: 503, data: { retryAfter: 1 } });
+    expect(await rejection(client.produce(given))).toMatchObject({
+      type: "TASKFLOW_OVERLOADED",
+      code: 503,
+      data: { retryAfter: 1 },
+    });
     expect(await client.produce({ ...given, taskflowId: "a" })).toMatchObject({ existing: true });
     letGo();
     await client.waitForTaskflow("a");
@@ -151,7 +158,10 @@ describe("reading", () => {
     const { client } = await startLocalNode({ services: [service] });
     const context = { list: [1] };
     const flow = { context, tags: ["t"], options: { maxRetries: 1, retryDelay: 20 } };
-    const { taskflowId } = await client.produce({ ...flow, stages: [stageOf("one", ["slow", "fail"], { params: { a: { b: 1 } }, meta: { m: [1] } })] });
+    const { taskflowId } = await client.produce({
+      ...flow,
+      stages: [stageOf("one", ["slow", "fail"], { params: { a: { b: 1 } }, meta: { m: [1] } })],
+    });
     await eventually(() => expect(calls).toEqual(["slow", "fail", "fail"]));
     const spoil = (value: unknown): void => {
       if (typeof value !== "object" || value === null || Object.isFrozen(value)) return;
@@ -225,14 +235,19 @@ describe("reading", () => {
     await client.produce({ taskflowId: "f", stages: [stageOf("one", ["ok"]), stageOf("two", ["ok"])] });
     await client.waitForTaskflow("f");
     for (const action of ["getTaskflowDetails", "waitForTaskflow", "getEvents", "listTasks", "deleteTaskflow"]) {
-      expect(await rejection(broker.call(`taskflow.${action}`, { taskflowId: "none" }))).toMatchObject({ type: "TASKFLOW_NOT_FOUND", code: 404 });
+      expect(await rejection(broker.call(`taskflow.${action}`, { taskflowId: "none" }))).toMatchObject({
+        type: "TASKFLOW_NOT_FOUND",
+        code: 404,
+      });
     }
     expect(await rejection(client.getTask("f", "none"))).toMatchObject({ type: "TASK_NOT_FOUND", code: 404 });
     expect((await rejection(client.getTask("f", "ok"))).message).toMatch(/2 tasks of this name/);
     const stage = await rejection(client.listTasks("f", { stageId: "three" }));
     expect(stage).toMatchObject({ type: "STAGE_NOT_FOUND", code: 404 });
     expect(stage.message).toMatch(/"one".*"two"/);
-    expect(isTaskflowError(await rejection(client.getTaskflowDetails("f", { stages: ["one", "three"] })), "STAGE_NOT_FOUND")).toBe(true);
+    expect(
+      isTaskflowError(await rejection(client.getTaskflowDetails("f", { stages: ["one", "three"] })), "STAGE_NOT_FOUND"),
+    ).toBe(true);
     for (const bad of [client.listTasks("f", { cursor: "x" }), client.listTaskflows({ cursor: "x" })]) {
       expect(await rejection(bad)).toMatchObject({ type: "TASKFLOW_VALIDATION_ERROR", code: 422, data: [{ path: "/cursor" }] });
     }

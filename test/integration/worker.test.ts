@@ -10,7 +10,8 @@ afterEach(stopLocalNodes);
 const svc = (actions: ServiceSchema["actions"] & object): ServiceSchema => ({ name: "svc", actions });
 const contextOf = (ctx: Context): TaskflowExecutionContext =>
   (ctx.meta as { taskflowExecutionContext: TaskflowExecutionContext }).taskflowExecutionContext;
-const tasksOf = (tree: TaskflowDetails): TaskDetails[] => Object.values(tree.stages).flatMap((stage) => Object.values(stage.tasks));
+const tasksOf = (tree: TaskflowDetails): TaskDetails[] =>
+  Object.values(tree.stages).flatMap((stage) => Object.values(stage.tasks));
 
 /** Runs one task whose handler is given, and answers it as it ended. */
 async function runOne(handler: (ctx: Context) => unknown, options: object = {}): Promise<TaskDetails> {
@@ -35,11 +36,21 @@ describe("what a handler is told", () => {
     const { taskflowId } = await client.produce({ stages: [stageOf("one", ["first"]), stageOf("two", ["second"])] });
     const tasks = tasksOf(await client.waitForTaskflow(taskflowId));
     await broker.call("svc.first");
-    expect(seen.map((handle) => handle && { ...handle })).toMatchObject([
-      { taskflowId, taskId: tasks[0]?.id, stageId: tasks[0]?.stageId, attempt: 0, idempotencyKey: `${taskflowId}:${tasks[0]?.id}:0` },
-      { taskflowId, taskId: tasks[1]?.id, attempt: 0 },
-      {},
-    ].slice(0, 2).concat(undefined as never));
+    expect(seen.map((handle) => handle && { ...handle })).toMatchObject(
+      [
+        {
+          taskflowId,
+          taskId: tasks[0]?.id,
+          stageId: tasks[0]?.stageId,
+          attempt: 0,
+          idempotencyKey: `${taskflowId}:${tasks[0]?.id}:0`,
+        },
+        { taskflowId, taskId: tasks[1]?.id, attempt: 0 },
+        {},
+      ]
+        .slice(0, 2)
+        .concat(undefined as never),
+    );
     expect(rows).toEqual([[], [{ taskName: "first", taskId: tasks[0]?.id, status: "SUCCESS", response: "done" }], undefined]);
   });
 
@@ -57,15 +68,36 @@ describe("what a handler is told", () => {
     const options = { timeout: 50, maxRetries: 1, retryDelay: 10 };
     const { taskflowId } = await client.produce({ stages: [stageOf("one", ["act"], { options })] });
     const [task] = tasksOf(await client.waitForTaskflow(taskflowId));
-    expect(task).toMatchObject({ status: "SUCCESS", response: "second", attempt: 1, attempts: [{ error: { type: "TASK_TIMEOUT" } }, {}] });
+    expect(task).toMatchObject({
+      status: "SUCCESS",
+      response: "second",
+      attempt: 1,
+      attempts: [{ error: { type: "TASK_TIMEOUT" } }, {}],
+    });
     expect(handles.map((handle) => handle.attempt)).toEqual([0, 1]);
     await eventually(() => expect(handles[0]?.signal.aborted).toBe(true));
     expect(handles[1]?.signal.aborted).toBe(false);
   });
 
+  test("a timeout longer than Node's timers can count is not over at once", async () => {
+    let wasAborted: boolean | undefined;
+    const act = async (ctx: TaskflowContext): Promise<string> => {
+      await new Promise((resolve) => setTimeout(resolve, 30));
+      wasAborted = ctx.taskflow?.signal.aborted;
+      return "done";
+    };
+    const service: ServiceSchema = { ...svc({ act }), mixins: [TaskflowWorker()] };
+    const { client } = await startLocalNode({ services: [service] });
+    const { taskflowId } = await client.produce({ stages: [stageOf("one", ["act"], { options: { timeout: "30 days" } })] });
+    expect(tasksOf(await client.waitForTaskflow(taskflowId))).toMatchObject([{ status: "SUCCESS", response: "done" }]);
+    expect(wasAborted).toBe(false);
+  });
+
   test("the caller's and the task's meta are merged, the task's wins, and Moleculer's own stays out", async () => {
     const metas: Record<string, unknown>[] = [];
-    const { broker, client } = await startLocalNode({ services: [svc({ act: (ctx) => void metas.push({ ...ctx.meta }) })] });
+    const { broker, client } = await startLocalNode({
+      services: [svc({ act: (ctx: Context) => void metas.push({ ...ctx.meta }) })],
+    });
     const params = { stages: [stageOf("one", ["act"], { meta: { role: "task's" } })] };
     const meta = { user: { id: 1 }, role: "caller's", $statusCode: 201 };
     const { data } = await broker.call<{ data: { taskflowId: string } }, unknown>("taskflow.produce", params, { meta });
@@ -91,7 +123,11 @@ describe("what a handler does to what it got", () => {
       return { list: [1] };
     };
     const { client } = await startLocalNode({ services: [svc({ act })] });
-    const more = { params: { a: { b: 1 } }, meta: { m: { n: 1 } }, options: { maxRetries: 1, retryDelay: 10, forwardContext: true } };
+    const more = {
+      params: { a: { b: 1 } },
+      meta: { m: { n: 1 } },
+      options: { maxRetries: 1, retryDelay: 10, forwardContext: true },
+    };
     const stages = [stageOf("one", ["x:act", "y:act"], more), stageOf("two", ["z:act"], more)];
     const { taskflowId } = await client.produce({ context: { c: { d: 1 } }, stages }, { meta: { user: { id: 1 } } });
     const tree = await client.waitForTaskflow(taskflowId);
@@ -103,7 +139,9 @@ describe("what a handler does to what it got", () => {
 
   test("an object that it answers is stored as it was, whatever it does to it later", async () => {
     const answer = { list: [1] };
-    const { client } = await startLocalNode({ services: [svc({ a: () => answer, b: (ctx) => (answer.list.push(2), contextOf(ctx)) })] });
+    const { client } = await startLocalNode({
+      services: [svc({ a: () => answer, b: (ctx: Context) => (answer.list.push(2), contextOf(ctx)) })],
+    });
     const { taskflowId } = await client.produce({ stages: [stageOf("one", ["a"]), stageOf("two", ["b"])] });
     const [first, second] = tasksOf(await client.waitForTaskflow(taskflowId));
     expect(first?.response).toEqual({ list: [1] });
@@ -119,7 +157,10 @@ describe("what a handler answers or throws", () => {
   test("undefined and functions are null, and what JSON leaves out is left out", async () => {
     expect(await runOne(() => undefined)).toMatchObject({ status: "SUCCESS", response: null });
     expect(await runOne(() => () => 1)).toMatchObject({ status: "SUCCESS", response: null });
-    expect((await runOne(() => ({ a: undefined, b: Number.NaN, c: new Date(0) }))).response).toEqual({ b: null, c: "1970-01-01T00:00:00.000Z" });
+    expect((await runOne(() => ({ a: undefined, b: Number.NaN, c: new Date(0) }))).response).toEqual({
+      b: null,
+      c: "1970-01-01T00:00:00.000Z",
+    });
   });
 
   test("what is not JSON fails the task without another attempt, for the work was done", async () => {
@@ -143,7 +184,7 @@ describe("what a handler answers or throws", () => {
     const strange: unknown[] = ["text", 5, null, undefined, {}, Object.create(null), { message: { no: "text" }, data: 1n }];
     for (const thrown of strange) {
       const task = await runOne(() => {
-        throw thrown; // oxlint-disable-line no-throw-literal, typescript/only-throw-error -- what handlers do
+        throw thrown;
       });
       expect(task.status).toBe("FAILED");
       expect(typeof task.error?.type).toBe("string");
@@ -182,7 +223,11 @@ describe("a task that no service serves", () => {
     const { broker, client } = await startLocalNode();
     const { taskflowId } = await client.produce({ stages: [stageOf("one", ["act"])] });
     await eventually(async () => {
-      expect(await client.getTask(taskflowId, "act")).toMatchObject({ status: "WAITING", statusReason: "NO_WORKER", attempts: [] });
+      expect(await client.getTask(taskflowId, "act")).toMatchObject({
+        status: "WAITING",
+        statusReason: "NO_WORKER",
+        attempts: [],
+      });
     });
     broker.createService(svc({ act: () => "at last" }));
     const started = performance.now();

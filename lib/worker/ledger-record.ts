@@ -1,0 +1,75 @@
+/** The one set of rules that all ledgers follow: what becomes of a record, and what is answered. They differ in where they keep it. */
+import type { Asked, Begin, Begun, Finished } from "./ledger.ts";
+
+export interface LedgerRecord {
+  readonly state: "running" | "done" | "refused";
+  /** Running, done: which delivery began it. Refused: the highest one that must not begin. */
+  readonly delivery: number;
+  /** Who runs it or ran it; "" for a refusal. */
+  readonly instance: string;
+  /** Of the `begin` that made it run: tells a begin whose acknowledgement was lost from somebody else's. */
+  readonly token: string;
+  /** JSON text; "" before its end. */
+  readonly outcome: string;
+  readonly asked: boolean;
+  /** When it was first heard of, ms of the ledger's clock. */
+  readonly since: number;
+  /** When it was last changed. */
+  readonly at: number;
+}
+
+/** `next` is to be kept; absent: nothing changes. */
+export interface Change<Answer> {
+  readonly answer: Answer;
+  readonly next?: LedgerRecord;
+}
+
+export function begun(record: LedgerRecord | undefined, begin: Begin, token: string, now: number): Change<Begun> {
+  const { delivery, instance, retake } = begin;
+  const next: LedgerRecord = {
+    state: "running",
+    delivery,
+    instance,
+    token,
+    outcome: "",
+    asked: record?.asked ?? false,
+    since: record?.since ?? now,
+    at: now,
+  };
+  if (record === undefined) return { answer: { kind: "new" }, next };
+  switch (record.state) {
+    case "done":
+      return { answer: { kind: "done", outcome: record.outcome } };
+    case "refused":
+      return delivery <= record.delivery ? { answer: { kind: "refused" } } : { answer: { kind: "new" }, next };
+    case "running":
+      if (record.token === token) return { answer: { kind: "new" } };
+      if (retake !== undefined && record.instance === retake) return { answer: { kind: "new" }, next };
+      return { answer: { kind: "running", instance: record.instance } };
+  }
+}
+
+export function finished(record: LedgerRecord | undefined, outcome: string, now: number): Change<Finished> {
+  if (record?.state === "done") return { answer: { outcome: record.outcome, asked: record.asked } };
+  const asked = record?.asked ?? false;
+  const { delivery, instance, token, since } = record ?? { delivery: 0, instance: "", token: "", since: now };
+  return {
+    answer: { outcome, asked },
+    next: { state: "done", delivery, instance, token, outcome, asked, since, at: now },
+  };
+}
+
+/** @param remembers whether everything that began since the attempt was sent is still known */
+export function asked(record: LedgerRecord | undefined, delivery: number, remembers: boolean, now: number): Change<Asked> {
+  if (record?.state === "done") return { answer: { kind: "done", outcome: record.outcome } };
+  if (record?.state === "running") {
+    const answer = { kind: "running", instance: record.instance } as const;
+    return record.asked ? { answer } : { answer, next: { ...record, asked: true, at: now } };
+  }
+  // A refusal that is there says for certain that nothing had begun when it was made.
+  const answer = record !== undefined || remembers ? ({ kind: "never" } as const) : ({ kind: "unknown" } as const);
+  if (record !== undefined && record.delivery >= delivery) return { answer };
+  const since = record?.since ?? now;
+  const next: LedgerRecord = { state: "refused", delivery, instance: "", token: "", outcome: "", asked: false, since, at: now };
+  return { answer, next };
+}

@@ -1,0 +1,76 @@
+/**
+ * The ledger's port: what a worker remembers of the attempts that it was sent, by their key (`taskflowId:taskId:attempt`).
+ *
+ * It is what "runs once" hangs on. Two promises carry it: `begin` is kept before the handler runs, and `finish` before its answer leaves. So whoever
+ * asks for a key hears how it ended, that it runs, that its process died in the middle of it, or that it never began and never will.
+ *
+ * A record lives for `keepFor` after it is done, or less where there are too many. A ledger knows how far back it remembers everything, and
+ * says `unknown` rather than `never` of what may have been before that.
+ */
+
+export interface Begin {
+  /** Counts the deliveries of the attempt, from 1. */
+  readonly delivery: number;
+  /** The process that is going to run it. */
+  readonly instance: string;
+  /** The process whose run was interrupted, and which this one replaces. Where another one has done so, the answer is `running`. */
+  readonly retake?: string;
+}
+
+export type Begun =
+  /** It is this process's to run, and kept as that. */
+  | { readonly kind: "new" }
+  /** It has ended already. */
+  | { readonly kind: "done"; readonly outcome: string }
+  /** A process has begun it; whether that one is alive the ledger cannot say. */
+  | { readonly kind: "running"; readonly instance: string }
+  /** Somebody has been told that this delivery never began: it must not. */
+  | { readonly kind: "refused" };
+
+export type Asked =
+  | { readonly kind: "done"; readonly outcome: string }
+  | { readonly kind: "running"; readonly instance: string }
+  /** It has not begun, and is refused from now on to deliveries up to the one asked about. */
+  | { readonly kind: "never" }
+  /** Nothing is known of it, but it may have been begun before the ledger's memory. Refused as well. */
+  | { readonly kind: "unknown" };
+
+export interface Finished {
+  /** How it ended, for everybody: of two runs, the first that ended. */
+  readonly outcome: string;
+  /** Somebody has asked meanwhile, so perhaps nobody waits for the answer of the call any more. */
+  readonly asked: boolean;
+}
+
+/** Every method rejects where the ledger cannot tell or keep it; then it may be called again. Calls may overlap. */
+export interface Ledger {
+  /** True: other processes use the same records, so any of them can be asked. */
+  readonly isShared: boolean;
+  /** True: the records outlive this process. */
+  readonly isDurable: boolean;
+  /** Rejects with a sentence that says what to do. */
+  open(): Promise<void>;
+  /** Idempotent. */
+  close(): Promise<void>;
+  begin(key: string, begin: Begin): Promise<Begun>;
+  /** `outcome` is a JSON text that the ledger does not look into. */
+  finish(key: string, outcome: string): Promise<Finished>;
+  /**
+   * @param delivery the highest one that `never` and `unknown` refuse
+   * @param ageMs how long ago the attempt was first sent, or more
+   */
+  ask(key: string, delivery: number, ageMs: number): Promise<Asked>;
+}
+
+export interface LedgerLimits {
+  /** How long a record is kept after its end, ms. */
+  readonly keepForMs: number;
+  /** Records beside those that run; beyond it the oldest go. */
+  readonly maxRecords: number;
+}
+
+/** Bytes of outcomes that a memory ledger keeps; beyond it the oldest go. */
+export const MAX_MEMORY_BYTES = 64 * 1024 * 1024;
+
+/** What has begun and not ended is kept this many times as long: its process has died, or takes very long. */
+export const UNFINISHED_FACTOR = 10;

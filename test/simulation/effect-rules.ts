@@ -1,0 +1,83 @@
+/** What must be in the store at the moment at which a call or an event leaves the coordinator. */
+import { isFinished, isSettled } from "../../lib/core/flow.ts";
+import type { Call, EventMessage } from "../../lib/ports/bus.ts";
+import { withoutTree } from "./expected-event.ts";
+import type { Life } from "./life.ts";
+import type { FlowRecord, TaskRecord } from "./record.ts";
+
+export function checkCall(life: Life, record: FlowRecord, task: TaskRecord, call: Call): void {
+  const { world, flow } = record;
+  const { options, ordinal, stage } = task.plan;
+  const what = `delivery ${call.delivery} of ${call.idempotencyKey}`;
+  const stored = flow.tasks[ordinal];
+  const latest = stored?.attempts.at(-1);
+  if (!stored || isFinished(flow.status) || isSettled(stored.status))
+    world.report(7, `${what} is sent, and the task is ${stored?.status}`);
+  else if (stored.status !== "RUNNING" || latest?.attempt !== call.attempt)
+    world.report(3, `${what} is sent, and the task is ${stored.status} at ${latest?.attempt}`);
+  else if (latest.nodeID !== call.node || latest.deliveries !== call.delivery)
+    world.report(3, `${what} is sent to ${call.node}; stored are ${latest.nodeID} and ${latest.deliveries}`);
+  if (record.caller !== life && call.fence <= record.callerFence)
+    world.report(26, `${what} has fence ${call.fence}, and an owner before it had ${record.callerFence}`);
+  record.caller = life;
+  record.callerFence = call.fence;
+  if (call.fence !== flow.fence) world.report(3, `${what} has fence ${call.fence}; stored is ${flow.fence}`);
+  for (const before of flow.stages.slice(0, stage)) {
+    if (before.tasks.some(({ status }) => !isSettled(status)) || before.count.blocking > 0)
+      world.report(5, `${what} is sent before stage ${before.name} has ended`);
+  }
+  const left = task.latest?.left ?? 0;
+  if (options.exactlyOnceTaskExecution && left > 0) world.report(8, `${what} is sent, and it may have left before`);
+  if (call.delivery > 5 || left >= 5) world.report(9, `${what} is sent after ${left} deliveries`);
+  const { client } = record;
+  if (client.times === 1 && client.asked.has(life) && world.faults["commit unsure"] === 0)
+    world.report(1, `${what} is sent before produce has answered`);
+}
+
+export function checkEvent(record: FlowRecord, { text }: EventMessage): void {
+  const { world, flow } = record;
+  const seq = Number(/"seq":(\d+)/.exec(text)?.[1]);
+  const expected = record.events[seq - 1];
+  if (expected === undefined) return world.report(4, `event ${seq} is announced; ${record.events.length} are stored: ${text}`);
+  if (withoutTree(text) !== expected)
+    return world.report(13, `event ${seq} is announced as ${withoutTree(text)}; it should be ${expected}`);
+  if (world.looksIntoTrees) checkTree(record, text, seq);
+  if (seq <= record.lastAnnounced) world.report(13, `event ${seq} is announced after ${record.lastAnnounced}`);
+  record.lastAnnounced = seq;
+  if (flow.seq < seq) world.report(4, `event ${seq} is announced at seq ${flow.seq}`);
+}
+
+interface Tree {
+  status: string;
+  revision: number;
+  stages?: Record<string, { status: string; tasks: Record<string, { status: string; attempt: number; response: unknown }> }>;
+}
+
+/** The tree of an event is the taskflow as its commit left it. */
+function checkTree(record: FlowRecord, text: string, seq: number): void {
+  const { world, flow } = record;
+  const tree = (JSON.parse(text) as { data: { taskflowObject: Tree } }).data.taskflowObject;
+  const isAsStored = tree.status === flow.status && tree.revision === flow.revision;
+  const told =
+    tree.stages &&
+    Object.values(tree.stages).flatMap((stage) => [
+      stage.status,
+      ...Object.values(stage.tasks).map((task) => [task.status, task.attempt, task.response]),
+    ]);
+  const stored = flow.stages.flatMap((stage) => [
+    stage.status,
+    ...stage.tasks.map((task) => [
+      task.status,
+      task.attempt,
+      task.response === null ? null : (JSON.parse(task.response) as unknown),
+    ]),
+  ]);
+  // The creation's tree was written before anything else of its commit.
+  if (seq === 1) return;
+  if (!isAsStored || (told && JSON.stringify(told) !== JSON.stringify(stored))) {
+    world.report(
+      13,
+      `the tree of event ${seq} says ${JSON.stringify({ ...tree, stages: told })}; stored is ${JSON.stringify([flow.status, flow.revision, stored])}`,
+    );
+  }
+}

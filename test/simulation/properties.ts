@@ -1,0 +1,45 @@
+/** What must hold in every run. The numbers are those that failures and planted bugs name. */
+export const PROPERTIES = {
+  1: "produce answers what is stored, and execution starts after the answer",
+  2: "every stored taskflow finishes once the faults have ceased",
+  3: "a call is in the store, with its attempt, node, delivery and fence, before it is sent",
+  4: "an event is in the store before it is announced",
+  5: "no task of a stage runs before every task of the stages before it is settled, and none of them blocks",
+  6: "attempts of a run are numbered upwards and stay within maxRetries",
+  7: "a task that is settled is never called again",
+  8: "under exactly-once an attempt leaves at most once, and is never repeated unless it has failed for certain",
+  9: "an attempt is delivered at most five times",
+  10: "what becomes of an attempt was told by that attempt",
+  11: "what is settled or finished never changes",
+  12: "events are numbered without gaps, TASK before STAGE before TASKFLOW",
+  13: "live events are those of the history, in order",
+  14: "the journal replays to what the coordinator has in memory",
+  15: "the core's invariants hold after every commit",
+  16: "no attempt starts before its retry delay, which is the one that the options ask for",
+  17: "no attempt starts past the maxAge of its taskflow or task",
+  18: "what is in flight stays within maxInFlight and maxConcurrency",
+  19: "final statuses follow from the tasks' by the rules of the contract",
+  20: "the same id starts one taskflow, whoever asks how often",
+  21: "slots and residents do not leak",
+  22: "timers do not leak",
+  23: "an outcome is called unknown only if something happened that made it so",
+  24: "a timeout is told only when its time is over, and ends the attempt soon after",
+  25: "the row says what the journal says",
+  26: "each owner has a higher fence than the one before",
+  27: "nothing is put aside, thrown or turned in circles",
+  28: "every success was executed",
+  29: "every event is announced where no announcement was lost",
+  30: "a due task with a free slot and a worker is sent without waiting for anything else",
+} as const;
+
+export type PropertyNumber = keyof typeof PROPERTIES;
+
+export class Violation extends Error {
+  readonly property: PropertyNumber;
+
+  constructor(property: PropertyNumber, what: string) {
+    super(`Property ${property} (${PROPERTIES[property]}) does not hold: ${what}`);
+    this.name = "Violation";
+    this.property = property;
+  }
+}

@@ -1,0 +1,226 @@
+/**
+ * A taskflow in the durable store, with the state that its journal tells of and everything that the world knows about it. Each entry is checked
+ * when it is stored, fact by fact, by rules that are written down here a second time.
+ */
+import { apply, isEvent } from "../../lib/core/apply.ts";
+import { assertFlow } from "../../lib/core/assert-flow.ts";
+import { build } from "../../lib/core/build.ts";
+import type { Entry, Fact } from "../../lib/core/facts.ts";
+import { type Flow, isFinished, isSettled, type Task } from "../../lib/core/flow.ts";
+import { decodeEntry } from "../../lib/core/journal.ts";
+import type { TaskflowRow } from "../../lib/ports/store.ts";
+import { AttemptRecord } from "./attempt.ts";
+import type { Client } from "./client.ts";
+import type { Plan, PlannedTask } from "./definition.ts";
+import { expectedEvent } from "./expected-event.ts";
+import type { Life } from "./life.ts";
+import { checkDelayed, checkReturned, checkSettled, checkStarted } from "./rules.ts";
+import type { World } from "./world.ts";
+
+export class TaskRecord {
+  readonly plan: PlannedTask;
+  readonly attempts: AttemptRecord[] = [];
+  /** Executions that ended well, by any worker, whoever heard of it. */
+  successes = 0;
+  /** When the stage was entered. */
+  dueSince = 0;
+  /** Virtual time since which it could have been sent. */
+  openSince: number | undefined;
+  retryAt: number | undefined;
+
+  constructor(plan: PlannedTask) {
+    this.plan = plan;
+  }
+
+  get latest(): AttemptRecord | undefined {
+    return this.attempts.at(-1);
+  }
+}
+
+export class FlowRecord {
+  readonly world: World;
+  readonly taskflowId: string;
+  readonly client: Client;
+  readonly plan: Plan;
+  readonly row: TaskflowRow;
+  readonly texts: string[] = [];
+  readonly entries: Entry[] = [];
+  /** As the journal leaves it. */
+  readonly flow: Flow;
+  readonly tasks: TaskRecord[];
+  /** Every event without its tree, by `seq` − 1. */
+  readonly events: string[] = [];
+  /** `seq` of the events that were announced. */
+  readonly announced = new Set<number>();
+  /** `seq` of the latest event that the present owner announced. */
+  lastAnnounced = 0;
+  /** Virtual time since which its running stage has been below its maxConcurrency. */
+  roomSince = 0;
+  /** The life that called last for it, and its fence. */
+  caller: Life | undefined;
+  callerFence = 0;
+  /** Facts may have been stored of which the owner never heard. */
+  hadUnheard = false;
+  #highestFence = 0;
+
+  constructor(world: World, row: TaskflowRow, text: string) {
+    this.world = world;
+    this.row = { ...row };
+    this.taskflowId = row.taskflowId;
+    const entry = decodeEntry(text);
+    const first = entry.facts[0];
+    if (first?.kind !== "created") throw new Error("The first fact of a taskflow is its creation.");
+    this.client = world.clientOf(first.definition);
+    this.plan = this.client.plan;
+    if (!text.includes(this.plan.text))
+      world.report(1, `${row.taskflowId} is stored with another definition than it was produced with`);
+    this.tasks = this.plan.tasks.map((task) => new TaskRecord(task));
+    this.flow = build(first, entry.at);
+    this.append(text, {}, entry);
+  }
+
+  append(text: string, change: Partial<TaskflowRow>, entry = decodeEntry(text)): void {
+    this.texts.push(text);
+    this.entries.push(entry);
+    for (const fact of entry.facts) this.#take(fact, entry.at);
+    this.flow.revision = this.texts.length;
+    Object.assign(this.row, change);
+    this.roomSince = this.world.agenda.time;
+    this.#checkCommit();
+  }
+
+  #take(fact: Fact, at: number): void {
+    const { flow, world } = this;
+    this.#countFact(fact);
+    if (isFinished(flow.status)) world.report(11, `${this.taskflowId} is ${flow.status}, and ${fact.kind} is stored`);
+    if (fact.kind !== "created") {
+      this.#checkFact(fact, at);
+      apply(flow, fact, at);
+    }
+    if (isEvent(fact)) this.events.push(expectedEvent(flow, fact, this.events.length + 1, at));
+    if (flow.seq !== this.events.length)
+      world.report(12, `${this.taskflowId} is at seq ${flow.seq} after ${this.events.length} events`);
+    world.note(
+      () =>
+        `    stored ${this.taskflowId} ${flow.seq}: ${JSON.stringify({ ...fact, definition: undefined, defaults: undefined })}`,
+    );
+  }
+
+  #checkFact(fact: Exclude<Fact, { kind: "created" }>, at: number): void {
+    const { flow, world } = this;
+    switch (fact.kind) {
+      case "owned":
+        if (fact.fence <= this.#highestFence) world.report(26, `fence ${fact.fence} follows ${this.#highestFence}`);
+        this.#highestFence = fact.fence;
+        return;
+      case "flow":
+        if (isFinished(fact.status) && flow.stages.some((stage) => stage.status === "RUNNING"))
+          world.report(12, "the taskflow ends before its stage");
+        return;
+      case "stage":
+        return this.#checkStage(fact.stage, fact.status);
+      default:
+        return this.#checkTask(this.taskOf(fact.task), flow.tasks[fact.task] as Task, fact, at);
+    }
+  }
+
+  #checkStage(index: number, status: string): void {
+    const { flow, world } = this;
+    const stage = flow.stages[index];
+    if (!stage) return;
+    if (status !== "RUNNING") {
+      const open = stage.tasks.filter((task) => !isSettled(task.status));
+      if (open.length > 0 && !flow.aborting) world.report(12, `stage ${stage.name} ends before ${open.length} of its tasks`);
+      if (open.some((task) => task.status === "RUNNING")) world.report(12, `stage ${stage.name} ends while a task of it runs`);
+      return;
+    }
+    for (const before of flow.stages.slice(0, index)) {
+      const isOpen = before.tasks.some((task) => !isSettled(task.status));
+      if (isOpen) world.report(5, `stage ${stage.name} is entered while a task of stage ${before.name} is open`);
+    }
+    const now = this.entries.at(-1)?.at ?? 0;
+    for (const ordinal of this.plan.stages[index] ?? []) {
+      const task = this.taskOf(ordinal);
+      task.dueSince = now;
+      task.openSince = world.agenda.time;
+    }
+  }
+
+  #checkTask(task: TaskRecord, before: Task, fact: Extract<Fact, { task: number }>, at: number): void {
+    if (isSettled(before.status)) this.world.report(11, `task ${fact.task} is ${before.status}, and ${fact.kind} is stored`);
+    switch (fact.kind) {
+      case "started":
+        checkStarted(this, task, before, fact, at);
+        task.attempts.push(new AttemptRecord(fact.attempt, at));
+        task.openSince = undefined;
+        return;
+      case "redelivered":
+        task.openSince = undefined;
+        return;
+      case "returned":
+        checkReturned(this, task, fact.kind);
+        task.attempts.pop();
+        task.openSince = this.world.agenda.time;
+        return;
+      case "undelivered":
+        checkReturned(this, task, fact.kind);
+        task.openSince = this.world.agenda.time;
+        return;
+      case "delayed":
+        checkDelayed(this, task, before, fact, at);
+        task.retryAt = fact.retryAt;
+        return;
+      case "settled":
+        checkSettled(this, task, before, fact, at);
+        task.openSince = undefined;
+    }
+  }
+
+  #checkCommit(): void {
+    const { flow, row, world } = this;
+    try {
+      assertFlow(flow);
+    } catch (error) {
+      world.report(15, (error as Error).message);
+    }
+    const owner = isFinished(flow.status) ? row.owner === null : row.owner !== null;
+    if (row.status !== flow.status || !owner || row.finishedAt !== flow.finishedAt || row.startedAt !== flow.startedAt) {
+      world.report(25, `${this.taskflowId} is ${flow.status}, its row ${JSON.stringify(row)}`);
+    }
+    if (isFinished(flow.status) && row.errorType !== (flow.error?.type ?? this.#firstErrorType())) {
+      world.report(25, `${this.taskflowId} ended with ${flow.error?.type}, its row says ${row.errorType}`);
+    }
+  }
+
+  #firstErrorType(): string | null {
+    return flowErrorType(this.flow);
+  }
+
+  taskOf(ordinal: number): TaskRecord {
+    return this.tasks[ordinal] as TaskRecord;
+  }
+
+  /** A coordinator may not know what became of what it had under way. */
+  interrupt(): void {
+    this.hadUnheard = true;
+    for (const { latest } of this.tasks) if (latest) latest.interrupted = true;
+  }
+
+  #countFact(fact: Fact): void {
+    const { statistics } = this.world;
+    const kind =
+      fact.kind === "flow" || fact.kind === "stage" || fact.kind === "settled" ? `${fact.kind} ${fact.status}` : fact.kind;
+    statistics.count(`fact: ${kind}`);
+    if ("error" in fact && fact.error) {
+      const isPast = fact.kind === "flow" && fact.error.type === "MAX_AGE_EXCEEDED";
+      statistics.count(isPast ? "fact: taskflow past its maxAge" : `fact: error ${fact.error.type}`);
+    }
+    if (fact.kind !== "settled") return;
+    if (fact.blocks) statistics.count("fact: blocking failure");
+    if (fact.abort) statistics.count("fact: abort of the taskflow");
+  }
+}
+
+function flowErrorType(flow: Flow): string | null {
+  return flow.tasks.find((task) => task.status === "FAILED")?.error?.type ?? null;
+}

@@ -1,0 +1,153 @@
+/** Rules for single facts: what must have happened before one may be stored. */
+import type { Delayed, Settled, Started } from "../../lib/core/facts.ts";
+import type { Task, TaskError } from "../../lib/core/flow.ts";
+import type { AttemptRecord } from "./attempt.ts";
+import type { EffectiveOptions } from "./definition.ts";
+import type { FlowRecord, TaskRecord } from "./record.ts";
+
+export function checkStarted(record: FlowRecord, task: TaskRecord, before: Task, fact: Started, at: number): void {
+  const { world, flow, plan } = record;
+  const { options } = task.plan;
+  const what = `task ${fact.task} of ${record.taskflowId}, attempt ${fact.attempt}`;
+  if (before.status !== "WAITING") world.report(6, `${what} starts while the task is ${before.status}`);
+  if (flow.status !== "RUNNING" || before.stage.status !== "RUNNING" || flow.aborting)
+    world.report(5, `${what} starts in a stage that does not run`);
+  if (fact.attempt !== task.attempts.length) world.report(6, `${what} follows ${task.attempts.length} attempts`);
+  if (options.maxRetries !== -1 && task.attempts.length > options.maxRetries)
+    world.report(6, `${what} is more than ${options.maxRetries} retries`);
+  if (task.retryAt !== undefined && at < task.retryAt && !world.wentBack)
+    world.report(16, `${what} starts ${task.retryAt - at} ms early`);
+  if (isPast(plan.options.maxAge, flow.createdAt, at) || isPast(options.maxAge, task.dueSince, at))
+    world.report(17, `${what} is too old`);
+  if (task.latest && options.exactlyOnceTaskExecution && !hasFailedForCertain(task.latest, options))
+    world.report(8, `${what} follows one that may have done its work`);
+  const { maxConcurrency } = plan.stageOptions[task.plan.stage] ?? options;
+  if (maxConcurrency !== undefined && before.stage.count.running >= maxConcurrency)
+    world.report(18, `${what} is more than ${maxConcurrency} at once`);
+  if (task.retryAt !== undefined) world.statistics.count("input: retry after a delay");
+}
+
+function isPast(maxAge: number | undefined, since: number, at: number): boolean {
+  return maxAge !== undefined && at >= since + maxAge;
+}
+
+function hasFailedForCertain(attempt: AttemptRecord, options: EffectiveOptions): boolean {
+  return attempt.told.some(
+    (told) => told.kind === "failed" || (told.kind === "answered" && told.reportedFailure && options.checkSuccess),
+  );
+}
+
+/** The latest delivery never left: the bus said so, or nothing was sent at all. */
+export function checkReturned(record: FlowRecord, { latest }: TaskRecord, fact: "returned" | "undelivered"): void {
+  const wasTold = latest?.told.some(({ kind }) => kind === "not-sent") === true;
+  if (!latest || (!wasTold && latest.calls > 0))
+    record.world.report(10, `attempt ${latest?.number} is taken back without having been told that it never left`);
+  else if (latest.left > 0 && fact === "returned")
+    record.world.report(10, `attempt ${latest.number} is taken back although a delivery of it left`);
+}
+
+export function checkDelayed(record: FlowRecord, task: TaskRecord, before: Task, fact: Delayed, at: number): void {
+  const { world } = record;
+  const { options } = task.plan;
+  const { latest } = task;
+  if (before.status !== "RUNNING" || !latest) return world.report(10, `task ${fact.task} is delayed without a running attempt`);
+  checkCause(record, task, latest, fact, at);
+  if (options.exactlyOnceTaskExecution && !hasFailedForCertain(latest, options))
+    world.report(8, `attempt ${latest.number} is to be repeated, and may have done its work`);
+  const failed = latest.hasFailed(fact.error.message);
+  if (failed && (failed.permanent || failed.abort))
+    world.report(10, `attempt ${latest.number} is to be repeated after a permanent failure`);
+  const [shortest, longest] = delayOf(options, task.attempts.length, failed?.retryAfterMs);
+  const delay = fact.retryAt - at;
+  if (delay < Math.floor(shortest) || delay > Math.ceil(longest))
+    world.report(16, `the delay is ${delay} ms and should be ${shortest} to ${longest}`);
+  // The attempt that would be one too many is not waited for either.
+  if (options.maxRetries !== -1 && task.attempts.length > options.maxRetries)
+    world.report(6, `a retry is planned beyond ${options.maxRetries}`);
+}
+
+/** Shortest and longest wait before the next attempt, by the contract. */
+function delayOf(
+  { retryDelay, backoff }: EffectiveOptions,
+  failures: number,
+  retryAfterMs: number | undefined,
+): [number, number] {
+  const cap = backoff.maxDelay ?? Infinity;
+  if (retryAfterMs !== undefined) return [Math.min(retryAfterMs, cap), Math.min(retryAfterMs, cap)];
+  const grown = { fixed: 1, linear: failures, exponential: (backoff.factor ?? 2) ** (failures - 1) }[backoff.type] * retryDelay;
+  const longest = Math.min(grown, cap);
+  return [longest * (1 - (backoff.jitter ?? 0)), longest];
+}
+
+export function checkSettled(record: FlowRecord, task: TaskRecord, before: Task, fact: Settled, at: number): void {
+  const { world, flow } = record;
+  const { latest } = task;
+  const what = `task ${fact.task} of ${record.taskflowId}`;
+  if (fact.status === "SUCCESS") {
+    if (!latest?.hasAnswered(fact.response ?? ""))
+      world.report(10, `${what} succeeds with ${fact.response}, which attempt ${latest?.number} never answered`);
+    if (task.successes === 0 && !latest?.told.some((told) => told.kind === "answered" && told.reportedFailure))
+      world.report(28, `${what} succeeds and was never executed`);
+    const isReported = latest?.hasReportedFailure(fact.response) === true && task.plan.options.checkSuccess;
+    if (isReported) world.report(10, `${what} succeeds with an answer that reports a failure`);
+    if (before.status === "WAITING") world.statistics.count("input: late success taken");
+    return;
+  }
+  if (fact.status !== "FAILED" || !fact.error) return world.report(10, `${what} is ${fact.status} without an error`);
+  if (before.status === "RUNNING" && latest) checkCause(record, task, latest, fact, at);
+  else if (flow.aborting) return;
+  else if (fact.error.type !== "MAX_AGE_EXCEEDED") world.report(10, `${what} fails with ${fact.error.type} while it waits`);
+  else checkAge(record, task, at);
+  checkReach(record, task, fact);
+}
+
+/** How far a failure reaches: whether it blocks, and whether it ends the taskflow. */
+function checkReach(record: FlowRecord, task: TaskRecord, fact: Settled): void {
+  const failed = fact.error && task.latest?.hasFailed(fact.error.message);
+  const aborts = failed?.abort === "workflow";
+  const blocks = aborts || (!task.plan.options.continueOnTaskFailure && failed?.abort !== "task");
+  if ((fact.blocks ?? false) !== blocks)
+    record.world.report(5, `the failure of task ${fact.task} ${blocks ? "must block" : "must not block"} its stage`);
+  if ((fact.abort ?? false) !== aborts)
+    record.world.report(10, `the failure of task ${fact.task} ${aborts ? "must" : "must not"} end the taskflow`);
+}
+
+function checkAge(record: FlowRecord, task: TaskRecord, at: number): void {
+  const { plan, flow, world } = record;
+  const isOver = isPast(plan.options.maxAge, flow.createdAt, at) || isPast(task.plan.options.maxAge, task.dueSince, at);
+  if (!isOver) world.report(17, `task ${task.plan.ordinal} ends by its maxAge before its time`);
+}
+
+/** An attempt's error is one that was told of it, or its time was over, or nobody could know. */
+function checkCause(
+  record: FlowRecord,
+  task: TaskRecord,
+  attempt: AttemptRecord,
+  fact: { error?: TaskError; response?: string },
+  at: number,
+): void {
+  const { world } = record;
+  const error = fact.error as TaskError;
+  const what = `attempt ${attempt.number} of task ${task.plan.ordinal} of ${record.taskflowId}`;
+  const isOverdue = at - attempt.startedAt >= task.plan.options.timeout;
+  switch (error.type) {
+    case "TASK_TIMEOUT":
+      if (!isOverdue && !attempt.isLost && !world.wentBack)
+        world.report(24, `${what} has timed out after ${at - attempt.startedAt} ms`);
+      return;
+    case "TASK_OUTCOME_UNKNOWN":
+      if (!attempt.interrupted && !attempt.isLost && !isOverdue && !world.wentBack)
+        world.report(23, `${what} has an unknown outcome for no reason`);
+      return;
+    case "MAX_AGE_EXCEEDED":
+      return checkAge(record, task, at);
+    case "TASK_REPORTED_FAILURE":
+      if (!attempt.hasReportedFailure(fact.response)) world.report(10, `${what} reported no such failure: ${fact.response}`);
+      return;
+    case "WORKER_LOST":
+      if (!attempt.isLost) world.report(10, `${what} lost no worker`);
+      return;
+    default:
+      if (!attempt.hasFailed(error.message)) world.report(10, `${what} never failed with: ${error.message}`);
+  }
+}

@@ -1,0 +1,123 @@
+/** How often what happened: a run over many seeds in which something never did has tested less than it says. */
+import { FAULTS } from "./faults.ts";
+
+const FACTS = [
+  "created",
+  "owned",
+  "flow RUNNING",
+  "flow COMPLETED",
+  "flow PARTIAL_COMPLETED",
+  "flow FAILED",
+  "stage RUNNING",
+  "stage COMPLETED",
+  "stage PARTIAL_COMPLETED",
+  "stage FAILED",
+  "started",
+  "redelivered",
+  "returned",
+  "undelivered",
+  "delayed",
+  "settled SUCCESS",
+  "settled FAILED",
+  "blocking failure",
+  "abort of the taskflow",
+  "conflicting owner's entry",
+  "error TASK_TIMEOUT",
+  "error MAX_AGE_EXCEEDED",
+  "error TASK_OUTCOME_UNKNOWN",
+  "error TASK_REPORTED_FAILURE",
+  "error WORKER_LOST",
+  "error EXPECTED_ERROR",
+  "error PERMANENT",
+  "error RETRYABLE",
+  "taskflow past its maxAge",
+] as const;
+
+const INPUTS = [
+  "produce",
+  "produce of an id again",
+  "produce answered existing",
+  "produce refused",
+  "produce overloaded",
+  "produce unanswered",
+  "answer answered",
+  "answer failed",
+  "answer unknown",
+  "answer not-sent",
+  "answer success false",
+  "answer with retryAfter",
+  "answer of an older attempt",
+  "answer during the retry delay",
+  "answer after the end",
+  "late success taken",
+  "answers out of order",
+  "retry after a delay",
+  "recovery of a running attempt",
+  "workers changed",
+  "flow with maxAge",
+  "task with exactly-once",
+  "task with continueOnTaskFailure",
+  "task without limit of retries",
+] as const;
+
+const PLACES = [
+  "crash before a commit",
+  "crash after a commit",
+  "crash between effects",
+  "crash while starting",
+  "crash while idle",
+] as const;
+const WORLDS = [
+  "store answers at once",
+  "store answers later",
+  "nobody listens for events",
+  "commit of several taskflows",
+] as const;
+
+export const KINDS = { fault: FAULTS, crash: PLACES, fact: FACTS, input: INPUTS, world: WORLDS } as const;
+export type Kind = keyof typeof KINDS;
+
+export class Statistics {
+  readonly #counts = new Map<string, number>();
+  readonly #runsWith = new Map<string, number>();
+  #runs = 0;
+
+  count(what: string): void {
+    this.#counts.set(what, (this.#counts.get(what) ?? 0) + 1);
+  }
+
+  of(what: string): number {
+    return this.#counts.get(what) ?? 0;
+  }
+
+  /** Takes in one run's. */
+  add(run: Statistics): void {
+    this.#runs++;
+    for (const [what, count] of run.#counts) {
+      this.#counts.set(what, this.of(what) + count);
+      this.#runsWith.set(what, (this.#runsWith.get(what) ?? 0) + 1);
+    }
+  }
+
+  get missing(): string[] {
+    return Object.entries(KINDS).flatMap(([kind, names]) =>
+      names.map((name) => `${kind}: ${name}`).filter((what) => this.of(what) === 0),
+    );
+  }
+
+  /** Faults that struck in every run: each must be off in some of them. */
+  get ubiquitous(): string[] {
+    return FAULTS.map((name) => `fault: ${name}`).filter((what) => (this.#runsWith.get(what) ?? 0) >= this.#runs);
+  }
+
+  toString(): string {
+    const lines = Object.entries(KINDS).flatMap(([kind, names]) => [
+      kind,
+      ...names.map((name) => {
+        const what = `${kind}: ${name}`;
+        return `  ${name.padEnd(34)} ${String(this.of(what)).padStart(9)} in ${this.#runsWith.get(what) ?? 0} seeds`;
+      }),
+    ]);
+    return lines.join("\n");
+  }
+}

@@ -1,0 +1,223 @@
+/** One run: virtual time, the durable store, the bus, the coordinators' lives, and those who have taskflows done. All of it follows from the seed. */
+import { isFinished } from "../../lib/core/flow.ts";
+import { DEFAULT_OPTIONS } from "../../lib/options.ts";
+import type { Write } from "../../lib/ports/store.ts";
+import { Agenda } from "./agenda.ts";
+import { Client } from "./client.ts";
+import type { StoredDefinition } from "../../lib/core/facts.ts";
+import { ACTIONS, drawPlan, type Plan } from "./definition.ts";
+import { DurableStore } from "./durable-store.ts";
+import { drawFaults, type Fault, FAULTS, type FaultRates } from "./faults.ts";
+import { Life } from "./life.ts";
+import { type PropertyNumber, Violation } from "./properties.ts";
+import { Random } from "./random.ts";
+import type { FlowRecord } from "./record.ts";
+import { Statistics } from "./statistics.ts";
+import { WorkerBus } from "./worker-bus.ts";
+
+const OWNER = "coordinator-1";
+
+export class World {
+  readonly random: Random;
+  readonly agenda = new Agenda();
+  readonly statistics = new Statistics();
+  readonly faults: FaultRates;
+  readonly store: DurableStore;
+  readonly bus: WorkerBus;
+  readonly lives: Life[] = [];
+  readonly clients: Client[] = [];
+  /** Lines, where somebody wants to read what happened. */
+  readonly trace: string[] | undefined;
+  /** Bugs of the ports' fakes, for tests of the simulator. */
+  readonly plants: ReadonlySet<string>;
+  violation: Violation | undefined;
+  /** No fault strikes any more. */
+  isCalm = false;
+  /** The machine's time has been set back: what compares times of different moments cannot be held to them. */
+  wentBack = false;
+  readonly calmAt: number;
+  readonly submitUntil: number;
+  readonly isStoreAsync: boolean;
+  readonly hasAudience: boolean;
+  readonly looksIntoTrees: boolean;
+  readonly successRate: number;
+  readonly maxInFlight: number;
+  /** Virtual time since which the coordinator has had a free slot. */
+  freeSince: number | undefined;
+  readonly #maxActive: number;
+  /** Times are multiples of it: a coarse one makes things happen at once. */
+  readonly #grain: number;
+
+  constructor(seed: number, plants: ReadonlySet<string>, trace: string[] | undefined) {
+    const random = new Random(seed);
+    this.random = random;
+    this.plants = plants;
+    this.trace = trace;
+    this.faults = drawFaults(random);
+    this.store = new DurableStore(this);
+    this.bus = new WorkerBus(this);
+    this.calmAt = random.pick([500, 3_000, 15_000, 40_000]);
+    this.submitUntil = Math.floor(this.calmAt / random.int(2, 20));
+    this.isStoreAsync = random.chance(0.4);
+    this.hasAudience = random.chance(0.85);
+    this.looksIntoTrees = random.chance(0.1);
+    this.successRate = random.pick([1, 0.9, 0.7, 0.4]);
+    this.maxInFlight = random.pick([1, 2, 5, 100]);
+    this.#maxActive = random.pick([1, 2, 100]);
+    this.#grain = random.pick([1, 1, 5, 50]);
+    this.count(this.isStoreAsync ? "world: store answers later" : "world: store answers at once");
+    if (!this.hasAudience) this.count("world: nobody listens for events");
+    this.#plan();
+  }
+
+  #plan(): void {
+    const { random, agenda } = this;
+    this.bus.planAbsences(this.calmAt);
+    for (const [fault, sign] of [
+      ["clock forward", 1],
+      ["clock back", -1],
+    ] as const) {
+      if (this.strikes(fault))
+        agenda.in(random.int(0, this.calmAt), () => this.#setClock(sign * random.pick([20, 700, 5_000, 60_000])));
+    }
+    if (random.chance(this.faults.crash)) agenda.in(random.int(0, this.calmAt), () => this.#kill());
+    agenda.in(this.calmAt, () => this.#calmDown());
+    this.#live();
+    const count = random.pick([1, 1, 2, 4]);
+    for (let i = 0; i < count; i++) {
+      const hasId = random.chance(0.6);
+      const times = hasId && random.chance(0.4) ? random.int(2, 3) : 1;
+      const plan = drawPlan(random, String(i));
+      this.#countPlan(plan);
+      this.clients.push(new Client(this, plan, hasId ? `flow-${i}` : undefined, times));
+    }
+  }
+
+  #countPlan(plan: Plan): void {
+    if (plan.options.maxAge !== undefined) this.count("input: flow with maxAge");
+    if (plan.tasks.some(({ options }) => options.exactlyOnceTaskExecution)) this.count("input: task with exactly-once");
+    if (plan.tasks.some(({ options }) => options.continueOnTaskFailure)) this.count("input: task with continueOnTaskFailure");
+    if (plan.tasks.some(({ options }) => options.maxRetries === -1)) this.count("input: task without limit of retries");
+  }
+
+  /** The process begins another life. */
+  #live(): void {
+    const settings = {
+      owner: OWNER,
+      defaults: DEFAULT_OPTIONS,
+      maxInFlight: this.maxInFlight,
+      maxActive: this.#maxActive,
+      eventTreeLimit: this.random.pick([4_096, 500]),
+    };
+    const crashes = this.random.chance(this.faults.crash);
+    const crashAt = {
+      call: crashes ? this.random.int(1, this.random.pick([10, 60, 400])) : Infinity,
+      commit: crashes ? this.random.int(1, this.random.pick([3, 20])) : Infinity,
+    };
+    const life = new Life(this, settings, crashAt);
+    this.lives.push(life);
+    this.note(() => "the coordinator starts");
+    life.start();
+  }
+
+  #kill(): void {
+    const life = this.lives.find(({ isAlive }) => isAlive);
+    if (!life || this.isCalm) return;
+    this.count("fault: crash");
+    life.die("crash while idle");
+  }
+
+  lifeEnded(life: Life): void {
+    this.note(() => "the coordinator is gone");
+    this.lives.splice(this.lives.indexOf(life), 1);
+    for (const record of this.store.records.values()) {
+      record.interrupt();
+      record.lastAnnounced = 0;
+    }
+    for (const end of life.endings) end();
+    this.agenda.in(this.random.int(1, 2_000), () => this.#live());
+  }
+
+  #setClock(by: number): void {
+    this.agenda.offset += by;
+    if (by < 0) this.wentBack = true;
+    this.note(() => `the machine's time is set by ${by} ms`);
+  }
+
+  #calmDown(): void {
+    this.note(() => "the faults cease");
+    this.isCalm = true;
+    this.bus.appear(...ACTIONS);
+  }
+
+  /** Does the fault strike at this opportunity? */
+  strikes(fault: Fault): boolean {
+    if (this.isCalm || !this.random.chance(this.faults[fault])) return false;
+    this.count(`fault: ${fault}`);
+    this.note(() => `  FAULT ${fault}`);
+    return true;
+  }
+
+  count(what: string): void {
+    this.statistics.count(what);
+  }
+
+  /** A line for readers; made only where there are any. */
+  note(line: () => string): void {
+    this.trace?.push(`${String(this.agenda.time).padStart(7)} ${line()}`);
+  }
+
+  report(property: PropertyNumber, what: string): void {
+    this.note(() => `  VIOLATES ${property}: ${what}`);
+    this.violation ??= new Violation(property, what);
+  }
+
+  /** How long a store takes. */
+  latency(): number {
+    return this.isCalm ? this.random.int(0, 5) : this.#grained(this.random.pick([0, 1, 5, 20]));
+  }
+
+  /** How long a message or a piece of work takes. */
+  delay(): number {
+    return this.isCalm ? this.random.int(1, 10) : this.#grained(this.random.pick([1, 3, 10, 40, 150]));
+  }
+
+  #grained(ms: number): number {
+    return Math.ceil(ms / this.#grain) * this.#grain;
+  }
+
+  /** Stores what no coordinator is told of. */
+  applyUnheard(writes: readonly Write[]): void {
+    this.store.apply(writes);
+    for (const write of writes)
+      this.store.records.get(write.kind === "create" ? write.row.taskflowId : write.taskflowId)?.interrupt();
+  }
+
+  /** Who had it produced, under which id ever: each definition has its client's number in its name. */
+  clientOf(definition: StoredDefinition): Client {
+    return this.clients[Number(definition.name)] as Client;
+  }
+
+  /** Where no fault makes things wait that the checker cannot see. */
+  get checksPromptness(): boolean {
+    const { faults } = this;
+    return (
+      faults["commit refused"] +
+        faults["commit unsure"] +
+        faults["commit lands late"] +
+        faults.conflict +
+        faults["read refused"] +
+        faults["not sent"] +
+        faults["queue full"] ===
+        0 && !this.wentBack
+    );
+  }
+
+  get unfinished(): FlowRecord[] {
+    return [...this.store.records.values()].filter(({ flow }) => !isFinished(flow.status));
+  }
+
+  get areFaultsOff(): boolean {
+    return FAULTS.every((fault) => this.faults[fault] === 0);
+  }
+}

@@ -13,6 +13,7 @@
  *
  * What is the usual case is left out: no tags, no attributes, null.
  */
+import { ObjectId } from "mongodb";
 import type { IndexDescription } from "mongodb";
 import { isFinished, type TaskflowStatus } from "../core/flow.ts";
 import type { RowChange, TaskflowRow } from "../ports/store.ts";
@@ -98,6 +99,11 @@ export interface CoordinatorDocument {
 
 /** Leaves out what only the store needs, the large first entry above all. */
 export const ROW_PROJECTION = { entry: 0, part: 0, parts: 0, search: 0, claim: 0 } as const;
+
+/** 16 characters that no other process or time makes. */
+export function newName(): string {
+  return Buffer.from(new ObjectId().id).toString("base64url");
+}
 
 export function entryId(journal: string, revision: number): string {
   return `${journal}/${String(revision).padStart(8, "0")}`;

@@ -140,8 +140,11 @@ export class Coordinator {
     return stored && restore(stored);
   }
 
-  /** Calls back when a taskflow in its care has finished or left; undefined if it is not in its care. */
-  watch(taskflowId: string, gone: () => void): (() => void) | undefined {
+  /**
+   * Calls back when a taskflow in its care has finished or left, with its last state if that is known to be stored; undefined if it is not
+   * in its care.
+   */
+  watch(taskflowId: string, gone: (last: Flow | undefined) => void): (() => void) | undefined {
     return this.#turns.residents.get(taskflowId)?.onGone(gone);
   }
 

@@ -138,27 +138,31 @@ export class Queries {
     const deadline = this.#clock.monotonic() + timeoutMs;
     for (;;) {
       const flow = await this.#flow(taskflowId);
-      const tree = (): Record<string, unknown> => this.#tree(reader, flow, stages);
       if (stages) for (const ref of stages) findStage(flow, ref);
-      if (isFinished(flow.status)) return tree();
+      if (isFinished(flow.status)) return this.#tree(reader, flow, stages);
       const left = deadline - this.#clock.monotonic();
       if (left <= 0)
-        throw taskflowError("TASKFLOW_WAIT_TIMEOUT", `Taskflow "${taskflowId}" is ${flow.status} after ${timeoutMs} ms.`, tree());
-      if ((await this.#gone(taskflowId, left)) && isFinished(flow.status)) return tree();
+        throw taskflowError(
+          "TASKFLOW_WAIT_TIMEOUT",
+          `Taskflow "${taskflowId}" is ${flow.status} after ${timeoutMs} ms.`,
+          this.#tree(reader, flow, stages),
+        );
+      const last = await this.#gone(taskflowId, left);
+      if (last && isFinished(last.status)) return this.#tree(reader, last, stages);
     }
   }
 
   /** Waits until the taskflow leaves this coordinator, at most that long; where it is not here, until it is worth another look. */
-  #gone(taskflowId: string, leftMs: number): Promise<boolean> {
+  #gone(taskflowId: string, leftMs: number): Promise<Flow | undefined> {
     return new Promise((resolve) => {
-      const end = this.#coordinator.watch(taskflowId, () => {
+      const end = this.#coordinator.watch(taskflowId, (last) => {
         cancel();
-        resolve(true);
+        resolve(last);
       });
       const ms = Math.min(leftMs, end ? leftMs : FOLLOW_MS);
       const cancel = this.#clock.at(this.#clock.now() + Math.ceil(ms), () => {
         end?.();
-        resolve(false);
+        resolve(undefined);
       });
     });
   }

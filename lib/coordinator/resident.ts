@@ -41,7 +41,7 @@ export class Resident {
   /** Attempts of which it is known that they never left, with what cancels the pause before that is decided. */
   readonly unsent = new Set<Unsent>();
   readonly #timers = new Set<() => void>();
-  readonly #watchers = new Set<() => void>();
+  readonly #watchers = new Set<(last: Flow | undefined) => void>();
 
   constructor(flow: Flow, eventTreeLimit: number) {
     this.flow = flow;
@@ -74,14 +74,16 @@ export class Resident {
     this.#timers.clear();
   }
 
-  /** Calls back once it is gone. Returns what ends the watch. */
-  onGone(watcher: () => void): () => void {
+  /** Calls back once it is gone, with the taskflow as it was stored last, if that is known. Returns what ends the watch. */
+  onGone(watcher: (last: Flow | undefined) => void): () => void {
     this.#watchers.add(watcher);
     return () => this.#watchers.delete(watcher);
   }
 
   /** Lets go of everything. */
   leave(): void {
+    // Whatever was decided before it is read again may never have been stored.
+    const last = this.state === "reading" ? undefined : this.flow;
     this.state = "gone";
     this.inbox = [];
     this.cancelTimers();
@@ -89,7 +91,7 @@ export class Resident {
     this.pending.clear();
     for (const { cancel } of this.unsent) cancel();
     this.unsent.clear();
-    for (const watcher of this.#watchers) watcher();
+    for (const watcher of this.#watchers) watcher(last);
     this.#watchers.clear();
   }
 }

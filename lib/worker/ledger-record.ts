@@ -2,8 +2,9 @@
 import type { Asked, Begin, Begun, Finished } from "./ledger.ts";
 
 export interface LedgerRecord {
-  readonly state: "running" | "done" | "refused";
-  /** Running, done: which delivery began it. Refused: the highest one that must not begin. */
+  /** `doubted`: refused, but it may have begun before the ledger's memory. */
+  readonly state: "running" | "done" | "refused" | "doubted";
+  /** Running, done: which delivery began it. Refused, doubted: the highest one that must not begin. */
   readonly delivery: number;
   /** Who runs it or ran it; "" for a refusal. */
   readonly instance: string;
@@ -41,6 +42,7 @@ export function begun(record: LedgerRecord | undefined, begin: Begin, token: str
     case "done":
       return { answer: { kind: "done", outcome: record.outcome } };
     case "refused":
+    case "doubted":
       return delivery <= record.delivery ? { answer: { kind: "refused" } } : { answer: { kind: "new" }, next };
     case "running":
       if (record.token === token) return { answer: { kind: "new" } };
@@ -66,10 +68,10 @@ export function asked(record: LedgerRecord | undefined, delivery: number, rememb
     const answer = { kind: "running", instance: record.instance } as const;
     return record.asked ? { answer } : { answer, next: { ...record, asked: true, at: now } };
   }
-  // A refusal that is there says for certain that nothing had begun when it was made.
-  const answer = record !== undefined || remembers ? ({ kind: "never" } as const) : ({ kind: "unknown" } as const);
+  const isSure = record === undefined ? remembers : record.state === "refused";
+  const answer: Asked = isSure ? { kind: "never" } : { kind: "unknown" };
   if (record !== undefined && record.delivery >= delivery) return { answer };
+  const state = isSure ? "refused" : "doubted";
   const since = record?.since ?? now;
-  const next: LedgerRecord = { state: "refused", delivery, instance: "", token: "", outcome: "", asked: false, since, at: now };
-  return { answer, next };
+  return { answer, next: { state, delivery, instance: "", token: "", outcome: "", asked: false, since, at: now } };
 }

@@ -180,4 +180,21 @@ describe.each([false, true])("a store that fails (commits by a promise: %s)", (i
     ]);
     expect(keys).toEqual(["slow:0"]);
   });
+
+  test("nobody is told of an end that was never stored", async () => {
+    const store = wrapStore(new SqliteStore({ file: ":memory:" }), isAsync);
+    let letGo = (): void => {};
+    const { service, keys } = counting({ slow: () => new Promise((resolve) => (letGo = () => resolve("done"))) });
+    const node = await startLocalNode({ services: [service], taskflow: { store } });
+    const { taskflowId } = await node.client.produce({ stages: [stageOf("one", ["slow"])] });
+    await eventually(() => expect(keys).toEqual(["slow:0"]));
+    let failures = 0;
+    store.failCommit = () => (failures++, "before");
+    store.failRead = () => true;
+    const waiting = rejection(node.broker.call("taskflow.waitForTaskflow", { taskflowId, timeout: 5_000 }));
+    letGo();
+    await eventually(() => expect(failures).toBeGreaterThan(0));
+    await node.stop();
+    expect(await waiting).toMatchObject({ type: "STORE_UNAVAILABLE" });
+  });
 });

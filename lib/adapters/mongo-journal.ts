@@ -1,0 +1,252 @@
+/**
+ * The journals of a MongoDB store: creates and appends, and reading them back.
+ *
+ * The order of writes within a commit, each acknowledged before the next:
+ * 1. the parts of large entries, which mean nothing until their entry names them;
+ * 2. rows that must become more urgent: a taskflow that is to be woken earlier, or one that was finished and goes on, is found by `due` and
+ *    `claim` from now on, entry or not;
+ * 3. the entries and new taskflows, in one unordered bulk. Now they are stored;
+ * 4. later, all other changes of rows (`mongo-rows.ts`).
+ *
+ * Nearly always there is only the third, and the fourth when a taskflow ends.
+ */
+import type { AnyBulkWriteOperation, Collection } from "mongodb";
+import { isFinished } from "../core/flow.ts";
+import type { RowChange, TaskflowRow, Write, WriteResult } from "../ports/store.ts";
+import { MongoInserts } from "./mongo-inserts.ts";
+import type { MongoLink } from "./mongo-link.ts";
+import { cut } from "./mongo-parts.ts";
+import type { MongoRows } from "./mongo-rows.ts";
+import { entryId, entryIds, newName, revisionOf, TASKFLOWS, toDocument } from "./mongo-schema.ts";
+import type { EntryDocument, PartDocument, RowDocument, TaskflowDocument } from "./mongo-schema.ts";
+
+/** A taskflow in use, as of the last look at it or write to it. */
+export interface Known {
+  readonly journal: string;
+  readonly revision: number;
+  readonly fence: number;
+  readonly dueAt: number;
+  readonly isOpen: boolean;
+}
+
+type Append = Extract<Write, { kind: "append" }>;
+
+/** A write, ready to be sent. */
+interface Plan {
+  readonly document: TaskflowDocument;
+  readonly parts: readonly PartDocument[];
+  readonly urgent: AnyBulkWriteOperation<RowDocument> | undefined;
+  /** What is known of the taskflow once it is stored. */
+  readonly known: Known;
+}
+
+/** A commit whose answer never came, until the taskflow is read. */
+interface Uncertain {
+  readonly append: Append;
+  readonly known: Known;
+}
+
+/** Beyond so many the memory starts anew; what is missing in it costs two queries. */
+const KNOWN_LIMIT = 200_000;
+
+export class MongoJournal {
+  readonly #link: MongoLink;
+  readonly #rows: MongoRows;
+  readonly #inserts: MongoInserts;
+  readonly #known = new Map<string, Known>();
+  readonly #uncertain = new Map<string, Uncertain>();
+  #last: Promise<unknown> = Promise.resolve();
+
+  constructor(link: MongoLink, rows: MongoRows) {
+    this.#link = link;
+    this.#rows = rows;
+    this.#inserts = new MongoInserts(link);
+  }
+
+  /** One commit at a time: the next one's numbers follow from what this one stored. */
+  commit(writes: readonly Write[]): Promise<WriteResult[]> {
+    const commit = this.#last.then(async () => this.#commit(writes));
+    this.#last = commit.catch(() => undefined);
+    return commit;
+  }
+
+  /** Takes what was read of a taskflow. An older look than the last claim's is no news. */
+  remember(taskflowId: string, known: Known): void {
+    if ((this.#known.get(taskflowId)?.fence ?? 0) > known.fence) return;
+    if (this.#known.size >= KNOWN_LIMIT) this.#known.clear();
+    this.#known.set(taskflowId, known);
+  }
+
+  recall(taskflowId: string): Known | undefined {
+    return this.#known.get(taskflowId);
+  }
+
+  forget(taskflowId: string): void {
+    this.#known.delete(taskflowId);
+  }
+
+  /**
+   * If this taskflow's last commit got no answer, and these entries show that it was stored after all, its change of the row is written now
+   * like any other.
+   */
+  settle(taskflowId: string, entries: readonly string[]): RowChange | undefined {
+    const uncertain = this.#uncertain.get(taskflowId);
+    if (uncertain === undefined) return undefined;
+    this.#uncertain.delete(taskflowId);
+    const { append, known } = uncertain;
+    if (append.row === undefined || entries[append.revision - 1] !== append.entry) return undefined;
+    this.#rows.defer({ taskflowId, fence: known.fence, revision: append.revision, change: append.row });
+    return append.row;
+  }
+
+  /** The number of the last entry, and whether it is a tombstone. */
+  async last(journal: string): Promise<{ revision: number; isGone: boolean }> {
+    const [last] = await this.#entries
+      .find({ _id: entryIds(journal) }, { projection: { gone: 1 } })
+      .sort({ _id: -1 })
+      .limit(1)
+      .toArray();
+    return last === undefined
+      ? { revision: 1, isGone: false }
+      : { revision: revisionOf(last._id), isGone: last.gone !== undefined };
+  }
+
+  async #commit(writes: readonly Write[]): Promise<WriteResult[]> {
+    if (writes.length === 0) return [];
+    await this.#getToKnow(writes);
+    const plans = writes.map((write) => (write.kind === "create" ? planCreate(write.row, write.entry) : this.#planAppend(write)));
+    const possible = plans.filter((plan) => plan !== undefined);
+    try {
+      const parts = possible.flatMap((plan) => plan.parts);
+      if (parts.length > 0) await this.#inserts.insert(parts, sizeOf(writes));
+      const urgent = possible.flatMap((plan) => plan.urgent ?? []);
+      if (urgent.length > 0) await this.#writeUrgent(writes, plans, urgent);
+      const isStored = await this.#inserts.insert(
+        possible.map((plan) => plan.document),
+        sizeOf(writes),
+      );
+      const stored = new Set(possible.filter((_, index) => isStored[index]));
+      return writes.map((write, index) => this.#settled(write, plans[index], stored));
+    } catch (error) {
+      for (const [index, write] of writes.entries()) this.#doubt(write, plans[index]);
+      throw error;
+    }
+  }
+
+  /** Reads what is not known of the taskflows that are appended to, or seems to be outdated. */
+  async #getToKnow(writes: readonly Write[]): Promise<void> {
+    const ids: string[] = [];
+    for (const write of writes) {
+      if (write.kind === "append" && this.#known.get(write.taskflowId)?.revision !== write.revision - 1) ids.push(write.taskflowId);
+    }
+    if (ids.length === 0) return;
+    for (const id of ids) this.#known.delete(id);
+    const projection = { journal: 1, fence: 1, dueAt: 1, open: 1 };
+    await this.#link.persist(async () => {
+      const rows = await this.#collection.find({ _id: { $in: ids } }, { projection }).toArray();
+      const look = async ({ _id, journal, fence, dueAt, open }: RowDocument): Promise<void> => {
+        if (journal === undefined) return;
+        const { revision, isGone } = await this.last(journal);
+        if (!isGone) this.remember(_id, { journal, revision, fence, dueAt, isOpen: open === true });
+      };
+      await Promise.all(rows.map(look));
+    });
+  }
+
+  /** Undefined if it cannot be stored: the number is taken, would leave a gap, or there is no such taskflow. */
+  #planAppend({ taskflowId, revision, entry, row }: Append): Plan | undefined {
+    const known = this.#known.get(taskflowId);
+    if (known === undefined || revision !== known.revision + 1) return undefined;
+    const { journal, fence } = known;
+    const { text, parts } = cut(journal, revision, entry);
+    const next: Known = {
+      ...known,
+      revision,
+      dueAt: row?.dueAt ?? known.dueAt,
+      isOpen: row?.status === undefined ? known.isOpen : !isFinished(row.status),
+    };
+    const isUrgent = next.isOpen && (!known.isOpen || next.dueAt < known.dueAt);
+    return {
+      document: { _id: entryId(journal, revision), ...text },
+      parts,
+      known: next,
+      urgent: isUrgent
+        ? {
+            updateOne: {
+              filter: { _id: taskflowId, fence, revision: { $lt: revision } },
+              // The number before: a change of an older entry does not undo it, and that of this entry completes it.
+              update: { $set: { ...(row?.owner === undefined ? {} : { owner: row.owner }), open: true, dueAt: next.dueAt, revision: revision - 1 } },
+            },
+          }
+        : undefined,
+    };
+  }
+
+  async #writeUrgent(
+    writes: readonly Write[],
+    plans: readonly (Plan | undefined)[],
+    urgent: AnyBulkWriteOperation<RowDocument>[],
+  ): Promise<void> {
+    const isDeferred = writes.some(
+      (write, index) => write.kind === "append" && plans[index]?.urgent !== undefined && this.#rows.has(write.taskflowId),
+    );
+    if (isDeferred) await this.#rows.flush();
+    await this.#rows.write(urgent);
+  }
+
+  #settled(write: Write, plan: Plan | undefined, stored: ReadonlySet<Plan>): WriteResult {
+    const taskflowId = write.kind === "create" ? write.row.taskflowId : write.taskflowId;
+    if (plan === undefined || !stored.has(plan)) {
+      this.#known.delete(taskflowId);
+      return "conflict";
+    }
+    const { known } = plan;
+    if (write.kind === "append") {
+      const former = this.#known.get(taskflowId);
+      if (write.row !== undefined) {
+        this.#rows.defer({ taskflowId, fence: known.fence, revision: write.revision, change: write.row });
+      }
+      // Claimed meanwhile, or finished: not to be used again without another look.
+      if (former?.fence !== known.fence || !known.isOpen) {
+        this.#known.delete(taskflowId);
+        return "stored";
+      }
+    }
+    this.remember(taskflowId, known);
+    return "stored";
+  }
+
+  #doubt(write: Write, plan: Plan | undefined): void {
+    const taskflowId = write.kind === "create" ? write.row.taskflowId : write.taskflowId;
+    this.#known.delete(taskflowId);
+    if (write.kind === "append" && plan !== undefined) {
+      if (this.#uncertain.size >= KNOWN_LIMIT) this.#uncertain.clear();
+      this.#uncertain.set(taskflowId, { append: write, known: plan.known });
+    }
+  }
+
+  get #collection(): Collection<RowDocument> {
+    return this.#link.collection<RowDocument>(TASKFLOWS);
+  }
+
+  get #entries(): Collection<EntryDocument> {
+    return this.#link.collection<EntryDocument>(TASKFLOWS);
+  }
+}
+
+function planCreate(row: TaskflowRow, entry: string): Plan {
+  const journal = newName();
+  const { text, parts } = cut(journal, 1, entry);
+  const { fence, dueAt } = row;
+  return {
+    document: toDocument(row, journal, text),
+    parts,
+    urgent: undefined,
+    known: { journal, revision: 1, fence, dueAt, isOpen: !isFinished(row.status) },
+  };
+}
+
+function sizeOf(writes: readonly Write[]): number {
+  return writes.reduce((sum, { entry }) => sum + entry.length, 0);
+}
+

@@ -9,6 +9,8 @@ export interface Environment {
   readonly allowedActions: readonly string[];
   /** `TASKFLOW_EVENT_TREE_LIMIT`, in bytes. */
   readonly eventTreeLimit: number;
+  /** `TASKFLOW_LEASE`, in ms. */
+  readonly leaseMs: number;
   /** `TASKFLOW_SHUTDOWN_GRACE`, in ms. */
   readonly shutdownGraceMs: number;
 }
@@ -39,6 +41,7 @@ export function readEnvironment(env: NodeJS.ProcessEnv = process.env): Environme
     store: read(env, "TASKFLOW_STORE", (text) => text.trim(), "sqlite:./data/taskflow.db"),
     allowedActions: parseActionPatterns(env.TASKFLOW_ALLOWED_ACTIONS),
     eventTreeLimit: read(env, "TASKFLOW_EVENT_TREE_LIMIT", parseBytes, 4096),
+    leaseMs: read(env, "TASKFLOW_LEASE", parseDuration, 10_000),
     shutdownGraceMs: read(env, "TASKFLOW_SHUTDOWN_GRACE", parseDuration, 10_000),
   };
 }

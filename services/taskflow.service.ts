@@ -5,6 +5,7 @@
 import { monitorEventLoopDelay } from "node:perf_hooks";
 import type { Context, Service, ServiceSchema } from "moleculer";
 import { MoleculerBus } from "../lib/adapters/bus-moleculer.ts";
+import { toldOutcome } from "../lib/adapters/call-outcome.ts";
 import { getEventsEndpoint } from "../lib/adapters/events-endpoint.ts";
 import { storeOf } from "../lib/adapters/open-store.ts";
 import { SystemClock } from "../lib/adapters/system-clock.ts";
@@ -39,12 +40,18 @@ export interface TaskflowServiceOptions {
   maxActive?: number;
   /** Bytes from which the state tree in events gives way to counts. `TASKFLOW_EVENT_TREE_LIMIT`, else 4096. */
   eventTreeLimit?: number;
+  /** How long it keeps its taskflows without a sign of life, before others take them over: ms or "10s". `TASKFLOW_LEASE`, else 10 s. */
+  lease?: number | string;
   /** How long a stop waits for running attempts: ms or "10s". `TASKFLOW_SHUTDOWN_GRACE`, else 10 s. */
   shutdownGrace?: number | string;
 }
 
 /** Tasks of one stage in flight at once, where nobody said anything. */
 const STAGE_CONCURRENCY = 500;
+
+/** Between coordinators: one of them has given up taskflows. */
+const RELEASED = "taskflow-coordinator.released";
+const TAKERS = { groups: ["taskflow"] };
 
 interface Engine {
   readonly store: Store;
@@ -76,6 +83,7 @@ function createEngine(service: Service, given: TaskflowServiceOptions): Engine {
   const settings = {
     owner: broker.nodeID,
     defaults: resolveOptions(DEFAULT_OPTIONS, { maxConcurrency: STAGE_CONCURRENCY, ...given.options }),
+    leaseMs: given.lease === undefined ? env.leaseMs : parseDuration(given.lease),
     maxInFlight: given.maxInFlight ?? 1_000,
     maxActive: given.maxActive ?? 100_000,
     eventTreeLimit,
@@ -175,6 +183,14 @@ async function deleteTaskflow({ store }: Engine, { taskflowId }: { taskflowId: s
   });
 }
 
+/** From a worker, which repeats it until the coordinator whose taskflow it is has accepted it. */
+function reportOutcome({ coordinator }: Engine, params: ActionParams["reportOutcome"]): { accepted: boolean } {
+  const outcome = toldOutcome(params.outcome, params.action, Date.now());
+  if (outcome) return { accepted: coordinator.report(params.key, outcome) };
+  const message = "must be { ok: true, response } or { ok: false, error }";
+  throw validationError("The params of taskflow.reportOutcome are not valid", [{ path: "/outcome", message, keyword: "type" }]);
+}
+
 const LAG_RESOLUTION_MS = 20;
 
 /** Nanoseconds of the histogram, which measures from timer to timer, as ms of delay with one decimal. */
@@ -241,9 +257,16 @@ export function TaskflowService(given: TaskflowServiceOptions = {}): ServiceSche
         queries.events(reader, taskflowId, since ?? 0, limit ?? 500),
       ),
       deleteTaskflow: action("deleteTaskflow", (engine, params) => deleteTaskflow(engine, params)),
+      reportOutcome: action("reportOutcome", (engine, params) => reportOutcome(engine, params)),
       health: action("health", (engine, _params, service) => health(engine, service)),
       live: action("live", () => ({ live: true })),
       ready: action("ready", ({ ready, coordinator }) => ({ ready: ready && !coordinator.isDraining })),
+    },
+    events: {
+      [RELEASED](this: Service) {
+        const engine = engines.get(this);
+        if (engine?.ready) void engine.coordinator.takeOver();
+      },
     },
     created(this: Service) {
       engines.set(this, createEngine(this, given));
@@ -260,7 +283,7 @@ export function TaskflowService(given: TaskflowServiceOptions = {}): ServiceSche
       if (!engine) return;
       engine.ready = false;
       engine.delay.disable();
-      await engine.coordinator.stop(engine.graceMs);
+      await engine.coordinator.stop(engine.graceMs, () => void this.broker.broadcast(RELEASED, {}, TAKERS).catch(() => {}));
       engine.bus.close();
       await engine.store.close();
     },

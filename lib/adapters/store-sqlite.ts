@@ -25,7 +25,7 @@ import type { SqliteFile } from "./sqlite-file.ts";
 import { SqliteJournal } from "./sqlite-journal.ts";
 import { SqliteQueries } from "./sqlite-query.ts";
 import { SqliteReader } from "./sqlite-reader.ts";
-import { DUE, isUnfinished, NEXT_OWNER, OWNED_BY, ROW_COLUMNS, toRow } from "./sqlite-schema.ts";
+import { DUE, LAST_FINISHED, isUnfinished, NEXT_OWNER, OWNED_BY, ROW_COLUMNS, toRow, UNFINISHED } from "./sqlite-schema.ts";
 import type { RowColumns } from "./sqlite-schema.ts";
 
 export interface SqliteStoreOptions {
@@ -50,6 +50,8 @@ interface Opened {
   readonly due: StatementSync;
   readonly ownedBy: StatementSync;
   readonly take: StatementSync;
+  readonly giveUp: StatementSync;
+  readonly lastFinished: StatementSync;
 }
 
 export class SqliteStore implements Store {
@@ -128,6 +130,19 @@ export class SqliteStore implements Store {
     });
   }
 
+  async release(owner: string, taskflowIds: readonly string[]): Promise<void> {
+    this.#write((opened) => {
+      for (const taskflowId of taskflowIds) opened.giveUp.get(taskflowId, owner);
+    });
+  }
+
+  async lastFinished(owner: string | null, limit: number): Promise<string[]> {
+    return this.#attempt((opened) => {
+      const rows = opened.lastFinished.all(limit, owner, owner) as { taskflowId: string }[];
+      return rows.map(({ taskflowId }) => taskflowId);
+    });
+  }
+
   async beat(owner: string): Promise<KnownOwner[]> {
     return this.#attempt(() => {
       this.#beats.set(owner, (this.#beats.get(owner) ?? 0) + 1);
@@ -193,6 +208,8 @@ export class SqliteStore implements Store {
       due: database.prepare(DUE),
       ownedBy: database.prepare(OWNED_BY),
       take: database.prepare("UPDATE taskflows SET owner = ?, fence = fence + 1 WHERE number = ?"),
+      giveUp: database.prepare(`UPDATE taskflows SET owner = NULL WHERE taskflow_id = ? AND owner = ? AND (${UNFINISHED})`),
+      lastFinished: database.prepare(LAST_FINISHED),
     };
   }
 

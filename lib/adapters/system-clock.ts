@@ -14,6 +14,18 @@ export class SystemClock implements Clock {
     return performance.now();
   }
 
+  after(ms: number, callback: () => void): () => void {
+    let left = ms;
+    let timer: NodeJS.Timeout;
+    const arm = (): void => {
+      const piece = Math.min(Math.max(left, 1), LONGEST_MS);
+      left -= piece;
+      timer = setTimeout(left > 0 ? arm : callback, piece);
+    };
+    arm();
+    return () => clearTimeout(timer);
+  }
+
   at(time: number, callback: () => void): () => void {
     let timer: NodeJS.Timeout;
     const arm = (): void => {

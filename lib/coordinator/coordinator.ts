@@ -7,13 +7,17 @@
  */
 import { build } from "../core/build.ts";
 import type { Created, StoredDefinition } from "../core/facts.ts";
-import type { Flow } from "../core/flow.ts";
+import { type Flow, isFinished } from "../core/flow.ts";
 import { idBaseOf } from "../core/ids.ts";
 import { taskflowError } from "../errors.ts";
+import type { Claimed, StoredTaskflow } from "../ports/store.ts";
+import { announceLast } from "./announce.ts";
+import { Ownership } from "./ownership.ts";
 import type { Ports } from "./ports.ts";
 import { Resident } from "./resident.ts";
-import { restore } from "./restore.ts";
-import { type CoordinatorSettings, FORMAT, WORKER_POLL_MS } from "./settings.ts";
+import { restore, restoreOrTell } from "./restore.ts";
+import { rowOf } from "./row.ts";
+import { type CoordinatorSettings, TURN, WORKER_POLL_MS } from "./settings.ts";
 import { Turns } from "./turns.ts";
 
 export type { Ports } from "./ports.ts";
@@ -33,37 +37,55 @@ export class Coordinator {
   readonly #ports: Ports;
   readonly #settings: CoordinatorSettings;
   readonly #turns: Turns;
+  readonly #ownership: Ownership;
   #ends: (() => void)[] = [];
 
   constructor(ports: Ports, settings: CoordinatorSettings) {
     this.#ports = ports;
     this.#settings = settings;
-    this.#turns = new Turns(ports, settings);
+    this.#turns = new Turns(ports, settings, () => this.#ownership.isHeld());
+    this.#ownership = new Ownership(ports, settings, {
+      taken: (claimed) => this.#take(claimed),
+      died: (owner) => this.#announceEnds(owner),
+      lapsed: () => this.#turns.lookAgain(),
+    });
   }
 
-  /** Goes on with every unfinished taskflow of the store, which is open. Resolves when all of them are in its care. */
+  /** Goes on with every taskflow of the store, which is open, that nobody drives. Resolves when all of them are in its care. */
   async start(): Promise<void> {
     this.#ends.push(this.#ports.bus.onWorkersChanged(() => this.#wakeStarved()));
     this.#pollWorkers();
-    // In one go: what is claimed is this owner's, and a second claim would find it again.
-    const claimed = await this.#ports.store.claim(this.#settings.owner, [], 2 ** 31 - 1, FORMAT);
-    for (const { taskflowId, fence } of claimed) await this.#load(taskflowId, fence);
+    await this.#ownership.start();
+  }
+
+  /** Looks at once for taskflows that another coordinator has given up. */
+  takeOver(): Promise<void> {
+    return this.#ownership.look();
   }
 
   /**
-   * Takes no new work and starts no new attempt; waits for the running ones, at most `graceMs`, stores what they answered and lets go.
-   * What still runs then is delivered again by whoever goes on with it.
+   * Takes no new work and starts no new attempt. A taskflow is given up as soon as nothing of it runs here; after `graceMs` at the latest all of
+   * them are. What still runs then is delivered again by whoever goes on with it.
+   *
+   * @param released told whenever taskflows were given up
    */
-  async stop(graceMs: number): Promise<void> {
-    const { clock } = this.#ports;
+  async stop(graceMs: number, released: () => void = () => {}): Promise<void> {
+    const { clock, store } = this.#ports;
     this.#turns.isDraining = true;
     const deadline = clock.monotonic() + graceMs;
-    while (this.inFlight > 0 && clock.monotonic() < deadline) {
-      await new Promise<void>((resolve) => void clock.at(clock.now() + DRAIN_POLL_MS, resolve));
+    while (this.active > 0 && clock.monotonic() < deadline) {
+      const given = this.#turns.letGo();
+      if (given.length > 0) {
+        await store.release(this.#settings.owner, given);
+        released();
+      }
+      await new Promise<void>((resolve) => void clock.after(DRAIN_POLL_MS, resolve));
     }
     await this.#turns.stop();
     for (const end of this.#ends) end();
     this.#ends = [];
+    await this.#ownership.stop();
+    released();
   }
 
   /** Unfinished taskflows in its care. */
@@ -137,7 +159,7 @@ export class Coordinator {
     const resident = this.#turns.residents.get(taskflowId);
     if (resident && !resident.creation && resident.state !== "reading") return resident.flow;
     const stored = await this.#ports.store.read(taskflowId);
-    return stored && restore(stored);
+    return stored && restore(stored).flow;
   }
 
   /**
@@ -148,13 +170,39 @@ export class Coordinator {
     return this.#turns.residents.get(taskflowId)?.onGone(gone);
   }
 
-  async #load(taskflowId: string, fence: number): Promise<void> {
-    const stored = await this.#ports.store.read(taskflowId);
-    if (!stored) return;
-    try {
-      this.#turns.add(new Resident(restore(stored), this.#settings.eventTreeLimit), { kind: "recover", fence });
-    } catch (error) {
-      this.#ports.logger.error(`Taskflow ${taskflowId} cannot be read from the store and is put aside.`, error);
+  async #take(claimed: readonly Claimed[]): Promise<void> {
+    for (const { taskflowId, fence } of claimed) {
+      if (this.#turns.residents.has(taskflowId)) continue;
+      const stored = await this.#ports.store.read(taskflowId);
+      if (stored) this.#load(stored, fence);
+    }
+  }
+
+  #load(stored: StoredTaskflow, fence: number): void {
+    const { store, bus, logger } = this.#ports;
+    const { taskflowId } = stored.row;
+    const restored = restoreOrTell(stored, logger);
+    if (!restored) return;
+    const { entries, flow } = restored;
+    announceLast(bus, entries, flow, this.#settings.eventTreeLimit);
+    if (!isFinished(flow.status)) {
+      this.#turns.add(new Resident(flow, this.#settings.eventTreeLimit), { kind: "recover", fence });
+      return;
+    }
+    // Its row was not written any more before its owner died.
+    store.repair(taskflowId, fence, rowOf(flow)).catch((error: unknown) => {
+      logger.warn(`The row of taskflow ${taskflowId} could not be written; it is tried again after the next start.`, error);
+    });
+  }
+
+  /** Taskflows that had finished need no owner any more, but their end may not have been announced. */
+  async #announceEnds(owner: string | null): Promise<void> {
+    const { store, bus, logger } = this.#ports;
+    if (!bus.hasAudience()) return;
+    for (const taskflowId of await store.lastFinished(owner, TURN)) {
+      const stored = await store.read(taskflowId);
+      const restored = stored && restoreOrTell(stored, logger);
+      if (restored) announceLast(bus, restored.entries, restored.flow, this.#settings.eventTreeLimit);
     }
   }
 
@@ -167,9 +215,9 @@ export class Coordinator {
     const { clock } = this.#ports;
     const poll = (): void => {
       this.#wakeStarved();
-      cancel = clock.at(clock.now() + WORKER_POLL_MS, poll);
+      cancel = clock.after(WORKER_POLL_MS, poll);
     };
-    let cancel = clock.at(clock.now() + WORKER_POLL_MS, poll);
+    let cancel = clock.after(WORKER_POLL_MS, poll);
     this.#ends.push(() => cancel());
   }
 }

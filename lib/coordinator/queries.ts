@@ -160,7 +160,7 @@ export class Queries {
         resolve(last);
       });
       const ms = Math.min(leftMs, end ? leftMs : FOLLOW_MS);
-      const cancel = this.#clock.at(this.#clock.now() + Math.ceil(ms), () => {
+      const cancel = this.#clock.after(Math.ceil(ms), () => {
         end?.();
         resolve(undefined);
       });
@@ -182,7 +182,8 @@ export class Queries {
     const entries = stored.entries.map(decodeEntry);
     const flow = replay(entries);
     const { events, lastSeq } = historyOf(entries, flow, since, limit, this.#eventTreeLimit);
-    const fitting = reader.isLocal ? events : fitEvents(events, reader.maxBytes);
+    const texts = events.map(({ text }) => text);
+    const fitting = reader.isLocal ? texts : fitEvents(texts, reader.maxBytes);
     return { events: fitting.map((text) => JSON.parse(text) as unknown), lastSeq, finished: isFinished(flow.status) };
   }
 }

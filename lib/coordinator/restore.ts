@@ -1,15 +1,23 @@
+import type { Entry } from "../core/facts.ts";
 import type { Flow } from "../core/flow.ts";
 import { decodeEntry, replay } from "../core/journal.ts";
 import type { Logger } from "../ports/logger.ts";
 import type { StoredTaskflow, Write } from "../ports/store.ts";
 
-/** The taskflow that the store tells of. @throws Error if its journal cannot be read */
-export function restore(stored: StoredTaskflow): Flow {
-  return replay(stored.entries.map(decodeEntry));
+/** A taskflow as the store tells of it. */
+export interface Restored {
+  readonly entries: readonly Entry[];
+  readonly flow: Flow;
+}
+
+/** @throws Error if its journal cannot be read */
+export function restore(stored: StoredTaskflow): Restored {
+  const entries = stored.entries.map(decodeEntry);
+  return { entries, flow: replay(entries) };
 }
 
 /** The same; undefined, and said to people, if its journal cannot be read. */
-export function restoreOrTell(stored: StoredTaskflow, logger: Logger): Flow | undefined {
+export function restoreOrTell(stored: StoredTaskflow, logger: Logger): Restored | undefined {
   try {
     return restore(stored);
   } catch (error) {

@@ -5,10 +5,10 @@ import { type Flow, isFinished } from "../core/flow.ts";
 import type { RowChange, TaskflowRow } from "../ports/store.ts";
 import { FORMAT } from "./settings.ts";
 
-function changing(flow: Flow, owner: string | null): Required<RowChange> {
+/** What of a row may change, as the taskflow is now. */
+export function rowOf(flow: Flow): Required<Omit<RowChange, "owner">> {
   return {
     status: flow.status,
-    owner: isFinished(flow.status) ? null : owner,
     dueAt: 0,
     errorType: isFinished(flow.status) ? errorTypeOf(flow) : null,
     startedAt: flow.startedAt,
@@ -23,6 +23,7 @@ export function newRow(flow: Flow, owner: string): TaskflowRow {
   return {
     taskflowId: flow.taskflowId,
     name: flow.name,
+    owner,
     fence: flow.fence,
     rootId: flow.rootId,
     parentTaskflowId: null,
@@ -32,15 +33,14 @@ export function newRow(flow: Flow, owner: string): TaskflowRow {
     attributes: definition.attributes ?? {},
     createdAt: flow.createdAt,
     format: FORMAT,
-    ...changing(flow, owner),
+    ...rowOf(flow),
   };
 }
 
 /** The row changes with the taskflow's status only: a busy taskflow writes its journal and nothing else. */
 export function rowChange(flow: Flow, facts: readonly Fact[]): RowChange | undefined {
   if (!facts.some((fact) => fact.kind === "flow")) return undefined;
-  const { owner, ...rest } = changing(flow, null);
-  return isFinished(flow.status) ? { owner, ...rest } : rest;
+  return rowOf(flow);
 }
 
 function errorTypeOf(flow: Flow): string | null {

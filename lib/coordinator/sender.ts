@@ -14,6 +14,8 @@ export interface SenderPorts {
   readonly bus: Bus;
   readonly clock: Clock;
   readonly dispatcher: Dispatcher;
+  /** False while another coordinator may have taken over. */
+  readonly maySend: () => boolean;
   /** Puts an input into the mailbox of a taskflow. */
   readonly give: (resident: Resident, input: Input) => void;
   /** A slot has become free. */
@@ -51,7 +53,7 @@ export class Sender {
     const task = flow.tasks[ordinal];
     if (!task) return;
     const { timeoutMs } = task.options;
-    const cancelTimeout = clock.at(clock.now() + timeoutMs, () => {
+    const cancelTimeout = clock.after(timeoutMs, () => {
       this.#release(resident, ordinal, attempt);
       give(resident, { kind: "timeout", task: ordinal, attempt });
     });
@@ -71,6 +73,8 @@ export class Sender {
       idempotencyKey: idempotencyKey(flow, task),
       listenMs: timeoutMs + delayAfter(flow, task),
     };
+    // The commit may have taken longer than the lease was held.
+    if (!this.#ports.maySend()) return this.#answered(resident, ordinal, attempt, { kind: "not-sent" });
     bus.call(call, (outcome) => this.#answered(resident, ordinal, attempt, outcome));
   }
 
@@ -84,7 +88,7 @@ export class Sender {
         resident.unsent.delete(unsent);
         give(resident, input);
       };
-      const unsent = { task, attempt, cancel: clock.at(clock.now() + RESEND_DELAY_MS, again) };
+      const unsent = { task, attempt, cancel: clock.after(RESEND_DELAY_MS, again) };
       resident.unsent.add(unsent);
     } else give(resident, input);
   }

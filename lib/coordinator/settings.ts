@@ -5,6 +5,8 @@ export interface CoordinatorSettings {
   readonly owner: string;
   /** Options where a taskflow, stage or task says nothing. */
   readonly defaults: ResolvedOptions;
+  /** How long it keeps its taskflows without a sign of life, in ms. */
+  readonly leaseMs: number;
   /** Attempts in flight at once, over all taskflows. */
   readonly maxInFlight: number;
   /** Unfinished taskflows that it drives at once; beyond it `produce` is refused with `TASKFLOW_OVERLOADED`. */

@@ -10,6 +10,7 @@ import { isFinished } from "../core/flow.ts";
 import type { Input } from "../core/inputs.ts";
 import { encodeEntry } from "../core/journal.ts";
 import type { StoredTaskflow, Write, WriteResult } from "../ports/store.ts";
+import { announceSince } from "./announce.ts";
 import { Dispatcher } from "./dispatcher.ts";
 import type { Ports } from "./ports.ts";
 import type { Resident } from "./resident.ts";
@@ -37,6 +38,7 @@ export class Turns {
   readonly #ports: Ports;
   readonly #settings: CoordinatorSettings;
   readonly #sender: Sender;
+  readonly #maySend: () => boolean;
   readonly dispatcher: Dispatcher;
   /** The taskflows in the coordinator's care, by id. */
   readonly residents = new Map<string, Resident>();
@@ -47,13 +49,16 @@ export class Turns {
   /** True: nothing is sent any more; answers are still taken. */
   isDraining = false;
 
-  constructor(ports: Ports, settings: CoordinatorSettings) {
+  /** @param maySend false while another coordinator may have taken over */
+  constructor(ports: Ports, settings: CoordinatorSettings, maySend: () => boolean) {
     const { bus, clock } = ports;
+    this.#maySend = maySend;
     this.#ports = ports;
     this.#settings = settings;
     this.dispatcher = new Dispatcher(settings.maxInFlight, (action) => bus.route(action));
     const give = (resident: Resident, input: Input): void => this.give(resident, input);
-    this.#sender = new Sender({ bus, clock, dispatcher: this.dispatcher, give, freed: () => this.#planForQueue() });
+    const freed = (): void => this.#planForQueue();
+    this.#sender = new Sender({ bus, clock, dispatcher: this.dispatcher, maySend, give, freed });
   }
 
   /** Takes a taskflow into care, and its first input into its mailbox. */
@@ -99,12 +104,13 @@ export class Turns {
   }
 
   #planForQueue(): void {
-    if (this.dispatcher.hasNext) this.#plan();
+    if (this.dispatcher.hasNext && this.#maySend()) this.#plan();
   }
 
   #turn(): void {
     this.#isPlanned = false;
-    for (const resident of this.dispatcher.next()) this.wake(resident);
+    // Without the lease they are woken when it is held again.
+    if (this.#maySend()) for (const resident of this.dispatcher.next()) this.wake(resident);
     const chosen = this.#dirty.splice(0, TURN);
     const now = this.#ports.clock.now();
     const parts: Part[] = [];
@@ -131,7 +137,7 @@ export class Turns {
       if (resident.creation) flow.revision = 1;
       const creation = resident.creation && this.#ports.bus.hasAudience() ? resident.writer.creation(at) : undefined;
       const { facts, effects } = decide(flow, inputs, at);
-      const tasks = this.isDraining ? [] : this.dispatcher.admit(resident);
+      const tasks = this.isDraining || !this.#maySend() ? [] : this.dispatcher.admit(resident);
       taken = tasks.length;
       if (taken > 0) {
         const sent = decide(flow, [{ kind: "dispatch", tasks }], at);
@@ -260,24 +266,53 @@ export class Turns {
     resident.state = "reading";
     const stored = await this.#read(taskflowId);
     if (this.#isStopped) return;
-    if (stored && isStored(stored, write)) {
+    const isOurs = stored?.row.owner === this.#settings.owner && stored.row.fence === fence;
+    if (isOurs && isStored(stored, write)) {
       resident.state = "idle";
       this.#announce(part);
       return this.#carryOut(part);
     }
     this.dispatcher.release(callsIn(effects));
-    const isOurs = stored?.row.owner === this.#settings.owner && stored.row.fence === fence;
-    const flow = isOurs ? restoreOrTell(stored, this.#ports.logger) : undefined;
+    const restored = isOurs ? restoreOrTell(stored, this.#ports.logger) : undefined;
     // Not ours either: a taskflow that was to be stored, and whose id somebody else has taken.
-    if (flow?.idBase !== idBase) return this.#drop(resident);
+    if (restored?.flow.idBase !== idBase) return this.#drop(resident);
+    const { eventTreeLimit } = this.#settings;
     resident.cancelTimers();
-    resident.replace(flow, this.#settings.eventTreeLimit);
+    resident.replace(restored.flow, eventTreeLimit);
+    announceSince(this.#ports.bus, restored.entries, restored.flow, part.firstSeq - 1, eventTreeLimit);
     resident.state = "idle";
     const waiting = resident.inbox;
     resident.inbox = [];
     // Answers first: what has been answered is neither in flight nor lost.
     const inFlight = resident.awaited();
     this.give(resident, ...inputs, ...waiting, { kind: "recover", fence, inFlight });
+  }
+
+  /** Looks whether every taskflow in its care is still its own: others may have taken over while it was silent. */
+  lookAgain(): void {
+    for (const resident of this.residents.values()) {
+      if (!resident.creation && (resident.state === "idle" || resident.state === "dirty")) void this.#lookAgain(resident);
+    }
+  }
+
+  async #lookAgain(resident: Resident): Promise<void> {
+    const { taskflowId, fence, revision } = resident.flow;
+    resident.state = "reading";
+    const stored = await this.#read(taskflowId);
+    if (this.#isStopped) return;
+    const isOurs = stored?.row.owner === this.#settings.owner && stored.row.fence === fence;
+    if (!isOurs || stored.entries.length !== revision) return this.#drop(resident);
+    resident.state = "idle";
+    this.wake(resident);
+  }
+
+  /** Lets go of taskflows that nothing runs of, for another coordinator to go on with; answers their ids. */
+  letGo(): string[] {
+    const idle = Array.from(this.residents.values()).filter(
+      (resident) => resident.state === "idle" && resident.inbox.length === 0 && resident.awaited().size === 0,
+    );
+    for (const resident of idle) this.#drop(resident);
+    return idle.map((resident) => resident.flow.taskflowId);
   }
 
   /** Asks until the store answers. */
@@ -288,7 +323,7 @@ export class Turns {
         return await store.read(taskflowId);
       } catch (error) {
         logger.warn(`Taskflow ${taskflowId} cannot be read; trying again.`, error);
-        await new Promise<void>((resolve) => void clock.at(clock.now() + wait, resolve));
+        await new Promise<void>((resolve) => void clock.after(wait, resolve));
       }
     }
     return undefined;

@@ -1,13 +1,13 @@
 /** The events that a journal tells of: what subscribers missed. */
 import { apply, isEvent } from "./apply.ts";
 import { build } from "./build.ts";
-import { describe, EventWriter } from "./events.ts";
+import { describe, type EventText, EventWriter } from "./events.ts";
 import type { Entry, Fact } from "./facts.ts";
 import type { Flow } from "./flow.ts";
 
 export interface History {
-  /** Events with `seq` > `since`, in order, as JSON text. */
-  readonly events: string[];
+  /** Events with `seq` > `since`, in order. */
+  readonly events: EventText[];
   /** `seq` of the latest event that the journal holds. */
   readonly lastSeq: number;
 }
@@ -24,7 +24,7 @@ export function historyOf(entries: readonly Entry[], flow: Flow, since: number, 
   if (first?.kind !== "created") return { events: [], lastSeq: 0 };
   const then = build(first, entries[0]?.at ?? 0);
   const tree = new EventWriter(flow, eventTreeLimit).tree();
-  const events: string[] = [];
+  const events: EventText[] = [];
   let seq = 0;
   for (const { at, facts } of entries) {
     for (const fact of facts) {
@@ -37,10 +37,11 @@ export function historyOf(entries: readonly Entry[], flow: Flow, since: number, 
   return { events, lastSeq: seq };
 }
 
-function eventText(then: Flow, now: Flow, fact: Fact, seq: number, at: number, tree: string): string {
+function eventText(then: Flow, now: Flow, fact: Fact, seq: number, at: number, tree: string): EventText {
   const subject = describe(then, withoutReplaced(then, now, fact));
   if (!subject) throw new Error(`A fact of kind ${fact.kind} is no event.`);
-  return `{"eventType":"${subject.type}","seq":${seq},"timestamp":${at},"data":{"taskflowId":"${now.taskflowId}",${subject.data},"taskflowObject":${tree}}}`;
+  const text = `{"eventType":"${subject.type}","seq":${seq},"timestamp":${at},"data":{"taskflowId":"${now.taskflowId}",${subject.data},"taskflowObject":${tree}}}`;
+  return { seq, topic: subject.topic, text };
 }
 
 /** Answers that a later attempt replaced are not told again. */

@@ -6,6 +6,9 @@ export interface Clock {
   /** Milliseconds that only ever grow, from any start: for leases and deadlines inside one process. */
   monotonic(): number;
 
+  /** Calls back once, after so many ms of the monotonic clock: for what counts from now on. Returns what cancels it. */
+  after(ms: number, callback: () => void): () => void;
+
   /** Calls back once, at or soon after that time (by `now`); any time in the past means soon, never at once. Returns what cancels it. */
   at(time: number, callback: () => void): () => void;
 

@@ -18,7 +18,7 @@ export interface TaskflowRow {
   taskflowId: string;
   name: string | null;
   status: TaskflowStatus;
-  /** The coordinator that drives it; null once it is finished. */
+  /** The coordinator that drives it, or drove it to its end. */
   owner: string | null;
   /** Counts the owners: 1 for the one that stored it, one more with each takeover. */
   fence: number;
@@ -158,6 +158,15 @@ export interface Store {
    * nothing. Durable when it resolves.
    */
   repair(taskflowId: string, fence: number, change: RowChange): Promise<void>;
+
+  /** Gives up taskflows of this owner, unfinished: they are nobody's, for any `claim` to take. Those that are another's by now are left alone. */
+  release(owner: string, taskflowIds: readonly string[]): Promise<void>;
+
+  /**
+   * Up to `limit` taskflows that finished last, of this owner (null: whoever's): a coordinator that died may have stored their end and not
+   * announced it. What finished within its last commit must be among them.
+   */
+  lastFinished(owner: string | null, limit: number): Promise<string[]>;
 
   /** A sign of life: counts this coordinator's beat up by one, from 1, and answers all coordinators that are known, this one included. */
   beat(owner: string): Promise<readonly KnownOwner[]>;

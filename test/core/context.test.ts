@@ -42,6 +42,8 @@ describe("the execution context", () => {
         stageId: stageId(ID_BASE, 0),
         createdAt: START,
         taskId: id,
+        delivery: 1,
+        fence: run.flow.fence,
         taskInfo: {
           id,
           attempt: 1,

@@ -47,7 +47,9 @@ class EventRun extends CoreRun {
   }
 
   history(since = 0, limit = 1_000): TaskflowEvent[] {
-    return historyOf(this.entries, this.flow, since, limit, this.limit).events.map((text) => JSON.parse(text) as TaskflowEvent);
+    return historyOf(this.entries, this.flow, since, limit, this.limit).events.map(
+      ({ text }) => JSON.parse(text) as TaskflowEvent,
+    );
   }
 }
 

@@ -1,6 +1,6 @@
 /** The store that survives crashes: what `lib/ports/store.ts` asks for, in memory, and the record of every taskflow in it. */
 import { isFinished } from "../../lib/core/flow.ts";
-import type { Claimed, StoredTaskflow, Write, WriteResult } from "../../lib/ports/store.ts";
+import type { Claimed, KnownOwner, RowChange, StoredTaskflow, Write, WriteResult } from "../../lib/ports/store.ts";
 import { FlowRecord } from "./record.ts";
 import type { World } from "./world.ts";
 
@@ -9,6 +9,7 @@ export class DurableStore {
   /** Records that changed since the last look. */
   readonly changed = new Set<FlowRecord>();
   readonly #world: World;
+  readonly #beats = new Map<string, number>();
 
   constructor(world: World) {
     this.#world = world;
@@ -53,6 +54,26 @@ export class DurableStore {
   read(taskflowId: string): StoredTaskflow | undefined {
     const record = this.records.get(taskflowId);
     return record && { row: { ...record.row }, entries: [...record.texts] };
+  }
+
+  repair(taskflowId: string, fence: number, change: RowChange): void {
+    const record = this.records.get(taskflowId);
+    if (record?.row.fence === fence) Object.assign(record.row, change);
+  }
+
+  beat(owner: string): KnownOwner[] {
+    this.#beats.set(owner, (this.#beats.get(owner) ?? 0) + 1);
+    return Array.from(this.#beats, ([known, beat]) => ({ owner: known, beat }));
+  }
+
+  lastFinished(owner: string | null, limit: number): string[] {
+    const finished = Array.from(this.records.values()).filter(
+      ({ row }) => isFinished(row.status) && (owner === null || row.owner === owner),
+    );
+    return finished
+      .toSorted((a, b) => (b.row.finishedAt ?? 0) - (a.row.finishedAt ?? 0))
+      .slice(0, limit)
+      .map(({ row }) => row.taskflowId);
   }
 
   claim(owner: string, alive: readonly string[], limit: number): Claimed[] {

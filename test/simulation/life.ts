@@ -6,7 +6,7 @@ import { Coordinator } from "../../lib/coordinator/coordinator.ts";
 import type { CoordinatorSettings } from "../../lib/coordinator/settings.ts";
 import type { Bus } from "../../lib/ports/bus.ts";
 import type { Clock } from "../../lib/ports/clock.ts";
-import type { Claimed, Store, StoredTaskflow, Write, WriteResult } from "../../lib/ports/store.ts";
+import type { Claimed, KnownOwner, Store, StoredTaskflow, Write, WriteResult } from "../../lib/ports/store.ts";
 import type { World } from "./world.ts";
 
 /** More calls of ports than this without time going on is a circle. */
@@ -105,7 +105,27 @@ export class Life {
       soon: (callback) => {
         if (this.#goesOn("crash between effects")) agenda.in(0, () => this.isAlive && callback());
       },
+      after: (ms, callback) => this.#armAfter(ms, callback),
       at: (time, callback) => this.#arm(time, callback),
+    };
+  }
+
+  #armAfter(ms: number, callback: () => void): () => void {
+    if (!this.#goesOn("crash between effects")) return () => {};
+    let isOver = false;
+    const end = (): void => {
+      if (!isOver) this.timers--;
+      isOver = true;
+    };
+    this.timers++;
+    const cancel = this.world.agenda.in(Math.max(ms, 1), () => {
+      if (!this.isAlive) return;
+      end();
+      callback();
+    });
+    return () => {
+      cancel();
+      end();
     };
   }
 
@@ -141,6 +161,9 @@ export class Life {
     return {
       route: (action) => (this.isAlive ? bus.route(action) : undefined),
       hasAudience: () => this.world.hasAudience,
+      ask: () => () => {},
+      abort: () => {},
+      onReconnected: () => () => {},
       call: (call, done) => {
         if (this.#goesOn("crash between effects")) bus.call(this, call, done);
       },
@@ -165,9 +188,8 @@ export class Life {
       open: unused,
       close: unused,
       due: unused,
-      repair: unused,
-      beat: unused,
       leave: unused,
+      release: unused,
       timeOffset: unused,
       list: unused,
       delete: unused,
@@ -178,6 +200,9 @@ export class Life {
           if (world.strikes("read refused")) throw unavailable("read");
           return store.read(taskflowId);
         }),
+      repair: (taskflowId, fence, change): Promise<void> => this.#answer(() => store.repair(taskflowId, fence, change)),
+      beat: (owner): Promise<KnownOwner[]> => this.#answer(() => store.beat(owner)),
+      lastFinished: (owner, limit): Promise<string[]> => this.#answer(() => store.lastFinished(owner, limit)),
       claim: (owner, alive, limit): Promise<Claimed[]> => this.#answer(() => store.claim(owner, alive, limit)),
     };
   }

@@ -59,8 +59,6 @@ export class FlowRecord {
   /** The life that called last for it, and its fence. */
   caller: Life | undefined;
   callerFence = 0;
-  /** Facts may have been stored of which the owner never heard. */
-  hadUnheard = false;
   #highestFence = 0;
 
   constructor(world: World, row: TaskflowRow, text: string) {
@@ -183,8 +181,12 @@ export class FlowRecord {
     } catch (error) {
       world.report(15, (error as Error).message);
     }
-    const owner = isFinished(flow.status) ? row.owner === null : row.owner !== null;
-    if (row.status !== flow.status || !owner || row.finishedAt !== flow.finishedAt || row.startedAt !== flow.startedAt) {
+    if (
+      row.status !== flow.status ||
+      row.owner === null ||
+      row.finishedAt !== flow.finishedAt ||
+      row.startedAt !== flow.startedAt
+    ) {
       world.report(25, `${this.taskflowId} is ${flow.status}, its row ${JSON.stringify(row)}`);
     }
     if (isFinished(flow.status) && row.errorType !== (flow.error?.type ?? this.#firstErrorType())) {
@@ -202,7 +204,6 @@ export class FlowRecord {
 
   /** A coordinator may not know what became of what it had under way. */
   interrupt(): void {
-    this.hadUnheard = true;
     for (const { latest } of this.tasks) if (latest) latest.interrupted = true;
   }
 

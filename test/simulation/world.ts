@@ -16,6 +16,7 @@ import { Statistics } from "./statistics.ts";
 import { WorkerBus } from "./worker-bus.ts";
 
 const OWNER = "coordinator-1";
+const LEASE_MS = 10_000;
 
 export class World {
   readonly random: Random;
@@ -105,6 +106,7 @@ export class World {
     const settings = {
       owner: OWNER,
       defaults: DEFAULT_OPTIONS,
+      leaseMs: LEASE_MS,
       maxInFlight: this.maxInFlight,
       maxActive: this.#maxActive,
       eventTreeLimit: this.random.pick([4_096, 500]),

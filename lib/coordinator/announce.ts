@@ -1,0 +1,19 @@
+import { isEvent } from "../core/apply.ts";
+import type { Entry } from "../core/facts.ts";
+import type { Flow } from "../core/flow.ts";
+import { historyOf } from "../core/history.ts";
+import type { Bus } from "../ports/bus.ts";
+
+/** Announces what the journal tells after event `since`: somebody else stored it, and may not have told anybody. */
+export function announceSince(bus: Bus, entries: readonly Entry[], flow: Flow, since: number, eventTreeLimit: number): void {
+  if (flow.seq <= since || !bus.hasAudience()) return;
+  const { taskflowId } = flow;
+  const { events } = historyOf(entries, flow, since, Number.MAX_SAFE_INTEGER, eventTreeLimit);
+  for (const { topic, text } of events) bus.announce({ taskflowId, topic, text });
+}
+
+/** Announces once more what was stored last: whoever stored it may have died before it told anybody. */
+export function announceLast(bus: Bus, entries: readonly Entry[], flow: Flow, eventTreeLimit: number): void {
+  const last = entries.at(-1)?.facts.filter(isEvent).length ?? 0;
+  announceSince(bus, entries, flow, flow.seq - last, eventTreeLimit);
+}

@@ -165,6 +165,25 @@ export const ERRORS = {
     meaning: "An attempt was sent, and nobody can tell whether its work was done.",
     whatToDo: "Find out at the worker, then resolveTask or retry this task by name.",
   },
+  TASKFLOW_FENCED: {
+    code: 409,
+    kind: "task",
+    meaning: "A worker turned a delivery away: the coordinator that sent it no longer owns the taskflow.",
+    whatToDo: "Nothing: the taskflow's owner goes on with it.",
+  },
+  TASK_DELIVERY_REFUSED: {
+    code: 409,
+    kind: "task",
+    meaning: "A worker turned a delivery away: it came after a coordinator had been told that it never began.",
+    whatToDo: "Nothing: the attempt is delivered again, or was settled.",
+  },
+  TASK_LEDGER_UNAVAILABLE: {
+    code: 503,
+    kind: "task",
+    meaning: "A worker cannot write its ledger, so it began nothing.",
+    whatToDo: "See to the ledger's disk or database; the attempt is sent again.",
+    retryable: true,
+  },
   WORKER_LOST: {
     code: 503,
     kind: "task",

@@ -1,107 +1,163 @@
 /**
- * The worker mixin: `ctx.taskflow` for handlers that a task calls. A plain Moleculer service is a worker without it; this is for handlers
- * that want to know the run that they are part of.
+ * The worker mixin. A plain Moleculer service is a worker without it; with it a handler runs once for all deliveries of an attempt as far as its ledger
+ * reaches, knows the run that it is part of (`ctx.taskflow`), and cannot end its process by what it answers or throws.
  */
-import type { ActionHandler, Context, Service, ServiceSchema } from "moleculer";
-import type { PreviousStageResponse, TaskflowExecutionContext } from "../schemas/execution-context.ts";
+import type { ActionHandler, ActionSchema, Context, Service, ServiceBroker, ServiceSchema } from "moleculer";
+import { taskflowError } from "../lib/errors.ts";
+import { parseDuration } from "../lib/options.ts";
+import type { TaskflowHandle } from "../lib/worker/handle.ts";
+import type { Ledger } from "../lib/worker/ledger.ts";
+import { ledgerOf } from "../lib/worker/open-ledger.ts";
+import { taskCallOf } from "../lib/worker/task-call.ts";
+import { type OutcomeAnswer, TaskWorker } from "../lib/worker/task-worker.ts";
 
-/** `ctx.taskflow` of a handler that a task called; undefined where somebody else called it. */
-export interface TaskflowHandle {
-  readonly taskflowId: string;
-  readonly stageId: string;
-  readonly taskId: string;
-  /** From 0; grows with each automatic or manual retry. */
-  readonly attempt: number;
-  /** `taskflowId:taskId:attempt`: the same for every delivery of one attempt. */
-  readonly idempotencyKey: string;
-  /** The answers of the stage before, in definition order; empty in the first stage. */
-  previousStageRes(): Promise<readonly PreviousStageResponse[]>;
-  /** Aborted when nobody waits for the answer any more: the attempt's time is over, or its node stops. */
-  readonly signal: AbortSignal;
-}
+export type { TaskflowHandle } from "../lib/worker/handle.ts";
+export type { Ledger, Asked, Begin, Begun, Finished } from "../lib/worker/ledger.ts";
 
 /** A context with the handle, for the type of a handler's parameter. */
 export type TaskflowContext<Params = Record<string, unknown>> = Context<Params> & { readonly taskflow?: TaskflowHandle };
 
-/** Nothing to set yet. */
-export type TaskflowWorkerOptions = Record<string, never>;
-
-interface ActionDefinition {
-  handler?: ActionHandler;
+/** What the factory of the worker mixin takes. */
+export interface TaskflowWorkerOptions {
+  /**
+   * Where attempts and their outcomes are remembered: `"memory"` (default; ends with the process), `"sqlite:<file>"` (one process; survives its
+   * crash), a `mongodb://…` URL (shared by all nodes of the service), or a ledger of your own. All nodes of a service use the same kind.
+   */
+  ledger?: string | Ledger;
+  /** How long an outcome is remembered: ms or "24h". Default 24 h. */
+  keepFor?: number | string;
+  /** Outcomes remembered at most, beside what runs; the oldest go. Default 100,000; not of a MongoDB ledger. */
+  ledgerLimit?: number;
 }
 
-/** A longer timer would fire at once. */
-const LONGEST_TIMER_MS = 2 ** 31 - 1;
+const OUTCOME_ACTION = "taskflowOutcome";
+const ABORT_EVENT = "taskflow.abort";
+const DEFAULT_KEEP_FOR = "24h";
+const DEFAULT_LIMIT = 100_000;
 
-/** Attempts that run in a service, to be told when the service stops. */
-const running = new WeakMap<Service, Set<AbortController>>();
-
-function contextOf(ctx: Context): TaskflowExecutionContext | undefined {
-  const { taskflowExecutionContext: context } = ctx.meta as { taskflowExecutionContext?: TaskflowExecutionContext };
-  return typeof context?.taskflow?.id === "string" ? context : undefined;
+interface Worker {
+  readonly worker: TaskWorker;
+  readonly ledger: Ledger;
 }
 
-function handleOf({ taskflow, previousStageRes }: TaskflowExecutionContext, signal: AbortSignal): TaskflowHandle {
-  const { id, stageId, taskId, taskInfo } = taskflow;
-  return {
-    taskflowId: id,
-    stageId,
-    taskId,
-    attempt: taskInfo.attempt,
-    idempotencyKey: `${id}:${taskId}:${taskInfo.attempt}`,
-    previousStageRes: () => Promise.resolve((previousStageRes ?? []) as readonly PreviousStageResponse[]),
-    signal,
-  };
+const workers = new WeakMap<Service, Worker>();
+
+interface Settings {
+  readonly makeLedger: () => Ledger;
+  readonly isShared: boolean;
+  readonly isDurable: boolean;
+  readonly keepForMs: number;
 }
 
-/** Gives the handler its handle. Calls below a handler carry the context too, and are not the task's own call. */
-function wrap(service: Service, handler: ActionHandler): ActionHandler {
-  return async function run(this: Service, ctx: Context): Promise<unknown> {
-    const context = contextOf(ctx);
-    if (!context || ctx.level > 1) return handler.call(this, ctx) as unknown;
-    const controller = new AbortController();
-    const { timeout } = context.taskflow.taskInfo.options as { timeout?: number };
-    const timer =
-      typeof timeout === "number" && timeout <= LONGEST_TIMER_MS
-        ? setTimeout(() => controller.abort(new Error("The attempt's time is over.")), timeout)
-        : undefined;
-    timer?.unref();
-    running.get(service)?.add(controller);
-    Object.defineProperty(ctx, "taskflow", { value: handleOf(context, controller.signal), configurable: true });
-    try {
-      return await (handler.call(this, ctx) as unknown);
-    } finally {
-      clearTimeout(timer);
-      running.get(service)?.delete(controller);
-    }
-  };
-}
-
-/** Called by Moleculer with the service's own schema, all mixins merged (its types leave this out). */
-function wrapActions(schema: ServiceSchema): void {
-  for (const [name, definition] of Object.entries(schema.actions ?? {})) {
-    if (!schema.actions || definition === false || definition === null) continue;
-    const isFunction = typeof definition === "function";
-    const handler = isFunction ? (definition as ActionHandler) : (definition as ActionDefinition).handler;
-    if (!handler) continue;
-    const wrapped: ActionHandler = function late(this: Service, ctx: Context) {
-      return wrap(this, handler).call(this, ctx) as unknown;
-    };
-    schema.actions[name] = isFunction ? wrapped : { ...(definition as object), handler: wrapped };
+/** @throws RangeError with a sentence that names the option */
+function settingsOf({ ledger = "memory", keepFor = DEFAULT_KEEP_FOR, ledgerLimit = DEFAULT_LIMIT }: TaskflowWorkerOptions): Settings {
+  const keepForMs = parseDuration(keepFor);
+  if (keepForMs < 1) throw new RangeError(`keepFor of TaskflowWorker is ${String(keepFor)}: give it at least 1 ms.`);
+  if (!Number.isInteger(ledgerLimit) || ledgerLimit < 1) {
+    throw new RangeError(`ledgerLimit of TaskflowWorker is ${String(ledgerLimit)}: give it a whole number from 1.`);
   }
+  // Each service has its own; this one only tells what is wrong, and of which kind they are.
+  const makeLedger = (): Ledger =>
+    typeof ledger === "string" ? ledgerOf(ledger, { keepForMs, maxRecords: ledgerLimit }) : ledger;
+  const { isShared, isDurable } = makeLedger();
+  return { makeLedger, isShared, isDurable, keepForMs };
 }
 
-/** Factory of the worker mixin: `mixins: [TaskflowWorker()]`. Every action of the service has `ctx.taskflow` when a task calls it. */
-export function TaskflowWorker(_options: TaskflowWorkerOptions = {}): Partial<ServiceSchema> {
-  const lifecycle = { merged: wrapActions };
-  return {
-    ...lifecycle,
-    metadata: { taskflowWorker: 1 },
-    created(this: Service) {
-      running.set(this, new Set());
+/** Brokers whose actions pass through `serveTasks`. */
+const prepared = new WeakSet<ServiceBroker>();
+
+type LocalAction = (handler: ActionHandler, action: { readonly service?: Service; readonly rawName?: string }) => ActionHandler;
+
+/** For actions of services with the mixin: outside their hooks, so that an outcome is what the caller gets; inside Moleculer's own middlewares. */
+const serveTasks: LocalAction = (handler, { service, rawName }) => {
+  if (!service || !workers.has(service) || rawName === OUTCOME_ACTION) return handler;
+  const { Promise: BrokerPromise } = service.broker;
+  return function serveTask(this: Service, ctx: Context): unknown {
+    const call = taskCallOf(ctx);
+    const worker = call && workers.get(service)?.worker;
+    if (!worker) return handler.call(this, ctx) as unknown;
+    return BrokerPromise.resolve(worker.serve(ctx, call, (given) => handler.call(this, given) as unknown)) as unknown;
+  };
+};
+
+/** Puts `serveTasks` behind the hooks of services, which Moleculer's first own middleware carries out. Its types leave the lists out. */
+function prepare(broker: ServiceBroker): void {
+  if (prepared.has(broker)) return;
+  prepared.add(broker);
+  const registered = broker.middlewares.registeredHooks as unknown as { localAction?: LocalAction[] };
+  const wrappers = (registered.localAction ??= []);
+  const hooks = wrappers.findIndex(({ name }) => name === "wrapActionHookMiddleware");
+  wrappers.splice(hooks < 0 ? wrappers.length : hooks + 1, 0, serveTasks);
+}
+
+interface Question {
+  readonly key: string;
+  readonly delivery: number;
+  readonly ageMs: number;
+}
+
+function questionOf(params: unknown): Question {
+  const { key, delivery, ageMs } = (typeof params === "object" && params !== null ? params : {}) as Record<string, unknown>;
+  const problems: { path: string; message: string; keyword: string }[] = [];
+  if (typeof key !== "string" || key === "" || key.length > 512) {
+    problems.push({ path: "/key", message: "must be the key of an attempt, 1–512 characters", keyword: "type" });
+  }
+  if (typeof delivery !== "number" || !Number.isInteger(delivery) || delivery < 1) {
+    problems.push({ path: "/delivery", message: "must be a whole number from 1", keyword: "type" });
+  }
+  if (typeof ageMs !== "number" || !(ageMs >= 0)) {
+    problems.push({ path: "/ageMs", message: "must be a number of ms from 0", keyword: "type" });
+  }
+  if (problems.length > 0) {
+    const [first] = problems;
+    const message = `The params of ${OUTCOME_ACTION} are not valid: ${first?.path} ${first?.message}.`;
+    throw taskflowError("TASKFLOW_VALIDATION_ERROR", message, problems);
+  }
+  return { key, delivery, ageMs } as Question;
+}
+
+/**
+ * Factory of the worker mixin: `mixins: [TaskflowWorker()]`. Every action of the service that a task calls has `ctx.taskflow`. The service gets one
+ * more action, `taskflowOutcome`, which coordinators ask after a crash or a loss of the bus.
+ *
+ * @throws RangeError for an option that is wrong; a ledger that cannot be opened makes the service's start reject
+ */
+export function TaskflowWorker(options: TaskflowWorkerOptions = {}): Partial<ServiceSchema> {
+  const { makeLedger, isShared, isDurable, keepForMs } = settingsOf(options);
+  // Travels to the coordinators with the node's list of services.
+  const told = { taskflowLedger: { isShared, isDurable } };
+  const outcomeAction: ActionSchema = {
+    visibility: "public",
+    ...told,
+    async handler(this: Service, ctx: Context): Promise<OutcomeAnswer> {
+      const { key, delivery, ageMs } = questionOf(ctx.params);
+      const known = workers.get(this);
+      if (!known) throw new Error("The service has not been created by a broker.");
+      return known.worker.answer(key, delivery, ageMs);
     },
-    stopped(this: Service) {
-      for (const controller of running.get(this) ?? []) controller.abort(new Error("The node stops."));
+  };
+  return {
+    metadata: { taskflowWorker: 1 },
+    actions: { [OUTCOME_ACTION]: outcomeAction },
+    events: {
+      [ABORT_EVENT](this: Service, ctx: Context<{ key?: unknown }>) {
+        const { key } = ctx.params;
+        if (typeof key === "string") workers.get(this)?.worker.abort(key);
+      },
+    },
+    created(this: Service) {
+      const { broker, logger } = this;
+      const ledger = makeLedger();
+      workers.set(this, { ledger, worker: new TaskWorker({ broker, logger, ledger, keepForMs }) });
+      prepare(broker);
+    },
+    async started(this: Service) {
+      await workers.get(this)?.ledger.open();
+    },
+    async stopped(this: Service) {
+      const known = workers.get(this);
+      await known?.worker.stop();
+      await known?.ledger.close();
     },
   };
 }

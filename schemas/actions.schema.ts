@@ -3,6 +3,7 @@ import { Type, type Static } from "typebox";
 import {
   AttributeValue,
   Duration,
+  JsonObject,
   MAX_NAME_LENGTH,
   MAX_PAGE_SIZE,
   NAME_PATTERN,
@@ -97,6 +98,14 @@ export const ACTION_SCHEMAS = {
     closed,
   ),
   deleteTaskflow: Type.Object({ taskflowId }, closed),
+  reportOutcome: Type.Object(
+    {
+      key: Type.String({ minLength: 1, maxLength: 512, description: "`taskflowId:taskId:attempt`" }),
+      action: Type.String({ minLength: 1, maxLength: 1_024, description: "The action that the attempt called" }),
+      outcome: JsonObject("`{ ok: true, response }` or `{ ok: false, error }`"),
+    },
+    closed,
+  ),
   health: empty,
   live: empty,
   ready: empty,

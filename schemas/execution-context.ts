@@ -36,7 +36,17 @@ export interface ExecutionTaskInfo {
 export interface TaskflowExecutionContext {
   /** Absent in the first stage. */
   previousStageRes?: PreviousStageResponse[] | ValueReference;
-  taskflow: { id: string; stageId: string; createdAt: number; taskId: string; taskInfo: ExecutionTaskInfo };
+  taskflow: {
+    id: string;
+    stageId: string;
+    createdAt: number;
+    taskId: string;
+    /** Counts the deliveries of this attempt, from 1. */
+    delivery: number;
+    /** Counts the owners of the taskflow: of two deliveries that of the higher one counts. */
+    fence: number;
+    taskInfo: ExecutionTaskInfo;
+  };
   /** With the option `forwardContext`. */
   context?: unknown;
 }

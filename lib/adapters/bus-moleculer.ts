@@ -1,10 +1,12 @@
 import type { ServiceBroker } from "moleculer";
-import type { JsonText } from "../core/flow.ts";
 import type { Outcome } from "../core/inputs.ts";
 import { fitEvent } from "../fit-event.ts";
-import type { Bus, Call, EventMessage } from "../ports/bus.ts";
+import type { Bus, Call, EventMessage, Question, Reply } from "../ports/bus.ts";
+import { askWorker } from "./ask-worker.ts";
+import { answered } from "./call-outcome.ts";
 import { getEventsEndpoint, localSubjects, maxMessageBytesOf, natsClientOf } from "./events-endpoint.ts";
-import { classifyError, toTaskError } from "./task-error.ts";
+import { onReconnected } from "./link-watch.ts";
+import { classifyError, isRefusedDelivery } from "./task-error.ts";
 import { CONTEXT_KEY, WireContext } from "./wire-context.ts";
 
 /** Moleculer's timers are Node's: a longer one would fire at once. Without one the engine's own still ends the attempt. */
@@ -16,8 +18,23 @@ const EVENT_FRAME = 4_096;
 /** What moves endpoints in and out of Moleculer's registry. */
 const REGISTRY_EVENTS = ["$services.changed", "$node.connected", "$node.updated", "$node.disconnected"];
 
+/** To workers with the mixin. */
+const ABORT_EVENT = "taskflow.abort";
+/** Between coordinators and workers: they tell subscribers nothing. */
+const INTERNAL_EVENTS: ReadonlySet<string> = new Set([ABORT_EVENT, "taskflow.heartbeat"]);
+
 interface Endpoint {
   readonly id: string;
+}
+
+interface EndpointList {
+  next(ctx: unknown): Endpoint | null;
+  getEndpointByNodeID(node: string): Endpoint | null;
+}
+
+interface NodeChange {
+  readonly node: { readonly id: string };
+  readonly unexpected?: boolean;
 }
 
 /** The bus on a Moleculer broker: calls by `broker.call` to a chosen node, events to NATS and by `emit` to who listens. */
@@ -26,19 +43,65 @@ export class MoleculerBus implements Bus {
   /** Topics that some service listens for; forgotten whenever the registry changes. */
   readonly #listened = new Map<string, boolean>();
   readonly #forget = (): void => this.#listened.clear();
+  /** Nodes that said goodbye. */
+  readonly #departed = new Set<string>();
+  /** Ends what is being asked. */
+  readonly #asking = new Set<() => void>();
+  readonly #left = ({ node, unexpected }: NodeChange): void => void (unexpected || this.#departed.add(node.id));
+  readonly #came = ({ node }: NodeChange): void => void this.#departed.delete(node.id);
 
   constructor(broker: ServiceBroker) {
     this.#broker = broker;
     for (const event of REGISTRY_EVENTS) broker.localBus.on(event, this.#forget);
+    broker.localBus.on("$node.disconnected", this.#left);
+    broker.localBus.on("$node.connected", this.#came);
   }
 
+  /** What is being asked is never answered. */
   close(): void {
-    for (const event of REGISTRY_EVENTS) this.#broker.localBus.off(event, this.#forget);
+    const { localBus } = this.#broker;
+    for (const event of REGISTRY_EVENTS) localBus.off(event, this.#forget);
+    localBus.off("$node.disconnected", this.#left);
+    localBus.off("$node.connected", this.#came);
+    for (const end of this.#asking) end();
+    this.#asking.clear();
   }
 
-  route(action: string): string | undefined {
-    const endpoints = this.#broker.registry.actions.get(action) as { next(ctx: unknown): Endpoint | null } | undefined;
-    return endpoints?.next(undefined)?.id;
+  route(action: string, preferred?: string): string | undefined {
+    const endpoints = this.#broker.registry.actions.get(action) as EndpointList | undefined;
+    const chosen = preferred === undefined ? null : endpoints?.getEndpointByNodeID(preferred);
+    return (chosen ?? endpoints?.next(undefined))?.id;
+  }
+
+  ask(question: Question, done: (reply: Reply) => void): () => void {
+    const end = askWorker(this.#broker, this.#departed, question, (reply) => {
+      this.#asking.delete(end);
+      done(reply);
+    });
+    this.#asking.add(end);
+    return () => {
+      this.#asking.delete(end);
+      end();
+    };
+  }
+
+  abort(node: string, key: string): void {
+    const broker = this.#broker;
+    if (node === broker.nodeID) {
+      void broker.broadcastLocal(ABORT_EVENT, { key });
+      return;
+    }
+    const endpoints = broker.registry.events.getAllEndpoints(ABORT_EVENT, null as never) as unknown as Endpoint[];
+    const endpoint = endpoints.find(({ id }) => id === node);
+    if (!endpoint || !broker.transit) return;
+    // As `broker.broadcast` does it, to one node.
+    const ctx = broker.ContextFactory.create(broker, endpoint as never, { key }, {});
+    Object.assign(ctx, { eventName: ABORT_EVENT, eventType: "broadcast" });
+    broker.transit.sendEvent(ctx).catch(() => undefined);
+  }
+
+  onReconnected(listener: () => void): () => void {
+    return onReconnected(this.#broker, listener);
   }
 
   call(call: Call, done: (outcome: Outcome) => void): void {
@@ -47,7 +110,9 @@ export class MoleculerBus implements Bus {
     const options = { nodeID: call.node, meta, timeout: call.listenMs > LONGEST_MS ? 0 : call.listenMs, retries: 0 };
     this.#broker.call<unknown, unknown>(call.action, params, options).then(
       (response) => done(answered(response)),
-      (error: unknown) => done(classifyError(error, call.action, isLocal, Date.now())),
+      (error: unknown) => {
+        if (!isRefusedDelivery(error, call.action)) done(classifyError(error, call.action, isLocal, Date.now()));
+      },
     );
   }
 
@@ -119,18 +184,10 @@ export class MoleculerBus implements Bus {
 /** True if a service of any node listens for the event; for `taskflow.**`, for any event of taskflows. */
 function listensFor(broker: ServiceBroker, event: string): boolean {
   const { events } = broker.registry.events as unknown as { events: { name: string; endpoints: unknown[] }[] };
-  if (event.endsWith("**")) return events.some(({ name }) => name.startsWith("taskflow.") || name.startsWith("*"));
+  if (event.endsWith("**")) return events.some(({ name }) => isForSubscribers(name));
   return broker.registry.events.getAllEndpoints(event, null as never).length > 0;
 }
 
-function answered(response: unknown): Outcome {
-  const reportedFailure =
-    typeof response === "object" && response !== null && "success" in response && response.success === false;
-  try {
-    return { kind: "answered", response: (JSON.stringify(response) ?? "null") as JsonText, reportedFailure };
-  } catch (error) {
-    // Only a handler in this process can answer what is not JSON.
-    const message = `The work was done, but its answer is not JSON: ${(error as Error).message}`;
-    return { kind: "failed", error: { ...toTaskError(error), type: "RESPONSE_NOT_SERIALIZABLE", message }, permanent: true };
-  }
+function isForSubscribers(name: string): boolean {
+  return name.startsWith("*") || (name.startsWith("taskflow.") && !INTERNAL_EVENTS.has(name));
 }

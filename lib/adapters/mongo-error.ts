@@ -9,7 +9,8 @@ const UNAUTHORIZED = 13;
 /** Bad value, failed to parse, type mismatch, index options or specification conflict, a regular expression that is none. */
 const MISTAKES: ReadonlySet<number> = new Set([2, 9, 14, 28, 85, 86, 51_091]);
 /** What the driver throws for a call that can never work. */
-const MISUSE = /^(BSON\w*|MongoInvalidArgument|MongoMissing\w*|MongoAPI|MongoParse|MongoCompatibility|Type|Range|Reference)Error$/;
+const MISUSE =
+  /^(BSON\w*|MongoInvalidArgument|MongoMissing\w*|MongoAPI|MongoParse|MongoCompatibility|Type|Range|Reference)Error$/;
 
 interface ErrorShape {
   readonly name?: unknown;

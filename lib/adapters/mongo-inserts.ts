@@ -21,16 +21,17 @@ export class MongoInserts {
 
   /** Of each document, in order: is it stored? Else its id is another's. Rejects with STORE_UNAVAILABLE when nobody knows. */
   async insert(documents: readonly TaskflowDocument[], bytes: number): Promise<boolean[]> {
-    let isRepeated = false;
+    if (documents.length === 0) return [];
+    let tries = 0;
     const operations = documents.map((document) => ({ insertOne: { document } }));
     const taken = await this.#link.persist(async () => {
+      const isRepeated = tries++ > 0;
       try {
         await this.#collection.bulkWrite(operations, { ordered: false });
         return new Set<number>();
       } catch (error) {
         const found = takenOf(error);
         if (found !== undefined) return isRepeated ? this.#others(documents, found) : found;
-        isRepeated = true;
         throw error;
       }
     }, bytes);

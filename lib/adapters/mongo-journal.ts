@@ -48,6 +48,8 @@ interface Uncertain {
 
 /** Beyond so many the memory starts anew; what is missing in it costs two queries. */
 const KNOWN_LIMIT = 200_000;
+/** Follows on nothing, so it is looked up. */
+const UNKNOWN = -1;
 
 export class MongoJournal {
   readonly #link: MongoLink;
@@ -70,11 +72,18 @@ export class MongoJournal {
     return commit;
   }
 
-  /** Takes what was read of a taskflow. An older look than the last claim's is no news. */
+  /** Takes what was read of a taskflow. A look that is older than the last claim is no news. */
   remember(taskflowId: string, known: Known): void {
-    if ((this.#known.get(taskflowId)?.fence ?? 0) > known.fence) return;
+    const former = this.#known.get(taskflowId);
+    if (former?.journal === known.journal && former.fence > known.fence) return;
     if (this.#known.size >= KNOWN_LIMIT) this.#known.clear();
     this.#known.set(taskflowId, known);
+  }
+
+  /** It has a new fence, and what its former owner appended is not known. */
+  claimed(taskflowId: string, fence: number): void {
+    const former = this.#known.get(taskflowId);
+    if (former !== undefined) this.#known.set(taskflowId, { ...former, fence, revision: UNKNOWN });
   }
 
   recall(taskflowId: string): Known | undefined {
@@ -137,7 +146,8 @@ export class MongoJournal {
   async #getToKnow(writes: readonly Write[]): Promise<void> {
     const ids: string[] = [];
     for (const write of writes) {
-      if (write.kind === "append" && this.#known.get(write.taskflowId)?.revision !== write.revision - 1) ids.push(write.taskflowId);
+      if (write.kind === "append" && this.#known.get(write.taskflowId)?.revision !== write.revision - 1)
+        ids.push(write.taskflowId);
     }
     if (ids.length === 0) return;
     for (const id of ids) this.#known.delete(id);
@@ -175,7 +185,14 @@ export class MongoJournal {
             updateOne: {
               filter: { _id: taskflowId, fence, revision: { $lt: revision } },
               // The number before: a change of an older entry does not undo it, and that of this entry completes it.
-              update: { $set: { ...(row?.owner === undefined ? {} : { owner: row.owner }), open: true, dueAt: next.dueAt, revision: revision - 1 } },
+              update: {
+                $set: {
+                  ...(row?.owner === undefined ? {} : { owner: row.owner }),
+                  open: true,
+                  dueAt: next.dueAt,
+                  revision: revision - 1,
+                },
+              },
             },
           }
         : undefined,
@@ -201,18 +218,12 @@ export class MongoJournal {
       return "conflict";
     }
     const { known } = plan;
-    if (write.kind === "append") {
-      const former = this.#known.get(taskflowId);
-      if (write.row !== undefined) {
-        this.#rows.defer({ taskflowId, fence: known.fence, revision: write.revision, change: write.row });
-      }
-      // Claimed meanwhile, or finished: not to be used again without another look.
-      if (former?.fence !== known.fence || !known.isOpen) {
-        this.#known.delete(taskflowId);
-        return "stored";
-      }
+    if (write.kind === "append" && write.row !== undefined) {
+      this.#rows.defer({ taskflowId, fence: known.fence, revision: write.revision, change: write.row });
     }
     this.remember(taskflowId, known);
+    // Most are never appended to again once they are finished.
+    if (!known.isOpen) this.#known.delete(taskflowId);
     return "stored";
   }
 
@@ -249,4 +260,3 @@ function planCreate(row: TaskflowRow, entry: string): Plan {
 function sizeOf(writes: readonly Write[]): number {
   return writes.reduce((sum, { entry }) => sum + entry.length, 0);
 }
-

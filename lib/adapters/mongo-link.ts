@@ -5,8 +5,7 @@
  * An operation that got no answer, or an answer that says nothing certain, is sent again until it is acknowledged: all of them are written so
  * that a second time changes nothing. Beyond the patience it is given up with `STORE_UNAVAILABLE`.
  */
-import { MongoClient } from "mongodb";
-import type { Collection, Db, Document, MongoClientOptions } from "mongodb";
+import type { Collection, Db, Document, MongoClient, MongoClientOptions } from "mongodb";
 import { setTimeout as delay } from "node:timers/promises";
 import { taskflowError } from "../errors.ts";
 import { isCommandNotFound, isFinal, isMisuse, messageOf } from "./mongo-error.ts";
@@ -54,6 +53,8 @@ export class MongoLink {
 
   /** Rejects with the driver's error if no server is found, or this user is refused. */
   async connect(): Promise<void> {
+    // Loaded by those only who use it.
+    const { MongoClient } = await import("mongodb");
     const client = new MongoClient(this.#url, withoutGiven(this.#url));
     try {
       await client.connect();
@@ -76,10 +77,6 @@ export class MongoLink {
   get database(): Db {
     if (this.#client === undefined) throw this.unavailable("it is not open");
     return this.#client.db(this.#database);
-  }
-
-  get client(): MongoClient | undefined {
-    return this.#client;
   }
 
   /** With the concerns that the store needs, whatever the URL says. */

@@ -31,14 +31,33 @@ export class MongoOwners {
 
   async claim(owner: string, alive: readonly string[], limit: number, maxFormat: number): Promise<Claimed[]> {
     const claimed: Claimed[] = [];
-    for (let taking = this.#unanswered.pop(); taking !== undefined; taking = this.#unanswered.pop()) {
-      claimed.push(...(await this.#take(taking)));
-    }
-    const candidates = await this.#link.persist(() => this.#candidates(alive, limit, maxFormat));
-    for (let start = 0; start < candidates.length; start += BATCH) {
-      claimed.push(...(await this.#take({ owner, mark: newName(), candidates: candidates.slice(start, start + BATCH) })));
+    try {
+      const unanswered = this.#unanswered.filter((taking) => taking.owner === owner);
+      this.#unanswered = this.#unanswered.filter((taking) => taking.owner !== owner);
+      for (const taking of unanswered) claimed.push(...(await this.#take(taking)));
+      const mark = newName();
+      let isContended = true;
+      while (isContended && claimed.length < limit) {
+        const candidates = await this.#link.persist(() => this.#candidates(alive, limit - claimed.length, maxFormat, mark));
+        const before = claimed.length;
+        for (let start = 0; start < candidates.length; start += BATCH) {
+          claimed.push(...(await this.#take({ owner, mark, candidates: candidates.slice(start, start + BATCH) })));
+        }
+        // What others were faster to take may not be all that there is.
+        isContended = claimed.length - before < candidates.length;
+      }
+    } catch (error) {
+      // What is ours already must reach the caller. The rest is for the next call.
+      if (claimed.length === 0) throw error;
     }
     return claimed;
+  }
+
+  async release(owner: string, taskflowIds: readonly string[]): Promise<void> {
+    for (let start = 0; start < taskflowIds.length; start += BATCH) {
+      const _id = { $in: taskflowIds.slice(start, start + BATCH) };
+      await this.#link.persist(() => this.#rows.updateMany({ _id, owner, open: true }, { $set: { owner: null } }));
+    }
   }
 
   async due(owner: string, until: number, limit: number): Promise<Claimed[]> {
@@ -50,6 +69,22 @@ export class MongoOwners {
         .toArray(),
     );
     return found.map(({ _id, fence, dueAt }) => ({ taskflowId: _id, fence, dueAt }));
+  }
+
+  async lastFinished(owner: string | null, limit: number): Promise<string[]> {
+    const found = await this.#link.persist(async () => {
+      const owners = owner === null ? [null, ...(await this.#steps({ finishedAt: { $gte: 0 } }))] : [owner];
+      const each = owners.map((one) =>
+        this.#rows
+          .find({ owner: one, finishedAt: { $gte: 0 } }, { projection: { finishedAt: 1 }, batchSize: BATCH })
+          .sort({ finishedAt: -1 })
+          .limit(limit)
+          .toArray(),
+      );
+      return (await Promise.all(each)).flat();
+    });
+    found.sort((a, b) => (b.finishedAt ?? 0) - (a.finishedAt ?? 0));
+    return found.slice(0, limit).map(({ _id }) => _id);
   }
 
   async beat(owner: string): Promise<KnownOwner[]> {
@@ -80,11 +115,14 @@ export class MongoOwners {
   }
 
   /** Of every dead owner its soonest due, then of all of these the soonest. */
-  async #candidates(alive: readonly string[], limit: number, maxFormat: number): Promise<Candidate[]> {
+  async #candidates(alive: readonly string[], limit: number, maxFormat: number, mark: string): Promise<Candidate[]> {
     const found: Candidate[] = [];
     for (const owner of await this.#deadOwners(alive)) {
       const cursor = this.#rows
-        .find({ open: true, owner, format: { $lte: maxFormat } }, { projection: CANDIDATE, batchSize: 10 * BATCH })
+        .find(
+          { open: true, owner, format: { $lte: maxFormat }, claim: { $ne: mark } },
+          { projection: CANDIDATE, batchSize: 10 * BATCH },
+        )
         .sort({ dueAt: 1, _id: 1 })
         .limit(limit);
       found.push(...(await cursor.toArray()));
@@ -93,15 +131,21 @@ export class MongoOwners {
     return found.slice(0, limit);
   }
 
-  /** One step in the index each, however many taskflows they own. Null, nobody's, comes first. */
+  /** Null, nobody's, comes first. */
   async #deadOwners(alive: readonly string[]): Promise<(string | null)[]> {
-    const owners: (string | null)[] = [null];
-    for (let last = ""; ; ) {
-      const filter: Filter<RowDocument> = { open: true, owner: { $gt: last } };
-      const next = await this.#rows.findOne(filter, { projection: { _id: 0, owner: 1 }, sort: { owner: 1 } });
+    return [null, ...(await this.#steps({ open: true })).filter((owner) => !alive.includes(owner))];
+  }
+
+  /** All owners of such rows: one step in the index each, however many taskflows they own. */
+  async #steps(filter: Filter<RowDocument>): Promise<string[]> {
+    const owners: string[] = [];
+    for (;;) {
+      const next = await this.#rows.findOne(
+        { ...filter, owner: { $gt: owners.at(-1) ?? "" } },
+        { projection: { _id: 0, owner: 1 }, sort: { owner: 1 } },
+      );
       if (typeof next?.owner !== "string") return owners;
-      last = next.owner;
-      if (!alive.includes(last)) owners.push(last);
+      owners.push(next.owner);
     }
   }
 
@@ -109,17 +153,13 @@ export class MongoOwners {
   async #take(taking: Taking): Promise<Claimed[]> {
     const { owner, mark, candidates } = taking;
     try {
-      let isRepeated = false;
-      const { matchedCount } = await this.#link.persist(async () => {
-        try {
-          return await this.#rows.bulkWrite(toOperations(taking), { ordered: false });
-        } catch (error) {
-          isRepeated = true;
-          throw error;
-        }
+      let tries = 0;
+      const { matchedCount } = await this.#link.persist(() => {
+        tries++;
+        return this.#rows.bulkWrite(toOperations(taking), { ordered: false });
       });
       // Once it is acknowledged, a former try that comes late finds nothing that it could change: owner and fence are others.
-      const isAll = !isRepeated && matchedCount === candidates.length;
+      const isAll = tries === 1 && matchedCount === candidates.length;
       const ours = isAll ? undefined : await this.#link.persist(() => this.#marked(taking));
       return candidates.flatMap(({ _id, fence, dueAt }) =>
         ours === undefined || ours.has(_id) ? [{ taskflowId: _id, fence: fence + 1, dueAt }] : [],
@@ -132,7 +172,9 @@ export class MongoOwners {
 
   async #marked({ mark, candidates }: Taking): Promise<Set<string>> {
     const ids = candidates.map(({ _id }) => _id);
-    const marked = await this.#rows.find({ _id: { $in: ids }, claim: mark }, { projection: { _id: 1 }, batchSize: BATCH }).toArray();
+    const marked = await this.#rows
+      .find({ _id: { $in: ids }, claim: mark }, { projection: { _id: 1 }, batchSize: BATCH })
+      .toArray();
     return new Set(marked.map(({ _id }) => _id));
   }
 }
@@ -142,7 +184,9 @@ function toOperations({ owner, mark, candidates }: Taking): AnyBulkWriteOperatio
   const groups = new Map<string, Candidate[]>();
   for (const candidate of candidates) {
     const key = JSON.stringify([candidate.owner, candidate.fence]);
-    groups.set(key, [...(groups.get(key) ?? []), candidate]);
+    const group = groups.get(key);
+    if (group === undefined) groups.set(key, [candidate]);
+    else group.push(candidate);
   }
   return [...groups.values()].map((group) => ({
     updateMany: {

@@ -11,7 +11,7 @@ export function cut(journal: string, revision: number, entry: string): { text: E
   if (entry.length <= (revision === 1 ? EMBEDDED_LENGTH : PART_LENGTH)) return { text: { entry }, parts: [] };
   const part = newName();
   const parts: PartDocument[] = [];
-  for (let start = 0; start < entry.length; ) {
+  for (let start = 0; start < entry.length;) {
     const end = endOf(entry, start + PART_LENGTH);
     parts.push({ _id: partId(journal, revision, part, parts.length), text: entry.slice(start, end) });
     start = end;

@@ -13,8 +13,8 @@
  *
  * What is the usual case is left out: no tags, no attributes, null.
  */
-import { ObjectId } from "mongodb";
 import type { IndexDescription } from "mongodb";
+import { randomBytes } from "node:crypto";
 import { isFinished, type TaskflowStatus } from "../core/flow.ts";
 import type { RowChange, TaskflowRow } from "../ports/store.ts";
 import { decodeKey, decodeText, encodeKey, encodeText, SEPARATOR } from "./mongo-text.ts";
@@ -34,10 +34,16 @@ const ROWS = { createdAt: { $gte: 0 } };
 
 export const INDEXES: readonly IndexDescription[] = [
   { name: "unfinished", key: { owner: 1, dueAt: 1, _id: 1 }, partialFilterExpression: { open: true } },
+  { name: "finished", key: { owner: 1, finishedAt: -1 }, partialFilterExpression: { finishedAt: { $gte: 0 } } },
   { name: "created", key: { createdAt: 1, _id: 1 }, partialFilterExpression: ROWS },
   { name: "status", key: { status: 1, createdAt: 1, _id: 1 }, partialFilterExpression: ROWS },
   { name: "nested", key: { parentTaskflowId: 1, createdAt: 1 }, partialFilterExpression: { parentTaskflowId: { $gt: "" } } },
-  { name: "tombstones", key: { gone: 1 }, expireAfterSeconds: TOMBSTONE_SECONDS, partialFilterExpression: { gone: { $exists: true } } },
+  {
+    name: "tombstones",
+    key: { gone: 1 },
+    expireAfterSeconds: TOMBSTONE_SECONDS,
+    partialFilterExpression: { gone: { $exists: true } },
+  },
 ];
 
 /** The text of an entry, or the name and number of its parts. */
@@ -100,9 +106,11 @@ export interface CoordinatorDocument {
 /** Leaves out what only the store needs, the large first entry above all. */
 export const ROW_PROJECTION = { entry: 0, part: 0, parts: 0, search: 0, claim: 0 } as const;
 
-/** 16 characters that no other process or time makes. */
+/** 16 characters that no other process or time makes. The time is in front, so that what is new is together in an index. */
 export function newName(): string {
-  return Buffer.from(new ObjectId().id).toString("base64url");
+  const bytes = randomBytes(12);
+  bytes.writeUInt32BE(Math.floor(Date.now() / 1_000) % 2 ** 32);
+  return bytes.toString("base64url");
 }
 
 export function entryId(journal: string, revision: number): string {

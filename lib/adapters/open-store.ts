@@ -1,4 +1,5 @@
 import type { Store } from "../ports/store.ts";
+import { MongoStore } from "./store-mongo.ts";
 import { SqliteStore } from "./store-sqlite.ts";
 
 /**
@@ -8,6 +9,7 @@ import { SqliteStore } from "./store-sqlite.ts";
 export function storeOf(url: string): Store {
   if (url === "memory:") return new SqliteStore({ file: ":memory:" });
   if (url.startsWith("sqlite:") && url.length > "sqlite:".length) return new SqliteStore({ file: url.slice("sqlite:".length) });
-  const shown = url.replace(/\/\/[^@/]*@/, "//…@");
-  throw new RangeError(`"${shown}" names no store: give sqlite:<file> or memory:.`);
+  if (/^mongodb(\+srv)?:/.test(url)) return new MongoStore({ url });
+  const shown = url.replace(/\/\/.*@/, "//…@");
+  throw new RangeError(`"${shown}" names no store: give sqlite:<file>, memory: or mongodb://<host>/<database>.`);
 }

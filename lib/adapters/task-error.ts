@@ -11,6 +11,8 @@ const DATA_LIMIT = 262_144;
 /** Turned away before any handler ran, or never sent: told by Moleculer's own node, so without a `nodeID` on the error. */
 const NEVER_SENT: ReadonlySet<string> = new Set(["BrokerDisconnectedError", "RequestSkippedError", "QueueIsFullError"]);
 const NO_SERVICE: ReadonlySet<string> = new Set(["ServiceNotFoundError", "ServiceNotAvailableError"]);
+/** A worker with the mixin began nothing. */
+const TURNED_AWAY: ReadonlySet<unknown> = new Set(["TASKFLOW_FENCED", "TASK_LEDGER_UNAVAILABLE"]);
 const TOO_LARGE: ReadonlySet<unknown> = new Set(["MAX_PAYLOAD_EXCEEDED", "PAYLOAD_TOO_LARGE"]);
 
 interface ErrorLike {
@@ -83,6 +85,8 @@ export function classifyError(thrown: unknown, action: string, isLocal: boolean,
     if (name === "RequestTimeoutError" && isOurs)
       return { kind: "unknown", error: { ...toTaskError(thrown), type: "TASK_TIMEOUT" } };
   }
+  if (isOurs && TURNED_AWAY.has(error.type)) return { kind: "not-sent" };
+  if (isOurs && error.type === "TASK_OUTCOME_UNKNOWN") return { kind: "unknown", error: toTaskError(thrown) };
   if (TOO_LARGE.has(error.type) || TOO_LARGE.has(error.code)) {
     const what = isRemote
       ? "The work was done, but its answer does not fit into a message"
@@ -101,4 +105,11 @@ export function classifyError(thrown: unknown, action: string, isLocal: boolean,
     ...(retryAfter === undefined ? {} : { retryAfterMs: retryAfter }),
     ...(abort === undefined ? {} : { abort }),
   };
+}
+
+/** Did the worker refuse a delivery because a coordinator was told before that it never began? It says nothing of the attempt. */
+export function isRefusedDelivery(thrown: unknown, action: string): boolean {
+  const { type, data }: ErrorLike = typeof thrown === "object" && thrown !== null ? thrown : {};
+  const isOurs = typeof data === "object" && data !== null && "action" in data && data.action === action;
+  return isOurs && type === "TASK_DELIVERY_REFUSED";
 }

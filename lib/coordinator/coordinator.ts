@@ -8,7 +8,8 @@
 import { build } from "../core/build.ts";
 import type { Created, StoredDefinition } from "../core/facts.ts";
 import { type Flow, isFinished } from "../core/flow.ts";
-import { idBaseOf } from "../core/ids.ts";
+import { idBaseOf, taskOrdinalOf } from "../core/ids.ts";
+import type { Outcome } from "../core/inputs.ts";
 import { taskflowError } from "../errors.ts";
 import type { Claimed, StoredTaskflow } from "../ports/store.ts";
 import { announceLast } from "./announce.ts";
@@ -54,6 +55,7 @@ export class Coordinator {
   /** Goes on with every taskflow of the store, which is open, that nobody drives. Resolves when all of them are in its care. */
   async start(): Promise<void> {
     this.#ends.push(this.#ports.bus.onWorkersChanged(() => this.#wakeStarved()));
+    this.#ends.push(this.#ports.bus.onReconnected(() => this.#turns.suspect()));
     this.#pollWorkers();
     await this.#ownership.start();
   }
@@ -160,6 +162,16 @@ export class Coordinator {
     if (resident && !resident.creation && resident.state !== "reading") return resident.flow;
     const stored = await this.#ports.store.read(taskflowId);
     return stored && restore(stored).flow;
+  }
+
+  /** A worker tells how an attempt ended. False: the taskflow is not in its care. */
+  report(key: string, outcome: Outcome): boolean {
+    const [, taskflowId = "", id = "", attempt] = /^(.+):([^:]+):(\d+)$/.exec(key) ?? [];
+    const resident = this.#turns.residents.get(taskflowId);
+    const task = resident && taskOrdinalOf(resident.flow.idBase, id);
+    if (!resident || task === undefined) return false;
+    this.#turns.give(resident, { kind: "answer", task, attempt: Number(attempt), outcome });
+    return true;
   }
 
   /**

@@ -1,4 +1,5 @@
 import { actionNameOf } from "../core/action-name.ts";
+import { latestAttempt } from "../core/apply.ts";
 import { dispatchable, type Pick } from "../core/decide.ts";
 import type { Task } from "../core/flow.ts";
 import type { Resident } from "./resident.ts";
@@ -9,12 +10,12 @@ import type { Resident } from "./resident.ts";
  */
 export class Dispatcher {
   readonly #maxInFlight: number;
-  readonly #route: (action: string) => string | undefined;
+  readonly #route: (action: string, preferred?: string) => string | undefined;
   readonly #queued = new Set<Resident>();
   readonly #starved = new Set<Resident>();
   #inFlight = 0;
 
-  constructor(maxInFlight: number, route: (action: string) => string | undefined) {
+  constructor(maxInFlight: number, route: (action: string, preferred?: string) => string | undefined) {
     this.#maxInFlight = maxInFlight;
     this.#route = route;
   }
@@ -28,12 +29,14 @@ export class Dispatcher {
     const { flow } = resident;
     this.#queued.delete(resident);
     this.#starved.delete(resident);
-    if (flow.due.size === 0) return [];
+    if (flow.due.size + flow.repeats.size === 0) return [];
     const unserved = new Set<string>();
     const route = (task: Task): string | undefined => {
       const action = actionNameOf(task.definition.taskDetails);
       if (unserved.has(action)) return undefined;
-      const node = this.#route(action);
+      // What was delivered before goes to the same node, if it is there: it may remember.
+      const before = task.status === "RUNNING" ? latestAttempt(task).nodeID : null;
+      const node = this.#route(action, before ?? undefined);
       if (node === undefined) unserved.add(action);
       return node;
     };
@@ -41,7 +44,7 @@ export class Dispatcher {
     const picks = dispatchable(flow, free, route);
     this.#inFlight += picks.length;
     if (unserved.size > 0) this.#starved.add(resident);
-    if (picks.length >= free && flow.due.size > picks.length) this.#queued.add(resident);
+    if (picks.length >= free && flow.due.size + flow.repeats.size > picks.length) this.#queued.add(resident);
     return picks;
   }
 

@@ -3,12 +3,14 @@ import { executionContext, idempotencyKey, metaOf } from "../core/context.ts";
 import type { Effect } from "../core/effects.ts";
 import { stageId, taskId } from "../core/ids.ts";
 import { delayAfter } from "../core/task.ts";
-import type { Input, Outcome } from "../core/inputs.ts";
+import type { Input, Outcome, Reply } from "../core/inputs.ts";
 import type { Bus } from "../ports/bus.ts";
 import type { Clock } from "../ports/clock.ts";
 import type { Dispatcher } from "./dispatcher.ts";
 import type { Resident } from "./resident.ts";
 import { RESEND_DELAY_MS } from "./settings.ts";
+
+type EffectOf<Kind extends Effect["kind"]> = Extract<Effect, { kind: Kind }>;
 
 export interface SenderPorts {
   readonly bus: Bus;
@@ -33,6 +35,7 @@ export class Sender {
   carryOut(resident: Resident, effects: readonly Effect[]): void {
     for (const effect of effects) {
       if (effect.kind === "call") this.#send(resident, effect);
+      else if (effect.kind === "ask") this.#ask(resident, effect);
       else this.#arm(resident, effect.at, effect.input);
     }
   }
@@ -47,12 +50,34 @@ export class Sender {
     );
   }
 
-  #send(resident: Resident, { task: ordinal, attempt, delivery, node }: Extract<Effect, { kind: "call" }>): void {
+  #ask(resident: Resident, { task: ordinal, attempt, delivery, node, startedAt, patienceMs, cause }: EffectOf<"ask">): void {
+    const { bus, clock, give } = this.#ports;
+    const { flow } = resident;
+    const task = flow.tasks[ordinal];
+    if (!task) return;
+    const question = {
+      action: actionNameOf(task.definition.taskDetails),
+      node,
+      key: idempotencyKey(flow, task),
+      delivery,
+      ageMs: Math.max(0, clock.now() - startedAt),
+      patienceMs,
+    };
+    const heard = (reply: Reply): void => {
+      forget();
+      give(resident, { kind: "asked", task: ordinal, attempt, delivery, reply, ...(cause ? { cause } : {}) });
+    };
+    const forget = resident.keepTimer(bus.ask(question, heard));
+  }
+
+  #send(resident: Resident, { task: ordinal, attempt, delivery, node }: EffectOf<"call">): void {
     const { bus, clock, give } = this.#ports;
     const { flow } = resident;
     const task = flow.tasks[ordinal];
     if (!task) return;
     const { timeoutMs } = task.options;
+    // A delivery before this one may still be listened to: its answer counts, its slot and its time do not.
+    this.#release(resident, ordinal, attempt);
     const cancelTimeout = clock.after(timeoutMs, () => {
       this.#release(resident, ordinal, attempt);
       give(resident, { kind: "timeout", task: ordinal, attempt });

@@ -55,7 +55,7 @@ export class Turns {
     this.#maySend = maySend;
     this.#ports = ports;
     this.#settings = settings;
-    this.dispatcher = new Dispatcher(settings.maxInFlight, (action) => bus.route(action));
+    this.dispatcher = new Dispatcher(settings.maxInFlight, (action, preferred) => bus.route(action, preferred));
     const give = (resident: Resident, input: Input): void => this.give(resident, input);
     const freed = (): void => this.#planForQueue();
     this.#sender = new Sender({ bus, clock, dispatcher: this.dispatcher, maySend, give, freed });
@@ -286,6 +286,13 @@ export class Turns {
     // Answers first: what has been answered is neither in flight nor lost.
     const inFlight = resident.awaited();
     this.give(resident, ...inputs, ...waiting, { kind: "recover", fence, inFlight });
+  }
+
+  /** What was sent before this moment may be lost, answers too: they are asked for. */
+  suspect(): void {
+    for (const resident of this.residents.values()) {
+      if (resident.pending.size > 0) this.give(resident, { kind: "suspect", tasks: Array.from(resident.pending.keys()) });
+    }
   }
 
   /** Looks whether every taskflow in its care is still its own: others may have taken over while it was silent. */

@@ -32,7 +32,7 @@ export function apply(flow: Flow, fact: Exclude<Fact, { kind: "created" }>, at: 
       return takeBack(flow, fact);
     case "undelivered":
       latestAttempt(taskOf(flow, fact.task)).deliveries--;
-      flow.due.add(fact.task);
+      flow.repeats.add(fact.task);
       return;
     case "delayed":
       return delay(flow, fact, at);
@@ -63,6 +63,7 @@ function changeFlow(flow: Flow, fact: FlowChanged, at: number): void {
     flow.finishedAt = at;
     flow.aborting = false;
     flow.due.clear();
+    flow.repeats.clear();
   }
 }
 
@@ -109,7 +110,7 @@ function redeliver(flow: Flow, fact: Redelivered): void {
   const attempt = latestAttempt(taskOf(flow, fact.task));
   attempt.deliveries++;
   attempt.nodeID = fact.node;
-  flow.due.delete(fact.task);
+  flow.repeats.delete(fact.task);
 }
 
 function takeBack(flow: Flow, fact: Returned): void {
@@ -121,14 +122,16 @@ function takeBack(flow: Flow, fact: Returned): void {
   task.error = before?.error ?? null;
   task.runAttempts--;
   task.stage.count.running--;
+  flow.repeats.delete(fact.task);
   flow.due.add(fact.task);
 }
 
-function endAttempt(task: Task, status: Attempt["status"], at: number, fact: Delayed | Settled): void {
+function endAttempt(flow: Flow, task: Task, status: Attempt["status"], at: number, fact: Delayed | Settled): void {
   // A late success during the delay after the attempt's timeout belongs to that attempt too.
   const isLateSuccess = task.status === "WAITING" && status === "SUCCESS";
   if (task.status !== "RUNNING" && !isLateSuccess) return;
   if (!isLateSuccess) task.stage.count.running--;
+  flow.repeats.delete(task.ordinal);
   const attempt = latestAttempt(task);
   attempt.status = status;
   attempt.finishedAt = at;
@@ -138,7 +141,7 @@ function endAttempt(task: Task, status: Attempt["status"], at: number, fact: Del
 
 function delay(flow: Flow, fact: Delayed, at: number): void {
   const task = taskOf(flow, fact.task);
-  endAttempt(task, "FAILED", at, fact);
+  endAttempt(flow, task, "FAILED", at, fact);
   task.status = "WAITING";
   task.retryAt = fact.retryAt;
   task.error = fact.error;
@@ -149,7 +152,7 @@ function delay(flow: Flow, fact: Delayed, at: number): void {
 function settle(flow: Flow, fact: Settled, at: number): void {
   const task = taskOf(flow, fact.task);
   const { count } = task.stage;
-  endAttempt(task, fact.status, at, fact);
+  endAttempt(flow, task, fact.status, at, fact);
   task.status = fact.status;
   task.retryAt = null;
   task.error = fact.error ?? null;
@@ -163,7 +166,6 @@ function settle(flow: Flow, fact: Settled, at: number): void {
   if (fact.blocks) count.blocking++;
   if (fact.abort) {
     flow.aborting = true;
-    // An attempt that is due again is out already: it is delivered and awaited.
-    for (const ordinal of flow.due) if (taskOf(flow, ordinal).status !== "RUNNING") flow.due.delete(ordinal);
+    flow.due.clear();
   }
 }

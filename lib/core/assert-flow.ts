@@ -9,7 +9,7 @@
  *  6. A task is RUNNING exactly while its latest attempt is.
  *  7. Attempts of a task are numbered upwards without repetition, and its `attempt` is that of the latest.
  *  8. A task in an automatic retry delay knows when it is due.
- *  9. Only tasks of the running stage are due, and none that is settled.
+ *  9. Only waiting tasks of the running stage are due, and only running ones are to be delivered again.
  * 10. COMPLETED means that nothing failed and nothing is left.
  */
 import { type Flow, isFinished, isSettled, type Stage, type Task } from "./flow.ts";
@@ -21,7 +21,7 @@ function violated(flow: Flow, invariant: number, what: string): never {
 /** The cheap part, checked after every step in production too. */
 export function assertStep(flow: Flow): void {
   if (!isFinished(flow.status)) return;
-  if (flow.due.size > 0) violated(flow, 9, `it is ${flow.status} and has due tasks`);
+  if (flow.due.size > 0 || flow.repeats.size > 0) violated(flow, 9, `it is ${flow.status} and has due tasks`);
   if (flow.status === "COMPLETED" && flow.settled !== flow.tasks.length)
     violated(flow, 10, `${flow.settled} of ${flow.tasks.length} tasks are settled`);
 }
@@ -44,7 +44,10 @@ export function assertFlow(flow: Flow): void {
   }
   for (const ordinal of flow.due) {
     const task = flow.tasks[ordinal];
-    if (!task || task.stage.status !== "RUNNING" || isSettled(task.status)) violated(flow, 9, `task ${ordinal} is due`);
+    if (!task || task.stage.status !== "RUNNING" || task.status !== "WAITING") violated(flow, 9, `task ${ordinal} is due`);
+  }
+  for (const ordinal of flow.repeats) {
+    if (flow.tasks[ordinal]?.status !== "RUNNING") violated(flow, 9, `task ${ordinal} is to be delivered again and does not run`);
   }
   if (flow.status === "COMPLETED" && flow.stages.some((stage) => stage.count.failed > 0)) violated(flow, 10, "a task failed");
 }

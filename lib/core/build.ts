@@ -65,5 +65,6 @@ export function build(created: Created, at: number): Flow {
     settled: 0,
     aborting: false,
     due: new Set(),
+    repeats: new Set(),
   };
 }

@@ -1,5 +1,4 @@
 /** The execution context: what a task's handler is told of the run that it is part of, as JSON text made of shared pieces. */
-import { latestAttempt } from "./apply.ts";
 import { optionsText } from "../options.ts";
 import type { Flow, JsonText, Stage, Task } from "./flow.ts";
 import { stageId, taskId } from "./ids.ts";
@@ -48,7 +47,7 @@ export function executionContext(flow: Flow, task: Task): JsonText {
     `"options":${optionsText(options)},"status":"${task.status}","nestedActiveRunningTaskFlowIds":[],"nestedTaskflows":[],` +
     `"name":${JSON.stringify(definition.name)},"type":"${definition.type}","taskDetails":${JSON.stringify(definition.taskDetails)}}`;
   return (`{${previous === undefined ? "" : `"previousStageRes":${previous},`}${forwarded}` +
-    `"taskflow":{"id":"${flow.taskflowId}","stageId":"${stageId(flow.idBase, stage.index)}","createdAt":${flow.createdAt},"taskId":"${id}","delivery":${latestAttempt(task).deliveries},"fence":${flow.fence},"taskInfo":${info}}}`) as JsonText;
+    `"taskflow":{"id":"${flow.taskflowId}","stageId":"${stageId(flow.idBase, stage.index)}","createdAt":${flow.createdAt},"taskId":"${id}","delivery":${task.attempts.at(-1)?.deliveries ?? 1},"fence":${flow.fence},"taskInfo":${info}}}`) as JsonText;
 }
 
 /** Names the attempt to workers that remember outcomes. */

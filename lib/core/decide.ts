@@ -11,6 +11,7 @@ import type { Fact } from "./facts.ts";
 import { type Flow, isFinished, type Task } from "./flow.ts";
 import type { Input } from "./inputs.ts";
 import { recover } from "./recover.ts";
+import { askAgain, heedReply, suspectTask } from "./question.ts";
 import { begin } from "./stage.ts";
 import type { Step } from "./step.ts";
 import { ageTask, answerTask, dispatchTask, expireTask, retryTask, timeOutTask } from "./task.ts";
@@ -46,6 +47,13 @@ function take(step: Step, input: Input): void {
       return timeOutTask(step, input);
     case "retry-due":
       return retryTask(step, input);
+    case "suspect":
+      for (const ordinal of input.tasks) suspectTask(step, ordinal);
+      return;
+    case "ask-again":
+      return askAgain(step, input);
+    case "asked":
+      return heedReply(step, input);
     case "age":
       if (input.task === undefined) return ageFlow(step);
       return ageTask(step, input.task);
@@ -66,27 +74,39 @@ export interface Pick {
 }
 
 /**
- * The tasks that can be sent now, in the order in which they became due, as far as their stages' `maxConcurrency` and the limit allow.
+ * The tasks that can be sent now: first attempts to be delivered again, then new ones in the order in which they became due, as far as their
+ * stage's `maxConcurrency` allows.
  * @param limit at most this many
  * @param route the node for a task; undefined: none serves it now
  */
 export function dispatchable(flow: Flow, limit: number, route: (task: Task) => string | undefined): Pick[] {
   const picks: Pick[] = [];
   if (flow.status !== "RUNNING") return picks;
-  let fresh = 0;
-  for (const ordinal of flow.due) {
-    if (picks.length >= limit) break;
+  const pick = (ordinal: number): boolean => {
     const task = flow.tasks[ordinal];
-    if (!task || (task.status === "WAITING" && !mayStart(flow, task, fresh))) continue;
-    const node = route(task);
-    if (node === undefined) continue;
-    if (task.status === "WAITING") fresh++;
-    picks.push({ task: ordinal, node });
+    const node = task && route(task);
+    if (node !== undefined) picks.push({ task: ordinal, node });
+    return node !== undefined;
+  };
+  for (const ordinal of flow.repeats) {
+    if (picks.length >= limit) return picks;
+    pick(ordinal);
+  }
+  let room = roomOf(flow);
+  for (const ordinal of flow.due) {
+    if (picks.length >= limit || room <= 0) return picks;
+    if (pick(ordinal)) room--;
   }
   return picks;
 }
 
-function mayStart(flow: Flow, { stage }: Task, fresh: number): boolean {
-  const { maxConcurrency } = stage.options;
-  return !flow.aborting && (maxConcurrency === null || stage.count.running + fresh < maxConcurrency);
+/** How many more tasks of the running stage may be in flight. All due tasks are of that stage. */
+function roomOf(flow: Flow): number {
+  if (flow.aborting) return 0;
+  for (const ordinal of flow.due) {
+    const stage = flow.tasks[ordinal]?.stage;
+    if (!stage) continue;
+    return (stage.options.maxConcurrency ?? Number.POSITIVE_INFINITY) - stage.count.running;
+  }
+  return 0;
 }

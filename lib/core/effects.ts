@@ -1,8 +1,21 @@
 /** Effects: what is to be done once the facts are stored. Losing one (a crash) is repaired by `recover`; doing one twice is harmless. */
+import type { TaskError } from "./flow.ts";
 import type { Input } from "./inputs.ts";
 
 export type Effect =
   /** Send the attempt to the node, and watch its time. */
   | { readonly kind: "call"; readonly task: number; readonly attempt: number; readonly delivery: number; readonly node: string }
+  /** Ask for the outcome of an attempt of which nothing is heard; the reply comes back as `asked`, with the cause. */
+  | {
+      readonly kind: "ask";
+      readonly task: number;
+      readonly attempt: number;
+      readonly delivery: number;
+      readonly node: string;
+      /** When the attempt was first sent. */
+      readonly startedAt: number;
+      readonly patienceMs: number;
+      readonly cause?: TaskError;
+    }
   /** Give the input back at that time. */
   | { readonly kind: "timer"; readonly at: number; readonly input: Input };

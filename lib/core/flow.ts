@@ -140,6 +140,8 @@ export interface Flow {
   settled: number;
   /** Ends early because a handler said so (`ExpectedError` with "workflow"), after what is running has answered. */
   aborting: boolean;
-  /** Ordinals of the tasks that wait to be sent, in the order in which they became due. Not stored: it follows from the rest and from timers. */
+  /** Ordinals of the tasks whose next attempt waits to be sent, in the order in which they became due. Not stored: it follows from the rest and from timers. */
   readonly due: Set<number>;
+  /** Ordinals of the tasks whose running attempt waits to be delivered again. Not stored either. */
+  readonly repeats: Set<number>;
 }

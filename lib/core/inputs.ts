@@ -19,6 +19,14 @@ export type Outcome =
   /** It never left, or was turned away unread. */
   | { readonly kind: "not-sent" };
 
+/** What is known of an attempt of which nothing is heard, once somebody was asked (`ports/bus.ts` says when each may be said). */
+export type Reply =
+  | { readonly kind: "done"; readonly outcome: Outcome }
+  | { readonly kind: "running" }
+  | { readonly kind: "interrupted" }
+  | { readonly kind: "never" }
+  | { readonly kind: "silent" };
+
 export type Input =
   /** It is stored: it may start. */
   | { readonly kind: "begin" }
@@ -27,6 +35,19 @@ export type Input =
   | { readonly kind: "answer"; readonly task: number; readonly attempt: number; readonly outcome: Outcome }
   /** An attempt's time is over. */
   | { readonly kind: "timeout"; readonly task: number; readonly attempt: number }
+  /** What was sent before this moment may be lost: the coordinator's own link was down. */
+  | { readonly kind: "suspect"; readonly tasks: readonly number[] }
+  /** A worker that said `running` is to be asked once more. */
+  | { readonly kind: "ask-again"; readonly task: number; readonly attempt: number; readonly cause?: TaskError }
+  /** The answer to the effect `ask`. */
+  | {
+      readonly kind: "asked";
+      readonly task: number;
+      readonly attempt: number;
+      readonly delivery: number;
+      readonly reply: Reply;
+      readonly cause?: TaskError;
+    }
   /** A retry delay is over. */
   | { readonly kind: "retry-due"; readonly task: number; readonly attempt: number }
   /** The age of the taskflow (no task) or of a task may be over. */

@@ -1,6 +1,7 @@
 /** What becomes of a task: its attempts, their answers, its retries. */
 import { isTooOld } from "./age.ts";
 import { latestAttempt } from "./apply.ts";
+import { ask } from "./ask.ts";
 import { chanceOf, retryDelay } from "./backoff.ts";
 import type { Settled } from "./facts.ts";
 import type { Flow, JsonText, Task, TaskError } from "./flow.ts";
@@ -11,14 +12,14 @@ import { record, type Step } from "./step.ts";
 
 type InputOf<Kind extends Input["kind"]> = Extract<Input, { kind: Kind }>;
 
-function failure(type: string, message: string, data?: unknown): TaskError {
+export function failure(type: string, message: string, data?: unknown): TaskError {
   return { type, name: "TaskflowError", message, ...(data === undefined ? {} : { data }) };
 }
 
 export function dispatchTask(step: Step, ordinal: number, node: string): void {
   const { flow } = step;
   const task = flow.tasks[ordinal];
-  if (!task || flow.status !== "RUNNING" || !flow.due.has(ordinal)) return;
+  if (!task || flow.status !== "RUNNING" || !(flow.due.has(ordinal) || flow.repeats.has(ordinal))) return;
   if (task.status === "RUNNING") {
     record(step, { kind: "redelivered", task: ordinal, node });
   } else if (flow.aborting) {
@@ -46,7 +47,7 @@ function isReportedFailure(task: Task, outcome: Extract<Outcome, { kind: "answer
   return outcome.reportedFailure && task.options.checkSuccess;
 }
 
-function settleAttempt(step: Step, task: Task, outcome: Outcome): void {
+export function settleAttempt(step: Step, task: Task, outcome: Outcome): void {
   switch (outcome.kind) {
     case "answered": {
       if (!isReportedFailure(task, outcome)) return succeed(step, task, outcome.response);
@@ -84,7 +85,7 @@ interface Failure {
   readonly response?: JsonText;
 }
 
-function failAttempt(step: Step, task: Task, failed: Failure): void {
+export function failAttempt(step: Step, task: Task, failed: Failure): void {
   const { options, ordinal } = task;
   const { error, response } = failed;
   const kept = response === undefined ? {} : { response };
@@ -107,15 +108,10 @@ export function delayAfter(flow: Flow, task: Task, retryAfterMs?: number): numbe
   return retryDelay(task.options, task.runAttempts, chance, retryAfterMs);
 }
 
-/** Nobody can tell how the attempt ended: in the default mode it has failed, else it must not be repeated. */
-export function loseAttempt(step: Step, task: Task, error: TaskError): void {
-  if (!task.options.exactlyOnceTaskExecution) return failAttempt(step, task, { error, permanent: false });
-  const unknown = failure(
-    "TASK_OUTCOME_UNKNOWN",
-    `Nobody can tell whether the work was done, so it is not repeated: ${error.message}`,
-    { cause: error },
-  );
-  failAttempt(step, task, { error: unknown, permanent: true });
+/** An attempt of which nobody has told how it ended: in the default mode it has failed, else its worker is asked. */
+function loseAttempt(step: Step, task: Task, error: TaskError): void {
+  if (task.options.exactlyOnceTaskExecution) ask(step, task, error);
+  else failAttempt(step, task, { error, permanent: false });
 }
 
 export function timeOutTask(step: Step, { task: ordinal, attempt }: InputOf<"timeout">): void {

@@ -5,7 +5,7 @@
  * attempts itself and takes every outcome as it comes.
  */
 import type { JsonText } from "../core/flow.ts";
-import type { Outcome } from "../core/inputs.ts";
+import type { Outcome, Reply } from "../core/inputs.ts";
 
 export interface Call {
   /** `[v<version>.]serviceId.actionName`. */
@@ -36,12 +36,58 @@ export interface EventMessage {
   readonly text: string;
 }
 
-export interface Bus {
-  /** The node that the next call of the action would go to; undefined if no node offers it now. */
-  route(action: string): string | undefined;
+/** Asks for the outcome of an attempt of which nothing is heard. */
+export interface Question {
+  /** The action that the attempt called. */
+  readonly action: string;
+  /** The node that it was sent to. */
+  readonly node: string;
+  /** `taskflowId:taskId:attempt`. */
+  readonly key: string;
+  /** The latest delivery: with `never` it and those before it are refused for good. */
+  readonly delivery: number;
+  /** How long ago the attempt was first sent (its `startedAt`), by the store's clock; more is safe, less is not. */
+  readonly ageMs: number;
+  /** How long to go on asking while nobody answers. */
+  readonly patienceMs: number;
+}
 
-  /** Sends one delivery of an attempt. `done` is called once, never synchronously, with how it ended; after `listenMs` at the latest. */
+/**
+ * What `ask` may say of an attempt:
+ *
+ * - `done`: with its outcome.
+ * - `running`: the worker is at it. When it ends it reports the outcome, until a coordinator has acknowledged it; the answer of the call may be lost.
+ * - `interrupted`: it had begun, and its process died in the middle of it.
+ * - `never`: for certain it has not begun, and no delivery up to the one asked about ever will: it may be delivered again as the same attempt. Only a ledger
+ *   that remembers everything since the attempt was first sent says so, whichever process it is read by.
+ * - `silent`: nobody can tell: there is no ledger, it is gone, it does not reach back so far, or nobody answered in time.
+ */
+export type { Reply } from "../core/inputs.ts";
+
+export interface Bus {
+  /** The node that the next call of the action would go to, `preferred` if it offers it; undefined if no node offers it now. */
+  route(action: string, preferred?: string): string | undefined;
+
+  /**
+   * Sends one delivery of an attempt. `done` is called once, never synchronously, with how it ended; after `listenMs` at the latest. It is not called for a
+   * delivery that the worker refuses because `never` was said of it: that tells nothing of the attempt.
+   */
   call(call: Call, done: (outcome: Outcome) => void): void;
+
+  /**
+   * Asks the node that an attempt was sent to, or another one that shares its ledger, until one answers or `patienceMs` is over (also while the bus is down).
+   * `done` is called once, never synchronously; not at all once the bus is closed or the returned function was called.
+   */
+  ask(question: Question, done: (reply: Reply) => void): () => void;
+
+  /** Tells the node that nobody waits for the attempt any more. It may be lost. Never throws. */
+  abort(node: string, key: string): void;
+
+  /**
+   * Calls the listener when this node's own link to the bus is back after a loss: answers that were under way will not come. Returns what
+   * ends it.
+   */
+  onReconnected(listener: () => void): () => void;
 
   /** True if somebody could see an event; if not, none need be made. */
   hasAudience(): boolean;

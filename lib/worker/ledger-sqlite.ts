@@ -26,8 +26,11 @@ const SCHEMA = `
   CREATE INDEX IF NOT EXISTS unfinished ON ledger (at) WHERE state = 'running';
   CREATE TABLE IF NOT EXISTS memory (forgotten INTEGER);`;
 
+/** One question or change, carried out with the others of its turn. */
 interface Job {
   run(): void;
+  /** The transaction is on the disk. */
+  done(): void;
   failed(error: unknown): void;
 }
 
@@ -126,21 +129,21 @@ export class SqliteLedger implements Ledger {
   #change<Answer>(key: string, rule: (record: LedgerRecord | undefined, now: number) => Change<Answer>): Promise<Answer> {
     return new Promise((resolve, reject) => {
       let answer: Answer;
-      const run = (): void => {
-        const change = rule(this.#read(key), this.#now());
-        if (change.next) this.#write(key, change.next);
-        ({ answer } = change);
-      };
-      this.#jobs.push({ run, failed: reject });
-      // The transaction resolves all of its jobs; each one knows its own answer.
-      const last = this.#jobs.length - 1;
-      this.#jobs[last] = { run, failed: reject, done: () => resolve(answer) } as Job;
-      if (last === 0) setImmediate(() => this.#flush());
+      this.#jobs.push({
+        run: () => {
+          const change = rule(this.#read(key), this.#now());
+          if (change.next) this.#write(key, change.next);
+          ({ answer } = change);
+        },
+        done: () => resolve(answer),
+        failed: reject,
+      });
+      if (this.#jobs.length === 1) setImmediate(() => this.#flush());
     });
   }
 
   #flush(): void {
-    const jobs = this.#jobs as (Job & { done(): void })[];
+    const jobs = this.#jobs;
     this.#jobs = [];
     const database = this.#database;
     try {

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "@jest/globals";
-import { MAX_DELIVERIES } from "../../lib/core/recover.ts";
+import { MAX_DELIVERIES } from "../../lib/core/question.ts";
 import { answered, CoreRun, failed, START } from "../helpers/core-run.ts";
 
 describe("what can be sent", () => {

@@ -1,6 +1,6 @@
 /** A store around another one, that counts what is written and fails when it is told to. */
 import { taskflowError } from "../../lib/errors.ts";
-import type { Store, Write, WriteResult } from "../../lib/ports/store.ts";
+import type { Store, StoredTaskflow, Write, WriteResult } from "../../lib/ports/store.ts";
 
 export type Failure = "before" | "after";
 
@@ -15,19 +15,16 @@ const unavailable = (): Error => taskflowError("STORE_UNAVAILABLE", "The store i
 
 /** @param isAsync commits like a store in another process: later, by a promise */
 export function wrapStore(store: Store, isAsync = false): WrappedStore {
-  const wrapped: WrappedStore = {
-    writes: [],
-    failCommit: () => undefined,
-    failRead: () => false,
-    name: store.name,
-    open: () => store.open(),
-    close: () => store.close(),
-    commit(writes) {
-      const failure = wrapped.failCommit(writes);
+  const own = {
+    writes: [] as Write[],
+    failCommit: (_writes: readonly Write[]): Failure | undefined => undefined,
+    failRead: (): boolean => false,
+    commit(writes: readonly Write[]): WriteResult[] | Promise<WriteResult[]> {
+      const failure = own.failCommit(writes);
       const commit = (): WriteResult[] | Promise<WriteResult[]> => {
         if (failure === "before") throw unavailable();
         const results = store.commit(writes);
-        wrapped.writes.push(...writes);
+        own.writes.push(...writes);
         if (failure === "after") throw unavailable();
         return results;
       };
@@ -42,19 +39,18 @@ export function wrapStore(store: Store, isAsync = false): WrappedStore {
         });
       });
     },
-    async read(taskflowId) {
-      if (wrapped.failRead()) throw unavailable();
+    async read(taskflowId: string): Promise<StoredTaskflow | undefined> {
+      if (own.failRead()) throw unavailable();
       return store.read(taskflowId);
     },
-    claim: (...args) => store.claim(...args),
-    due: (...args) => store.due(...args),
-    repair: (...args) => store.repair(...args),
-    beat: (owner) => store.beat(owner),
-    leave: (owner) => store.leave(owner),
-    timeOffset: () => store.timeOffset(),
-    list: (query) => store.list(query),
-    delete: (taskflowId) => store.delete(taskflowId),
-    health: () => store.health(),
   };
-  return wrapped;
+  // All that is not its own is the store's.
+  return new Proxy(store, {
+    get(target, key) {
+      if (key in own) return own[key as keyof typeof own];
+      const value: unknown = Reflect.get(target, key);
+      return typeof value === "function" ? (value.bind(target) as unknown) : value;
+    },
+    set: (_target, key, value) => Reflect.set(own, key, value),
+  }) as WrappedStore;
 }

@@ -1,0 +1,143 @@
+/** Asking for the outcome of an attempt: whom, how often, and what the answers mean. */
+import type { ServiceBroker } from "moleculer";
+import type { Question, Reply } from "../ports/bus.ts";
+import { toldOutcome } from "./call-outcome.ts";
+
+const ACTION = "taskflowOutcome";
+/** For one answer; an answer that takes longer is not heard. */
+const TRY_MS = 2_000;
+const FIRST_PAUSE_MS = 100;
+const LONGEST_PAUSE_MS = 1_000;
+
+interface LedgerKind {
+  readonly isShared?: boolean;
+  readonly isDurable?: boolean;
+}
+
+interface Endpoint {
+  readonly id: string;
+  readonly isAvailable: boolean;
+  readonly action: { readonly taskflowLedger?: LedgerKind };
+}
+
+interface NodeState {
+  readonly available: boolean;
+  readonly services?: readonly { readonly actions?: Readonly<Record<string, { readonly taskflowLedger?: LedgerKind }>> }[];
+}
+
+/** The nodes that said goodbye: their processes are gone, and what those had in memory. */
+export type Departed = ReadonlySet<string>;
+
+/** @returns what ends the asking, without an answer */
+export function askWorker(
+  broker: ServiceBroker,
+  departed: Departed,
+  question: Question,
+  done: (reply: Reply) => void,
+): () => void {
+  const startedAt = performance.now();
+  let pauseMs = FIRST_PAUSE_MS;
+  let timer: NodeJS.Timeout | undefined;
+  let isOver = false;
+
+  const end = (reply: Reply): void => {
+    if (isOver) return;
+    isOver = true;
+    done(reply);
+  };
+  const later = (): void => {
+    if (isOver) return;
+    const left = question.patienceMs - (performance.now() - startedAt);
+    if (left <= 0) return end({ kind: "silent" });
+    timer = setTimeout(() => void round(), Math.min(pauseMs, left));
+    pauseMs = Math.min(pauseMs * 2, LONGEST_PAUSE_MS);
+  };
+  const round = async (): Promise<void> => {
+    const target = whomToAsk(broker, departed, question);
+    if (target === "nobody") return end({ kind: "silent" });
+    if (target === "later") return later();
+    // The answer may be made as late as it may be heard: that much older the attempt is by then.
+    const ageMs = question.ageMs + (performance.now() - startedAt) + TRY_MS;
+    const reply = await askOnce(broker, target, question, ageMs);
+    if (reply) end(reply);
+    else later();
+  };
+  timer = setTimeout(() => void round(), 0);
+  return () => {
+    isOver = true;
+    clearTimeout(timer);
+  };
+}
+
+interface Target {
+  readonly action: string;
+  readonly node: string;
+}
+
+/** The node itself, or one that shares its ledger. Nobody: no later moment can change that. */
+function whomToAsk(broker: ServiceBroker, departed: Departed, { action, node }: Question): Target | "later" | "nobody" {
+  const candidates = endpointsFor(broker, action);
+  const itself = candidates.find(({ endpoint }) => endpoint.id === node) ?? candidates.find(({ endpoint }) => isShared(endpoint));
+  if (itself) return { action: itself.name, node: itself.endpoint.id };
+  const state = broker.registry.nodes.get(node) as NodeState | undefined;
+  if (state?.available) {
+    // There, without the mixin; or there, and its service is not yet.
+    const offers = (broker.registry.actions.get(action)?.endpoints ?? []) as readonly Endpoint[];
+    return offers.some(({ id }) => id === node) ? "nobody" : "later";
+  }
+  return state && departed.has(node) && !mayTellLater(state, action) ? "nobody" : "later";
+}
+
+/** Endpoints of `<service>.taskflowOutcome`. Names of services may have dots: the longest one that is there. */
+function endpointsFor(broker: ServiceBroker, action: string): { name: string; endpoint: Endpoint }[] {
+  for (const name of outcomeActions(action)) {
+    const endpoints = (broker.registry.actions.get(name)?.endpoints ?? []) as unknown as readonly Endpoint[];
+    const available = endpoints.filter(({ isAvailable }) => isAvailable);
+    if (available.length > 0) return available.map((endpoint) => ({ name, endpoint }));
+  }
+  return [];
+}
+
+function outcomeActions(action: string): string[] {
+  const names: string[] = [];
+  for (let dot = action.lastIndexOf("."); dot > 0; dot = action.lastIndexOf(".", dot - 1)) {
+    names.push(`${action.slice(0, dot)}.${ACTION}`);
+  }
+  return names;
+}
+
+const isShared = ({ action }: Endpoint): boolean => action.taskflowLedger?.isShared === true;
+
+/** Of a node that is gone: has it left something that another process may read? */
+function mayTellLater({ services }: NodeState, action: string): boolean {
+  const names = outcomeActions(action);
+  const ledgers = (services ?? []).flatMap(({ actions }) => names.map((name) => actions?.[name]?.taskflowLedger));
+  return ledgers.some((ledger) => ledger?.isDurable === true);
+}
+
+/** Undefined: no answer, or one that says nothing yet. */
+async function askOnce(
+  broker: ServiceBroker,
+  { action, node }: Target,
+  { key, delivery, action: called }: Question,
+  ageMs: number,
+): Promise<Reply | undefined> {
+  try {
+    const answer: unknown = await broker.call<unknown, unknown>(
+      action,
+      { key, delivery, ageMs },
+      { nodeID: node, timeout: TRY_MS, retries: 0 },
+    );
+    return replyOf(answer, called);
+  } catch (error) {
+    broker.logger.debug(`${node} did not answer for ${key}.`, error);
+    return undefined;
+  }
+}
+
+function replyOf(answer: unknown, action: string): Reply {
+  const { state, outcome: told } = (answer ?? {}) as { state?: unknown; outcome?: unknown };
+  if (state === "running" || state === "interrupted" || state === "never") return { kind: state };
+  const outcome = state === "done" ? toldOutcome(told, action, Date.now()) : undefined;
+  return outcome ? { kind: "done", outcome } : { kind: "silent" };
+}

@@ -1,0 +1,93 @@
+/** One taskflow as a whole: read, and removed. Both may be repeated, and another coordinator may be at the same taskflow. */
+import type { Collection } from "mongodb";
+import type { StoredTaskflow } from "../ports/store.ts";
+import { isDuplicateKey } from "./mongo-error.ts";
+import type { Known, MongoJournal } from "./mongo-journal.ts";
+import { join } from "./mongo-parts.ts";
+import { type EntryDocument, entryId, entryIds, type PartDocument, partIds, revisionOf } from "./mongo-schema.ts";
+import { type RowDocument, toRow } from "./mongo-schema.ts";
+
+/** Documents of a journal that come with one answer; it also ends at 16 MB. */
+const MANY = 100_000;
+
+export interface Found extends StoredTaskflow {
+  readonly known: Known;
+}
+
+export async function readTaskflow(
+  rows: Collection<RowDocument>,
+  journal: MongoJournal,
+  taskflowId: string,
+): Promise<Found | undefined> {
+  const row = await rows.findOne({ _id: taskflowId });
+  if (row?.journal === undefined) return undefined;
+  const documents = await entriesOf(rows)
+    .find({ _id: entryIds(row.journal) }, { batchSize: MANY })
+    .sort({ _id: 1 })
+    .toArray();
+  if (documents.at(-1)?.gone !== undefined) return undefined;
+  const all: EntryDocument[] = [{ ...row, _id: entryId(row.journal, 1) }, ...documents];
+  const texts = all.some(({ parts }) => parts !== undefined) ? await readParts(rows, row.journal) : new Map<string, string>();
+  const entries = all.map((document, index) => {
+    const text = join(row.journal, index + 1, document, texts);
+    if (revisionOf(document._id) === index + 1 && text !== undefined) return text;
+    throw new RangeError(`The journal of taskflow ${taskflowId} is damaged at entry ${index + 1}: put back a backup.`);
+  });
+  const { fence, dueAt, open } = row;
+  const known = { journal: row.journal, revision: entries.length, fence, dueAt, isOpen: open === true };
+  return { row: toRow(row), entries, known };
+}
+
+/**
+ * First a tombstone takes the number at which somebody may append who knows of no deletion. It, or that append, is first: whichever
+ * comes second finds the number taken.
+ *
+ * Who had the taskflow before it was taken over may still be about to append at the number that the next owner took: these numbers stay
+ * taken too.
+ */
+export async function deleteTaskflow(
+  rows: Collection<RowDocument>,
+  journal: MongoJournal,
+  taskflowId: string,
+): Promise<"deleted" | "missing" | "active"> {
+  const entries = entriesOf(rows);
+  for (;;) {
+    const row = await rows.findOne({ _id: taskflowId }, { projection: { journal: 1, fence: 1, open: 1 } });
+    if (row?.journal === undefined) return "missing";
+    if (row.open === true) return "active";
+    const last = await journal.last(row.journal);
+    const tombstone = entryId(row.journal, last.isGone ? last.revision : last.revision + 1);
+    const gone = new Date();
+    try {
+      if (!last.isGone) await entries.insertOne({ _id: tombstone, gone });
+    } catch (error) {
+      // Somebody has appended, or deletes it as well: look again.
+      if (isDuplicateKey(error)) continue;
+      throw error;
+    }
+    if (row.fence === 1) {
+      await entries.deleteMany({ _id: { $gt: `${row.journal}.`, $lt: tombstone } });
+    } else {
+      await entries.deleteMany({ _id: partIds(row.journal) });
+      await entries.updateMany(
+        { _id: { $gt: entryIds(row.journal).$gt, $lt: tombstone } },
+        { $set: { gone }, $unset: { entry: "", part: "", parts: "" } },
+      );
+    }
+    await rows.deleteOne({ _id: taskflowId, journal: row.journal });
+    return "deleted";
+  }
+}
+
+function entriesOf(rows: Collection<RowDocument>): Collection<EntryDocument> {
+  return rows as unknown as Collection<EntryDocument>;
+}
+
+async function readParts(rows: Collection<RowDocument>, journal: string): Promise<Map<string, string>> {
+  const parts = rows as unknown as Collection<PartDocument>;
+  const documents = await parts
+    .find({ _id: partIds(journal) }, { batchSize: MANY })
+    .sort({ _id: 1 })
+    .toArray();
+  return new Map(documents.map(({ _id, text }) => [_id, text]));
+}

@@ -1,0 +1,208 @@
+/**
+ * The store on MongoDB: for any number of coordinators. What is where is in `mongo-schema.ts`, the order of writes in `mongo-journal.ts`.
+ *
+ * Only single documents are ever written atomically, so a standalone server does as well as a replica set: no transactions, no pipelines, no
+ * change streams.
+ */
+import type { Collection, Db } from "mongodb";
+import type {
+  Claimed,
+  KnownOwner,
+  RowChange,
+  Store,
+  StoredTaskflow,
+  StoreHealth,
+  TaskflowPage,
+  TaskflowQuery,
+  Write,
+  WriteResult,
+} from "../ports/store.ts";
+import { checkQuery } from "./list-cursor.ts";
+import { explainOpening, isDuplicateKey, messageOf } from "./mongo-error.ts";
+import { MongoJournal } from "./mongo-journal.ts";
+import { MongoLink, type MongoLinkOptions } from "./mongo-link.ts";
+import { MongoOwners } from "./mongo-owners.ts";
+import { deleteTaskflow, readTaskflow } from "./mongo-taskflow.ts";
+import { listTaskflows } from "./mongo-query.ts";
+import { MongoRows, toUpdate } from "./mongo-rows.ts";
+import { INDEXES, META, type RowDocument, STORE_FORMAT, TASKFLOWS } from "./mongo-schema.ts";
+
+export type MongoStoreOptions = MongoLinkOptions;
+
+export class MongoStore implements Store {
+  readonly name: string;
+  readonly #link: MongoLink;
+  readonly #rows: MongoRows;
+  readonly #journal: MongoJournal;
+  readonly #owners: MongoOwners;
+  readonly #active = new Set<Promise<unknown>>();
+  #isOpen = false;
+
+  constructor(options: MongoStoreOptions) {
+    this.#link = new MongoLink(options);
+    this.name = this.#link.name;
+    this.#rows = new MongoRows(this.#link);
+    this.#journal = new MongoJournal(this.#link, this.#rows);
+    this.#owners = new MongoOwners(this.#link);
+  }
+
+  async open(): Promise<void> {
+    if (this.#isOpen) return;
+    try {
+      await this.#link.connect();
+      await this.#prepare();
+    } catch (error) {
+      await this.#link.close();
+      throw error instanceof FormatError ? error : explainOpening(error, this.name);
+    }
+    this.#isOpen = true;
+  }
+
+  async close(): Promise<void> {
+    if (!this.#isOpen) return;
+    this.#isOpen = false;
+    await Promise.allSettled(this.#active);
+    // What cannot be written now is repaired by whoever claims the taskflow.
+    await this.#rows.flush().catch(() => undefined);
+    this.#rows.stop();
+    await this.#link.close();
+  }
+
+  async commit(writes: readonly Write[]): Promise<WriteResult[]> {
+    return this.#run(() => this.#journal.commit(writes));
+  }
+
+  async read(taskflowId: string): Promise<StoredTaskflow | undefined> {
+    return this.#run(async () => {
+      if (this.#rows.has(taskflowId)) await this.#rows.flush();
+      const found = await this.#link.persist(() => readTaskflow(this.#taskflows, this.#journal, taskflowId));
+      if (found === undefined) return undefined;
+      this.#journal.remember(taskflowId, found.known);
+      const change = this.#journal.settle(taskflowId, found.entries);
+      return { row: { ...found.row, ...change }, entries: found.entries };
+    });
+  }
+
+  async claim(owner: string, alive: readonly string[], limit: number, maxFormat: number): Promise<Claimed[]> {
+    return this.#run(async () => {
+      await this.#rows.flush();
+      const claimed = await this.#owners.claim(owner, alive, limit, maxFormat);
+      for (const { taskflowId, fence } of claimed) this.#journal.claimed(taskflowId, fence);
+      return claimed;
+    });
+  }
+
+  async due(owner: string, until: number, limit: number): Promise<Claimed[]> {
+    return this.#run(async () => {
+      await this.#rows.flush();
+      return this.#owners.due(owner, until, limit);
+    });
+  }
+
+  async repair(taskflowId: string, fence: number, change: RowChange): Promise<void> {
+    return this.#run(async () => {
+      await this.#rows.flush();
+      const known = this.#journal.recall(taskflowId);
+      const revision = known?.fence === fence && known.revision > 0 ? known.revision : undefined;
+      await this.#rows.write([{ updateOne: { filter: { _id: taskflowId, fence }, update: toUpdate(change, revision) } }]);
+      this.#journal.forget(taskflowId);
+    });
+  }
+
+  async release(owner: string, taskflowIds: readonly string[]): Promise<void> {
+    return this.#run(async () => {
+      await this.#rows.flush();
+      return this.#owners.release(owner, taskflowIds);
+    });
+  }
+
+  async lastFinished(owner: string | null, limit: number): Promise<string[]> {
+    return this.#run(async () => {
+      await this.#rows.flush();
+      return this.#owners.lastFinished(owner, limit);
+    });
+  }
+
+  async beat(owner: string): Promise<KnownOwner[]> {
+    return this.#run(() => this.#owners.beat(owner));
+  }
+
+  async leave(owner: string): Promise<void> {
+    return this.#run(() => this.#owners.leave(owner));
+  }
+
+  async timeOffset(): Promise<number> {
+    return this.#run(() => this.#link.timeOffset());
+  }
+
+  async list(query: TaskflowQuery): Promise<TaskflowPage> {
+    checkQuery(query);
+    return this.#run(async () => {
+      await this.#rows.flush();
+      return listTaskflows(this.#taskflows, query).catch((error: unknown) => {
+        throw this.#link.unavailable(messageOf(error), error);
+      });
+    });
+  }
+
+  async delete(taskflowId: string): Promise<"deleted" | "missing" | "active"> {
+    return this.#run(async () => {
+      await this.#rows.flush();
+      const result = await this.#link.persist(() => deleteTaskflow(this.#taskflows, this.#journal, taskflowId));
+      if (result === "deleted") this.#journal.forget(taskflowId);
+      return result;
+    });
+  }
+
+  async health(): Promise<StoreHealth> {
+    const kind = "mongodb";
+    try {
+      await this.#run(() => this.#link.once(() => this.#link.database.command({ ping: 1 })));
+      return { ok: true, kind };
+    } catch (error) {
+      return { ok: false, kind, error: messageOf(error) };
+    }
+  }
+
+  /** For other collections of the same database (`MongoDocumentAdapter`). Throws STORE_UNAVAILABLE if it is not open. */
+  get link(): { readonly database: Db } & Pick<MongoLink, "collection" | "once" | "persist"> {
+    return this.#link;
+  }
+
+  get #taskflows(): Collection<RowDocument> {
+    return this.#link.collection<RowDocument>(TASKFLOWS);
+  }
+
+  /** Refuses what a newer version has stored before anything is written, then creates what is missing. */
+  async #prepare(): Promise<void> {
+    const meta = this.#link.collection<{ _id: string; format: number }>(META);
+    const stored = await this.#link.once(() => meta.findOne({ _id: "store" }));
+    if (stored !== null && stored.format > STORE_FORMAT) {
+      throw new FormatError(
+        `The store ${this.name} has format ${stored.format} and this version of moleculer-taskflow knows formats up to ${STORE_FORMAT}: use the version that wrote it, or a newer one.`,
+      );
+    }
+    await this.#link.once(() => this.#taskflows.createIndexes([...INDEXES]));
+    if (stored !== null) return;
+    try {
+      await meta.insertOne({ _id: "store", format: STORE_FORMAT });
+    } catch (error) {
+      // Another coordinator was opening it, too.
+      if (!isDuplicateKey(error)) throw error;
+    }
+  }
+
+  /** Everything goes through here, so that `close` can wait for what is under way. */
+  async #run<Result>(work: () => Promise<Result>): Promise<Result> {
+    if (!this.#isOpen) throw this.#link.unavailable("it is not open");
+    const result = work();
+    this.#active.add(result);
+    try {
+      return await result;
+    } finally {
+      this.#active.delete(result);
+    }
+  }
+}
+
+class FormatError extends Error {}

@@ -1,0 +1,86 @@
+/**
+ * Attempts of which nothing is heard: the worker is asked before anything is repeated or given up.
+ *
+ * What it knows counts like an answer. If it is at it, it is waited for. If the attempt has never begun and never will, it is delivered again.
+ * If nobody can tell, the default mode delivers it again, and under `exactlyOnceTaskExecution` it ends with `TASK_OUTCOME_UNKNOWN`.
+ */
+import { isTooOld } from "./age.ts";
+import { latestAttempt } from "./apply.ts";
+import { ask } from "./ask.ts";
+import type { Task, TaskError } from "./flow.ts";
+import type { Input } from "./inputs.ts";
+import type { Step } from "./step.ts";
+import { failAttempt, failure, settleAttempt } from "./task.ts";
+
+type InputOf<Kind extends Input["kind"]> = Extract<Input, { kind: Kind }>;
+
+/** An attempt is delivered at most this often. */
+export const MAX_DELIVERIES = 5;
+
+/** How often a worker that is at it is asked again, should its report be lost. */
+const ASK_AGAIN_MS = 5_000;
+
+function running(step: Step, ordinal: number, attempt?: number): Task | undefined {
+  const task = step.flow.tasks[ordinal];
+  return task?.status === "RUNNING" && (attempt === undefined || task.attempt === attempt) ? task : undefined;
+}
+
+export function suspectTask(step: Step, ordinal: number): void {
+  const task = running(step, ordinal);
+  if (task && !step.flow.repeats.has(ordinal)) ask(step, task);
+}
+
+export function askAgain(step: Step, { task: ordinal, attempt, cause }: InputOf<"ask-again">): void {
+  const task = running(step, ordinal, attempt);
+  if (task && !step.flow.repeats.has(ordinal)) ask(step, task, cause);
+}
+
+export function heedReply(step: Step, { task: ordinal, attempt, delivery, reply, cause }: InputOf<"asked">): void {
+  const task = running(step, ordinal, attempt);
+  // Delivered again meanwhile: the reply is about the past.
+  if (!task || latestAttempt(task).deliveries !== delivery || step.flow.repeats.has(ordinal)) return;
+  switch (reply.kind) {
+    case "done":
+      return settleAttempt(step, task, reply.outcome);
+    case "running":
+      return waitForWorker(step, task, cause);
+    case "never":
+      return deliverAgain(step, task, cause);
+    case "interrupted":
+    case "silent":
+      if (task.options.exactlyOnceTaskExecution) return giveUp(step, task, cause);
+      return deliverAgain(step, task, cause);
+  }
+}
+
+/** It reports when it is done. Its attempt's time still counts in the default mode; where nothing may be repeated, only its age does. */
+function waitForWorker(step: Step, task: Task, cause: TaskError | undefined): void {
+  const { ordinal, attempt, options } = task;
+  if (isTooOld(step.flow, task, step.now)) return giveUp(step, task, cause);
+  if (!options.exactlyOnceTaskExecution) {
+    const at = latestAttempt(task).startedAt + options.timeoutMs;
+    step.effects.push({ kind: "timer", at, input: { kind: "timeout", task: ordinal, attempt } });
+  }
+  const input: Input = { kind: "ask-again", task: ordinal, attempt, ...(cause ? { cause } : {}) };
+  step.effects.push({ kind: "timer", at: step.now + ASK_AGAIN_MS, input });
+}
+
+function deliverAgain(step: Step, task: Task, cause: TaskError | undefined): void {
+  if (latestAttempt(task).deliveries >= MAX_DELIVERIES) giveUp(step, task, cause);
+  else step.flow.repeats.add(task.ordinal);
+}
+
+/** In the default mode it is a failed attempt like any other; else it must not be repeated. */
+function giveUp(step: Step, task: Task, cause: TaskError | undefined): void {
+  const { deliveries, nodeID } = latestAttempt(task);
+  const why = cause?.message ?? `nobody answered for it, and it was delivered ${deliveries} times.`;
+  const error = failure(
+    "TASK_OUTCOME_UNKNOWN",
+    `Nobody can tell whether the work was done: ${why}`,
+    cause ? { cause } : undefined,
+  );
+  failAttempt(step, task, {
+    error: { ...error, ...(nodeID === null ? {} : { nodeID }) },
+    permanent: task.options.exactlyOnceTaskExecution,
+  });
+}

@@ -1,0 +1,63 @@
+/** Things that have to be done and cannot be done now: tried again with growing pauses until they succeed or are too old. */
+
+const FIRST_PAUSE_MS = 500;
+const LONGEST_PAUSE_MS = 30_000;
+/** Beyond it the oldest is given up. */
+const MAX_WAITING = 10_000;
+
+interface Waiting {
+  /** True: it is done. Never rejects. */
+  readonly attempt: () => Promise<boolean>;
+  /** It is done, or given up. */
+  readonly over: (() => void) | undefined;
+  readonly giveUpAt: number;
+  pauseMs: number;
+  timer: NodeJS.Timeout | undefined;
+}
+
+export class Again {
+  readonly #keepForMs: number;
+  readonly #waiting = new Map<string, Waiting>();
+  #isStopped = false;
+
+  constructor(keepForMs: number) {
+    this.#keepForMs = keepForMs;
+  }
+
+  /** Tries it now, and then until it is done. What waits under the same key already stays as it is. */
+  add(key: string, attempt: () => Promise<boolean>, over?: () => void): void {
+    if (this.#isStopped || this.#waiting.has(key)) return;
+    const waiting: Waiting = {
+      attempt,
+      over,
+      giveUpAt: performance.now() + this.#keepForMs,
+      pauseMs: FIRST_PAUSE_MS,
+      timer: undefined,
+    };
+    this.#waiting.set(key, waiting);
+    const oldest = this.#waiting.size > MAX_WAITING ? this.#waiting.keys().next() : undefined;
+    if (oldest && !oldest.done) this.#forget(oldest.value);
+    void this.#try(key, waiting);
+  }
+
+  async #try(key: string, waiting: Waiting): Promise<void> {
+    const isDone = await waiting.attempt();
+    if (this.#waiting.get(key) !== waiting) return;
+    if (isDone || performance.now() >= waiting.giveUpAt) return this.#forget(key);
+    waiting.timer = setTimeout(() => void this.#try(key, waiting), waiting.pauseMs);
+    waiting.timer.unref();
+    waiting.pauseMs = Math.min(waiting.pauseMs * 2, LONGEST_PAUSE_MS);
+  }
+
+  #forget(key: string): void {
+    const waiting = this.#waiting.get(key);
+    clearTimeout(waiting?.timer);
+    this.#waiting.delete(key);
+    waiting?.over?.();
+  }
+
+  stop(): void {
+    this.#isStopped = true;
+    for (const key of this.#waiting.keys()) this.#forget(key);
+  }
+}

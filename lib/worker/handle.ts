@@ -1,0 +1,113 @@
+/** `ctx.taskflow`: what a handler that a task called knows of the run it is part of, and can say to it. */
+import type { Context } from "moleculer";
+import type { PreviousStageResponse } from "../../schemas/execution-context.ts";
+import { PreviousResponses } from "./previous-responses.ts";
+import type { TaskCall } from "./task-call.ts";
+
+/** `ctx.taskflow` of a handler that a task called; undefined where somebody else called it. */
+export interface TaskflowHandle {
+  readonly taskflowId: string;
+  readonly stageId: string;
+  readonly taskId: string;
+  /** From 0; grows with each automatic or manual retry. */
+  readonly attempt: number;
+  /** Counts the deliveries of this attempt, from 1. */
+  readonly delivery: number;
+  /** `taskflowId:taskId:attempt`: the same for every delivery of one attempt. */
+  readonly idempotencyKey: string;
+  /**
+   * The answers of the stage before, in definition order; empty in the first stage. Large ones are fetched when this is first called.
+   * Rejects when the attempt is aborted meanwhile, or its taskflow is gone.
+   */
+  previousStageRes(): Promise<readonly PreviousStageResponse[]>;
+  /** Aborted when nobody waits for the answer any more: the attempt's time is over, its taskflow was cancelled, or its node stops. */
+  readonly signal: AbortSignal;
+  /** Tells the coordinators that the work goes on, once a second at most; what is called more often, only the latest of it. Never throws. */
+  heartbeat(progress?: unknown): void;
+  /** Logs with the ids of the run. */
+  log(message: string, data?: Readonly<Record<string, unknown>>): void;
+}
+
+/** The event that a heartbeat is, to the coordinators. */
+export const HEARTBEAT_EVENT = "taskflow.heartbeat";
+const HEARTBEAT_PAUSE_MS = 1_000;
+const MAX_PROGRESS = 4_096;
+
+class Heartbeats {
+  readonly #send: (progress: unknown) => void;
+  #timer: NodeJS.Timeout | undefined;
+  #next: { progress: unknown } | undefined;
+
+  constructor(send: (progress: unknown) => void) {
+    this.#send = send;
+  }
+
+  beat(progress: unknown): void {
+    if (this.#timer) {
+      this.#next = { progress };
+      return;
+    }
+    this.#send(progress);
+    this.#timer = setTimeout(() => {
+      this.#timer = undefined;
+      const next = this.#next;
+      this.#next = undefined;
+      if (next) this.beat(next.progress);
+    }, HEARTBEAT_PAUSE_MS);
+    this.#timer.unref();
+  }
+
+  stop(): void {
+    clearTimeout(this.#timer);
+    this.#next = undefined;
+  }
+}
+
+function sendHeartbeat({ broker }: Context, key: string, progress: unknown): void {
+  try {
+    const text: string | undefined = JSON.stringify(progress);
+    if (text !== undefined && text.length > MAX_PROGRESS) {
+      throw new RangeError(`the progress takes ${text.length} characters, more than ${MAX_PROGRESS}`);
+    }
+    const told = text === undefined ? {} : { progress: JSON.parse(text) as unknown };
+    broker.broadcast(HEARTBEAT_EVENT, { key, ...told }).catch(() => undefined);
+  } catch (error) {
+    broker.logger.warn(`A heartbeat of ${key} was not sent.`, error);
+  }
+}
+
+/** @returns the handle, and what ends it with the handler */
+export function handleOf(
+  ctx: Context,
+  call: TaskCall,
+  signal: AbortSignal,
+): { readonly handle: TaskflowHandle; readonly end: () => void } {
+  const { context, key, delivery } = call;
+  const { id: taskflowId, stageId, taskId, taskInfo } = context.taskflow;
+  const { attempt } = taskInfo;
+  const previous = new PreviousResponses(ctx.broker, context, signal);
+  const heartbeats = new Heartbeats((progress) => sendHeartbeat(ctx, key, progress));
+  let isOver = false;
+  const handle = {
+    taskflowId,
+    stageId,
+    taskId,
+    attempt,
+    delivery,
+    idempotencyKey: key,
+    previousStageRes: () => previous.read(),
+    signal,
+    heartbeat: (progress?: unknown) => {
+      if (!isOver) heartbeats.beat(progress);
+    },
+    log: (message: string, data?: Readonly<Record<string, unknown>>) => {
+      const logger = ctx.service?.logger ?? ctx.broker.logger;
+      logger.info(message, { taskflowId, taskId, attempt, ...data });
+    },
+  };
+  const end = (): void => {
+    isOver = true;
+    heartbeats.stop();
+  };
+  return { handle, end };
+}

@@ -1,0 +1,143 @@
+/**
+ * How an attempt ended, as plain JSON: what the ledger keeps, and what a worker tells a coordinator that asks. It is what the answer of the call itself would have
+ * brought, no more, so the coordinator reads both alike.
+ *
+ * Here is also the guard of the worker's process: Moleculer ends it for an error or a meta that does not fit into a message or is not JSON.
+ */
+import { Errors } from "moleculer";
+import { toTaskError } from "../adapters/task-error.ts";
+import { payloadTooLarge } from "../adapters/wire-packets.ts";
+import { taskflowError } from "../errors.ts";
+
+export interface WireError {
+  readonly name: string;
+  readonly message: string;
+  readonly type: string;
+  readonly code?: number | string;
+  readonly data?: unknown;
+  readonly stack?: string;
+  readonly retryable: boolean;
+  readonly nodeID: string;
+}
+
+export type WireOutcome =
+  | { readonly ok: true; readonly response: unknown }
+  | { readonly ok: false; readonly error: WireError };
+
+/** An outcome with its text, and what the caller of the action is given: the handler's own value or error, where that can be sent. */
+export interface Ended {
+  readonly text: string;
+  readonly deliver: { readonly value: unknown } | { readonly error: Error };
+}
+
+/** Beyond this no ledger keeps an answer (a document of MongoDB holds 16 MiB). */
+const LONGEST_OUTCOME = 15 * 1024 * 1024;
+/** Of a message, what the outcome does not get: the packet's frame. */
+export const MESSAGE_FRAME = 16 * 1024;
+const SHORT_MESSAGE = 1_000;
+
+interface ErrorLike {
+  name?: unknown;
+  message?: unknown;
+  code?: unknown;
+  type?: unknown;
+  data?: unknown;
+  stack?: unknown;
+  retryable?: unknown;
+}
+
+const isStream = (value: unknown): boolean =>
+  typeof value === "object" && value !== null && "pipe" in value && typeof value.pipe === "function";
+
+/** @param maxBytes what the caller can be sent */
+export function endedWell(value: unknown, nodeID: string, maxBytes: number): Ended {
+  const limit = Math.min(maxBytes, LONGEST_OUTCOME);
+  let text: string;
+  try {
+    if (isStream(value)) throw new Error("it is a stream");
+    text = `{"ok":true,"response":${JSON.stringify(value) ?? "null"}}`;
+  } catch (error) {
+    const why = error instanceof Error ? error.message : String(error);
+    const message = `The work was done, but its answer is not JSON: ${why}`;
+    return endedBadly(taskflowError("RESPONSE_NOT_SERIALIZABLE", message), nodeID, maxBytes);
+  }
+  const bytes = Buffer.byteLength(text);
+  if (bytes <= limit) return { text, deliver: { value } };
+  return endedBadly(payloadTooLarge("The work was done. Its answer", bytes, limit, { outcome: { success: true } }), nodeID, maxBytes);
+}
+
+export function endedBadly(thrown: unknown, nodeID: string, maxBytes: number): Ended {
+  const error = readable(thrown, nodeID, Math.min(maxBytes, LONGEST_OUTCOME));
+  const text = JSON.stringify({ ok: false, error } satisfies WireOutcome);
+  const isWhole = thrown instanceof Error && isSame(thrown, error);
+  return { text, deliver: { error: isWhole ? thrown : revive(error) } };
+}
+
+/** Whatever was thrown, even what throws when it is looked at. */
+function readable(thrown: unknown, nodeID: string, limit: number): WireError {
+  try {
+    return wireErrorOf(thrown, nodeID, limit);
+  } catch {
+    return wireErrorOf(new Error("The handler threw something that cannot be read."), nodeID, limit);
+  }
+}
+
+function wireErrorOf(thrown: unknown, nodeID: string, limit: number): WireError {
+  const given: ErrorLike = typeof thrown === "object" && thrown !== null ? thrown : {};
+  const known = toTaskError(thrown);
+  const { data } = known;
+  const isOmitted = typeof data === "object" && data !== null && ("$omitted" in data || "$unreadable" in data);
+  const error: WireError = {
+    ...known,
+    // What an error says to the engine has to stay when the rest of its data goes.
+    ...(isOmitted ? { data: { ...data, ...wordsToTheEngine(given.data) } } : {}),
+    retryable: given.retryable === true,
+    nodeID: known.nodeID ?? nodeID,
+  };
+  if (Buffer.byteLength(JSON.stringify(error)) <= limit) return error;
+  const { data: _data, stack: _stack, ...rest } = error;
+  return { ...rest, message: rest.message.slice(0, SHORT_MESSAGE), data: { $omitted: true, ...wordsToTheEngine(given.data) } };
+}
+
+function wordsToTheEngine(data: unknown): object {
+  if (typeof data !== "object" || data === null) return {};
+  const { abort, retryAfter } = data as { abort?: unknown; retryAfter?: unknown };
+  const isShort = typeof retryAfter === "number" || (typeof retryAfter === "string" && retryAfter.length <= 64);
+  return { ...(abort === "task" || abort === "workflow" ? { abort } : {}), ...(isShort ? { retryAfter } : {}) };
+}
+
+/** Does the thrown error say all that the wire can hold of it? Then it may go out as it is. */
+function isSame(thrown: Error, { name, message, type, code, stack, data }: WireError): boolean {
+  const given = thrown as ErrorLike;
+  const cutData = typeof data === "object" && data !== null && ("$omitted" in data || "$unreadable" in data);
+  return (
+    given.name === name &&
+    given.message === message &&
+    given.stack === stack &&
+    (given.type === undefined || given.type === null || given.type === type) &&
+    (given.code === undefined || given.code === null || given.code === code) &&
+    !cutData
+  );
+}
+
+/** An error to be thrown again. */
+export function revive({ name, message, type, code, data, stack, retryable, nodeID }: WireError): Error {
+  const error: Error = new Errors.MoleculerError(message, 500, type, data);
+  return Object.assign(error, { name, code, retryable, nodeID, stack: stack ?? `${name}: ${message}` });
+}
+
+/** What a caller is given of an outcome that was kept. */
+export function revived(text: string): Ended {
+  const outcome = JSON.parse(text) as WireOutcome;
+  return { text, deliver: outcome.ok ? { value: outcome.response } : { error: revive(outcome.error) } };
+}
+
+/** The outcome as it can be sent to somebody who asks for it. */
+export function fitOutcome(text: string, nodeID: string, maxBytes: number): WireOutcome {
+  if (Buffer.byteLength(text) <= maxBytes) return JSON.parse(text) as WireOutcome;
+  const outcome = JSON.parse(text) as WireOutcome;
+  const { text: fitting } = outcome.ok
+    ? endedWell(outcome.response, nodeID, maxBytes)
+    : endedBadly(revive(outcome.error), nodeID, maxBytes);
+  return JSON.parse(fitting) as WireOutcome;
+}

@@ -1,0 +1,69 @@
+import type { ServiceBroker } from "moleculer";
+import { setTimeout as delay } from "node:timers/promises";
+import type { PreviousStageResponse, TaskflowExecutionContext } from "../../schemas/execution-context.ts";
+import { isPermanentError } from "../errors.ts";
+
+const ACTION = "taskflow.getPreviousStageRes";
+const CALL_TIMEOUT_MS = 5_000;
+const FIRST_PAUSE_MS = 200;
+const LONGEST_PAUSE_MS = 5_000;
+
+interface Page {
+  readonly rows: readonly PreviousStageResponse[];
+  readonly nextCursor?: string;
+}
+
+/**
+ * The answers of the stage before. Where they travelled by reference they are fetched from the coordinators, page by page, when they are first
+ * read; a bus or a coordinator that is away is waited for until the attempt is aborted.
+ */
+export class PreviousResponses {
+  readonly #broker: ServiceBroker;
+  readonly #context: TaskflowExecutionContext;
+  readonly #signal: AbortSignal;
+  #rows: Promise<readonly PreviousStageResponse[]> | undefined;
+
+  constructor(broker: ServiceBroker, context: TaskflowExecutionContext, signal: AbortSignal) {
+    this.#broker = broker;
+    this.#context = context;
+    this.#signal = signal;
+  }
+
+  read(): Promise<readonly PreviousStageResponse[]> {
+    const { previousStageRes } = this.#context;
+    if (Array.isArray(previousStageRes)) return Promise.resolve(previousStageRes);
+    if (previousStageRes === undefined) return Promise.resolve([]);
+    this.#rows ??= this.#fetchAll().catch((error: unknown) => {
+      this.#rows = undefined;
+      throw error;
+    });
+    return this.#rows;
+  }
+
+  async #fetchAll(): Promise<readonly PreviousStageResponse[]> {
+    const rows: PreviousStageResponse[] = [];
+    let cursor: string | undefined;
+    do {
+      const page = await this.#fetch(cursor);
+      rows.push(...page.rows);
+      cursor = page.nextCursor;
+    } while (cursor !== undefined);
+    return rows;
+  }
+
+  async #fetch(cursor: string | undefined): Promise<Page> {
+    const { id: taskflowId, taskId } = this.#context.taskflow;
+    const params = { taskflowId, taskId, ...(cursor === undefined ? {} : { cursor }) };
+    for (let pauseMs = FIRST_PAUSE_MS; ; pauseMs = Math.min(pauseMs * 2, LONGEST_PAUSE_MS)) {
+      this.#signal.throwIfAborted();
+      try {
+        const options = { timeout: CALL_TIMEOUT_MS, retries: 0 };
+        return (await this.#broker.call<{ data: Page }, unknown>(ACTION, params, options)).data;
+      } catch (error) {
+        if (isPermanentError(error)) throw error;
+        // Aborted: the next round says so.
+        await delay(pauseMs, undefined, { signal: this.#signal }).catch(() => undefined);
+      }
+    }
+  }
+}

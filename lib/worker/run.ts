@@ -1,0 +1,51 @@
+import type { Ended } from "./outcome.ts";
+
+/** A longer timer would fire at once. */
+const LONGEST_TIMER_MS = 2 ** 31 - 1;
+
+/** What all deliveries of an attempt are told that come while it is at work. */
+export type Result =
+  | { readonly kind: "ended"; readonly ended: Ended }
+  /** This delivery may not run; another one may. */
+  | { readonly kind: "turned-away"; readonly error: Error };
+
+/** An attempt at work in this process: its handler, or what comes before and after it. */
+export class Run {
+  readonly #controller = new AbortController();
+  #timer: NodeJS.Timeout | undefined;
+  /** Somebody has asked, so perhaps nobody waits for the call's answer any more. */
+  asked = false;
+  readonly result: Promise<Result>;
+  #settle: ((result: Result) => void) | undefined;
+
+  constructor() {
+    this.result = new Promise((resolve) => (this.#settle = resolve));
+  }
+
+  get signal(): AbortSignal {
+    return this.#controller.signal;
+  }
+
+  abort(reason: string): void {
+    this.#controller.abort(new Error(reason));
+  }
+
+  /** The attempt's time begins, anew with each delivery. */
+  watch(timeoutMs: number | undefined): void {
+    clearTimeout(this.#timer);
+    if (this.asked || timeoutMs === undefined || timeoutMs > LONGEST_TIMER_MS) return;
+    this.#timer = setTimeout(() => this.abort("The attempt's time is over."), timeoutMs);
+    this.#timer.unref();
+  }
+
+  /** Whoever asked waits beyond the attempt's time: now only the coordinator's word ends it. */
+  wasAsked(): void {
+    this.asked = true;
+    clearTimeout(this.#timer);
+  }
+
+  end(result: Result): void {
+    clearTimeout(this.#timer);
+    this.#settle?.(result);
+  }
+}

@@ -1,0 +1,265 @@
+/**
+ * The worker's side of "nothing lost": turns away what is outdated, runs a handler once for all deliveries of an attempt, keeps how it ended before it
+ * answers, and tells whoever asks.
+ */
+import type { Context, ServiceBroker } from "moleculer";
+import { setTimeout as delay } from "node:timers/promises";
+import { maxMessageBytesOf } from "../adapters/events-endpoint.ts";
+import { CONTEXT_KEY } from "../adapters/wire-context.ts";
+import { taskflowError } from "../errors.ts";
+import type { Logger } from "../ports/logger.ts";
+import { Again } from "./again.ts";
+import { Fences } from "./fences.ts";
+import { handleOf } from "./handle.ts";
+import type { Ledger } from "./ledger.ts";
+import { endedBadly, endedWell, fitOutcome, MESSAGE_FRAME, revived, type Ended, type WireOutcome } from "./outcome.ts";
+import { Reports } from "./reports.ts";
+import { type Result, Run } from "./run.ts";
+import type { TaskCall } from "./task-call.ts";
+
+export interface TaskWorkerPorts {
+  readonly broker: ServiceBroker;
+  readonly logger: Logger;
+  readonly ledger: Ledger;
+  readonly keepForMs: number;
+}
+
+/** What a worker says of a key. */
+export interface OutcomeAnswer {
+  /** The process that answers. */
+  readonly instance: string;
+  /** `unknown`: the ledger does not reach back to when the attempt was sent. */
+  readonly state: "done" | "running" | "interrupted" | "never" | "unknown";
+  readonly outcome?: WireOutcome;
+}
+
+/** How often an attempt that another process runs is looked for in the shared ledger. */
+const LOOK_MS = 500;
+/** How long a stop waits for handlers that were told to end. */
+const STOP_GRACE_MS = 1_000;
+/** Meta beyond it does not go back with an answer; nobody reads it there. */
+const MAX_META = 8_192;
+
+type Handler = (ctx: Context) => unknown;
+
+const fencesOf = new WeakMap<ServiceBroker, Fences>();
+
+export class TaskWorker {
+  readonly #ports: TaskWorkerPorts;
+  readonly #runs = new Map<string, Run>();
+  readonly #fences: Fences;
+  readonly #reports: Reports;
+  /** Outcomes that the ledger did not take, until it does. */
+  readonly #unkept = new Map<string, string>();
+  readonly #keeping: Again;
+  #isStopped = false;
+
+  constructor(ports: TaskWorkerPorts) {
+    this.#ports = ports;
+    const { broker, keepForMs } = ports;
+    this.#fences = fencesOf.get(broker) ?? new Fences();
+    fencesOf.set(broker, this.#fences);
+    this.#reports = new Reports(broker, keepForMs);
+    this.#keeping = new Again(keepForMs);
+  }
+
+  /** Aborts what runs, and gives it a moment to end. */
+  async stop(): Promise<void> {
+    this.#isStopped = true;
+    const runs = [...this.#runs.values()];
+    for (const run of runs) run.abort("The node stops.");
+    if (runs.length > 0) {
+      const timer = new AbortController();
+      const ended = Promise.all(runs.map(({ result }) => result)).then(() => timer.abort());
+      await Promise.race([ended, delay(STOP_GRACE_MS, undefined, { signal: timer.signal }).catch(() => undefined)]);
+    }
+    this.#reports.stop();
+    this.#keeping.stop();
+  }
+
+  abort(key: string): void {
+    this.#runs.get(key)?.abort("The coordinator has given up the attempt.");
+  }
+
+  /** Serves one delivery. */
+  async serve(ctx: Context, call: TaskCall, handler: Handler): Promise<unknown> {
+    const { context, key, fence, action } = call;
+    const seen = this.#fences.outdatedBy(context.taskflow.id, fence);
+    if (seen !== undefined) {
+      const message = `The taskflow has another owner by now: this delivery has fence ${fence}, and ${seen} was seen.`;
+      throw taskflowError("TASKFLOW_FENCED", message, { action, key, fence, seen });
+    }
+    for (;;) {
+      const current = this.#runs.get(key);
+      if (!current) return this.#given(ctx, await this.#start(ctx, call, handler));
+      current.watch(call.timeoutMs);
+      const result = await current.result;
+      // Each delivery is given what was kept, and not an object that another one was given.
+      if (result.kind === "ended") return this.#given(ctx, { kind: "ended", ended: revived(result.ended.text) });
+    }
+  }
+
+  #given(ctx: Context, result: Result): unknown {
+    if (ctx.nodeID !== null && ctx.nodeID !== this.#ports.broker.nodeID) ctx.meta = metaForAnswer(ctx.meta);
+    if (result.kind === "turned-away") throw result.error;
+    const { deliver } = result.ended;
+    if ("error" in deliver) throw deliver.error;
+    return deliver.value;
+  }
+
+  async #start(ctx: Context, call: TaskCall, handler: Handler): Promise<Result> {
+    const { key } = call;
+    const run = new Run();
+    this.#runs.set(key, run);
+    run.watch(call.timeoutMs);
+    const known = await this.#known(call, run).catch(
+      (error: unknown): Result => ({ kind: "turned-away", error: unavailable(call, error) }),
+    );
+    const result = known ?? (await this.#run(ctx, call, run, handler));
+    this.#runs.delete(key);
+    run.end(result);
+    return result;
+  }
+
+  /** What the ledger has to say to a delivery; undefined: it is this process's to run. */
+  async #known(call: TaskCall, run: Run): Promise<Result | undefined> {
+    const { ledger, broker } = this.#ports;
+    const { key, delivery, exactlyOnce } = call;
+    const instance = broker.instanceID;
+    let retake: string | undefined;
+    for (;;) {
+      const begun = await ledger.begin(key, { delivery, instance, ...(retake === undefined ? {} : { retake }) });
+      switch (begun.kind) {
+        case "new":
+          return undefined;
+        case "done":
+          return { kind: "ended", ended: revived(begun.outcome) };
+        case "refused": {
+          const message = `Delivery ${delivery} has come too late: a coordinator was told before that it never began.`;
+          return turnedAway("TASK_DELIVERY_REFUSED", message, call);
+        }
+        case "running": {
+          const unkept = this.#unkept.get(key);
+          if (unkept !== undefined) return { kind: "ended", ended: revived(unkept) };
+          if (this.#isAlive(begun.instance) && !run.signal.aborted) {
+            await delay(LOOK_MS, undefined, { signal: run.signal }).catch(() => undefined);
+          } else if (exactlyOnce || run.signal.aborted) {
+            const message = "The attempt was begun before by a process that did not finish it, so nobody can tell whether its work was done.";
+            return turnedAway("TASK_OUTCOME_UNKNOWN", message, call);
+          } else retake = begun.instance;
+        }
+      }
+    }
+  }
+
+  async #run(ctx: Context, call: TaskCall, run: Run, handler: Handler): Promise<Result> {
+    const { broker } = this.#ports;
+    const { nodeID } = broker;
+    const { handle, end } = handleOf(ctx, call, run.signal);
+    Object.defineProperty(ctx, "taskflow", { value: handle, configurable: true });
+    const isLocal = ctx.nodeID === null || ctx.nodeID === nodeID;
+    const maxBytes = isLocal ? Number.POSITIVE_INFINITY : this.#maxBytes;
+    let ended: Ended;
+    try {
+      ended = endedWell(await handler(ctx), nodeID, maxBytes);
+    } catch (thrown) {
+      ended = endedBadly(thrown, nodeID, maxBytes);
+    } finally {
+      end();
+    }
+    return { kind: "ended", ended: await this.#keep(call, run, ended) };
+  }
+
+  /** Into the ledger before the answer leaves. Where it cannot be kept it is answered all the same, and kept as soon as can be. */
+  async #keep(call: TaskCall, run: Run, ended: Ended): Promise<Ended> {
+    const { key, action } = call;
+    const { ledger, logger } = this.#ports;
+    let asked = false;
+    let first = ended;
+    try {
+      const finished = await ledger.finish(key, ended.text);
+      ({ asked } = finished);
+      // Another process has run it too, and was faster: it counts for everybody.
+      if (finished.outcome !== ended.text) first = revived(finished.outcome);
+    } catch (error) {
+      if (!this.#isStopped) logger.warn(`The outcome of ${key} is not in the worker's ledger yet; it is tried again.`, error);
+      this.#unkept.set(key, ended.text);
+      this.#keeping.add(
+        key,
+        () => this.#keepLater(key, ended.text),
+        () => this.#unkept.delete(key),
+      );
+    }
+    if (asked || run.asked) this.#reports.add(key, action, first.text);
+    return first;
+  }
+
+  async #keepLater(key: string, text: string): Promise<boolean> {
+    try {
+      await this.#ports.ledger.finish(key, text);
+      return true;
+    } catch {
+      return false;
+    }
+  }
+
+  /** Answers a coordinator that asks for an attempt. */
+  async answer(key: string, delivery: number, ageMs: number): Promise<OutcomeAnswer> {
+    const { ledger, broker } = this.#ports;
+    const instance = broker.instanceID;
+    const done = (text: string): OutcomeAnswer => ({
+      instance,
+      state: "done",
+      outcome: fitOutcome(text, broker.nodeID, this.#maxBytes),
+    });
+    const run = this.#runs.get(key);
+    run?.wasAsked();
+    const unkept = this.#unkept.get(key);
+    if (unkept !== undefined) return done(unkept);
+    const asked = await ledger.ask(key, delivery, ageMs);
+    if (asked.kind === "done") return done(asked.outcome);
+    if (asked.kind === "running") {
+      const isRunning = asked.instance === instance ? this.#runs.has(key) : this.#isAlive(asked.instance);
+      return { instance, state: isRunning ? "running" : "interrupted" };
+    }
+    return { instance, state: asked.kind };
+  }
+
+  /** As far as this node has heard: a node that died is taken for alive until its heartbeats are missed. */
+  #isAlive(instance: string): boolean {
+    const { registry } = this.#ports.broker;
+    const nodes = registry.nodes.toArray() as { id: string; available: boolean; local: boolean; instanceID: string | null }[];
+    return nodes.some((node) => node.instanceID === instance && node.available && !node.local);
+  }
+
+  get #maxBytes(): number {
+    return maxMessageBytesOf(this.#ports.broker) - MESSAGE_FRAME;
+  }
+}
+
+function unavailable({ action, key }: TaskCall, cause: unknown): Error {
+  const why = cause instanceof Error ? cause.message : String(cause);
+  const message = `The worker's ledger cannot be written, so the attempt was not begun: ${why}`;
+  return Object.assign(taskflowError("TASK_LEDGER_UNAVAILABLE", message, { action, key }), { cause });
+}
+
+function turnedAway(
+  type: "TASK_DELIVERY_REFUSED" | "TASK_OUTCOME_UNKNOWN",
+  message: string,
+  { action, key, delivery }: TaskCall,
+): Result {
+  return { kind: "turned-away", error: taskflowError(type, message, { action, key, delivery }) };
+}
+
+/**
+ * Moleculer sends the whole meta back with the answer, and ends the process if it does not fit or is not JSON. The execution context is the
+ * coordinator's own, and what the handler added is nobody's.
+ */
+function metaForAnswer(meta: object): Record<string, unknown> {
+  const { [CONTEXT_KEY]: _context, ...rest } = meta as Record<string, unknown>;
+  try {
+    return JSON.stringify(rest).length <= MAX_META ? rest : {};
+  } catch {
+    return {};
+  }
+}

@@ -1,0 +1,65 @@
+/** Deliveries of attempts as a coordinator makes them, without a coordinator. */
+import { MoleculerBus } from "../../lib/adapters/bus-moleculer.ts";
+import type { JsonText } from "../../lib/core/flow.ts";
+import type { Outcome } from "../../lib/core/inputs.ts";
+import type { Call, Question, Reply } from "../../lib/ports/bus.ts";
+import { uniqueName } from "./unique.ts";
+
+const TASK = "00000000-0000-8000-8000-000100000000";
+
+export interface DeliveryOptions {
+  node: string;
+  taskflowId?: string;
+  attempt?: number;
+  delivery?: number;
+  fence?: number;
+  params?: object;
+  meta?: Readonly<Record<string, unknown>>;
+  timeout?: number;
+  exactlyOnce?: boolean;
+  previousStageRes?: unknown;
+  listenMs?: number;
+}
+
+/** `action` is `svc.do`. */
+export function callOf(action: string, given: DeliveryOptions): Call {
+  const { node, taskflowId = uniqueName("flow"), attempt = 0, delivery = 1, fence = 1, params = {}, meta = {}, timeout = 20_000 } = given;
+  const [serviceId = "", ...rest] = action.split(".");
+  const taskInfo = {
+    id: TASK,
+    attempt,
+    meta,
+    params,
+    options: { timeout, exactlyOnceTaskExecution: given.exactlyOnce ?? false },
+    status: "RUNNING",
+    nestedActiveRunningTaskFlowIds: [],
+    nestedTaskflows: [],
+    name: "task",
+    type: "ACTION",
+    taskDetails: { serviceId, actionName: rest.join(".") },
+  };
+  const { previousStageRes } = given;
+  const context = JSON.stringify({
+    ...(previousStageRes === undefined ? {} : { previousStageRes }),
+    taskflow: { id: taskflowId, stageId: "stage", createdAt: 1, taskId: TASK, delivery, fence, taskInfo },
+  }) as JsonText;
+  const idempotencyKey = `${taskflowId}:${TASK}:${attempt}`;
+  const ids = { taskflowId, stageId: "stage", taskId: TASK, attempt, delivery, fence, idempotencyKey };
+  return { action, node, params, meta, context, ...ids, listenMs: given.listenMs ?? timeout };
+}
+
+/** The next delivery of the same attempt. */
+export function again(call: Call, more: { delivery?: number; node?: string; fence?: number } = {}): Call {
+  const { delivery = call.delivery + 1, node = call.node, fence = call.fence } = more;
+  const context = JSON.parse(call.context) as { taskflow: object };
+  return { ...call, delivery, node, fence, context: JSON.stringify({ ...context, taskflow: { ...context.taskflow, delivery, fence } }) as JsonText };
+}
+
+export function deliver(bus: MoleculerBus, call: Call): Promise<Outcome> {
+  return new Promise((resolve) => bus.call(call, resolve));
+}
+
+export function ask(bus: MoleculerBus, call: Call, more: Partial<Question> = {}): Promise<Reply> {
+  const { action, node, idempotencyKey: key, delivery } = call;
+  return new Promise((resolve) => void bus.ask({ action, node, key, delivery, ageMs: 0, patienceMs: 5_000, ...more }, resolve));
+}

@@ -188,11 +188,14 @@ async function within<Result>(work: () => Promise<Result>, ms: number): Promise<
 }
 
 function partsOf(url: string): { scheme: string; hosts: string; database: string } {
-  const [, scheme, hosts, path] = /^(mongodb(?:\+srv)?):\/\/(?:.*@)?([^/?@]+)(?:\/([^?]*))?/.exec(url) ?? [];
+  const [, scheme, hosts, path, query = ""] =
+    /^(mongodb(?:\+srv)?):\/\/(?:[^?]*@)?([^/?@]+)(?:\/([^?@]*))?(?:\?(.*))?$/s.exec(url) ?? [];
   if (scheme === undefined || hosts === undefined) {
     throw new RangeError("The URL of a MongoDB store looks like mongodb://host:27017/database.");
   }
-  return { scheme, hosts, database: path === undefined || path === "" ? "taskflow" : decodeURIComponent(path) };
+  const database = path === undefined || path === "" ? "taskflow" : decodeURIComponent(path);
+  // A password with a question mark in it, which the driver will refuse, looks like a host and a query.
+  return { scheme, hosts: query.includes("@") ? "…" : hosts, database };
 }
 
 /** Our settings, less those that the URL names itself. */

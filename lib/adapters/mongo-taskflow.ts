@@ -52,10 +52,17 @@ export async function deleteTaskflow(
 ): Promise<"deleted" | "missing" | "active"> {
   const entries = entriesOf(rows);
   for (;;) {
-    const row = await rows.findOne({ _id: taskflowId }, { projection: { journal: 1, fence: 1, open: 1 } });
-    if (row?.journal === undefined) return "missing";
+    const found = await rows.findOne({ _id: taskflowId }, { projection: { journal: 1, open: 1 } });
+    if (found?.journal === undefined) return "missing";
+    if (found.open === true) return "active";
+    const last = await journal.last(found.journal);
+    // Whoever goes on with a finished taskflow has opened its row before he appends: what `last` saw is in the row by now.
+    const row = await rows.findOne(
+      { _id: taskflowId, journal: found.journal },
+      { projection: { journal: 1, fence: 1, open: 1 } },
+    );
+    if (row === null) continue;
     if (row.open === true) return "active";
-    const last = await journal.last(row.journal);
     const tombstone = entryId(row.journal, last.isGone ? last.revision : last.revision + 1);
     const gone = new Date();
     try {

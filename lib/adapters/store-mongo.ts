@@ -17,6 +17,7 @@ import type {
   Write,
   WriteResult,
 } from "../ports/store.ts";
+import { isTaskflowError } from "../errors.ts";
 import { checkQuery } from "./list-cursor.ts";
 import { explainOpening, isDuplicateKey, messageOf } from "./mongo-error.ts";
 import { MongoJournal } from "./mongo-journal.ts";
@@ -53,7 +54,7 @@ export class MongoStore implements Store {
       await this.#prepare();
     } catch (error) {
       await this.#link.close();
-      throw error instanceof FormatError ? error : explainOpening(error, this.name);
+      throw error instanceof FormatError ? error : explainOpening(causeOf(error), this.name);
     }
     this.#isOpen = true;
   }
@@ -203,6 +204,11 @@ export class MongoStore implements Store {
       this.#active.delete(result);
     }
   }
+}
+
+/** What the driver said, where it was made an error of ours. */
+function causeOf(error: unknown): unknown {
+  return error instanceof Error && isTaskflowError(error, "STORE_UNAVAILABLE") ? ((error as Error).cause ?? error) : error;
 }
 
 class FormatError extends Error {}

@@ -3,6 +3,7 @@ import type { Flow } from "../core/flow.ts";
 import { decodeEntry, replay } from "../core/journal.ts";
 import type { Logger } from "../ports/logger.ts";
 import type { StoredTaskflow, Write } from "../ports/store.ts";
+import type { Ports } from "./ports.ts";
 
 /** A taskflow as the store tells of it. */
 export interface Restored {
@@ -31,4 +32,21 @@ export function isStored({ entries }: StoredTaskflow, write: Write | undefined):
   if (write === undefined) return false;
   const revision = write.kind === "create" ? 1 : write.revision;
   return entries.length === revision && entries[revision - 1] === write.entry;
+}
+
+/** Reads a taskflow, asking until the store answers. Undefined if there is none, or if it is over. */
+export async function readPatiently(
+  { store, logger, clock }: Ports,
+  taskflowId: string,
+  isOver: () => boolean,
+): Promise<StoredTaskflow | undefined> {
+  for (let wait = 50; !isOver(); wait = Math.min(wait * 2, 2_000)) {
+    try {
+      return await store.read(taskflowId);
+    } catch (error) {
+      logger.warn(`Taskflow ${taskflowId} cannot be read; trying again.`, error);
+      await new Promise<void>((resolve) => void clock.after(wait, resolve));
+    }
+  }
+  return undefined;
 }

@@ -3,36 +3,19 @@
  * then the effects are carried out. What comes in meanwhile waits for the next turn.
  */
 import { decide } from "../core/decide.ts";
-import type { Effect } from "../core/effects.ts";
-import type { EventText } from "../core/events.ts";
-import type { Created, Fact } from "../core/facts.ts";
+import type { Fact } from "../core/facts.ts";
 import { isFinished } from "../core/flow.ts";
 import type { Input } from "../core/inputs.ts";
-import { encodeEntry } from "../core/journal.ts";
-import type { StoredTaskflow, Write, WriteResult } from "../ports/store.ts";
+import type { Write, WriteResult } from "../ports/store.ts";
 import { announceSince } from "./announce.ts";
 import { Dispatcher } from "./dispatcher.ts";
+import { callsIn, type Part } from "./part.ts";
 import type { Ports } from "./ports.ts";
 import type { Resident } from "./resident.ts";
-import { isStored, restoreOrTell } from "./restore.ts";
-import { newRow, rowChange } from "./row.ts";
+import { isStored, readPatiently, restoreOrTell } from "./restore.ts";
 import { Sender } from "./sender.ts";
 import { type CoordinatorSettings, TURN } from "./settings.ts";
-
-/** One taskflow's part of a turn. */
-interface Part {
-  readonly resident: Resident;
-  readonly inputs: readonly Input[];
-  readonly facts: readonly Fact[];
-  readonly effects: readonly Effect[];
-  readonly firstSeq: number;
-  readonly at: number;
-  /** Event 1 of a new taskflow, written while it was WAITING. */
-  readonly creation: EventText | undefined;
-  readonly write: Write | undefined;
-}
-
-const callsIn = (effects: readonly Effect[]): number => effects.reduce((sum, { kind }) => sum + (kind === "call" ? 1 : 0), 0);
+import { writeOf } from "./write.ts";
 
 export class Turns {
   readonly #ports: Ports;
@@ -145,7 +128,7 @@ export class Turns {
         effects.push(...sent.effects);
         this.dispatcher.release(taken - callsIn(sent.effects));
       }
-      return { resident, inputs, facts, effects, firstSeq, at, creation, write: this.#write(resident, facts, at) };
+      return { resident, inputs, facts, effects, firstSeq, at, creation, write: writeOf(resident, facts, at, this.#settings) };
     } catch (error) {
       // A broken invariant: what is stored is sound, so it is left as it is, for people to look at.
       const message = `Taskflow ${flow.taskflowId} is put aside after an internal error; it is unchanged in the store.`;
@@ -155,21 +138,6 @@ export class Turns {
       this.#drop(resident);
       return undefined;
     }
-  }
-
-  #write(resident: Resident, facts: readonly Fact[], at: number): Write | undefined {
-    const { flow, creation } = resident;
-    const { taskflowId, idBase, meta, definition } = flow;
-    if (creation) {
-      const { defaults, owner } = this.#settings;
-      const created: Created = { kind: "created", taskflowId, idBase, defaults, meta, definition };
-      return { kind: "create", row: newRow(flow, owner), entry: encodeEntry(at, [created, ...facts], creation.text) };
-    }
-    if (facts.length === 0) return undefined;
-    flow.revision++;
-    const row = rowChange(flow, facts);
-    const entry = encodeEntry(at, facts);
-    return { kind: "append", taskflowId, revision: flow.revision, entry, ...(row ? { row } : {}) };
   }
 
   /** At once where the store commits in this thread; else the next turn waits for it. */
@@ -264,7 +232,7 @@ export class Turns {
     const { resident, inputs, effects, write } = part;
     const { taskflowId, fence, idBase } = resident.flow;
     resident.state = "reading";
-    const stored = await this.#read(taskflowId);
+    const stored = await readPatiently(this.#ports, taskflowId, () => this.#isStopped);
     if (this.#isStopped) return;
     const isOurs = stored?.row.owner === this.#settings.owner && stored.row.fence === fence;
     if (isOurs && isStored(stored, write)) {
@@ -305,7 +273,7 @@ export class Turns {
   async #lookAgain(resident: Resident): Promise<void> {
     const { taskflowId, fence, revision } = resident.flow;
     resident.state = "reading";
-    const stored = await this.#read(taskflowId);
+    const stored = await readPatiently(this.#ports, taskflowId, () => this.#isStopped);
     if (this.#isStopped) return;
     const isOurs = stored?.row.owner === this.#settings.owner && stored.row.fence === fence;
     if (!isOurs || stored.entries.length !== revision) return this.#drop(resident);
@@ -320,19 +288,5 @@ export class Turns {
     );
     for (const resident of idle) this.#drop(resident);
     return idle.map((resident) => resident.flow.taskflowId);
-  }
-
-  /** Asks until the store answers. */
-  async #read(taskflowId: string): Promise<StoredTaskflow | undefined> {
-    const { store, logger, clock } = this.#ports;
-    for (let wait = 50; !this.#isStopped; wait = Math.min(wait * 2, 2_000)) {
-      try {
-        return await store.read(taskflowId);
-      } catch (error) {
-        logger.warn(`Taskflow ${taskflowId} cannot be read; trying again.`, error);
-        await new Promise<void>((resolve) => void clock.after(wait, resolve));
-      }
-    }
-    return undefined;
   }
 }

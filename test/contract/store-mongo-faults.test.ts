@@ -130,6 +130,37 @@ describeOnMongo("a MongoDB store with a bad link", (server) => {
     expect(await direct.read("f")).toEqual({ row: newRow("f"), entries: ["f 1", "f 2", "f 3"] });
   });
 
+  it("is not troubled by an answer that comes after that to its repetition", async () => {
+    await store.commit([create("f")]);
+    let release = (): void => undefined;
+    const held = new Promise<void>((resolve) => (release = resolve));
+    const seen = proxy.once("insert", { answerAfter: held });
+    expect(await store.commit([append("f", 2)])).toEqual(["stored"]);
+    await seen;
+    release();
+    expect(await store.commit([append("f", 3)])).toEqual(["stored"]);
+    expect((await direct.read("f"))?.entries).toEqual(["f 1", "f 2", "f 3"]);
+  });
+
+  it("waits for an answer that is slow, but comes in time", async () => {
+    await store.commit([create("f")]);
+    proxy.commands.length = 0;
+    const seen = proxy.once("insert", { answerAfter: new Promise((resolve) => setTimeout(resolve, 100)) });
+    expect(await store.commit([append("f", 2)])).toEqual(["stored"]);
+    await seen;
+    expect(proxy.commands.filter(({ name }) => name === "insert")).toHaveLength(1);
+  });
+
+  it("takes the server's word that an id was taken, and goes on from what it finds then", async () => {
+    await store.commit([create("f")]);
+    const taken = { index: 0, code: 11_000, errmsg: "E11000 duplicate key error" };
+    const seen = proxy.once("insert", { reply: { ok: 1, n: 0, writeErrors: [taken] } });
+    expect(await store.commit([append("f", 2)])).toEqual(["conflict"]);
+    await seen;
+    expect((await store.read("f"))?.entries).toEqual(["f 1"]);
+    expect(await store.commit([append("f", 2)])).toEqual(["stored"]);
+  });
+
   it("gives up when the store is away for too long, and completes what it had stored once it is read back", async () => {
     const impatient = new MongoStore({ url: withPort(server().newUrl(), proxy.port), attemptMs: 100, patienceMs: 400 });
     await impatient.open();

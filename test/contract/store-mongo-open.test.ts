@@ -28,6 +28,7 @@ describe("the name of a MongoDB store", () => {
     ["mongodb://localhost:27017/?w=1", "mongodb://localhost:27017/taskflow"],
     [`mongodb://me:${SECRET}@a:1,b:2/flows?authSource=admin`, "mongodb://a:1,b:2/flows"],
     [`mongodb+srv://me:${SECRET}@cluster.example/flows`, "mongodb+srv://cluster.example/flows"],
+    [`mongodb://me:${SECRET}?@host/flows`, "mongodb://…/taskflow"],
     [`mongodb://me:p@ss/${SECRET}@a/flows`, "mongodb://a/flows"],
   ])("of %s has host and database, and no credentials", (url, name) => {
     expect(storeOf(url).name).toBe(name);

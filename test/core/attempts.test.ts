@@ -1,7 +1,7 @@
 import { describe, expect, test } from "@jest/globals";
 import { chanceOf, retryDelay } from "../../lib/core/backoff.ts";
 import { DEFAULT_OPTIONS, resolveOptions, type Options } from "../../lib/options.ts";
-import { answered, CoreRun, failed, START } from "../helpers/core-run.ts";
+import { answered, CoreRun, error, failed, questions, START } from "../helpers/core-run.ts";
 
 /** Waits of a task that fails again and again. */
 function delays(options: Options, count: number, outcome = failed()): number[] {
@@ -164,32 +164,20 @@ describe("timeouts and late answers", () => {
     const run = new CoreRun([{ a: { maxRetries: 1, timeout: 500 } }]).begin();
     run.send();
     run.timeOut("a");
-    const error = { type: "TASK_TIMEOUT", nodeID: "w1", data: { timeout: 500 } };
-    expect(run.task("a")).toMatchObject({ status: "WAITING", error, attempts: [{ status: "FAILED", error }] });
+    const timeout = { type: "TASK_TIMEOUT", nodeID: "w1", data: { timeout: 500 } };
+    expect(run.task("a")).toMatchObject({ status: "WAITING", error: timeout, attempts: [{ status: "FAILED", error: timeout }] });
     run.endDelay("a");
     expect(run.send()).toEqual(["a"]);
     run.timeOut("a");
     expect(run.flow).toMatchObject({ status: "FAILED", error: { type: "TASK_TIMEOUT" } });
   });
 
-  test("under exactlyOnce its outcome is unknown, and it is not repeated however many retries there are", () => {
-    const run = new CoreRun([{ a: { maxRetries: -1, exactlyOnceTaskExecution: true } }]).begin();
+  test("an unknown outcome is a failed attempt like any other by default", () => {
+    const run = new CoreRun([{ a: { maxRetries: 1 } }]).begin();
     run.send();
-    run.timeOut("a");
-    expect(run.task("a")).toMatchObject({ status: "FAILED", error: { type: "TASK_OUTCOME_UNKNOWN" } });
-  });
-
-  test("an unknown outcome is a failure by default, and final under exactlyOnce", () => {
-    const run = new CoreRun([{ a: { maxRetries: 1 }, b: { maxRetries: 1, exactlyOnceExecution: true } }]).begin();
-    run.send();
-    const lost = { kind: "unknown", error: { type: "WORKER_LOST", name: "E", message: "gone" } } as const;
-    run.answer("a", lost);
-    run.answer("b", lost);
+    const { effects } = run.answer("a", { kind: "unknown", error: error("WORKER_LOST") });
+    expect(questions({ effects })).toEqual([]);
     expect(run.task("a")).toMatchObject({ status: "WAITING", error: { type: "WORKER_LOST" } });
-    expect(run.task("b")).toMatchObject({
-      status: "FAILED",
-      error: { type: "TASK_OUTCOME_UNKNOWN", data: { cause: { type: "WORKER_LOST" } } },
-    });
   });
 
   test("a late success is taken in the delay after its own timeout, even when the next attempt is due", () => {

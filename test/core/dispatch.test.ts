@@ -1,6 +1,5 @@
 import { describe, expect, test } from "@jest/globals";
-import { MAX_DELIVERIES } from "../../lib/core/question.ts";
-import { answered, CoreRun, failed, START } from "../helpers/core-run.ts";
+import { answered, CoreRun, failed, questions, SILENT, START } from "../helpers/core-run.ts";
 
 describe("what can be sent", () => {
   test("no more tasks than the limit, in definition order, and the rest after them", () => {
@@ -35,9 +34,41 @@ describe("what can be sent", () => {
   test("a repeated delivery is no further attempt for maxConcurrency", () => {
     const run = new CoreRun([["a", "b", "c"]], { options: { maxConcurrency: 2 } }).begin();
     run.send();
-    run.give({ kind: "recover", fence: 2 });
+    run.takeOver(2);
     expect(run.send()).toEqual(["a", "b"]);
     expect(run.send()).toEqual([]);
+    run.answer("a", answered(1));
+    expect(run.send()).toEqual(["c"]);
+  });
+
+  test("what is to be delivered again is sent before what has not begun, within the limit", () => {
+    const run = new CoreRun([["a", "b", "c"]]).begin();
+    run.send(2);
+    run.takeOver(2);
+    expect(run.send(1)).toEqual(["a"]);
+    expect(run.send(2)).toEqual(["b", "c"]);
+  });
+
+  test("what is to be delivered again and has no node lets what has not begun pass", () => {
+    const run = new CoreRun([["a", "b"]]).begin();
+    run.send(1);
+    run.takeOver(2);
+    expect(run.send(10, (task) => (task.definition.name === "a" ? undefined : "w2"))).toEqual(["b"]);
+    expect(run.send(10, "w3")).toEqual(["a"]);
+    expect(run.task("a").attempts).toMatchObject([{ attempt: 0, deliveries: 2, nodeID: "w3" }]);
+  });
+
+  test("a stage that is full is looked at no further than that, however many of its tasks are due", () => {
+    const names = Array.from({ length: 1_000 }, (_, index) => `t${index}`);
+    const run = new CoreRun([names], { options: { maxConcurrency: 2 } }).begin();
+    let asked = 0;
+    const route = (): string => {
+      asked++;
+      return "w1";
+    };
+    expect(run.send(1_000, route).length).toBe(2);
+    expect(run.send(1_000, route)).toEqual([]);
+    expect(asked).toBe(2);
   });
 
   test("a task that no node serves waits, lets others pass, and uses up no attempt", () => {
@@ -82,7 +113,7 @@ describe("a delivery that never left", () => {
   test("leaves a repeated delivery as it was before: the attempt is out and due again", () => {
     const run = new CoreRun([["a"]]).begin();
     run.send();
-    run.give({ kind: "recover", fence: 2 });
+    run.takeOver(2);
     run.send();
     expect(run.task("a").attempts).toMatchObject([{ deliveries: 2 }]);
     expect(run.answer("a", { kind: "not-sent" }).facts).toEqual([{ kind: "undelivered", task: 0 }]);
@@ -95,7 +126,7 @@ describe("a delivery that never left", () => {
   test("still takes an answer of an earlier delivery while the repeated one is due", () => {
     const run = new CoreRun([["a"]]).begin();
     run.send();
-    run.give({ kind: "recover", fence: 2 });
+    run.takeOver(2);
     run.answer("a", answered("first"));
     expect(run.flow.status).toBe("COMPLETED");
     expect(run.send()).toEqual([]);
@@ -116,23 +147,11 @@ describe("going on with what the store tells of", () => {
     expect(run.give({ kind: "recover", fence: 3 }).facts).toEqual([{ kind: "owned", fence: 3 }]);
   });
 
-  test("a running attempt is delivered again under its number, and only counted in deliveries", () => {
-    const run = new CoreRun([{ a: { maxRetries: 0 } }]).begin();
-    run.send();
-    run.give({ kind: "recover", fence: 2 });
-    const { seq } = run.flow;
-    const { facts, effects } = run.give({ kind: "dispatch", tasks: [{ task: 0, node: "w2" }] });
-    expect(facts).toEqual([{ kind: "redelivered", task: 0, node: "w2" }]);
-    expect(effects).toEqual([{ kind: "call", task: 0, attempt: 0, delivery: 2, node: "w2" }]);
-    expect(run.flow.seq).toBe(seq);
-    expect(run.task("a").attempts).toMatchObject([{ attempt: 0, deliveries: 2, nodeID: "w2" }]);
-  });
-
-  test("what this very coordinator still listens to is left alone", () => {
-    const run = new CoreRun([["a", "b"]]).begin();
-    run.send();
-    run.give({ kind: "recover", fence: 1, inFlight: new Set([0]) });
-    expect(run.send()).toEqual(["b"]);
+  test("what it listens to itself, and what waits, is asked about by nobody", () => {
+    const run = new CoreRun([["a", "b", "c"]]).begin();
+    run.send(2);
+    const decision = run.give({ kind: "recover", fence: 1, inFlight: new Set([0]) });
+    expect(questions(decision).map(({ task }) => task)).toEqual([1]);
   });
 
   test("a retry delay gets its timer back with the time that was stored, and age budgets theirs", () => {
@@ -151,38 +170,6 @@ describe("going on with what the store tells of", () => {
     expect(run.send()).toEqual(["b"]);
   });
 
-  test("under exactlyOnce a running attempt is not repeated: its outcome is unknown", () => {
-    const run = new CoreRun([{ a: { exactlyOnceTaskExecution: true, maxRetries: 5 }, b: {} }]).begin();
-    run.send();
-    run.give({ kind: "recover", fence: 2 });
-    expect(run.task("a")).toMatchObject({ status: "FAILED", error: { type: "TASK_OUTCOME_UNKNOWN" } });
-    expect(run.send()).toEqual(["b"]);
-  });
-
-  test("if that ends the stage, the next one begins", () => {
-    const options = { exactlyOnceTaskExecution: true, continueOnTaskFailure: true };
-    const run = new CoreRun([{ a: options, b: options }, { c: {} }]).begin();
-    run.send();
-    run.give({ kind: "recover", fence: 2 });
-    expect(run.status()).toMatchObject({ flow: "RUNNING", stages: ["FAILED", "RUNNING"] });
-    expect(run.send()).toEqual(["c"]);
-  });
-
-  test(`an attempt is delivered ${MAX_DELIVERIES} times at most; then it has failed, and a retry may follow`, () => {
-    const run = new CoreRun([{ a: { maxRetries: 1 } }]).begin();
-    run.send();
-    for (let delivery = 2; delivery <= MAX_DELIVERIES; delivery++) {
-      run.give({ kind: "recover", fence: delivery });
-      run.send();
-      expect(run.task("a").attempts).toMatchObject([{ attempt: 0, deliveries: delivery }]);
-    }
-    run.give({ kind: "recover", fence: 99 });
-    expect(run.task("a")).toMatchObject({ status: "WAITING", error: { type: "TASK_OUTCOME_UNKNOWN" } });
-    run.endDelay("a");
-    run.send();
-    expect(run.task("a")).toMatchObject({ status: "RUNNING", attempt: 1, attempts: [{}, { attempt: 1, deliveries: 1 }] });
-  });
-
   test("past the taskflow's age it ends what waits as soon as it is looked at", () => {
     const run = new CoreRun([["a", "b"]], { options: { maxAge: 1_000 } }).begin();
     run.send(1);
@@ -190,6 +177,7 @@ describe("going on with what the store tells of", () => {
     const { effects } = run.give({ kind: "recover", fence: 2 });
     for (const effect of effects) if (effect.kind === "timer" && effect.at <= run.now) run.give(effect.input);
     expect(run.status()).toMatchObject({ flow: "RUNNING", tasks: { a: "RUNNING", b: "FAILED" } });
+    run.reply("a", SILENT);
     expect(run.send()).toEqual(["a"]);
     run.answer("a", answered(1));
     expect(run.flow).toMatchObject({ status: "FAILED", error: { type: "MAX_AGE_EXCEEDED" } });
@@ -199,7 +187,7 @@ describe("going on with what the store tells of", () => {
     const run = new CoreRun([["a", "b", "c"]]).begin();
     run.send(2);
     run.answer("a", failed({ abort: "workflow", permanent: true }));
-    run.give({ kind: "recover", fence: 2 });
+    run.takeOver(2);
     expect(run.send()).toEqual(["b"]);
     run.answer("b", answered(1));
     expect(run.status()).toMatchObject({ flow: "FAILED", tasks: { b: "SUCCESS", c: "WAITING" } });

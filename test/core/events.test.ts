@@ -143,8 +143,8 @@ describe("events", () => {
     const run = new EventRun([["a"]]).begin();
     run.send();
     const { length } = run.events;
-    run.give({ kind: "recover", fence: 2 });
-    run.send();
+    run.takeOver(2);
+    expect(run.send()).toEqual(["a"]);
     run.answer("a", { kind: "not-sent" });
     expect(run.events.length).toBe(length);
   });

@@ -9,8 +9,8 @@ import { decodeEntry, encodeEntry, replay } from "../../lib/core/journal.ts";
 import type { Options } from "../../lib/options.ts";
 import { answered, CoreRun, error, failed, ID_BASE, type StageSketch } from "../helpers/core-run.ts";
 
-/** What a journal must tell; `due` follows from timers, and is told by `recover`. */
-function picture({ due: _, ...flow }: Flow): unknown {
+/** What a journal must tell; `due` and `repeats` follow from timers and replies, and are told by `recover`. */
+function picture({ due: _, repeats: _repeats, ...flow }: Flow): unknown {
   return JSON.parse(
     JSON.stringify(flow, (key: string, value: unknown) => {
       if (key !== "stage") return value;
@@ -109,7 +109,7 @@ describe("the journal", () => {
       fc.property(someStages, fc.array(aMove, { maxLength: 40 }), (stages, moves) => {
         const run = carryOut(stages, undefined, moves);
         run.flow = replay(written(run).map(decodeEntry));
-        run.give({ kind: "recover", fence: 9 });
+        run.takeOver(9);
         for (let turn = 0; turn < 60 && run.flow.finishedAt === null; turn++) {
           for (const task of run.flow.tasks)
             if (task.status === "WAITING" && task.retryAt !== null) run.endDelay(task.definition.name);

@@ -198,7 +198,7 @@ describe("ExpectedError", () => {
   test("with workflow it waits for an attempt that a new owner still has to deliver again", () => {
     const run = new CoreRun([["a", "b"]]).begin();
     run.send();
-    run.give({ kind: "recover", fence: 2 });
+    run.takeOver(2);
     expect(run.send(1)).toEqual(["a"]);
     run.answer("a", failed({ abort: "workflow", permanent: true }));
     expect(run.flow.status).toBe("RUNNING");

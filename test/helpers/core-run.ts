@@ -5,7 +5,7 @@ import { decide, dispatchable, type Decision } from "../../lib/core/decide.ts";
 import type { Effect } from "../../lib/core/effects.ts";
 import type { Created, Entry, Fact, StoredDefinition } from "../../lib/core/facts.ts";
 import type { Flow, JsonText, Task, TaskError } from "../../lib/core/flow.ts";
-import type { Input, Outcome } from "../../lib/core/inputs.ts";
+import type { Input, Outcome, Reply } from "../../lib/core/inputs.ts";
 import { DEFAULT_OPTIONS, type Options } from "../../lib/options.ts";
 
 export const ID_BASE = "01234567-89ab-8def-8123-";
@@ -44,6 +44,18 @@ export const answered = (value: unknown): Outcome => ({
   response: json(value),
   reportedFailure: typeof value === "object" && value !== null && "success" in value && value.success === false,
 });
+
+export const NEVER: Reply = { kind: "never" };
+export const RUNNING: Reply = { kind: "running" };
+export const SILENT: Reply = { kind: "silent" };
+export const INTERRUPTED: Reply = { kind: "interrupted" };
+export const done = (outcome: Outcome): Reply => ({ kind: "done", outcome });
+
+type Question = Extract<Effect, { kind: "ask" }>;
+
+/** The questions among effects. */
+export const questions = ({ effects }: { readonly effects: readonly Effect[] }): Question[] =>
+  effects.filter((effect) => effect.kind === "ask");
 
 export const failed = (more: Partial<Extract<Outcome, { kind: "failed" }>> = {}): Outcome => ({
   kind: "failed",
@@ -108,6 +120,28 @@ export class CoreRun {
   timeOut(name: string): Decision {
     const { ordinal, attempt } = this.task(name);
     return this.give({ kind: "timeout", task: ordinal, attempt });
+  }
+
+  /** The reply to a question about a task: to the latest one, unless another is named. */
+  reply(name: string, reply: Reply, question = this.lastQuestion(name)): Decision {
+    const { task, attempt, delivery, cause } = question;
+    return this.give({ kind: "asked", task, attempt, delivery, reply, ...(cause ? { cause } : {}) });
+  }
+
+  lastQuestion(name: string): Question {
+    const { ordinal } = this.task(name);
+    const question = questions(this).findLast(({ task }) => task === ordinal);
+    if (!question) throw new Error(`Nobody was asked about ${name}.`);
+    return question;
+  }
+
+  /** A new owner goes on with it, and everybody that it asks replies the same. Answers the names of what it asked about. */
+  takeOver(fence: number, reply: Reply = SILENT): string[] {
+    const names = questions(this.give({ kind: "recover", fence })).map(
+      ({ task }) => this.flow.tasks[task]?.definition.name ?? "",
+    );
+    for (const name of names) this.reply(name, reply);
+    return names;
   }
 
   /** Goes to the time of a task's next attempt and makes it due. */

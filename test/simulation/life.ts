@@ -161,7 +161,7 @@ export class Life {
     return {
       route: (action) => (this.isAlive ? bus.route(action) : undefined),
       hasAudience: () => this.world.hasAudience,
-      ask: () => () => {},
+      ask: (_, done) => (this.#goesOn("crash between effects") ? this.world.agenda.in(5, () => this.isAlive && done({ kind: "silent" })) : () => {}),
       abort: () => {},
       onReconnected: () => () => {},
       call: (call, done) => {

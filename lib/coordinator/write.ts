@@ -1,0 +1,27 @@
+import type { Created, Fact } from "../core/facts.ts";
+import { encodeEntry } from "../core/journal.ts";
+import type { Write } from "../ports/store.ts";
+import type { Resident } from "./resident.ts";
+import { newRow, rowChange } from "./row.ts";
+import type { CoordinatorSettings } from "./settings.ts";
+
+/** What is to be stored of a taskflow that was decided; undefined if nothing changed. It counts the taskflow's revision on. */
+export function writeOf(
+  resident: Resident,
+  facts: readonly Fact[],
+  at: number,
+  settings: CoordinatorSettings,
+): Write | undefined {
+  const { flow, creation } = resident;
+  const { taskflowId, idBase, meta, definition } = flow;
+  if (creation) {
+    const { defaults, owner } = settings;
+    const created: Created = { kind: "created", taskflowId, idBase, defaults, meta, definition };
+    return { kind: "create", row: newRow(flow, owner), entry: encodeEntry(at, [created, ...facts], creation.text) };
+  }
+  if (facts.length === 0) return undefined;
+  flow.revision++;
+  const row = rowChange(flow, facts);
+  const entry = encodeEntry(at, facts);
+  return { kind: "append", taskflowId, revision: flow.revision, entry, ...(row ? { row } : {}) };
+}

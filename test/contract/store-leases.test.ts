@@ -1,0 +1,12 @@
+import { join } from "node:path";
+import { MongoStore } from "../../lib/adapters/store-mongo.ts";
+import { SqliteStore } from "../../lib/adapters/store-sqlite.ts";
+import { describeOnMongo } from "../helpers/mongo-server.ts";
+import { tempFolder } from "../helpers/temp.ts";
+import { describeLeases } from "./store-leases.suite.ts";
+
+describeLeases("sqlite", () => new SqliteStore({ file: join(tempFolder(), "taskflow.db") }));
+describeLeases("memory", () => new SqliteStore({ file: ":memory:" }));
+describeOnMongo("on a server", (server) => {
+  describeLeases("mongodb", () => new MongoStore({ url: server().newUrl() }));
+});

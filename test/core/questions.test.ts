@@ -1,0 +1,354 @@
+import { describe, expect, test } from "@jest/globals";
+import { MAX_DELIVERIES } from "../../lib/core/question.ts";
+import type { Options } from "../../lib/options.ts";
+import {
+  answered,
+  CoreRun,
+  done,
+  error,
+  failed,
+  INTERRUPTED,
+  NEVER,
+  questions,
+  RUNNING,
+  SILENT,
+  START,
+} from "../helpers/core-run.ts";
+
+const ONCE: Options = { exactlyOnceTaskExecution: true };
+const MODES: readonly (readonly [string, Options])[] = [
+  ["in the default mode", {}],
+  ["under exactlyOnce", ONCE],
+];
+const LOST = { kind: "unknown", error: error("WORKER_LOST") } as const;
+
+/** A taskflow of one task whose attempt is out and asked about. */
+function asked(options: Options = {}): CoreRun {
+  const run = new CoreRun([{ a: options }]).begin();
+  run.send();
+  run.now += 100;
+  run.give({ kind: "recover", fence: 2 });
+  return run;
+}
+
+describe("the outcome of an attempt is asked for", () => {
+  test.each([
+    ["in the default mode", {}, 2_000],
+    ["under exactlyOnce, where it must not be repeated, for longer", ONCE, 60_000],
+  ])("by a new owner, once, at the node that it was sent to: %s", (_, options, patienceMs) => {
+    const run = new CoreRun([{ a: options }]).begin();
+    run.send(1, "w7");
+    run.now += 100;
+    const { facts, effects } = run.give({ kind: "recover", fence: 2 });
+    expect(facts).toEqual([{ kind: "owned", fence: 2 }]);
+    expect(effects).toEqual([{ kind: "ask", task: 0, attempt: 0, delivery: 1, node: "w7", startedAt: START, patienceMs }]);
+    expect(run.send()).toEqual([]);
+  });
+
+  test.each(MODES)("where the coordinator's own link was down, of what runs and is named: %s", (_, options) => {
+    const run = new CoreRun([{ a: options, b: options, c: options, d: options }]).begin();
+    run.send(3);
+    run.answer("b", answered(1));
+    const decision = run.give({ kind: "suspect", tasks: [0, 1, 3, 99] });
+    expect(decision.facts).toEqual([]);
+    expect(questions(decision).map(({ task }) => task)).toEqual([0]);
+  });
+
+  test("not where it is about to be delivered again anyway", () => {
+    const run = asked();
+    run.reply("a", NEVER);
+    expect(run.give({ kind: "suspect", tasks: [0] }).effects).toEqual([]);
+    expect(run.give({ kind: "ask-again", task: 0, attempt: 0 }).effects).toEqual([]);
+  });
+
+  test.each([
+    ["a timeout", (run: CoreRun) => run.timeOut("a"), "TASK_TIMEOUT"],
+    ["an unknown outcome", (run: CoreRun) => run.answer("a", LOST), "WORKER_LOST"],
+  ])("under exactlyOnce after %s, with what made it doubtful", (_, lose, type) => {
+    const run = new CoreRun([{ a: { ...ONCE, maxRetries: 5 } }]).begin();
+    run.send();
+    const decision = lose(run);
+    expect(decision.facts).toEqual([]);
+    expect(questions(decision)).toMatchObject([{ task: 0, attempt: 0, delivery: 1, cause: { type } }]);
+    expect(run.task("a")).toMatchObject({ status: "RUNNING", error: null });
+  });
+
+  test("of the latest delivery, at its node", () => {
+    const run = asked();
+    run.reply("a", NEVER);
+    run.send(1, "w2");
+    const decision = run.give({ kind: "suspect", tasks: [0] });
+    expect(questions(decision)).toMatchObject([{ delivery: 2, node: "w2", startedAt: START }]);
+  });
+});
+
+describe("the reply", () => {
+  test.each(MODES)("done counts like an answer, whatever it says: %s", (_, options) => {
+    const run = asked({ ...options, maxRetries: 1 });
+    run.reply("a", done(failed()));
+    expect(run.task("a")).toMatchObject({ status: "WAITING", error: { type: "BROKEN" }, retryAt: run.now + 1_000 });
+    run.endDelay("a");
+    run.send();
+    run.give({ kind: "suspect", tasks: [0] });
+    run.reply("a", done(answered({ yes: 1 })));
+    expect(run.task("a")).toMatchObject({ status: "SUCCESS", attempt: 1, response: '{"yes":1}' });
+    expect(run.flow.status).toBe("COMPLETED");
+  });
+
+  test("done with success: false is a failure that was reported", () => {
+    const run = asked();
+    run.reply("a", done(answered({ success: false })));
+    expect(run.task("a")).toMatchObject({ status: "FAILED", error: { type: "TASK_REPORTED_FAILURE" } });
+  });
+
+  test.each(MODES)(
+    "never has it delivered again as the same attempt, with the next number, uncounted in retries: %s",
+    (_, options) => {
+      const run = asked({ ...options, maxRetries: 0 });
+      const { seq } = run.flow;
+      expect(run.reply("a", NEVER)).toMatchObject({ facts: [], effects: [] });
+      const { facts, effects } = run.give({ kind: "dispatch", tasks: [{ task: 0, node: "w2" }] });
+      expect(facts).toEqual([{ kind: "redelivered", task: 0, node: "w2" }]);
+      expect(effects).toEqual([{ kind: "call", task: 0, attempt: 0, delivery: 2, node: "w2" }]);
+      expect(run.flow.seq).toBe(seq);
+      expect(run.task("a").attempts).toMatchObject([{ attempt: 0, deliveries: 2, nodeID: "w2", startedAt: START }]);
+      expect(run.task("a").runAttempts).toBe(1);
+    },
+  );
+
+  test.each([
+    ["silent", SILENT],
+    ["interrupted", INTERRUPTED],
+  ])("%s has it delivered again in the default mode", (_, reply) => {
+    const run = asked();
+    run.reply("a", reply);
+    expect(run.send()).toEqual(["a"]);
+    expect(run.task("a").attempts).toMatchObject([{ attempt: 0, deliveries: 2 }]);
+  });
+
+  test.each([
+    ["silent", SILENT],
+    ["interrupted", INTERRUPTED],
+  ])("%s ends it under exactlyOnce, however many retries there are", (_, reply) => {
+    const run = asked({ ...ONCE, maxRetries: -1 });
+    run.reply("a", reply);
+    const unknown = { type: "TASK_OUTCOME_UNKNOWN", nodeID: "w1" };
+    expect(run.task("a")).toMatchObject({ status: "FAILED", error: unknown, attempts: [{ status: "FAILED", error: unknown }] });
+    expect(run.task("a").error).not.toHaveProperty("data");
+    expect(run.send()).toEqual([]);
+  });
+
+  test.each([
+    ["the timeout", (run: CoreRun) => run.timeOut("a"), "TASK_TIMEOUT"],
+    ["the lost worker", (run: CoreRun) => run.answer("a", LOST), "WORKER_LOST"],
+  ])("silent under exactlyOnce is told with the cause: %s", (_, lose, type) => {
+    const run = new CoreRun([{ a: { ...ONCE, maxRetries: 5 } }]).begin();
+    run.send();
+    lose(run);
+    run.reply("a", SILENT);
+    expect(run.task("a")).toMatchObject({ status: "FAILED", error: { type: "TASK_OUTCOME_UNKNOWN", data: { cause: { type } } } });
+  });
+
+  test("that ends the last task of a stage begins the next one", () => {
+    const options = { ...ONCE, continueOnTaskFailure: true };
+    const run = new CoreRun([{ a: options, b: options }, { c: {} }]).begin();
+    run.send();
+    run.takeOver(2, SILENT);
+    expect(run.status()).toMatchObject({ flow: "RUNNING", stages: ["FAILED", "RUNNING"] });
+    expect(run.send()).toEqual(["c"]);
+  });
+
+  test("that ends a task which blocks ends the taskflow", () => {
+    const run = asked({ ...ONCE, maxRetries: 9 });
+    run.reply("a", INTERRUPTED);
+    expect(run.flow).toMatchObject({ status: "FAILED", error: { type: "TASK_OUTCOME_UNKNOWN" } });
+  });
+});
+
+describe("a worker that is at it", () => {
+  test("is waited for under exactlyOnce, asked again from time to time, and what made it doubtful is kept", () => {
+    const run = new CoreRun([{ a: { ...ONCE, timeout: 500 } }]).begin();
+    run.send();
+    run.now += 500;
+    run.timeOut("a");
+    for (let n = 0; n < 50; n++) {
+      const { facts, effects } = run.reply("a", RUNNING);
+      expect(facts).toEqual([]);
+      const cause = expect.objectContaining({ type: "TASK_TIMEOUT" });
+      const input = { kind: "ask-again", task: 0, attempt: 0, cause };
+      expect(effects).toEqual([{ kind: "timer", at: run.now + 5_000, input }]);
+      run.now += 5_000;
+      const [timer] = effects;
+      if (timer?.kind === "timer") expect(questions(run.give(timer.input))).toMatchObject([{ delivery: 1, cause }]);
+    }
+    run.reply("a", INTERRUPTED);
+    expect(run.task("a").error).toMatchObject({ type: "TASK_OUTCOME_UNKNOWN", data: { cause: { type: "TASK_TIMEOUT" } } });
+  });
+
+  test("settles it with its report, after which it is asked no more", () => {
+    const run = asked(ONCE);
+    run.reply("a", RUNNING);
+    run.answer("a", answered("done"));
+    expect(run.flow.status).toBe("COMPLETED");
+    expect(run.give({ kind: "ask-again", task: 0, attempt: 0 }).effects).toEqual([]);
+  });
+
+  test.each([
+    ["of the task", { ...ONCE, maxAge: 1_000 }, {}],
+    ["of the taskflow", ONCE, { options: { maxAge: 1_000 } }],
+  ])("is waited for under exactlyOnce until the age %s is over", (_, options, rest) => {
+    const run = new CoreRun([{ a: options }], rest).begin();
+    run.send();
+    run.give({ kind: "recover", fence: 2 });
+    run.now = START + 999;
+    run.reply("a", RUNNING);
+    expect(run.task("a").status).toBe("RUNNING");
+    run.now = START + 1_000;
+    run.give({ kind: "ask-again", task: 0, attempt: 0 });
+    run.reply("a", RUNNING);
+    expect(run.task("a")).toMatchObject({ status: "FAILED", error: { type: "TASK_OUTCOME_UNKNOWN" } });
+  });
+
+  test("has no more time than its timeout in the default mode, counted from when it was first sent", () => {
+    const run = asked({ timeout: 500, maxRetries: 1 });
+    const { effects } = run.reply("a", RUNNING);
+    expect(effects).toContainEqual({ kind: "timer", at: START + 500, input: { kind: "timeout", task: 0, attempt: 0 } });
+    run.now = START + 500;
+    run.timeOut("a");
+    expect(run.task("a")).toMatchObject({ status: "WAITING", error: { type: "TASK_TIMEOUT" } });
+    expect(run.give({ kind: "ask-again", task: 0, attempt: 0 }).effects).toEqual([]);
+  });
+
+  test("has no timeout under exactlyOnce", () => {
+    const run = asked({ ...ONCE, timeout: 500 });
+    run.reply("a", RUNNING);
+    expect(run.timers("timeout")).toEqual([]);
+  });
+});
+
+describe("a reply is heeded only", () => {
+  test.each(MODES)("about the latest delivery: %s", (_, options) => {
+    const run = asked({ ...options, maxRetries: 1 });
+    const first = run.lastQuestion("a");
+    run.reply("a", NEVER);
+    run.send(1, "w2");
+    for (const reply of [NEVER, SILENT, INTERRUPTED, RUNNING]) {
+      expect(run.reply("a", reply, first)).toMatchObject({ facts: [], effects: [] });
+    }
+    expect(run.send()).toEqual([]);
+    expect(run.task("a")).toMatchObject({ status: "RUNNING", attempts: [{ deliveries: 2 }] });
+  });
+
+  test.each(MODES)("about the latest attempt: %s", (_, options) => {
+    const run = asked({ ...options, maxRetries: 1 });
+    const first = run.lastQuestion("a");
+    run.answer("a", failed());
+    expect(run.reply("a", NEVER, first).facts).toEqual([]);
+    run.endDelay("a");
+    expect(run.reply("a", SILENT, first).facts).toEqual([]);
+    run.send();
+    for (const reply of [NEVER, SILENT, INTERRUPTED, RUNNING, done(answered("old"))]) {
+      expect(run.reply("a", reply, first)).toMatchObject({ facts: [], effects: [] });
+    }
+    expect(run.task("a")).toMatchObject({ status: "RUNNING", attempt: 1 });
+    expect(run.send()).toEqual([]);
+  });
+
+  test("once: another one, of whatever kind, comes too late where it is about to be delivered again", () => {
+    const run = asked();
+    run.reply("a", NEVER);
+    for (const reply of [NEVER, SILENT, INTERRUPTED, RUNNING]) {
+      expect(run.reply("a", reply)).toMatchObject({ facts: [], effects: [] });
+    }
+    expect(run.send()).toEqual(["a"]);
+    expect(run.send()).toEqual([]);
+  });
+
+  test("of a task that has not ended, and of one that there is", () => {
+    const run = asked();
+    run.answer("a", answered(1));
+    expect(run.reply("a", NEVER)).toMatchObject({ facts: [], effects: [] });
+    const other = { kind: "asked", task: 77, attempt: 0, delivery: 1, reply: NEVER } as const;
+    expect(run.give(other)).toMatchObject({ facts: [], effects: [] });
+  });
+});
+
+describe(`an attempt is delivered ${MAX_DELIVERIES} times at most`, () => {
+  test.each([
+    ["never", NEVER],
+    ["silent", SILENT],
+    ["interrupted", INTERRUPTED],
+  ])("then it has failed, and a retry may follow in the default mode: %s", (_, reply) => {
+    const run = new CoreRun([{ a: { maxRetries: 1 } }]).begin();
+    run.send();
+    for (let delivery = 2; delivery <= MAX_DELIVERIES; delivery++) {
+      run.takeOver(delivery, reply);
+      expect(run.send()).toEqual(["a"]);
+      expect(run.task("a").attempts).toMatchObject([{ attempt: 0, deliveries: delivery }]);
+    }
+    run.takeOver(99, reply);
+    expect(run.task("a")).toMatchObject({ status: "WAITING", error: { type: "TASK_OUTCOME_UNKNOWN", nodeID: "w1" } });
+    run.endDelay("a");
+    run.send();
+    expect(run.task("a")).toMatchObject({ status: "RUNNING", attempt: 1, attempts: [{}, { attempt: 1, deliveries: 1 }] });
+  });
+
+  test("then it has failed for good under exactlyOnce", () => {
+    const run = new CoreRun([{ a: { ...ONCE, maxRetries: 3 } }]).begin();
+    run.send();
+    for (let delivery = 2; delivery <= MAX_DELIVERIES; delivery++) {
+      run.takeOver(delivery, NEVER);
+      expect(run.send()).toEqual(["a"]);
+    }
+    run.takeOver(99, NEVER);
+    expect(run.task("a")).toMatchObject({ status: "FAILED", attempt: 0, error: { type: "TASK_OUTCOME_UNKNOWN" } });
+  });
+
+  test("and a worker that is at the last one, or has done it, is heard", () => {
+    const run = new CoreRun([{ a: {} }]).begin();
+    run.send();
+    for (let delivery = 2; delivery <= MAX_DELIVERIES; delivery++) {
+      run.takeOver(delivery, NEVER);
+      run.send();
+    }
+    run.takeOver(98, RUNNING);
+    expect(run.task("a").status).toBe("RUNNING");
+    run.takeOver(99, done(answered(1)));
+    expect(run.task("a").status).toBe("SUCCESS");
+  });
+
+  test("where a delivery that never left is none", () => {
+    const run = asked();
+    for (let n = 0; n < 20; n++) {
+      run.give({ kind: "suspect", tasks: [0] });
+      run.reply("a", NEVER);
+      expect(run.send()).toEqual(["a"]);
+      expect(run.answer("a", { kind: "not-sent" }).facts).toEqual([{ kind: "undelivered", task: 0 }]);
+    }
+    expect(run.task("a")).toMatchObject({ status: "RUNNING", attempts: [{ deliveries: 1 }] });
+  });
+});
+
+describe("an answer is still taken", () => {
+  test.each(MODES)("while its worker is asked: %s", (_, options) => {
+    const run = asked(options);
+    run.answer("a", answered("by itself"));
+    expect(run.task("a")).toMatchObject({ status: "SUCCESS", response: '"by itself"' });
+    expect(run.reply("a", SILENT).facts).toEqual([]);
+  });
+
+  test("while it waits to be delivered again, which it then is not", () => {
+    const run = asked();
+    run.reply("a", SILENT);
+    run.answer("a", answered("late"));
+    expect(run.flow.status).toBe("COMPLETED");
+    expect(run.send()).toEqual([]);
+  });
+
+  test("in the default mode its time is still over while its worker is asked", () => {
+    const run = asked({ timeout: 500, maxRetries: 1 });
+    run.timeOut("a");
+    expect(run.task("a")).toMatchObject({ status: "WAITING", error: { type: "TASK_TIMEOUT" } });
+    expect(run.reply("a", NEVER)).toMatchObject({ facts: [], effects: [] });
+  });
+});

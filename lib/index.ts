@@ -2,6 +2,11 @@
 export { TaskflowService, type TaskflowServiceOptions } from "../services/taskflow.service.ts";
 export {
   TaskflowWorker,
+  type Asked,
+  type Begin,
+  type Begun,
+  type Finished,
+  type Ledger,
   type TaskflowContext,
   type TaskflowHandle,
   type TaskflowWorkerOptions,

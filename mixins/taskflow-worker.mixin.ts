@@ -31,7 +31,8 @@ export interface TaskflowWorkerOptions {
 }
 
 const OUTCOME_ACTION = "taskflowOutcome";
-const ABORT_EVENT = "taskflow.abort";
+/** Not below `taskflow.`, where subscribers listen. */
+const ABORT_EVENT = "taskflow-worker.abort";
 const DEFAULT_KEEP_FOR = "24h";
 const DEFAULT_LIMIT = 100_000;
 
@@ -50,7 +51,11 @@ interface Settings {
 }
 
 /** @throws RangeError with a sentence that names the option */
-function settingsOf({ ledger = "memory", keepFor = DEFAULT_KEEP_FOR, ledgerLimit = DEFAULT_LIMIT }: TaskflowWorkerOptions): Settings {
+function settingsOf({
+  ledger = "memory",
+  keepFor = DEFAULT_KEEP_FOR,
+  ledgerLimit = DEFAULT_LIMIT,
+}: TaskflowWorkerOptions): Settings {
   const keepForMs = parseDuration(keepFor);
   if (keepForMs < 1) throw new RangeError(`keepFor of TaskflowWorker is ${String(keepFor)}: give it at least 1 ms.`);
   if (!Number.isInteger(ledgerLimit) || ledgerLimit < 1) {

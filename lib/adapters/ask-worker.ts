@@ -2,36 +2,17 @@
 import type { ServiceBroker } from "moleculer";
 import type { Question, Reply } from "../ports/bus.ts";
 import { toldOutcome } from "./call-outcome.ts";
+import { OUTCOME_ACTION, type KnownWorkers, type OutcomeEndpoint } from "./known-workers.ts";
 
-const ACTION = "taskflowOutcome";
 /** For one answer; an answer that takes longer is not heard. */
 const TRY_MS = 2_000;
 const FIRST_PAUSE_MS = 100;
 const LONGEST_PAUSE_MS = 1_000;
 
-interface LedgerKind {
-  readonly isShared?: boolean;
-  readonly isDurable?: boolean;
-}
-
-interface Endpoint {
-  readonly id: string;
-  readonly isAvailable: boolean;
-  readonly action: { readonly taskflowLedger?: LedgerKind };
-}
-
-interface NodeState {
-  readonly available: boolean;
-  readonly services?: readonly { readonly actions?: Readonly<Record<string, { readonly taskflowLedger?: LedgerKind }>> }[];
-}
-
-/** The nodes that said goodbye: their processes are gone, and what those had in memory. */
-export type Departed = ReadonlySet<string>;
-
 /** @returns what ends the asking, without an answer */
 export function askWorker(
   broker: ServiceBroker,
-  departed: Departed,
+  workers: KnownWorkers,
   question: Question,
   done: (reply: Reply) => void,
 ): () => void {
@@ -53,7 +34,7 @@ export function askWorker(
     pauseMs = Math.min(pauseMs * 2, LONGEST_PAUSE_MS);
   };
   const round = async (): Promise<void> => {
-    const target = whomToAsk(broker, departed, question);
+    const target = whomToAsk(broker, workers, question);
     if (target === "nobody") return end({ kind: "silent" });
     if (target === "later") return later();
     // The answer may be made as late as it may be heard: that much older the attempt is by then.
@@ -75,45 +56,29 @@ interface Target {
 }
 
 /** The node itself, or one that shares its ledger. Nobody: no later moment can change that. */
-function whomToAsk(broker: ServiceBroker, departed: Departed, { action, node }: Question): Target | "later" | "nobody" {
+function whomToAsk(broker: ServiceBroker, workers: KnownWorkers, { action, node }: Question): Target | "later" | "nobody" {
   const candidates = endpointsFor(broker, action);
   const itself = candidates.find(({ endpoint }) => endpoint.id === node) ?? candidates.find(({ endpoint }) => isShared(endpoint));
   if (itself) return { action: itself.name, node: itself.endpoint.id };
-  const state = broker.registry.nodes.get(node) as NodeState | undefined;
-  if (state?.available) {
-    // There, without the mixin; or there, and its service is not yet.
-    const offers = (broker.registry.actions.get(action)?.endpoints ?? []) as readonly Endpoint[];
-    return offers.some(({ id }) => id === node) ? "nobody" : "later";
-  }
-  return state && departed.has(node) && !mayTellLater(state, action) ? "nobody" : "later";
+  const { available } = (broker.registry.nodes.get(node) ?? {}) as { available?: boolean };
+  if (!available) return workers.isGoneForGood(node) ? "nobody" : "later";
+  // There, without the mixin; or there, and its service is not yet.
+  const offers = (broker.registry.actions.get(action)?.endpoints ?? []) as readonly { id: string }[];
+  return offers.some(({ id }) => id === node) ? "nobody" : "later";
 }
 
 /** Endpoints of `<service>.taskflowOutcome`. Names of services may have dots: the longest one that is there. */
-function endpointsFor(broker: ServiceBroker, action: string): { name: string; endpoint: Endpoint }[] {
-  for (const name of outcomeActions(action)) {
-    const endpoints = (broker.registry.actions.get(name)?.endpoints ?? []) as unknown as readonly Endpoint[];
+function endpointsFor(broker: ServiceBroker, action: string): { name: string; endpoint: OutcomeEndpoint }[] {
+  for (let dot = action.lastIndexOf("."); dot > 0; dot = action.lastIndexOf(".", dot - 1)) {
+    const name = `${action.slice(0, dot)}.${OUTCOME_ACTION}`;
+    const endpoints = (broker.registry.actions.get(name)?.endpoints ?? []) as unknown as readonly OutcomeEndpoint[];
     const available = endpoints.filter(({ isAvailable }) => isAvailable);
     if (available.length > 0) return available.map((endpoint) => ({ name, endpoint }));
   }
   return [];
 }
 
-function outcomeActions(action: string): string[] {
-  const names: string[] = [];
-  for (let dot = action.lastIndexOf("."); dot > 0; dot = action.lastIndexOf(".", dot - 1)) {
-    names.push(`${action.slice(0, dot)}.${ACTION}`);
-  }
-  return names;
-}
-
-const isShared = ({ action }: Endpoint): boolean => action.taskflowLedger?.isShared === true;
-
-/** Of a node that is gone: has it left something that another process may read? */
-function mayTellLater({ services }: NodeState, action: string): boolean {
-  const names = outcomeActions(action);
-  const ledgers = (services ?? []).flatMap(({ actions }) => names.map((name) => actions?.[name]?.taskflowLedger));
-  return ledgers.some((ledger) => ledger?.isDurable === true);
-}
+const isShared = ({ action }: OutcomeEndpoint): boolean => action.taskflowLedger?.isShared === true;
 
 /** Undefined: no answer, or one that says nothing yet. */
 async function askOnce(

@@ -5,6 +5,7 @@ import type { Bus, Call, EventMessage, Question, Reply } from "../ports/bus.ts";
 import { askWorker } from "./ask-worker.ts";
 import { answered } from "./call-outcome.ts";
 import { getEventsEndpoint, localSubjects, maxMessageBytesOf, natsClientOf } from "./events-endpoint.ts";
+import { KnownWorkers } from "./known-workers.ts";
 import { onReconnected } from "./link-watch.ts";
 import { classifyError, isRefusedDelivery } from "./task-error.ts";
 import { CONTEXT_KEY, WireContext } from "./wire-context.ts";
@@ -19,9 +20,7 @@ const EVENT_FRAME = 4_096;
 const REGISTRY_EVENTS = ["$services.changed", "$node.connected", "$node.updated", "$node.disconnected"];
 
 /** To workers with the mixin. */
-const ABORT_EVENT = "taskflow.abort";
-/** Between coordinators and workers: they tell subscribers nothing. */
-const INTERNAL_EVENTS: ReadonlySet<string> = new Set([ABORT_EVENT, "taskflow.heartbeat"]);
+const ABORT_EVENT = "taskflow-worker.abort";
 
 interface Endpoint {
   readonly id: string;
@@ -32,37 +31,27 @@ interface EndpointList {
   getEndpointByNodeID(node: string): Endpoint | null;
 }
 
-interface NodeChange {
-  readonly node: { readonly id: string };
-  readonly unexpected?: boolean;
-}
-
 /** The bus on a Moleculer broker: calls by `broker.call` to a chosen node, events to NATS and by `emit` to who listens. */
 export class MoleculerBus implements Bus {
   readonly #broker: ServiceBroker;
   /** Topics that some service listens for; forgotten whenever the registry changes. */
   readonly #listened = new Map<string, boolean>();
   readonly #forget = (): void => this.#listened.clear();
-  /** Nodes that said goodbye. */
-  readonly #departed = new Set<string>();
+  readonly #workers: KnownWorkers;
   /** Ends what is being asked. */
   readonly #asking = new Set<() => void>();
-  readonly #left = ({ node, unexpected }: NodeChange): void => void (unexpected || this.#departed.add(node.id));
-  readonly #came = ({ node }: NodeChange): void => void this.#departed.delete(node.id);
 
   constructor(broker: ServiceBroker) {
     this.#broker = broker;
     for (const event of REGISTRY_EVENTS) broker.localBus.on(event, this.#forget);
-    broker.localBus.on("$node.disconnected", this.#left);
-    broker.localBus.on("$node.connected", this.#came);
+    this.#workers = new KnownWorkers(broker);
   }
 
   /** What is being asked is never answered. */
   close(): void {
     const { localBus } = this.#broker;
     for (const event of REGISTRY_EVENTS) localBus.off(event, this.#forget);
-    localBus.off("$node.disconnected", this.#left);
-    localBus.off("$node.connected", this.#came);
+    this.#workers.close();
     for (const end of this.#asking) end();
     this.#asking.clear();
   }
@@ -74,7 +63,7 @@ export class MoleculerBus implements Bus {
   }
 
   ask(question: Question, done: (reply: Reply) => void): () => void {
-    const end = askWorker(this.#broker, this.#departed, question, (reply) => {
+    const end = askWorker(this.#broker, this.#workers, question, (reply) => {
       this.#asking.delete(end);
       done(reply);
     });
@@ -184,10 +173,6 @@ export class MoleculerBus implements Bus {
 /** True if a service of any node listens for the event; for `taskflow.**`, for any event of taskflows. */
 function listensFor(broker: ServiceBroker, event: string): boolean {
   const { events } = broker.registry.events as unknown as { events: { name: string; endpoints: unknown[] }[] };
-  if (event.endsWith("**")) return events.some(({ name }) => isForSubscribers(name));
+  if (event.endsWith("**")) return events.some(({ name }) => name.startsWith("taskflow.") || name.startsWith("*"));
   return broker.registry.events.getAllEndpoints(event, null as never).length > 0;
-}
-
-function isForSubscribers(name: string): boolean {
-  return name.startsWith("*") || (name.startsWith("taskflow.") && !INTERNAL_EVENTS.has(name));
 }

@@ -6,8 +6,8 @@ const DUPLICATE_KEY = 11_000;
 const COMMAND_NOT_FOUND = 59;
 const AUTHENTICATION_FAILED: ReadonlySet<number> = new Set([18, 8_000]);
 const UNAUTHORIZED = 13;
-/** Bad value, failed to parse, type mismatch, index options or specification conflict, a regular expression that is none. */
-const MISTAKES: ReadonlySet<number> = new Set([2, 9, 14, 28, 85, 86, 51_091]);
+/** Bad value, failed to parse, type mismatch, a path through what is no object, updates that contradict one another, index options or specification conflict, a regular expression that is none. */
+const MISTAKES: ReadonlySet<number> = new Set([2, 9, 14, 28, 40, 85, 86, 51_091]);
 /** What the driver throws for a call that can never work. */
 const MISUSE =
   /^(BSON\w*|MongoInvalidArgument|MongoMissing\w*|MongoAPI|MongoParse|MongoCompatibility|Type|Range|Reference)Error$/;

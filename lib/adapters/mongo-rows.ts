@@ -48,8 +48,8 @@ export class MongoRows {
     const change = former?.fence === fence ? { ...former.change, ...update.change } : update.change;
     this.#pending.set(taskflowId, { ...update, change });
     if (this.#flushing !== undefined) return;
-    if (this.#pending.size >= MANY) this.#start();
-    else this.#timer ??= setTimeout(() => this.#start(), DELAY_MS);
+    if (this.#pending.size >= MANY) void this.#start();
+    else this.#timer ??= setTimeout(() => void this.#start(), DELAY_MS);
   }
 
   /** Resolves when every change that was deferred so far is durable. */
@@ -79,7 +79,7 @@ export class MongoRows {
     const flushing = this.#send().finally(() => {
       this.#flushing = undefined;
       // A flush that failed has left its changes; one that went well may have let others wait.
-      if (this.#pending.size > 0) this.#timer ??= setTimeout(() => this.#start(), DELAY_MS);
+      if (this.#pending.size > 0) this.#timer ??= setTimeout(() => void this.#start(), DELAY_MS);
     });
     // Whoever awaits it hears of a failure. Nobody may.
     flushing.catch(() => undefined);
@@ -101,7 +101,7 @@ export class MongoRows {
           this.#pending.set(taskflowId, { ...later, change: { ...update.change, ...later.change } });
         }
       }
-      this.#timer ??= setTimeout(() => this.#start(), RETRY_MS).unref();
+      this.#timer ??= setTimeout(() => void this.#start(), RETRY_MS).unref();
       throw error;
     } finally {
       this.#sending = new Map();

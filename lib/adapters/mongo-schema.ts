@@ -89,8 +89,8 @@ export interface RowDocument extends EntryText {
   createdAt: number;
   startedAt?: number | null;
   finishedAt?: number | null;
-  retryAttempt?: number;
-  progress?: number;
+  retryAttempt: number;
+  progress: number;
   format: number;
 }
 
@@ -146,6 +146,8 @@ export function toDocument(row: TaskflowRow, journal: string, text: EntryText): 
     dueAt: row.dueAt,
     rootId: row.rootId,
     createdAt: row.createdAt,
+    retryAttempt: row.retryAttempt,
+    progress: row.progress,
     format: row.format,
     search: searchOf(row),
     ...text,
@@ -163,8 +165,6 @@ export function toDocument(row: TaskflowRow, journal: string, text: EntryText): 
   if (row.errorType !== null) document.errorType = encodeText(row.errorType);
   if (row.startedAt !== null) document.startedAt = row.startedAt;
   if (row.finishedAt !== null) document.finishedAt = row.finishedAt;
-  if (row.retryAttempt !== 0) document.retryAttempt = row.retryAttempt;
-  if (row.progress !== 0) document.progress = row.progress;
   return document;
 }
 
@@ -206,8 +206,8 @@ export function toRow(document: RowDocument): TaskflowRow {
     createdAt: document.createdAt,
     startedAt: document.startedAt ?? null,
     finishedAt: document.finishedAt ?? null,
-    retryAttempt: document.retryAttempt ?? 0,
-    progress: document.progress ?? 0,
+    retryAttempt: document.retryAttempt,
+    progress: document.progress,
     format: document.format,
   };
 }

@@ -165,6 +165,11 @@ export class MongoStore implements Store {
     }
   }
 
+  /** Resolves when what this store has committed is in the rows, too. The port's own calls see to that by themselves. */
+  async flush(): Promise<void> {
+    return this.#run(() => this.#rows.flush());
+  }
+
   /** For other collections of the same database (`MongoDocumentAdapter`). Throws STORE_UNAVAILABLE if it is not open. */
   get link(): { readonly database: Db } & Pick<MongoLink, "collection" | "once" | "persist"> {
     return this.#link;

@@ -4,10 +4,16 @@ import type { Clock } from "../ports/clock.ts";
 /** Longer timers fire at once in Node: they are cut into pieces. */
 const LONGEST_MS = 2 ** 31 - 1;
 
-/** The machine's clock. Timers are re-armed until the clock has reached their time, so they neither overflow nor fire early. */
+/** The machine's clock, put right by what the store's says. Timers are re-armed until the clock has reached their time, so they neither overflow nor fire early. */
 export class SystemClock implements Clock {
+  #offsetMs = 0;
+
   now(): number {
-    return Date.now();
+    return Date.now() + this.#offsetMs;
+  }
+
+  adjust(offsetMs: number): void {
+    this.#offsetMs = Math.round(offsetMs);
   }
 
   monotonic(): number {
@@ -29,11 +35,11 @@ export class SystemClock implements Clock {
   at(time: number, callback: () => void): () => void {
     let timer: NodeJS.Timeout;
     const arm = (): void => {
-      const left = time - Date.now();
+      const left = time - this.now();
       timer = setTimeout(left > LONGEST_MS ? arm : fire, Math.min(Math.max(left, 1), LONGEST_MS));
     };
     const fire = (): void => {
-      if (Date.now() < time) arm();
+      if (this.now() < time) arm();
       else callback();
     };
     arm();

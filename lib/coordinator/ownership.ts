@@ -33,6 +33,10 @@ export class Ownership {
   readonly #listener: OwnershipListener;
   readonly #seen = new Map<string, Seen>();
   #alive: string[] = [];
+  /** Those that have died, and whose last ends are still to be announced. */
+  readonly #dead = new Set<string>();
+  /** Something may be this owner's that it does not know of. */
+  #isUnsure = false;
   #heldUntil = 0;
   #hasLapsed = false;
   #beating: Promise<void> | undefined;
@@ -61,6 +65,7 @@ export class Ownership {
     const { owner, leaseMs } = this.#settings;
     const from = clock.monotonic();
     this.#alive = this.#observe(await store.beat(owner));
+    clock.adjust(await store.timeOffset());
     const others = this.#alive.filter((alive) => alive !== owner);
     this.#heldUntil = from + leaseMs;
     await this.#listener.died(null);
@@ -106,15 +111,20 @@ export class Ownership {
     // Counted from before the store was asked: a lease that others see begins later than this one's own.
     const from = clock.monotonic();
     const beats = await store.beat(owner);
-    const wasLapsed = this.#heldUntil > 0 && (this.#hasLapsed || from >= this.#heldUntil);
+    clock.adjust(await store.timeOffset());
+    // Also where the answer took that long, and nobody has asked meanwhile.
+    const wasLapsed = this.#heldUntil > 0 && (this.#hasLapsed || clock.monotonic() >= this.#heldUntil);
     this.#heldUntil = from + leaseMs;
     this.#hasLapsed = false;
     if (wasLapsed) this.#listener.lapsed();
-    const before = new Set(this.#alive);
-    this.#alive = this.#observe(beats);
-    for (const alive of this.#alive) before.delete(alive);
-    await this.#claim(this.#alive);
-    for (const dead of before) await this.#listener.died(dead);
+    const alive = this.#observe(beats);
+    for (const before of this.#alive) if (!alive.includes(before)) this.#dead.add(before);
+    this.#alive = alive;
+    await this.#claim(alive);
+    for (const dead of this.#dead) {
+      await this.#listener.died(dead);
+      this.#dead.delete(dead);
+    }
   }
 
   /** Owners that are alive as far as one can tell. One seen for the first time has a whole lease before it. */
@@ -134,10 +144,16 @@ export class Ownership {
   }
 
   async #claim(alive: readonly string[]): Promise<void> {
+    const { store } = this.#ports;
+    const { owner } = this.#settings;
+    // A claim whose answer was lost, or that could not be read: nobody else looks after what is this owner's by now.
+    if (this.#isUnsure) await this.#listener.taken(await store.due(owner, Number.MAX_SAFE_INTEGER, Number.MAX_SAFE_INTEGER));
+    this.#isUnsure = true;
     for (;;) {
-      const claimed = await this.#ports.store.claim(this.#settings.owner, alive, BATCH, FORMAT);
+      const claimed = await store.claim(owner, alive, BATCH, FORMAT);
       if (claimed.length > 0) await this.#listener.taken(claimed);
-      if (claimed.length < BATCH || this.#isStopped) return;
+      if (claimed.length < BATCH || this.#isStopped) break;
     }
+    this.#isUnsure = false;
   }
 }

@@ -5,6 +5,7 @@ import type { Input } from "../core/inputs.ts";
 /** An attempt that was sent and has not ended. */
 interface Pending {
   readonly attempt: number;
+  readonly delivery: number;
   /** Ends its watch over the attempt's timeout. */
   readonly cancelTimeout: () => void;
 }

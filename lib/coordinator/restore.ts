@@ -44,6 +44,10 @@ export async function readPatiently(
     try {
       return await store.read(taskflowId);
     } catch (error) {
+      if (error instanceof RangeError) {
+        logger.error(`Taskflow ${taskflowId} is damaged in the store and is put aside.`, error);
+        return undefined;
+      }
       logger.warn(`Taskflow ${taskflowId} cannot be read; trying again.`, error);
       await new Promise<void>((resolve) => void clock.after(wait, resolve));
     }

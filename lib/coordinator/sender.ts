@@ -4,7 +4,7 @@ import type { Effect } from "../core/effects.ts";
 import { stageId, taskId } from "../core/ids.ts";
 import { delayAfter } from "../core/task.ts";
 import type { Input, Outcome, Reply } from "../core/inputs.ts";
-import type { Bus } from "../ports/bus.ts";
+import type { Bus, Call } from "../ports/bus.ts";
 import type { Clock } from "../ports/clock.ts";
 import type { Dispatcher } from "./dispatcher.ts";
 import type { Resident } from "./resident.ts";
@@ -38,6 +38,12 @@ export class Sender {
       else if (effect.kind === "ask") this.#ask(resident, effect);
       else this.#arm(resident, effect.at, effect.input);
     }
+  }
+
+  /** The attempt of a task has ended, perhaps otherwise than by the answer of its call: nobody waits for that any more. */
+  ended(resident: Resident, task: number): void {
+    const pending = resident.pending.get(task);
+    if (pending) this.#release(resident, task, pending.attempt);
   }
 
   #arm(resident: Resident, at: number, input: Input): void {
@@ -82,7 +88,7 @@ export class Sender {
       this.#release(resident, ordinal, attempt);
       give(resident, { kind: "timeout", task: ordinal, attempt });
     });
-    resident.pending.set(ordinal, { attempt, cancelTimeout });
+    resident.pending.set(ordinal, { attempt, delivery, cancelTimeout });
     const call = {
       action: actionNameOf(task.definition.taskDetails),
       node,
@@ -99,14 +105,15 @@ export class Sender {
       listenMs: timeoutMs + delayAfter(flow, task),
     };
     // The commit may have taken longer than the lease was held.
-    if (!this.#ports.maySend()) return this.#answered(resident, ordinal, attempt, { kind: "not-sent" });
-    bus.call(call, (outcome) => this.#answered(resident, ordinal, attempt, outcome));
+    if (!this.#ports.maySend()) return this.#answered(resident, call, ordinal, { kind: "not-sent" });
+    bus.call(call, (outcome) => this.#answered(resident, call, ordinal, outcome));
   }
 
-  #answered(resident: Resident, task: number, attempt: number, outcome: Outcome): void {
+  #answered(resident: Resident, { attempt, delivery }: Call, task: number, outcome: Outcome): void {
     const { clock, give } = this.#ports;
-    this.#release(resident, task, attempt);
-    const input: Input = { kind: "answer", task, attempt, outcome };
+    // A later delivery of it is still watched.
+    if (resident.pending.get(task)?.delivery === delivery) this.#release(resident, task, attempt);
+    const input: Input = { kind: "answer", task, attempt, delivery, outcome };
     // What was not sent is due again at once: without a pause it would be tried in every turn.
     if (outcome.kind === "not-sent") {
       const again = (): void => {

@@ -3,7 +3,6 @@
  * then the effects are carried out. What comes in meanwhile waits for the next turn.
  */
 import { decide } from "../core/decide.ts";
-import type { Fact } from "../core/facts.ts";
 import { isFinished } from "../core/flow.ts";
 import type { Input } from "../core/inputs.ts";
 import type { Write, WriteResult } from "../ports/store.ts";
@@ -87,13 +86,17 @@ export class Turns {
   }
 
   #planForQueue(): void {
-    if (this.dispatcher.hasNext && this.#maySend()) this.#plan();
+    if (this.dispatcher.hasNext && this.#mayDispatch) this.#plan();
+  }
+
+  get #mayDispatch(): boolean {
+    return !this.isDraining && this.#maySend();
   }
 
   #turn(): void {
     this.#isPlanned = false;
     // Without the lease they are woken when it is held again.
-    if (this.#maySend()) for (const resident of this.dispatcher.next()) this.wake(resident);
+    if (this.#mayDispatch) for (const resident of this.dispatcher.next()) this.wake(resident);
     const chosen = this.#dirty.splice(0, TURN);
     const now = this.#ports.clock.now();
     const parts: Part[] = [];
@@ -120,7 +123,7 @@ export class Turns {
       if (resident.creation) flow.revision = 1;
       const creation = resident.creation && this.#ports.bus.hasAudience() ? resident.writer.creation(at) : undefined;
       const { facts, effects } = decide(flow, inputs, at);
-      const tasks = this.isDraining || !this.#maySend() ? [] : this.dispatcher.admit(resident);
+      const tasks = this.#mayDispatch ? this.dispatcher.admit(resident) : [];
       taken = tasks.length;
       if (taken > 0) {
         const sent = decide(flow, [{ kind: "dispatch", tasks }], at);
@@ -185,8 +188,9 @@ export class Turns {
     for (const { topic, text } of writer.write(facts, at, firstSeq)) bus.announce({ taskflowId, topic, text });
   }
 
-  #carryOut({ resident, effects }: Part): void {
+  #carryOut({ resident, facts, effects }: Part): void {
     if (resident.state === "gone") return this.dispatcher.release(callsIn(effects));
+    for (const fact of facts) if (fact.kind === "settled" || fact.kind === "delayed") this.#sender.ended(resident, fact.task);
     this.#sender.carryOut(resident, effects);
     if (isFinished(resident.flow.status)) this.#drop(resident);
     else if (resident.inbox.length > 0) this.wake(resident);

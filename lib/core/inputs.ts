@@ -32,7 +32,14 @@ export type Input =
   | { readonly kind: "begin" }
   /** The owner sends these due tasks now. */
   | { readonly kind: "dispatch"; readonly tasks: readonly { readonly task: number; readonly node: string }[] }
-  | { readonly kind: "answer"; readonly task: number; readonly attempt: number; readonly outcome: Outcome }
+  /** `delivery`: the one that it answers; absent: nobody knows which. */
+  | {
+      readonly kind: "answer";
+      readonly task: number;
+      readonly attempt: number;
+      readonly delivery?: number;
+      readonly outcome: Outcome;
+    }
   /** An attempt's time is over. */
   | { readonly kind: "timeout"; readonly task: number; readonly attempt: number }
   /** What was sent before this moment may be lost: the coordinator's own link was down. */

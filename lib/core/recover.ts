@@ -18,7 +18,7 @@ export function recover(step: Step, fence: number, inFlight?: ReadonlySet<number
   for (const task of stage?.tasks ?? []) {
     if (isFinished(flow.status)) return;
     if (task.status === "WAITING") recoverWaiting(step, task);
-    else if (task.status === "RUNNING" && !inFlight?.has(task.ordinal)) ask(step, task);
+    else if (task.status === "RUNNING" && !inFlight?.has(task.ordinal) && !flow.repeats.has(task.ordinal)) ask(step, task);
   }
 }
 

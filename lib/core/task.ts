@@ -35,12 +35,20 @@ export function dispatchTask(step: Step, ordinal: number, node: string): void {
 }
 
 /** An answer counts for the attempt that runs, whichever delivery it answers; a late success also in the delay after that attempt's timeout. */
-export function answerTask(step: Step, { task: ordinal, attempt, outcome }: InputOf<"answer">): void {
+export function answerTask(step: Step, { task: ordinal, attempt, delivery, outcome }: InputOf<"answer">): void {
   const task = step.flow.tasks[ordinal];
   if (!task || task.attempt !== attempt || task.attempts.length === 0) return;
-  if (task.status === "RUNNING") return settleAttempt(step, task, outcome);
+  if (task.status === "RUNNING") {
+    if (isSuperseded(step.flow, task, delivery) && (outcome.kind === "unknown" || outcome.kind === "not-sent")) return;
+    return settleAttempt(step, task, outcome);
+  }
   const isLate = task.status === "WAITING" && task.error?.type === "TASK_TIMEOUT";
   if (isLate && outcome.kind === "answered" && !isReportedFailure(task, outcome)) succeed(step, task, outcome.response);
+}
+
+/** What became of a delivery is of no interest any more where a later one is out, or is about to be. */
+function isSuperseded(flow: Flow, task: Task, delivery = latestAttempt(task).deliveries): boolean {
+  return delivery < latestAttempt(task).deliveries || flow.repeats.has(task.ordinal);
 }
 
 function isReportedFailure(task: Task, outcome: Extract<Outcome, { kind: "answered" }>): boolean {

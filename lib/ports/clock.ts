@@ -3,6 +3,9 @@ export interface Clock {
   /** Epoch milliseconds of the store's clock, an integer. May step when the machine's clock is set. */
   now(): number;
 
+  /** Tells by how many milliseconds the store's clock is ahead of this machine's. */
+  adjust(offsetMs: number): void;
+
   /** Milliseconds that only ever grow, from any start: for leases and deadlines inside one process. */
   monotonic(): number;
 

@@ -28,8 +28,8 @@ export interface TaskflowHandle {
   log(message: string, data?: Readonly<Record<string, unknown>>): void;
 }
 
-/** The event that a heartbeat is, to the coordinators. */
-export const HEARTBEAT_EVENT = "taskflow.heartbeat";
+/** The event that a heartbeat is, to the coordinators; not below `taskflow.`, where subscribers listen. */
+export const HEARTBEAT_EVENT = "taskflow-worker.heartbeat";
 const HEARTBEAT_PAUSE_MS = 1_000;
 const MAX_PROGRESS = 4_096;
 

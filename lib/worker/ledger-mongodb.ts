@@ -44,7 +44,7 @@ export class MongoLedger implements Ledger {
     try {
       await this.#link.connect();
       this.#offset = await this.#link.timeOffset();
-      await this.#records.createIndex({ expiresAt: 1 }, { expireAfterSeconds: 0 });
+      await this.#records.createIndexes([{ key: { expiresAt: 1 }, expireAfterSeconds: 0 }]);
       const since = this.#now();
       const memory = this.#link.collection<{ _id: string; since: number }>(`${COLLECTION}_memory`);
       await this.#link.persist(() => memory.updateOne({ _id: MEMORY }, { $setOnInsert: { since } }, { upsert: true }));
@@ -90,7 +90,7 @@ export class MongoLedger implements Ledger {
     bytes = 0,
   ): Promise<Answer> {
     for (;;) {
-      const found = await this.#link.persist(() => this.#records.findOne({ _id: key }));
+      const found = await this.#link.persist(async () => this.#records.findOne({ _id: key }));
       const { answer, next } = rule(found ?? undefined, this.#now());
       if (!next || (await this.#write(key, next, found?.version, bytes))) return answer;
     }

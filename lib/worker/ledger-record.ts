@@ -53,11 +53,11 @@ export function begun(record: LedgerRecord | undefined, begin: Begin, token: str
 
 export function finished(record: LedgerRecord | undefined, outcome: string, now: number): Change<Finished> {
   if (record?.state === "done") return { answer: { outcome: record.outcome, asked: record.asked } };
-  const asked = record?.asked ?? false;
+  const wasAsked = record?.asked ?? false;
   const { delivery, instance, token, since } = record ?? { delivery: 0, instance: "", token: "", since: now };
   return {
-    answer: { outcome, asked },
-    next: { state: "done", delivery, instance, token, outcome, asked, since, at: now },
+    answer: { outcome, asked: wasAsked },
+    next: { state: "done", delivery, instance, token, outcome, asked: wasAsked, since, at: now },
   };
 }
 

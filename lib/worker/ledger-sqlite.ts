@@ -185,7 +185,9 @@ export class SqliteLedger implements Ledger {
     };
     remove("state = 'running' AND at <= ?", now - keepForMs * UNFINISHED_FACTOR);
     remove("state <> 'running' AND at <= ?", now - keepForMs);
-    const border = database.prepare("SELECT at FROM ledger WHERE state <> 'running' ORDER BY at DESC LIMIT 1 OFFSET ?").get(maxRecords);
+    const border = database
+      .prepare("SELECT at FROM ledger WHERE state <> 'running' ORDER BY at DESC LIMIT 1 OFFSET ?")
+      .get(maxRecords);
     if (border) remove("state <> 'running' AND at <= ?", (border as { at: number }).at);
   }
 }

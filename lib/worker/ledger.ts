@@ -8,6 +8,7 @@
  * says `unknown` rather than `never` of what may have been before that.
  */
 
+/** A delivery that wants to run. */
 export interface Begin {
   /** Counts the deliveries of the attempt, from 1. */
   readonly delivery: number;
@@ -17,6 +18,7 @@ export interface Begin {
   readonly retake?: string;
 }
 
+/** Whether a delivery may run. */
 export type Begun =
   /** It is this process's to run, and kept as that. */
   | { readonly kind: "new" }
@@ -27,6 +29,7 @@ export type Begun =
   /** Somebody has been told that this delivery never began: it must not. */
   | { readonly kind: "refused" };
 
+/** What a ledger says of a key that somebody asks for. */
 export type Asked =
   | { readonly kind: "done"; readonly outcome: string }
   | { readonly kind: "running"; readonly instance: string }
@@ -35,6 +38,7 @@ export type Asked =
   /** Nothing is known of it, but it may have been begun before the ledger's memory. Refused as well. */
   | { readonly kind: "unknown" };
 
+/** What counts once an attempt has ended. */
 export interface Finished {
   /** How it ended, for everybody: of two runs, the first that ended. */
   readonly outcome: string;

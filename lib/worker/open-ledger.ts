@@ -1,7 +1,6 @@
 import { resolve } from "node:path";
 import type { Asked, Begin, Begun, Finished, Ledger, LedgerLimits } from "./ledger.ts";
 import { MemoryLedger } from "./ledger-memory.ts";
-import { SqliteLedger } from "./ledger-sqlite.ts";
 
 interface Opened {
   readonly ledger: Ledger;
@@ -48,35 +47,43 @@ class LateLedger implements Ledger {
   }
 }
 
+interface OpenFile {
+  readonly opened: Promise<Ledger>;
+  users: number;
+}
+
 /** SQLite files that are open in this process: all its services share one. */
-const files = new Map<string, { readonly ledger: Ledger; readonly opened: Promise<void>; users: number }>();
+const files = new Map<string, OpenFile>();
 
 async function openFile(path: string, limits: LedgerLimits): Promise<Opened> {
-  let file = files.get(path);
-  if (!file) {
-    const ledger = new SqliteLedger(path, limits);
-    file = { ledger, opened: ledger.open(), users: 0 };
-    files.set(path, file);
-  }
-  const { ledger, opened } = file;
-  const mine = file;
-  mine.users++;
+  const file = files.get(path) ?? { opened: openSqlite(path, limits), users: 0 };
+  files.set(path, file);
+  file.users++;
+  let ledger: Ledger;
   try {
-    await opened;
+    ledger = await file.opened;
   } catch (error) {
-    if (files.get(path) === mine) files.delete(path);
+    if (files.get(path) === file) files.delete(path);
     throw error;
   }
   const close = async (): Promise<void> => {
-    mine.users--;
-    if (mine.users > 0) return;
+    file.users--;
+    if (file.users > 0) return;
     files.delete(path);
     await ledger.close();
   };
   return { ledger, close };
 }
 
-/** The driver is loaded only where it is used. */
+// Both are loaded only where they are used.
+
+async function openSqlite(path: string, limits: LedgerLimits): Promise<Ledger> {
+  const { SqliteLedger } = await import("./ledger-sqlite.ts");
+  const ledger = new SqliteLedger(path, limits);
+  await ledger.open();
+  return ledger;
+}
+
 async function openMongo(url: string, limits: LedgerLimits): Promise<Opened> {
   const { MongoLedger } = await import("./ledger-mongodb.ts");
   const ledger = new MongoLedger(url, limits);

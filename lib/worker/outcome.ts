@@ -15,14 +15,12 @@ export interface WireError {
   readonly type: string;
   readonly code?: number | string;
   readonly data?: unknown;
-  readonly stack?: string;
+  readonly stack: string;
   readonly retryable: boolean;
   readonly nodeID: string;
 }
 
-export type WireOutcome =
-  | { readonly ok: true; readonly response: unknown }
-  | { readonly ok: false; readonly error: WireError };
+export type WireOutcome = { readonly ok: true; readonly response: unknown } | { readonly ok: false; readonly error: WireError };
 
 /** An outcome with its text, and what the caller of the action is given: the handler's own value or error, where that can be sent. */
 export interface Ended {
@@ -63,23 +61,26 @@ export function endedWell(value: unknown, nodeID: string, maxBytes: number): End
   }
   const bytes = Buffer.byteLength(text);
   if (bytes <= limit) return { text, deliver: { value } };
-  return endedBadly(payloadTooLarge("The work was done. Its answer", bytes, limit, { outcome: { success: true } }), nodeID, maxBytes);
+  return endedBadly(
+    payloadTooLarge("The work was done. Its answer", bytes, limit, { outcome: { success: true } }),
+    nodeID,
+    maxBytes,
+  );
 }
 
 export function endedBadly(thrown: unknown, nodeID: string, maxBytes: number): Ended {
-  const error = readable(thrown, nodeID, Math.min(maxBytes, LONGEST_OUTCOME));
-  const text = JSON.stringify({ ok: false, error } satisfies WireOutcome);
-  const isWhole = thrown instanceof Error && isSame(thrown, error);
-  return { text, deliver: { error: isWhole ? thrown : revive(error) } };
-}
-
-/** Whatever was thrown, even what throws when it is looked at. */
-function readable(thrown: unknown, nodeID: string, limit: number): WireError {
+  const limit = Math.min(maxBytes, LONGEST_OUTCOME);
+  let error: WireError;
+  let whole: Error | undefined;
   try {
-    return wireErrorOf(thrown, nodeID, limit);
+    error = wireErrorOf(thrown, nodeID, limit);
+    if (thrown instanceof Error && isSame(thrown, error)) whole = thrown;
   } catch {
-    return wireErrorOf(new Error("The handler threw something that cannot be read."), nodeID, limit);
+    // It throws when it is looked at.
+    error = wireErrorOf(new Error("The handler threw something that cannot be read."), nodeID, limit);
   }
+  const text = JSON.stringify({ ok: false, error } satisfies WireOutcome);
+  return { text, deliver: { error: whole ?? revive(error) } };
 }
 
 function wireErrorOf(thrown: unknown, nodeID: string, limit: number): WireError {
@@ -91,12 +92,13 @@ function wireErrorOf(thrown: unknown, nodeID: string, limit: number): WireError 
     ...known,
     // What an error says to the engine has to stay when the rest of its data goes.
     ...(isOmitted ? { data: { ...data, ...wordsToTheEngine(given.data) } } : {}),
+    stack: known.stack ?? `${known.name}: ${known.message}`,
     retryable: given.retryable === true,
     nodeID: known.nodeID ?? nodeID,
   };
   if (Buffer.byteLength(JSON.stringify(error)) <= limit) return error;
-  const { data: _data, stack: _stack, ...rest } = error;
-  return { ...rest, message: rest.message.slice(0, SHORT_MESSAGE), data: { $omitted: true, ...wordsToTheEngine(given.data) } };
+  const message = error.message.slice(0, SHORT_MESSAGE);
+  return { ...error, message, stack: `${error.name}: ${message}`, data: { $omitted: true, ...wordsToTheEngine(given.data) } };
 }
 
 function wordsToTheEngine(data: unknown): object {
@@ -123,7 +125,7 @@ function isSame(thrown: Error, { name, message, type, code, stack, data }: WireE
 /** An error to be thrown again. */
 export function revive({ name, message, type, code, data, stack, retryable, nodeID }: WireError): Error {
   const error: Error = new Errors.MoleculerError(message, 500, type, data);
-  return Object.assign(error, { name, code, retryable, nodeID, stack: stack ?? `${name}: ${message}` });
+  return Object.assign(error, { name, code, retryable, nodeID, stack });
 }
 
 /** What a caller is given of an outcome that was kept. */

@@ -27,7 +27,7 @@ export class Reports {
     const broker = this.#broker;
     const outcome = fitOutcome(text, broker.nodeID, maxMessageBytesOf(broker) - MESSAGE_FRAME);
     const endpoints = broker.registry.actions.get(REPORT_ACTION)?.endpoints ?? [];
-    for (const { id } of [...endpoints]) {
+    for (const { id } of endpoints.slice()) {
       try {
         const answer: unknown = await broker.call<unknown, unknown>(
           REPORT_ACTION,

@@ -26,7 +26,8 @@ export function taskCallOf(ctx: Context): TaskCall | undefined {
   const taskflow = context?.taskflow;
   const info = taskflow?.taskInfo;
   const action = ctx.action?.name;
-  if (!context || typeof taskflow?.id !== "string" || typeof info?.taskDetails !== "object" || action === undefined) return undefined;
+  if (!context || typeof taskflow?.id !== "string" || typeof info?.taskDetails !== "object" || action === undefined)
+    return undefined;
   if (actionNameOf(info.taskDetails) !== action) return undefined;
   const { timeout, exactlyOnceTaskExecution } = info.options ?? {};
   return {
@@ -36,7 +37,7 @@ export function taskCallOf(ctx: Context): TaskCall | undefined {
     // Coordinators of earlier versions do not tell these.
     delivery: taskflow.delivery ?? 1,
     fence: taskflow.fence ?? 0,
-    exactlyOnce: exactlyOnceTaskExecution === true,
+    exactlyOnce: exactlyOnceTaskExecution,
     timeoutMs: typeof timeout === "number" ? timeout : undefined,
   };
 }

@@ -112,13 +112,18 @@ export class TaskWorker {
     const run = new Run();
     this.#runs.set(key, run);
     run.watch(call.timeoutMs);
-    const known = await this.#known(call, run).catch(
-      (error: unknown): Result => ({ kind: "turned-away", error: unavailable(call, error) }),
-    );
-    const result = known ?? (await this.#run(ctx, call, run, handler));
-    this.#runs.delete(key);
-    run.end(result);
-    return result;
+    const known = await this.#known(call, run).catch((error: unknown): Result => ({
+      kind: "turned-away",
+      error: unavailable(call, error),
+    }));
+    let result = known;
+    try {
+      result ??= await this.#run(ctx, call, run, handler);
+      return result;
+    } finally {
+      this.#runs.delete(key);
+      run.end(result ?? { kind: "turned-away", error: new Error("The attempt could not be served.") });
+    }
   }
 
   /** What the ledger has to say to a delivery; undefined: it is this process's to run. */
@@ -144,7 +149,8 @@ export class TaskWorker {
           if (this.#isAlive(begun.instance) && !run.signal.aborted) {
             await delay(LOOK_MS, undefined, { signal: run.signal }).catch(() => undefined);
           } else if (exactlyOnce || run.signal.aborted) {
-            const message = "The attempt was begun before by a process that did not finish it, so nobody can tell whether its work was done.";
+            const message =
+              "The attempt was begun before by a process that did not finish it, so nobody can tell whether its work was done.";
             return turnedAway("TASK_OUTCOME_UNKNOWN", message, call);
           } else retake = begun.instance;
         }

@@ -91,8 +91,15 @@ describeOnMongo("a MongoDB store behind a bad network", (server) => {
       const until = performance.now() + ms;
       await eventually(() => expect(performance.now()).toBeGreaterThan(until), { intervalMs: 5 });
     };
+    const failures = [
+      () => proxy.cut(),
+      () => proxy.halfOpen(),
+      () => proxy.oneWay("up"),
+      () => proxy.oneWay("down"),
+      () => proxy.cut(),
+    ];
     await goesOn();
-    for (const fail of [proxy.cut, proxy.halfOpen, () => proxy.oneWay("up"), () => proxy.oneWay("down"), proxy.cut]) {
+    for (const fail of failures) {
       fail();
       await stands(500);
       proxy.restore();

@@ -1,4 +1,4 @@
-/** The conformance suite on MongoDB. What only the store on MongoDB owes is in the other files of this name. */
+/** The conformance suite on MongoDB. What only this store owes is in the other files named `store-mongo-…`. */
 import { MongoStore } from "../../lib/adapters/store-mongo.ts";
 import { describeOnMongo } from "../helpers/mongo-server.ts";
 import { describeStore } from "./store.suite.ts";

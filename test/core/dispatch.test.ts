@@ -1,4 +1,5 @@
 import { describe, expect, test } from "@jest/globals";
+import { replay } from "../../lib/core/journal.ts";
 import { answered, CoreRun, failed, questions, SILENT, START } from "../helpers/core-run.ts";
 
 describe("what can be sent", () => {
@@ -152,6 +153,18 @@ describe("going on with what the store tells of", () => {
     run.send(2);
     const decision = run.give({ kind: "recover", fence: 1, inFlight: new Set([0]) });
     expect(questions(decision).map(({ task }) => task)).toEqual([1]);
+  });
+
+  test("what is to be delivered again by what the journal tells is delivered again, and asked about by nobody", () => {
+    const run = new CoreRun([["a"]]).begin();
+    run.send();
+    run.takeOver(2);
+    run.send();
+    run.answer("a", { kind: "not-sent" });
+    run.flow = replay(run.entries);
+    expect(questions(run.give({ kind: "recover", fence: 3 }))).toEqual([]);
+    expect(run.send()).toEqual(["a"]);
+    expect(run.task("a").attempts).toMatchObject([{ attempt: 0, deliveries: 2 }]);
   });
 
   test("a retry delay gets its timer back with the time that was stored, and age budgets theirs", () => {

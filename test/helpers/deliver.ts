@@ -1,5 +1,5 @@
 /** Deliveries of attempts as a coordinator makes them, without a coordinator. */
-import { MoleculerBus } from "../../lib/adapters/bus-moleculer.ts";
+import type { MoleculerBus } from "../../lib/adapters/bus-moleculer.ts";
 import type { JsonText } from "../../lib/core/flow.ts";
 import type { Outcome } from "../../lib/core/inputs.ts";
 import type { Call, Question, Reply } from "../../lib/ports/bus.ts";
@@ -21,10 +21,19 @@ export interface DeliveryOptions {
   listenMs?: number;
 }
 
-/** `action` is `svc.do`. */
+/** `action` is `svc.do` or `v2.svc.do`. */
 export function callOf(action: string, given: DeliveryOptions): Call {
-  const { node, taskflowId = uniqueName("flow"), attempt = 0, delivery = 1, fence = 1, params = {}, meta = {}, timeout = 20_000 } = given;
-  const [serviceId = "", ...rest] = action.split(".");
+  const {
+    node,
+    taskflowId = uniqueName("flow"),
+    attempt = 0,
+    delivery = 1,
+    fence = 1,
+    params = {},
+    meta = {},
+    timeout = 20_000,
+  } = given;
+  const [, version, serviceId = "", actionName = ""] = /^(?:v(\d+)\.)?([^.]+)\.(.+)$/.exec(action) ?? [];
   const taskInfo = {
     id: TASK,
     attempt,
@@ -36,7 +45,7 @@ export function callOf(action: string, given: DeliveryOptions): Call {
     nestedTaskflows: [],
     name: "task",
     type: "ACTION",
-    taskDetails: { serviceId, actionName: rest.join(".") },
+    taskDetails: { serviceId, actionName, ...(version === undefined ? {} : { version: Number(version) }) },
   };
   const { previousStageRes } = given;
   const context = JSON.stringify({
@@ -52,7 +61,13 @@ export function callOf(action: string, given: DeliveryOptions): Call {
 export function again(call: Call, more: { delivery?: number; node?: string; fence?: number } = {}): Call {
   const { delivery = call.delivery + 1, node = call.node, fence = call.fence } = more;
   const context = JSON.parse(call.context) as { taskflow: object };
-  return { ...call, delivery, node, fence, context: JSON.stringify({ ...context, taskflow: { ...context.taskflow, delivery, fence } }) as JsonText };
+  return {
+    ...call,
+    delivery,
+    node,
+    fence,
+    context: JSON.stringify({ ...context, taskflow: { ...context.taskflow, delivery, fence } }) as JsonText,
+  };
 }
 
 export function deliver(bus: MoleculerBus, call: Call): Promise<Outcome> {

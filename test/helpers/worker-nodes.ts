@@ -51,7 +51,9 @@ export async function openSite(url: string, { stock = false } = {}): Promise<Sit
     go: () => writeFileSync(files.go, ""),
     async worker({ nodeID = uniqueName("worker"), stock: isStock, worker } = {}) {
       const settings = { nodeID, namespace, url, stock: isStock, worker, ...files };
-      const { child } = await startReadyProcess("test/integration/worker-process.ts", { env: { WORKER: JSON.stringify(settings) } });
+      const { child } = await startReadyProcess("test/integration/worker-process.ts", {
+        env: { WORKER: JSON.stringify(settings) },
+      });
       const started = { nodeID, child, end: (signal: NodeJS.Signals) => child.end(signal) };
       workers.push(started);
       await eventually(() => {

@@ -68,7 +68,9 @@ describe.each(["the same node id", "another node id"])("a restart on the same fi
     const restarted = await startLocalNode({ services: [after.service], taskflow, nodeID: ids[1] ?? "" });
     const tree = await restarted.client.waitForTaskflow(taskflowId);
     expect(tree.status).toBe("COMPLETED");
-    expect(after.keys).toEqual(["add:0", "check:1", "end:0"]);
+    // What ran is asked for first, which takes as long as its node may need to be seen; what waited goes on at its time.
+    expect(after.keys.toSorted()).toEqual(["add:0", "check:1", "end:0"]);
+    expect(after.keys.at(-1)).toBe("end:0");
     const [group, add, check] = tasksOf(tree);
     expect(group).toMatchObject({ response: "group", attempts: [{ deliveries: 1 }] });
     expect(add).toMatchObject({ attempt: 0, attempts: [{ attempt: 0, deliveries: 2, nodeID: ids[1], status: "SUCCESS" }] });

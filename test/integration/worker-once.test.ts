@@ -9,12 +9,14 @@ import { stopNodes } from "../helpers/nodes.ts";
 import { closeSites, openSite } from "../helpers/worker-nodes.ts";
 
 let server: NatsServer;
+const ownServers: NatsServer[] = [];
 beforeAll(async () => {
   server = await startNatsServer();
 });
 afterEach(async () => {
   await closeSites();
   await stopNodes();
+  await Promise.all(ownServers.splice(0).map((own) => own.stop()));
 });
 afterAll(() => server.stop());
 
@@ -115,6 +117,7 @@ describe("a question", () => {
 
   test("waits for a worker that comes back, and for NATS", async () => {
     const own = await startNatsServer();
+    ownServers.push(own);
     const site = await openSite(own.url);
     const options = { nodeID: "returning", worker: { ledger: `sqlite:${join(site.folder, "ledger.db")}` } };
     const worker = await site.worker(options);
@@ -128,7 +131,6 @@ describe("a question", () => {
     const second = ask(site.bus, call, { patienceMs: 60_000 });
     await own.restart();
     expect(await second).toEqual({ kind: "done", outcome });
-    await own.stop();
   });
 });
 
@@ -145,15 +147,17 @@ describe("with a SQLite ledger", () => {
     expect(await ask(site.bus, call, { ageMs: 1 })).toEqual({ kind: "done", outcome });
     expect(site.runs()).toBe(1);
     // It was there before this attempt was made, so its word counts, whichever process says it.
-    await eventually(async () => expect(await ask(site.bus, callOf("svc.note", { node: first.nodeID }))).toEqual({ kind: "never" }));
+    await eventually(async () =>
+      expect(await ask(site.bus, callOf("svc.note", { node: first.nodeID }))).toEqual({ kind: "never" }),
+    );
   });
 
   test("what was killed in the middle is interrupted: run again in the default mode, and not under exactlyOnceTaskExecution", async () => {
     const site = await openSite(server.url);
     const options = { nodeID: "killed", worker: { ledger: `sqlite:${join(site.folder, "ledger.db")}` } };
     const first = await site.worker(options);
-    const once = callOf("svc.wait", { node: first.nodeID, exactlyOnce: true, listenMs: 60_000 });
-    const default_ = callOf("svc.wait", { node: first.nodeID, listenMs: 60_000 });
+    const once = callOf("svc.wait", { node: first.nodeID, exactlyOnce: true, listenMs: 5_000 });
+    const default_ = callOf("svc.wait", { node: first.nodeID, listenMs: 5_000 });
     void deliver(site.bus, once);
     void deliver(site.bus, default_);
     await eventually(() => expect(site.runs()).toBe(2));

@@ -51,7 +51,7 @@ function told(kind: unknown): unknown {
     case "error with a cycle":
       throw Object.assign(new Error("It broke."), { data: cycle });
     case "error that cannot be read":
-      throw Object.defineProperty({}, "message", {
+      throw Object.defineProperty(new Error(""), "message", {
         get() {
           throw new Error("Not for you.");
         },

@@ -1,22 +1,49 @@
 /** What the world knows of one attempt, whatever the engine thinks of it. */
-import type { Outcome } from "../../lib/core/inputs.ts";
+import type { Outcome, Reply } from "../../lib/core/inputs.ts";
+import type { Life } from "./life.ts";
+
+/** What one coordinator was told when it asked. */
+interface Told {
+  /** Virtual time. */
+  readonly at: number;
+  readonly kind: Reply["kind"];
+  readonly delivery: number;
+}
 
 export class AttemptRecord {
   readonly number: number;
+  /** By the clock that the coordinators go by. */
   readonly startedAt: number;
+  /** Virtual time. */
+  readonly bornAt: number;
   /** Virtual time at which it was last sent. */
   sentAt: number | undefined;
+  sentBy: Life | undefined;
   /** Calls that were made, and those of them of which the bus said that they never left. */
   calls = 0;
   notSent = 0;
+  /** The highest delivery that may have reached a worker. */
+  highestLeft = 0;
+  /** Handlers that began to run. */
+  executions = 0;
+  /** Questions that are not answered. */
+  readonly asking = new Set<{ readonly life: Life }>();
+  /** The latest reply to each coordinator, and the highest delivery that it was told `never` of. */
+  readonly replies = new Map<Life, Told>();
+  readonly nevers = new Map<Life, number>();
+  /** The highest delivery of which `never` was said to whoever stored that another one follows. */
+  cleared = 0;
   /** Outcomes that reached a living coordinator. */
   readonly told: Outcome[] = [];
+  /** Deliveries of which nobody knows how they ended, as a coordinator was told. */
+  readonly lost = new Set<number>();
   /** Something happened after which a coordinator cannot know: a crash, a commit of which nothing was known. */
   interrupted = false;
 
-  constructor(number: number, startedAt: number) {
+  constructor(number: number, startedAt: number, bornAt: number) {
     this.number = number;
     this.startedAt = startedAt;
+    this.bornAt = bornAt;
   }
 
   /** Calls that may have reached a worker. */
@@ -37,7 +64,13 @@ export class AttemptRecord {
       Extract<Outcome, { kind: "failed" }> | undefined;
   }
 
-  get isLost(): boolean {
-    return this.told.some((outcome) => outcome.kind === "unknown");
+  isAskedBy(life: Life): boolean {
+    for (const question of this.asking) if (question.life === life) return true;
+    return false;
+  }
+
+  /** Whether it was told of this delivery that nobody knows. */
+  isLost(delivery: number): boolean {
+    return this.lost.has(delivery);
   }
 }

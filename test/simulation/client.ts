@@ -43,7 +43,7 @@ export class Client {
 
   #ask(): void {
     const world = this.#world;
-    const life = world.lives.find(({ isAlive, hasStarted }) => isAlive && hasStarted);
+    const life = world.fleet.anyStarted();
     if (!life) return this.#again();
     const { plan, taskflowId } = this;
     world.count("input: produce");
@@ -51,10 +51,12 @@ export class Client {
     this.asked.add(life);
     const given = { ...(taskflowId === undefined ? {} : { taskflowId }), definition: plan.definition, text: plan.text, meta: {} };
     const over = this.#whenOver(life);
-    life.coordinator.produce(given).then(
-      ({ taskflowId: id, existing }) => over(() => this.#answered(id, existing === true)),
-      (error: Error) => over(() => this.#refused(error)),
-    );
+    life.reach(() => {
+      life.coordinator.produce(given).then(
+        ({ taskflowId: id, existing }) => over(() => this.#answered(id, existing === true)),
+        (error: Error) => over(() => this.#refused(error)),
+      );
+    });
   }
 
   /** Exactly one of: an answer, a refusal, the end of the process. */

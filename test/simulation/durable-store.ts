@@ -1,6 +1,7 @@
 /** The store that survives crashes: what `lib/ports/store.ts` asks for, in memory, and the record of every taskflow in it. */
 import { isFinished } from "../../lib/core/flow.ts";
 import type { Claimed, KnownOwner, RowChange, StoredTaskflow, Write, WriteResult } from "../../lib/ports/store.ts";
+import type { Life } from "./life.ts";
 import { FlowRecord } from "./record.ts";
 import type { World } from "./world.ts";
 
@@ -10,30 +11,38 @@ export class DurableStore {
   readonly changed = new Set<FlowRecord>();
   readonly #world: World;
   readonly #beats = new Map<string, number>();
+  /** Counts all beats: when each coordinator beat for the first time, and when for the last. */
+  #count = 0;
+  readonly #joined = new Map<string, number>();
+  readonly #latest = new Map<string, number>();
 
   constructor(world: World) {
     this.#world = world;
   }
 
   /** Stores what can be stored, each for itself. */
-  apply(writes: readonly Write[]): WriteResult[] {
-    return writes.map((write) => this.#apply(write));
+  apply(life: Life, writes: readonly Write[]): WriteResult[] {
+    return writes.map((write) => this.#apply(life, write));
   }
 
-  #apply(write: Write): WriteResult {
-    if (write.kind === "create") return this.#create(write);
+  #apply(life: Life, write: Write): WriteResult {
+    if (write.kind === "create") return this.#create(life, write);
     const record = this.records.get(write.taskflowId);
     if (!record) return "conflict";
     const isFree = record.texts.length + 1 === write.revision;
-    if (!isFree && !this.#world.plants.has("no revision guard")) return "conflict";
-    record.append(write.entry, write.row ?? {});
+    if (!isFree && record.driver !== life) this.#world.count("world: an earlier owner's write is turned away");
+    const isGuarded =
+      !this.#world.plants.has("no revision guard") &&
+      (record.driver === life || !this.#world.plants.has("no guard between owners"));
+    if (!isFree && isGuarded) return "conflict";
+    record.append(life, write.entry, write.row ?? {});
     this.changed.add(record);
     return "stored";
   }
 
-  #create({ row, entry }: Extract<Write, { kind: "create" }>): WriteResult {
+  #create(life: Life, { row, entry }: Extract<Write, { kind: "create" }>): WriteResult {
     if (this.records.has(row.taskflowId) && !this.#world.plants.has("no unique ids")) return "conflict";
-    this.#store(row.taskflowId, new FlowRecord(this.#world, row, entry));
+    this.#store(row.taskflowId, new FlowRecord(this.#world, life, row, entry));
     return "stored";
   }
 
@@ -48,7 +57,7 @@ export class DurableStore {
     const record = this.records.get(taskflowId);
     if (!record || isFinished(record.flow.status)) return;
     this.#world.statistics.count("fact: conflicting owner's entry");
-    record.append(JSON.stringify({ at: this.#world.agenda.now, facts: [] }), {});
+    record.append(record.driver, JSON.stringify({ at: this.#world.agenda.now, facts: [] }), {});
   }
 
   read(taskflowId: string): StoredTaskflow | undefined {
@@ -62,24 +71,63 @@ export class DurableStore {
   }
 
   beat(owner: string): KnownOwner[] {
+    this.#count++;
+    if (!this.#beats.has(owner)) this.#joined.set(owner, this.#count);
+    this.#latest.set(owner, this.#count);
     this.#beats.set(owner, (this.#beats.get(owner) ?? 0) + 1);
     return Array.from(this.#beats, ([known, beat]) => ({ owner: known, beat }));
   }
 
-  lastFinished(owner: string | null, limit: number): string[] {
+  leave(owner: string): void {
+    this.#beats.delete(owner);
+  }
+
+  release(owner: string, taskflowIds: readonly string[]): void {
+    for (const taskflowId of taskflowIds) {
+      const record = this.records.get(taskflowId);
+      if (!record || record.row.owner !== owner || isFinished(record.row.status)) continue;
+      this.#world.count("world: taskflow released");
+      record.row.owner = null;
+      record.ownedAt = this.#world.agenda.time;
+    }
+  }
+
+  due(owner: string, until: number, limit: number): Claimed[] {
+    const due: Claimed[] = [];
+    for (const { row } of this.records.values()) {
+      if (row.owner !== owner || isFinished(row.status) || row.dueAt > until || due.length >= limit) continue;
+      due.push({ taskflowId: row.taskflowId, fence: row.fence, dueAt: row.dueAt });
+    }
+    return due;
+  }
+
+  lastFinished(life: Life, owner: string | null, limit: number): string[] {
     const finished = Array.from(this.records.values()).filter(
       ({ row }) => isFinished(row.status) && (owner === null || row.owner === owner),
     );
     return finished
       .toSorted((a, b) => (b.row.finishedAt ?? 0) - (a.row.finishedAt ?? 0))
       .slice(0, limit)
-      .map(({ row }) => row.taskflowId);
+      .map((record) => {
+        // Its end may be announced once more.
+        record.lastAnnounced.delete(life);
+        return record.taskflowId;
+      });
   }
 
-  claim(owner: string, alive: readonly string[], limit: number): Claimed[] {
+  /** Has the other one joined since this one looked? Then it cannot be told dead. */
+  #isNewTo(owner: string, other: string | null): boolean {
+    if (other === null || !this.#beats.has(other) || this.#world.plants.has("claim of newcomers")) return false;
+    return (this.#joined.get(other) ?? 0) > (this.#latest.get(owner) ?? 0);
+  }
+
+  claim(life: Life, owner: string, alive: readonly string[], limit: number): Claimed[] {
     const claimed: Claimed[] = [];
-    for (const { row } of this.records.values()) {
+    for (const record of this.records.values()) {
+      const { row } = record;
       if (claimed.length >= limit || isFinished(row.status) || alive.includes(row.owner ?? "")) continue;
+      if (this.#isNewTo(owner, row.owner)) continue;
+      record.taken(life, row.owner);
       row.owner = owner;
       if (!this.#world.plants.has("claim without a fence")) row.fence++;
       claimed.push({ taskflowId: row.taskflowId, fence: row.fence, dueAt: row.dueAt });

@@ -1,7 +1,7 @@
 /** What must be in the store at the moment at which a call or an event leaves the coordinator. */
 import { isFinished, isSettled } from "../../lib/core/flow.ts";
 import type { Call, EventMessage } from "../../lib/ports/bus.ts";
-import { withoutTree } from "./expected-event.ts";
+import { withoutResponse, withoutTree } from "./expected-event.ts";
 import type { Life } from "./life.ts";
 import type { FlowRecord, TaskRecord } from "./record.ts";
 
@@ -17,33 +17,48 @@ export function checkCall(life: Life, record: FlowRecord, task: TaskRecord, call
     world.report(3, `${what} is sent, and the task is ${stored.status} at ${latest?.attempt}`);
   else if (latest.nodeID !== call.node || latest.deliveries !== call.delivery)
     world.report(3, `${what} is sent to ${call.node}; stored are ${latest.nodeID} and ${latest.deliveries}`);
-  if (record.caller !== life && call.fence <= record.callerFence)
+  if (call.fence < record.callerFence || (record.caller !== life && call.fence <= record.callerFence))
     world.report(26, `${what} has fence ${call.fence}, and an owner before it had ${record.callerFence}`);
   record.caller = life;
   record.callerFence = call.fence;
+  if (life.heldUntil <= world.agenda.time) world.report(31, `${what} is sent by ${life.owner}, whose lease is over`);
   if (call.fence !== flow.fence) world.report(3, `${what} has fence ${call.fence}; stored is ${flow.fence}`);
   for (const before of flow.stages.slice(0, stage)) {
     if (before.tasks.some(({ status }) => !isSettled(status)) || before.count.blocking > 0)
       world.report(5, `${what} is sent before stage ${before.name} has ended`);
   }
   const left = task.latest?.left ?? 0;
-  if (options.exactlyOnceTaskExecution && left > 0) world.report(8, `${what} is sent, and it may have left before`);
+  const refused = task.latest?.nevers.get(life) ?? 0;
+  if (
+    options.exactlyOnceTaskExecution &&
+    left > 0 &&
+    (task.latest?.highestLeft ?? 0) > Math.max(refused, task.latest?.cleared ?? 0)
+  )
+    world.report(8, `${what} is sent, and delivery ${task.latest?.highestLeft} may have left before`);
+  // What never left may have been asked about before that was known; the worker refuses it then, and its time runs out.
+  if (call.delivery <= refused && task.latest?.notSent === 0)
+    world.report(34, `${what} is sent, and "never" was said of delivery ${refused}`);
   if (call.delivery > 5 || left >= 5) world.report(9, `${what} is sent after ${left} deliveries`);
   const { client } = record;
   if (client.times === 1 && client.asked.has(life) && world.faults["commit unsure"] === 0)
     world.report(1, `${what} is sent before produce has answered`);
 }
 
-export function checkEvent(record: FlowRecord, { text }: EventMessage): void {
+export function checkEvent(life: Life, record: FlowRecord, { text }: EventMessage): void {
   const { world, flow } = record;
   const seq = Number(/"seq":(\d+)/.exec(text)?.[1]);
   const expected = record.events[seq - 1];
   if (expected === undefined) return world.report(4, `event ${seq} is announced; ${record.events.length} are stored: ${text}`);
-  if (withoutTree(text) !== expected)
-    return world.report(13, `event ${seq} is announced as ${withoutTree(text)}; it should be ${expected}`);
+  const told = withoutTree(text);
+  if (told !== expected && told !== withoutResponse(expected))
+    return world.report(13, `event ${seq} is announced as ${told}; it should be ${expected}`);
   if (world.looksIntoTrees) checkTree(record, text, seq);
-  if (seq <= record.lastAnnounced) world.report(13, `event ${seq} is announced after ${record.lastAnnounced}`);
-  record.lastAnnounced = seq;
+  const before = record.lastAnnounced.get(life) ?? 0;
+  if (seq <= before) world.report(13, `event ${seq} is announced after ${before}`);
+  if (seq > record.announcedUpTo + 1)
+    world.report(13, `event ${seq} is announced, and nobody has announced ${record.announcedUpTo + 1}`);
+  record.lastAnnounced.set(life, seq);
+  record.announcedUpTo = Math.max(record.announcedUpTo, seq);
   if (flow.seq < seq) world.report(4, `event ${seq} is announced at seq ${flow.seq}`);
 }
 
@@ -73,7 +88,7 @@ function checkTree(record: FlowRecord, text: string, seq: number): void {
     ]),
   ]);
   // The creation's tree was written before anything else of its commit.
-  if (seq === 1) return;
+  if (seq === 1 || tree.revision < flow.revision) return;
   if (!isAsStored || (told && JSON.stringify(told) !== JSON.stringify(stored))) {
     world.report(
       13,

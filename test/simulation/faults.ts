@@ -5,6 +5,26 @@ import type { Random } from "./random.ts";
 const HIGHEST = {
   /** The process ends; drawn once for each of its lives. */
   crash: 0.9,
+  /** The process stands still for a while; drawn a few times, for whichever runs. */
+  freeze: 0.9,
+  /** The process is asked to end, and hands over; drawn like a freeze. */
+  stop: 0.8,
+  /** The process's own link to the bus is cut for a while: what is under way is lost; drawn like a freeze. */
+  "link down": 0.9,
+  /** A sign of life is not taken. */
+  "beat refused": 0.4,
+  /** It takes about as long as the lease. */
+  "beat slow": 0.25,
+  /** The store does not tell its time. */
+  "time refused": 0.3,
+  /** A claim fails, and nothing was claimed. */
+  "claim refused": 0.3,
+  /** A claim fails although something was claimed. */
+  "claim unsure": 0.3,
+  /** What is given up cannot be given up. */
+  "release refused": 0.3,
+  /** The others are not told that something was given up. */
+  "release unheard": 0.5,
   /** A commit fails and nothing of it was stored. */
   "commit refused": 0.15,
   /** A commit fails although it was stored, in part or as a whole. */
@@ -20,12 +40,22 @@ const HIGHEST = {
   /** The node turns the call away: its queue is full. */
   "queue full": 0.25,
   "request lost": 0.2,
+  /** It comes after the attempt was asked about, perhaps. */
+  "request late": 0.2,
   "reply lost": 0.2,
   /** The reply comes after the attempt's timeout. */
   "reply late": 0.25,
   "reply doubled": 0.3,
   /** The worker dies with the work done or not. */
   "worker lost": 0.2,
+  /** The worker dies in the middle of the work. */
+  "worker killed": 0.2,
+  /** What workers remember of the past is gone. */
+  "ledger forgets": 0.15,
+  "question lost": 0.5,
+  "reply to a question lost": 0.5,
+  "reply to a question late": 0.3,
+  "report lost": 0.5,
   /** For a while no node offers an action; drawn for each action. */
   "no worker": 0.7,
   /** Nobody says that workers have come. */

@@ -1,20 +1,17 @@
 /**
- * One life of a coordinator's process: its ports, and its end. A crash cuts it off: from then on nothing that it does has any effect, and
- * nothing reaches it. It can come at any call of a port, so before and after each commit and between any two effects.
+ * One life of a coordinator's process, and its end. A crash cuts it off: from then on nothing that it does has any effect, and nothing reaches it. It can
+ * come at any call of a port, so before and after each commit and between any two effects. Frozen it stands still: what reaches it waits, and it goes on
+ * with all of that, whatever has become of the world meanwhile.
  */
 import { Coordinator } from "../../lib/coordinator/coordinator.ts";
 import type { CoordinatorSettings } from "../../lib/coordinator/settings.ts";
 import type { Bus } from "../../lib/ports/bus.ts";
 import type { Clock } from "../../lib/ports/clock.ts";
-import type { Claimed, KnownOwner, Store, StoredTaskflow, Write, WriteResult } from "../../lib/ports/store.ts";
+import { storeOf } from "./life-store.ts";
 import type { World } from "./world.ts";
 
 /** More calls of ports than this without time going on is a circle. */
 const CIRCLE = 20_000;
-
-const never = <T>(): Promise<T> => new Promise<T>(() => {});
-const asError = (thrown: unknown): Error => (thrown instanceof Error ? thrown : new Error(String(thrown)));
-const unavailable = (what: string): Error => new Error(`STORE_UNAVAILABLE: ${what}`);
 
 /** Its process ends at its nth call of a port, or at its nth commit. */
 export interface CrashPlan {
@@ -22,40 +19,74 @@ export interface CrashPlan {
   readonly commit: number;
 }
 
+export type Place = "crash between effects" | "crash before a commit" | "crash after a commit";
+
 export class Life {
   readonly coordinator: Coordinator;
   readonly world: World;
+  readonly owner: string;
   isAlive = true;
   hasStarted = false;
   startedAt = 0;
+  /** Virtual time at which it went on after it was frozen. */
+  thawedAt = 0;
+  isFrozen = false;
+  /** Its own link to the bus is down. */
+  isCutOff = false;
+  /** It was asked to end. */
+  isStopping = false;
+  /** Virtual time until which nobody else may take what is its own. */
+  heldUntil = 0;
+  /** Virtual time since which it has had a free slot. */
+  freeSince: number | undefined;
   /** Timers that it has armed and that have not fired. */
   timers = 0;
   /** Called when it ends. */
   readonly endings = new Set<() => void>();
   readonly listeners = new Set<() => void>();
+  readonly linkListeners = new Set<() => void>();
   /** Deliveries that it waits for, with the virtual time at which it no longer does. */
   readonly outstanding = new Map<string, number>();
+  /** By how much its machine's clock is ahead of the store's, apart from jumps. */
+  readonly #skew: number;
+  #adjusted = 0;
+  readonly #held: (() => void)[] = [];
+  readonly #crashAt: CrashPlan;
   #calls = 0;
   #callsAtOnce = 0;
   #lastTime = -1;
-  readonly #crashAt: CrashPlan;
   #commits = 0;
 
-  constructor(world: World, settings: CoordinatorSettings, crashAt: CrashPlan) {
+  constructor(world: World, settings: CoordinatorSettings, skew: number, crashAt: CrashPlan) {
     this.world = world;
+    this.#skew = skew;
+    this.owner = settings.owner;
     this.#crashAt = crashAt;
     const ids = { sorted: () => world.random.uuid(), random: () => world.random.uuid() };
     const logger = {
       info: () => {},
-      warn: (...args: unknown[]) => world.note(() => `    warns: ${args.map(String).join(" ")}`),
+      warn: (...args: unknown[]) => this.note(() => `warns: ${args.map(String).join(" ")}`),
       error: (...args: unknown[]) => this.#hearError(args.map(String).join(" ")),
     };
-    this.coordinator = new Coordinator({ store: this.#store(), bus: this.#bus(), clock: this.#clock(), ids, logger }, settings);
+    this.coordinator = new Coordinator({ store: storeOf(this), bus: this.#bus(), clock: this.#clock(), ids, logger }, settings);
+  }
+
+  get #now(): number {
+    return this.world.agenda.now + this.#skew + this.#adjusted;
+  }
+
+  /** By how much the store's clock is ahead of its machine's. */
+  get storeIsAhead(): number {
+    return -this.world.agenda.offset - this.#skew;
+  }
+
+  note(line: () => string): void {
+    this.world.note(() => `    ${this.owner} ${line()}`);
   }
 
   #hearError(message: string): void {
     if (!this.isAlive) return;
-    this.world.note(() => `    error: ${message}`);
+    this.note(() => `error: ${message}`);
     if (message.includes("put aside")) this.world.report(27, message);
   }
 
@@ -64,13 +95,28 @@ export class Life {
       () => {
         this.hasStarted = this.isAlive;
         this.startedAt = this.world.agenda.time;
+        this.note(() => "has started");
       },
       () => this.die("crash while starting"),
     );
   }
 
+  /** Is asked to end, hands over, and ends. */
+  stop(graceMs: number, released: () => void): void {
+    this.isStopping = true;
+    this.note(() => `is to stop within ${graceMs} ms`);
+    this.coordinator.stop(graceMs, released).then(
+      () => {
+        if (!this.isAlive) return;
+        if (this.timers > 0) this.world.report(22, `${this.timers} timers are left after a stop`);
+        this.#end("stopped");
+      },
+      () => this.die("crash while stopping"),
+    );
+  }
+
   /** True if the process lives on at this call of a port. */
-  #goesOn(where: "crash between effects" | "crash before a commit" | "crash after a commit"): boolean {
+  goesOn(where: Place = "crash between effects"): boolean {
     if (!this.isAlive) return false;
     const { time } = this.world.agenda;
     this.#callsAtOnce = time === this.#lastTime ? this.#callsAtOnce + 1 : 0;
@@ -92,62 +138,90 @@ export class Life {
 
   die(where: string): void {
     if (!this.isAlive) return;
+    if (this.isFrozen) this.world.count("crash: crash while frozen");
+    this.#end(where);
+  }
+
+  #end(how: string): void {
     this.isAlive = false;
-    this.world.count(`crash: ${where}`);
-    this.world.lifeEnded(this);
+    this.world.count(how === "stopped" ? "world: graceful stop" : `crash: ${how}`);
+    this.note(() => `is gone: ${how}`);
+    this.world.fleet.ended(this);
+    for (const end of this.endings) end();
+  }
+
+  /** Has something reach the process: at once, when it is no longer frozen, or never. */
+  reach(what: () => void): void {
+    if (!this.isAlive) return;
+    if (this.isFrozen) this.#held.push(what);
+    else what();
+  }
+
+  freeze(ms: number): void {
+    if (!this.isAlive || this.isFrozen) return;
+    this.isFrozen = true;
+    this.note(() => `is frozen for ${ms} ms`);
+    this.world.agenda.in(ms, () => this.thaw());
+  }
+
+  thaw(): void {
+    if (!this.isAlive || !this.isFrozen) return;
+    this.isFrozen = false;
+    this.thawedAt = this.world.agenda.time;
+    this.note(() => `goes on, ${this.#held.length} things wait for it`);
+    if (this.heldUntil <= this.thawedAt) this.world.count("world: frozen for longer than the lease");
+    for (const what of this.#held.splice(0)) this.world.agenda.in(0, () => this.reach(what));
+  }
+
+  cutOff(ms: number): void {
+    if (!this.isAlive || this.isCutOff) return;
+    this.isCutOff = true;
+    this.note(() => `has no link for ${ms} ms`);
+    this.world.agenda.in(ms, () => this.reconnect());
+  }
+
+  reconnect(): void {
+    if (!this.isAlive || !this.isCutOff) return;
+    this.isCutOff = false;
+    this.note(() => "has its link again");
+    for (const listener of this.linkListeners) this.reach(listener);
   }
 
   #clock(): Clock {
     const { agenda } = this.world;
     return {
-      now: () => agenda.now,
+      now: () => this.#now,
+      adjust: (offsetMs) => {
+        this.#adjusted = offsetMs;
+      },
       monotonic: () => agenda.time,
       soon: (callback) => {
-        if (this.#goesOn("crash between effects")) agenda.in(0, () => this.isAlive && callback());
+        if (this.goesOn()) agenda.in(0, () => this.reach(callback));
       },
-      after: (ms, callback) => this.#armAfter(ms, callback),
-      at: (time, callback) => this.#arm(time, callback),
+      after: (ms, callback) => this.#arm(() => Math.max(ms, 1), undefined, callback),
+      at: (time, callback) => this.#arm(() => Math.max(time - this.#now, 1), time, callback),
     };
   }
 
-  #armAfter(ms: number, callback: () => void): () => void {
-    if (!this.#goesOn("crash between effects")) return () => {};
+  /** Like the machine's clock: waits for as long as it seems at first, looks at the time if one is given, and waits for the rest. */
+  #arm(left: () => number, time: number | undefined, callback: () => void): () => void {
+    const { agenda } = this.world;
+    if (!this.goesOn()) return () => {};
     let isOver = false;
     const end = (): void => {
       if (!isOver) this.timers--;
       isOver = true;
     };
-    this.timers++;
-    const cancel = this.world.agenda.in(Math.max(ms, 1), () => {
-      if (!this.isAlive) return;
+    const fire = (): void => {
+      if (isOver) return;
+      if (time !== undefined && this.#now < time) {
+        cancel = wait();
+        return;
+      }
       end();
       callback();
-    });
-    return () => {
-      cancel();
-      end();
     };
-  }
-
-  /** Like the machine's clock: waits for as long as it seems at first, looks at the time, and waits for the rest. */
-  #arm(time: number, callback: () => void): () => void {
-    const { agenda } = this.world;
-    if (!this.#goesOn("crash between effects")) return () => {};
-    let isOver = false;
-    const end = (): void => {
-      if (!isOver) this.timers--;
-      isOver = true;
-    };
-    const wait = (): (() => void) =>
-      agenda.in(Math.max(time - agenda.now, 1), () => {
-        if (!this.isAlive) return;
-        if (agenda.now < time) {
-          cancel = wait();
-          return;
-        }
-        end();
-        callback();
-      });
+    const wait = (): (() => void) => agenda.in(left(), () => this.reach(fire));
     this.timers++;
     let cancel = wait();
     return () => {
@@ -158,115 +232,23 @@ export class Life {
 
   #bus(): Bus {
     const { bus } = this.world;
+    const listen = (listeners: Set<() => void>, listener: () => void): (() => void) => {
+      listeners.add(listener);
+      return () => listeners.delete(listener);
+    };
     return {
-      route: (action) => (this.isAlive ? bus.route(action) : undefined),
+      route: (action, preferred) => (this.isAlive ? bus.route(action, preferred) : undefined),
       hasAudience: () => this.world.hasAudience,
-      ask: (_, done) => (this.#goesOn("crash between effects") ? this.world.agenda.in(5, () => this.isAlive && done({ kind: "silent" })) : () => {}),
+      ask: (question, done) => (this.goesOn() ? bus.ask(this, question, done) : () => {}),
       abort: () => {},
-      onReconnected: () => () => {},
+      onReconnected: (listener) => listen(this.linkListeners, listener),
       call: (call, done) => {
-        if (this.#goesOn("crash between effects")) bus.call(this, call, done);
+        if (this.goesOn()) bus.call(this, call, done);
       },
       announce: (event) => {
-        if (this.#goesOn("crash between effects")) bus.announce(event);
+        if (this.goesOn()) bus.announce(this, event);
       },
-      onWorkersChanged: (listener) => {
-        this.listeners.add(listener);
-        return () => this.listeners.delete(listener);
-      },
+      onWorkersChanged: (listener) => listen(this.listeners, listener),
     };
-  }
-
-  #store(): Store {
-    const { world } = this;
-    const { store } = world;
-    const unused = (): never => {
-      throw new Error("The coordinator does not use this.");
-    };
-    return {
-      name: "simulated",
-      open: unused,
-      close: unused,
-      due: unused,
-      leave: unused,
-      release: unused,
-      timeOffset: unused,
-      list: unused,
-      delete: unused,
-      health: unused,
-      commit: (writes) => this.#commit(writes),
-      read: (taskflowId): Promise<StoredTaskflow | undefined> =>
-        this.#answer(() => {
-          if (world.strikes("read refused")) throw unavailable("read");
-          return store.read(taskflowId);
-        }),
-      repair: (taskflowId, fence, change): Promise<void> => this.#answer(() => store.repair(taskflowId, fence, change)),
-      beat: (owner): Promise<KnownOwner[]> => this.#answer(() => store.beat(owner)),
-      lastFinished: (owner, limit): Promise<string[]> => this.#answer(() => store.lastFinished(owner, limit)),
-      claim: (owner, alive, limit): Promise<Claimed[]> => this.#answer(() => store.claim(owner, alive, limit)),
-    };
-  }
-
-  #answer<T>(work: () => T): Promise<T> {
-    if (!this.#goesOn("crash between effects")) return never();
-    if (!this.world.isStoreAsync) return (async () => work())();
-    return new Promise((resolve, reject) => {
-      this.world.agenda.in(this.world.latency(), () => {
-        if (!this.isAlive) return;
-        try {
-          resolve(work());
-        } catch (error) {
-          reject(asError(error));
-        }
-      });
-    });
-  }
-
-  #commit(writes: readonly Write[]): WriteResult[] | Promise<WriteResult[]> {
-    const { world } = this;
-    if (!this.isAlive) throw unavailable("the process is dead");
-    if (writes.length > 1) world.count("world: commit of several taskflows");
-    const isAfter = world.random.chance(0.5);
-    if (!this.#goesOn(isAfter ? "crash after a commit" : "crash before a commit")) {
-      if (isAfter) world.applyUnheard(writes);
-      throw unavailable("the process has crashed");
-    }
-    if (!world.isStoreAsync) return this.#store1(writes);
-    return new Promise((resolve, reject) => {
-      world.agenda.in(world.latency(), () => {
-        // What a dead process has sent may be stored all the same.
-        if (!this.isAlive) {
-          if (world.random.chance(0.7)) world.applyUnheard(writes);
-          return;
-        }
-        try {
-          const results = this.#store1(writes);
-          world.agenda.in(world.latency(), () => this.isAlive && resolve(results));
-        } catch (error) {
-          world.agenda.in(world.latency(), () => this.isAlive && reject(asError(error)));
-        }
-      });
-    });
-  }
-
-  /** The commit itself, with what can go wrong in it. */
-  #store1(writes: readonly Write[]): WriteResult[] {
-    const { world } = this;
-    if (world.strikes("commit refused")) {
-      throw unavailable("nothing was stored");
-    }
-    if (world.strikes("commit unsure")) {
-      world.store.apply(writes.filter(() => world.random.chance(0.7)));
-      throw unavailable("nobody knows");
-    }
-    if (world.isStoreAsync && world.strikes("commit lands late")) {
-      const appends = writes.filter(({ kind }) => kind === "append");
-      world.agenda.in(world.random.int(1, 300), () => world.applyUnheard(appends));
-      throw unavailable("it takes too long");
-    }
-    for (const write of writes) {
-      if (write.kind === "append" && world.strikes("conflict")) world.store.intrude(write.taskflowId);
-    }
-    return world.store.apply(writes);
   }
 }

@@ -1,4 +1,7 @@
 /** Nothing that could go on waits for a timer that has nothing to do with it. */
+import { actionNameOf } from "../../lib/core/action-name.ts";
+import type { Task } from "../../lib/core/flow.ts";
+import type { Life } from "./life.ts";
 import type { FlowRecord, TaskRecord } from "./record.ts";
 import type { World } from "./world.ts";
 
@@ -6,53 +9,86 @@ import type { World } from "./world.ts";
 const PROMPT_MS = 1_500;
 /** Longer than what was read from a store with faults takes to be read again. */
 const CARE_MS = 5_000;
+/** How often a worker that is at it is asked again. */
+const ASK_AGAIN_MS = 5_000;
 
 export function checkPromptness(world: World): void {
   checkCare(world);
   if (!world.checksPromptness) return;
-  const life = world.lives[0];
-  if (!life?.isAlive || !life.hasStarted || life.coordinator.inFlight >= world.maxInFlight) {
-    world.freeSince = undefined;
-    return;
+  for (const life of world.fleet.lives) {
+    const isAble = life.hasStarted && !life.isFrozen && !life.isStopping;
+    if (!isAble || life.coordinator.inFlight >= world.maxInFlight) life.freeSince = undefined;
+    else life.freeSince ??= world.agenda.time;
   }
-  world.freeSince ??= world.agenda.time;
-  for (const record of world.unfinished) checkRecord(world, record, Math.max(world.freeSince, life.startedAt));
+  for (const record of world.unfinished) {
+    const { driver, row } = record;
+    // Whoever has claimed it meanwhile has to read it first.
+    if (!driver.isAlive || driver.isFrozen || driver.isStopping || row.owner !== driver.owner) continue;
+    checkRecord(world, record, driver);
+  }
 }
 
-function checkRecord(world: World, record: FlowRecord, freeSince: number): void {
-  const { flow, plan } = record;
+function checkRecord(world: World, record: FlowRecord, life: Life): void {
+  const { flow, plan, drivenSince, ownedAt } = record;
   const stage = flow.stages.find(({ status }) => status === "RUNNING");
   if (!stage || flow.aborting) return;
   const { maxConcurrency } = plan.stageOptions[stage.index] ?? {};
-  for (const task of stage.tasks) checkTimeout(world, record.taskOf(task.ordinal), task.status);
+  for (const task of stage.tasks) checkTimeout(world, record.taskOf(task.ordinal), task.status, life);
+  const { freeSince } = life;
+  if (freeSince === undefined) return;
+  const since = Math.max(freeSince, drivenSince, ownedAt, life.startedAt, life.thawedAt);
+  for (const task of stage.tasks) if (task.status === "RUNNING") checkRepeat(world, record, task, life, since);
   if (maxConcurrency !== undefined && stage.count.running >= maxConcurrency) return;
   for (const task of stage.tasks) {
     const { openSince } = record.taskOf(task.ordinal);
     if (task.status !== "WAITING" || task.retryAt !== null || openSince === undefined) continue;
-    const { serviceId, actionName, version } = task.definition.taskDetails;
-    const servedSince = world.bus.servedSince(`${version === undefined ? "" : `v${version}.`}${serviceId}.${actionName}`);
-    if (servedSince === undefined) continue;
-    const since = Math.max(openSince, freeSince, servedSince, record.roomSince);
-    if (world.agenda.time - since > PROMPT_MS)
-      world.report(30, `task ${task.ordinal} of ${record.taskflowId} could have been sent for ${world.agenda.time - since} ms`);
+    checkSent(world, record, task, Math.max(since, openSince, record.roomSince));
   }
+}
+
+/** What is to be delivered again waits for nothing but a slot and a node. */
+function checkRepeat(world: World, record: FlowRecord, task: Task, life: Life, since: number): void {
+  const { latest, plan } = record.taskOf(task.ordinal);
+  const told = latest?.replies.get(life);
+  if (!told || told.delivery !== task.attempts.at(-1)?.deliveries) return;
+  const isRepeated = told.kind === "never" || (told.kind !== "running" && !plan.options.exactlyOnceTaskExecution);
+  if (isRepeated) checkSent(world, record, task, Math.max(since, told.at));
+}
+
+function checkSent(world: World, record: FlowRecord, task: Task, since: number): void {
+  const servedSince = world.bus.servedSince(actionNameOf(task.definition.taskDetails));
+  if (servedSince === undefined) return;
+  const waited = world.agenda.time - Math.max(since, servedSince);
+  if (waited > PROMPT_MS) world.report(30, `task ${task.ordinal} of ${record.taskflowId} could have been sent for ${waited} ms`);
 }
 
 /** Some time after the faults, whatever is not finished is in somebody's care. */
 function checkCare(world: World): void {
-  const life = world.lives[0];
-  const since = Math.max(world.calmAt, life?.startedAt ?? Infinity) + CARE_MS;
-  if (!life?.isAlive || !life.hasStarted || world.agenda.time < since) return;
+  const { fleet } = world;
+  if (fleet.lives.length === 0) return;
+  const since = Math.max(world.calmAt, fleet.disturbedAt, ...fleet.lives.map(({ startedAt }) => startedAt));
+  if (world.agenda.time < since + world.leaseMs + CARE_MS || !fleet.lives.every(({ hasStarted }) => hasStarted)) return;
   for (const { taskflowId } of world.unfinished) {
-    const forget = life.coordinator.watch(taskflowId, () => {});
-    if (!forget) world.report(21, `${taskflowId} is not finished and in nobody's care`);
-    forget?.();
+    const isCared = fleet.lives.some(({ coordinator }) => {
+      const forget = coordinator.watch(taskflowId, () => {});
+      forget?.();
+      return forget !== undefined;
+    });
+    if (!isCared) world.report(21, `${taskflowId} is not finished and in nobody's care`);
   }
 }
 
-function checkTimeout(world: World, { latest, plan }: TaskRecord, status: string): void {
-  if (status !== "RUNNING" || latest?.sentAt === undefined || latest.interrupted) return;
+/** When its time is over the attempt ends, or, where it must not be repeated, is asked about until it does. */
+function checkTimeout(world: World, { latest, plan }: TaskRecord, status: string, life: Life): void {
+  if (status !== "RUNNING" || latest?.sentAt === undefined || latest.interrupted || latest.sentBy !== life) return;
   const over = world.agenda.time - latest.sentAt - plan.options.timeout;
-  if (over > PROMPT_MS)
-    world.report(24, `attempt ${latest.number} of task ${plan.ordinal} has run for ${over} ms more than its timeout`);
+  if (over <= PROMPT_MS) return;
+  if (plan.options.exactlyOnceTaskExecution) {
+    if (latest.isAskedBy(life)) return;
+    const told = latest.replies.get(life);
+    if (told && world.agenda.time - told.at <= ASK_AGAIN_MS + PROMPT_MS) return;
+    // It waits for a slot or a node to be delivered again.
+    if (told?.kind === "never" && told.at >= latest.sentAt) return;
+  }
+  world.report(24, `attempt ${latest.number} of task ${plan.ordinal} has run for ${over} ms more than its timeout`);
 }

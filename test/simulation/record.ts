@@ -7,6 +7,7 @@ import { assertFlow } from "../../lib/core/assert-flow.ts";
 import { build } from "../../lib/core/build.ts";
 import type { Entry, Fact } from "../../lib/core/facts.ts";
 import { type Flow, isFinished, isSettled, type Task } from "../../lib/core/flow.ts";
+import { taskId } from "../../lib/core/ids.ts";
 import { decodeEntry } from "../../lib/core/journal.ts";
 import type { TaskflowRow } from "../../lib/ports/store.ts";
 import { AttemptRecord } from "./attempt.ts";
@@ -52,17 +53,26 @@ export class FlowRecord {
   readonly events: string[] = [];
   /** `seq` of the events that were announced. */
   readonly announced = new Set<number>();
-  /** `seq` of the latest event that the present owner announced. */
-  lastAnnounced = 0;
+  /** `seq` of the latest event that each coordinator announced since it took it over. */
+  readonly lastAnnounced = new Map<Life, number>();
+  /** `seq` of the latest event that anybody announced. */
+  announcedUpTo = 0;
+  /** Who wrote last as its owner. */
+  driver: Life;
+  /** Virtual time at which the driver became that, and at which the row's owner changed. */
+  drivenSince = 0;
+  ownedAt = 0;
   /** Virtual time since which its running stage has been below its maxConcurrency. */
   roomSince = 0;
-  /** The life that called last for it, and its fence. */
+  /** The life that called last for it, and the highest fence of a call. */
   caller: Life | undefined;
   callerFence = 0;
   #highestFence = 0;
 
-  constructor(world: World, row: TaskflowRow, text: string) {
+  constructor(world: World, life: Life, row: TaskflowRow, text: string) {
     this.world = world;
+    this.driver = life;
+    this.drivenSince = this.ownedAt = world.agenda.time;
     this.row = { ...row };
     this.taskflowId = row.taskflowId;
     const entry = decodeEntry(text);
@@ -74,10 +84,11 @@ export class FlowRecord {
       world.report(1, `${row.taskflowId} is stored with another definition than it was produced with`);
     this.tasks = this.plan.tasks.map((task) => new TaskRecord(task));
     this.flow = build(first, entry.at);
-    this.append(text, {}, entry);
+    this.append(life, text, {}, entry);
   }
 
-  append(text: string, change: Partial<TaskflowRow>, entry = decodeEntry(text)): void {
+  append(life: Life, text: string, change: Partial<TaskflowRow>, entry = decodeEntry(text)): void {
+    this.#checkWriter(life, entry);
     this.texts.push(text);
     this.entries.push(entry);
     for (const fact of entry.facts) this.#take(fact, entry.at);
@@ -85,6 +96,36 @@ export class FlowRecord {
     Object.assign(this.row, change);
     this.roomSince = this.world.agenda.time;
     this.#checkCommit();
+  }
+
+  /** An owner's first entry says that it is that; from then on nobody before it stores anything. */
+  #checkWriter(life: Life, { facts }: Entry): void {
+    if (life === this.driver) return;
+    const first = facts[0];
+    if (first?.kind !== "owned")
+      return this.world.report(31, `${life.owner} writes ${this.taskflowId}, which is in the care of ${this.driver.owner}`);
+    if (life.owner !== this.driver.owner) this.world.count("world: taken over by another coordinator");
+    if (this.driver.isAlive) this.world.count("world: taken over from a coordinator that is still there");
+    this.driver = life;
+    this.drivenSince = this.world.agenda.time;
+  }
+
+  /** Somebody claims it. */
+  taken(life: Life, before: string | null): void {
+    const { world } = this;
+    const owner = world.fleet.lives.find((one) => one.owner === before);
+    if (owner && owner !== life && !owner.isStopping && owner.heldUntil > world.agenda.time)
+      world.report(
+        31,
+        `${life.owner} takes ${this.taskflowId} from ${before}, whose lease has ${owner.heldUntil - world.agenda.time} ms left`,
+      );
+    this.interrupt();
+    this.lastAnnounced.delete(life);
+    this.ownedAt = world.agenda.time;
+    for (const other of world.fleet.lives) {
+      if (other === life) continue;
+      for (const key of other.outstanding.keys()) if (key.startsWith(`${this.taskflowId}:`)) other.outstanding.delete(key);
+    }
   }
 
   #take(fact: Fact, at: number): void {
@@ -149,10 +190,12 @@ export class FlowRecord {
     switch (fact.kind) {
       case "started":
         checkStarted(this, task, before, fact, at);
-        task.attempts.push(new AttemptRecord(fact.attempt, at));
+        task.attempts.push(new AttemptRecord(fact.attempt, at, this.world.agenda.time));
         task.openSince = undefined;
         return;
       case "redelivered":
+        // Whoever has stored it was told so: it holds for those after it too.
+        if (task.latest) task.latest.cleared = Math.max(task.latest.cleared, task.latest.nevers.get(this.driver) ?? 0);
         task.openSince = undefined;
         return;
       case "returned":
@@ -165,13 +208,20 @@ export class FlowRecord {
         task.openSince = this.world.agenda.time;
         return;
       case "delayed":
+        this.#forgetDelivery(task);
         checkDelayed(this, task, before, fact, at);
         task.retryAt = fact.retryAt;
         return;
       case "settled":
+        this.#forgetDelivery(task);
         checkSettled(this, task, before, fact, at);
         task.openSince = undefined;
     }
+  }
+
+  /** Nobody waits for the answer any more. */
+  #forgetDelivery({ plan, latest }: TaskRecord): void {
+    if (latest) this.driver.outstanding.delete(`${this.taskflowId}:${taskId(this.flow.idBase, plan.ordinal)}:${latest.number}`);
   }
 
   #checkCommit(): void {

@@ -129,25 +129,38 @@ function checkCause(
   const { world } = record;
   const error = fact.error as TaskError;
   const what = `attempt ${attempt.number} of task ${task.plan.ordinal} of ${record.taskflowId}`;
+  const deliveries = record.flow.tasks[task.plan.ordinal]?.attempts.at(-1)?.deliveries ?? 0;
+  const isLost = attempt.isLost(deliveries);
   const isOverdue = at - attempt.startedAt >= task.plan.options.timeout;
   switch (error.type) {
     case "TASK_TIMEOUT":
-      if (!isOverdue && !attempt.isLost && !world.wentBack)
-        world.report(24, `${what} has timed out after ${at - attempt.startedAt} ms`);
+      if (!isOverdue && !isLost && !world.wentBack) world.report(24, `${what} has timed out after ${at - attempt.startedAt} ms`);
       return;
     case "TASK_OUTCOME_UNKNOWN":
-      if (!attempt.interrupted && !attempt.isLost && !isOverdue && !world.wentBack)
-        world.report(23, `${what} has an unknown outcome for no reason`);
-      return;
+      return checkUnknown(record, task, attempt, what, at);
     case "MAX_AGE_EXCEEDED":
       return checkAge(record, task, at);
     case "TASK_REPORTED_FAILURE":
       if (!attempt.hasReportedFailure(fact.response)) world.report(10, `${what} reported no such failure: ${fact.response}`);
       return;
     case "WORKER_LOST":
-      if (!attempt.isLost) world.report(10, `${what} lost no worker`);
+      if (!isLost) world.report(10, `${what} lost no worker`);
       return;
     default:
       if (!attempt.hasFailed(error.message)) world.report(10, `${what} never failed with: ${error.message}`);
   }
+}
+
+/** Whoever called it unknown had asked, and nobody could tell; or it was delivered as often as it may be, or has run for as long. */
+function checkUnknown(record: FlowRecord, task: TaskRecord, attempt: AttemptRecord, what: string, at: number): void {
+  const { world, plan, flow } = record;
+  const told = attempt.replies.get(record.driver);
+  if (!told) return world.report(23, `${what} is unknown, and nobody was asked`);
+  const deliveries = flow.tasks[task.plan.ordinal]?.attempts.at(-1)?.deliveries ?? 0;
+  if (told.delivery !== deliveries)
+    return world.report(23, `${what} is unknown; asked about was delivery ${told.delivery} of ${deliveries}`);
+  const isOld = isPast(plan.options.maxAge, flow.createdAt, at) || isPast(task.plan.options.maxAge, task.dueSince, at);
+  const isGivenUp = told.kind === "running" ? isOld : told.kind !== "done" && deliveries >= 5;
+  const cannotTell = task.plan.options.exactlyOnceTaskExecution && (told.kind === "silent" || told.kind === "interrupted");
+  if (!isGivenUp && !cannotTell) world.report(23, `${what} is unknown; the reply was ${told.kind}`);
 }

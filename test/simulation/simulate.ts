@@ -8,6 +8,7 @@ import { actualStatuses, expectedStatuses } from "./oracle.ts";
 import type { PropertyNumber, Violation } from "./properties.ts";
 import { checkPromptness } from "./promptness.ts";
 import type { FlowRecord } from "./record.ts";
+import { checkTakeover } from "./takeover.ts";
 import type { Statistics } from "./statistics.ts";
 import { World } from "./world.ts";
 
@@ -41,6 +42,7 @@ export async function simulate(seed: number, plants: ReadonlySet<string> = new S
     await checkMemory(world);
     checkSlots(world);
     checkPromptness(world);
+    checkTakeover(world);
     finishedAt ??= isOver(world) ? time : undefined;
     if (finishedAt === undefined && time > world.calmAt + PATIENCE_MS) reportStuck(world);
   }
@@ -67,8 +69,8 @@ function reportStuck(world: World): void {
 async function checkMemory(world: World): Promise<void> {
   if (world.store.changed.size === 0) return;
   for (const record of world.store.changed) {
-    for (const { coordinator, isAlive } of world.lives) {
-      const forget = isAlive ? coordinator.watch(record.taskflowId, () => {}) : undefined;
+    for (const { coordinator, isFrozen } of world.fleet.lives) {
+      const forget = !isFrozen ? coordinator.watch(record.taskflowId, () => {}) : undefined;
       if (!forget) continue;
       forget();
       // Answers at once if nothing is under way; else there is nothing to compare yet.
@@ -87,11 +89,11 @@ async function checkMemory(world: World): Promise<void> {
 }
 
 function checkSlots(world: World): void {
-  for (const { coordinator, isAlive, outstanding } of world.lives) {
+  for (const { coordinator, isFrozen, outstanding } of world.fleet.lives) {
     const { inFlight } = coordinator;
     if (inFlight < 0 || inFlight > world.maxInFlight)
       world.report(18, `${inFlight} attempts are in flight; the limit is ${world.maxInFlight}`);
-    if (!isAlive || outstanding.size <= world.maxInFlight) continue;
+    if (isFrozen || outstanding.size <= world.maxInFlight) continue;
     for (const [key, until] of outstanding) if (until <= world.agenda.time) outstanding.delete(key);
     if (outstanding.size > world.maxInFlight && !world.wentBack)
       world.report(18, `${outstanding.size} deliveries are out; the limit is ${world.maxInFlight}`);
@@ -100,8 +102,8 @@ function checkSlots(world: World): void {
 
 function checkEnd(world: World): void {
   for (const record of world.store.records.values()) checkFinished(world, record);
-  for (const { coordinator, timers, isAlive } of world.lives) {
-    if (!isAlive) continue;
+  for (const { coordinator, timers, isStopping } of world.fleet.lives) {
+    if (isStopping) continue;
     if (coordinator.inFlight !== 0 || coordinator.active !== 0)
       world.report(21, `${coordinator.inFlight} slots and ${coordinator.active} taskflows are left`);
     // The look for workers, and the beat.

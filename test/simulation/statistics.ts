@@ -53,6 +53,18 @@ const INPUTS = [
   "answers out of order",
   "retry after a delay",
   "recovery of a running attempt",
+  "reply done",
+  "reply running",
+  "reply interrupted",
+  "reply never",
+  "reply silent",
+  "reply about an older delivery",
+  "reply to somebody who is not the owner",
+  "delivery answered from memory",
+  "delivery joined",
+  "delivery refused",
+  "report accepted",
+  "report declined",
   "workers changed",
   "flow with maxAge",
   "task with exactly-once",
@@ -66,11 +78,24 @@ const PLACES = [
   "crash between effects",
   "crash while starting",
   "crash while idle",
+  "crash while frozen",
+  "crash while stopping",
 ] as const;
 const WORLDS = [
   "store answers at once",
   "store answers later",
   "nobody listens for events",
+  "one coordinator",
+  "two coordinators",
+  "workers' memory is none",
+  "workers' memory is shared",
+  "workers' memory is own",
+  "graceful stop",
+  "taskflow released",
+  "taken over by another coordinator",
+  "taken over from a coordinator that is still there",
+  "frozen for longer than the lease",
+  "an earlier owner's write is turned away",
   "commit of several taskflows",
 ] as const;
 
@@ -115,7 +140,7 @@ export class Statistics {
       kind,
       ...names.map((name) => {
         const what = `${kind}: ${name}`;
-        return `  ${name.padEnd(34)} ${String(this.of(what)).padStart(9)} in ${this.#runsWith.get(what) ?? 0} seeds`;
+        return `  ${name.padEnd(50)} ${String(this.of(what)).padStart(9)} in ${this.#runsWith.get(what) ?? 0} seeds`;
       }),
     ]);
     return lines.join("\n");

@@ -1,17 +1,17 @@
 /** The bus and the workers behind it: they do the work, answer it, and lose whatever the faults of the run have them lose. */
-import type { JsonText, TaskError } from "../../lib/core/flow.ts";
 import { isFinished, isSettled } from "../../lib/core/flow.ts";
 import { taskOrdinalOf } from "../../lib/core/ids.ts";
-import type { Outcome } from "../../lib/core/inputs.ts";
-import type { Call, EventMessage } from "../../lib/ports/bus.ts";
+import type { Outcome, Reply } from "../../lib/core/inputs.ts";
+import type { Call, EventMessage, Question } from "../../lib/ports/bus.ts";
+import { ask } from "./asking.ts";
 import { AttemptRecord } from "./attempt.ts";
 import { ACTIONS } from "./definition.ts";
 import { checkCall, checkEvent } from "./effect-rules.ts";
+import { Handlers } from "./handlers.ts";
+import { Nodes, NODES } from "./ledger.ts";
 import type { Life } from "./life.ts";
 import type { FlowRecord, TaskRecord } from "./record.ts";
 import type { World } from "./world.ts";
-
-const NODES = ["worker-1", "worker-2", "worker-3"] as const;
 
 interface Delivery {
   readonly life: Life;
@@ -24,14 +24,18 @@ interface Delivery {
 }
 
 export class WorkerBus {
+  readonly nodes: Nodes;
   readonly #world: World;
+  readonly #handlers: Handlers;
   readonly #gone = new Set<string>();
   readonly #servedSince = new Map<string, number>();
-  #answers = 0;
   #newestAnswered = -1;
 
   constructor(world: World) {
     this.#world = world;
+    this.nodes = new Nodes(world.random);
+    this.#handlers = new Handlers(world, this.nodes);
+    world.count(`world: workers' memory is ${this.nodes.memory}`);
   }
 
   /** Plans the times at which no node offers an action. */
@@ -48,11 +52,11 @@ export class WorkerBus {
     for (const action of actions) {
       if (this.#gone.delete(action)) this.#servedSince.set(action, this.#world.agenda.time);
     }
-    for (const life of this.#world.lives) {
+    for (const life of this.#world.fleet.lives) {
       for (const listener of life.listeners) {
         if (this.#world.strikes("worker news lost")) continue;
         this.#world.count("input: workers changed");
-        listener();
+        life.reach(listener);
       }
     }
   }
@@ -66,14 +70,19 @@ export class WorkerBus {
     return this.#gone.has(action) ? undefined : (this.#servedSince.get(action) ?? 0);
   }
 
-  route(action: string): string | undefined {
-    return this.#gone.has(action) ? undefined : this.#world.random.pick(NODES);
+  route(action: string, preferred?: string): string | undefined {
+    if (this.#gone.has(action)) return undefined;
+    return preferred !== undefined && this.#world.random.chance(0.7) ? preferred : this.#world.random.pick(NODES);
   }
 
-  announce(event: EventMessage): void {
+  ask(life: Life, question: Question, done: (reply: Reply) => void): () => void {
+    return ask(this, life, question, done);
+  }
+
+  announce(life: Life, event: EventMessage): void {
     const record = this.#world.store.records.get(event.taskflowId);
     if (!record) return this.#world.report(4, `an event of ${event.taskflowId}, which is not stored: ${event.text}`);
-    checkEvent(record, event);
+    checkEvent(life, record, event);
     if (this.#world.strikes("event lost")) return;
     const seq = Number(/"seq":(\d+)/.exec(event.text)?.[1]);
     record.announced.add(seq);
@@ -86,12 +95,13 @@ export class WorkerBus {
     if (!record || ordinal === undefined) return world.report(3, `a call for ${call.taskflowId}, which is not stored`);
     const task = record.taskOf(ordinal);
     checkCall(life, record, task, call);
-    const attempt = task.latest ?? new AttemptRecord(call.attempt, world.agenda.now);
+    const attempt = task.latest ?? new AttemptRecord(call.attempt, world.agenda.now, world.agenda.time);
     attempt.calls++;
     attempt.sentAt = world.agenda.time;
     world.note(() => `    calls ${call.idempotencyKey} delivery ${call.delivery} at ${call.node}`);
     if (call.delivery > 1) world.count("input: recovery of a running attempt");
-    life.outstanding.set(`${call.taskId}:${call.attempt}`, world.agenda.time + task.plan.options.timeout);
+    attempt.sentBy = life;
+    life.outstanding.set(call.idempotencyKey, world.agenda.time + task.plan.options.timeout);
     const delivery = { life, call, record, task, attempt, sentAt: world.agenda.time, done };
     this.#carry(delivery);
     if (world.plants.has("bus repeats blindly") && world.random.chance(0.1)) this.#carry({ ...delivery, done: () => {} });
@@ -102,81 +112,66 @@ export class WorkerBus {
     const { call, task } = delivery;
     const { timeout } = task.plan.options;
     const travel = world.delay();
-    if (!this.isServed(call.action) || world.strikes("not sent") || world.strikes("queue full")) {
-      delivery.attempt.notSent++;
-      return this.#tell(delivery, travel, { kind: "not-sent" });
+    const { life, attempt } = delivery;
+    const isKept = life.isCutOff && world.random.chance(0.5);
+    if (isKept || !this.isServed(call.action) || world.strikes("not sent") || world.strikes("queue full")) {
+      attempt.notSent++;
+      this.#tell(delivery, travel, { kind: "not-sent" });
+      return;
     }
+    attempt.highestLeft = Math.max(attempt.highestLeft, call.delivery);
     const silence: Outcome = {
       kind: "unknown",
       error: { type: "TASK_TIMEOUT", name: "RequestTimeoutError", message: "No answer came." },
     };
-    if (world.strikes("request lost")) return this.#tell(delivery, call.listenMs, silence);
-    if (world.strikes("worker lost")) {
-      if (world.random.chance(0.5)) this.#work(delivery);
-      const error = { type: "WORKER_LOST", name: "RequestRejectedError", message: "The node that ran the attempt is gone." };
-      return this.#tell(delivery, travel + world.delay(), { kind: "unknown", error });
+    const gone: Outcome = {
+      kind: "unknown",
+      error: { type: "WORKER_LOST", name: "RequestRejectedError", message: "The node that ran the attempt is gone." },
+    };
+    if (life.isCutOff || world.strikes("request lost")) {
+      this.#tell(delivery, call.listenMs, silence);
+      return;
     }
-    const isLate = world.strikes("reply late");
-    const duration = travel + (isLate ? timeout + world.random.int(0, task.plan.options.retryDelay + 50) : world.delay());
-    world.agenda.in(duration, () => {
-      const outcome = this.#work(delivery);
-      const left = call.listenMs - duration;
-      if (left <= 0 || world.strikes("reply lost")) return this.#tell(delivery, Math.max(left, 1), silence);
-      this.#tell(delivery, Math.min(world.delay(), left), outcome);
+    if (world.strikes("worker lost")) {
+      if (world.random.chance(0.5)) world.agenda.in(travel, () => this.#handlers.take(delivery, world.delay(), () => {}));
+      this.#tell(delivery, travel + world.delay(), gone);
+      return;
+    }
+    const arrival = travel + (world.strikes("request late") ? world.random.int(0, 5_000) : 0);
+    const duration =
+      world.delay() + (world.strikes("reply late") ? timeout + world.random.int(0, task.plan.options.retryDelay) : 0);
+    const until = world.agenda.time + call.listenMs;
+    const stopListening = this.#tell(delivery, call.listenMs, silence);
+    const ended = (outcome: Outcome | undefined): void => {
+      const left = until - world.agenda.time;
+      if (life.isCutOff || left <= 0 || world.strikes("reply lost")) return;
+      stopListening();
+      this.#tell(delivery, Math.min(world.delay(), left), outcome ?? gone);
       // Two replies to one request; that a request never left is told once, by the own node.
-      if (world.strikes("reply doubled")) this.#tell(delivery, world.delay(), outcome);
+      if (outcome && world.strikes("reply doubled")) this.#tell(delivery, world.delay(), outcome);
+    };
+    const deaths = this.nodes.deathsOf(call.node);
+    world.agenda.in(arrival, () => {
+      if (this.nodes.deathsOf(call.node) !== deaths) return;
+      if (!this.#handlers.take(delivery, duration, ended)) stopListening();
     });
   }
 
-  /** The handler runs to its end. */
-  #work({ task, call }: Delivery): Outcome {
-    const world = this.#world;
-    const { random } = world;
-    const number = ++this.#answers;
-    const kind =
-      world.isCalm || random.chance(world.successRate)
-        ? "success"
-        : random.pick(["fail", "fail", "fail", "later", "permanent", "task", "workflow", "report"]);
-    world.note(() => `    ${call.node} did ${call.idempotencyKey}: ${kind} ${number}`);
-    if (kind === "success") {
-      task.successes++;
-      if (task.plan.options.exactlyOnceTaskExecution && task.successes > 1)
-        world.report(8, `task ${call.taskId} was done ${task.successes} times`);
-      const response = random.pick([
-        String(number),
-        `"answer ${number}"`,
-        `{"success":true,"number":${number}}`,
-        "null",
-        "0",
-        "false",
-        '""',
-      ]);
-      return { kind: "answered", response: response as JsonText, reportedFailure: false };
-    }
-    if (kind === "report") {
-      task.successes += task.plan.options.checkSuccess ? 0 : 1;
-      return { kind: "answered", response: `{"success":false,"number":${number}}` as JsonText, reportedFailure: true };
-    }
-    const error = (type: string): TaskError => ({ type, name: "Error", message: `Failure ${number}.`, nodeID: call.node });
-    if (kind === "fail") return { kind: "failed", error: error("RETRYABLE"), permanent: false };
-    if (kind === "later")
-      return { kind: "failed", error: error("RETRYABLE"), permanent: false, retryAfterMs: random.pick([0, 300, 20_000]) };
-    if (kind === "permanent") return { kind: "failed", error: error("PERMANENT"), permanent: true };
-    return { kind: "failed", error: error("EXPECTED_ERROR"), permanent: true, abort: kind === "task" ? "task" : "workflow" };
-  }
-
-  #tell(delivery: Delivery, delay: number, outcome: Outcome): void {
-    this.#world.agenda.in(delay, () => {
+  /** Returns what keeps it from being told. */
+  #tell(delivery: Delivery, delay: number, outcome: Outcome): () => void {
+    return this.#world.agenda.in(delay, () => {
       const { life, attempt, call, record, done } = delivery;
-      if (!life.isAlive) return;
-      attempt.told.push(outcome);
-      life.outstanding.delete(`${call.taskId}:${call.attempt}`);
-      this.#count(delivery, outcome);
-      this.#world.note(
-        () =>
-          `  ${call.idempotencyKey} is told ${JSON.stringify(outcome)}${isFinished(record.flow.status) ? " after the end" : ""}`,
-      );
-      done(outcome);
+      life.reach(() => {
+        attempt.told.push(outcome);
+        if (outcome.kind === "unknown") attempt.lost.add(call.delivery);
+        life.outstanding.delete(call.idempotencyKey);
+        this.#count(delivery, outcome);
+        this.#world.note(
+          () =>
+            `  ${call.idempotencyKey} is told ${JSON.stringify(outcome)}${isFinished(record.flow.status) ? " after the end" : ""}`,
+        );
+        done(outcome);
+      });
     });
   }
 

@@ -1,6 +1,5 @@
 /** One run: virtual time, the durable store, the bus, the coordinators' lives, and those who have taskflows done. All of it follows from the seed. */
 import { isFinished } from "../../lib/core/flow.ts";
-import { DEFAULT_OPTIONS } from "../../lib/options.ts";
 import type { Write } from "../../lib/ports/store.ts";
 import { Agenda } from "./agenda.ts";
 import { Client } from "./client.ts";
@@ -8,15 +7,23 @@ import type { StoredDefinition } from "../../lib/core/facts.ts";
 import { ACTIONS, drawPlan, type Plan } from "./definition.ts";
 import { DurableStore } from "./durable-store.ts";
 import { drawFaults, type Fault, FAULTS, type FaultRates } from "./faults.ts";
-import { Life } from "./life.ts";
+import { Fleet } from "./fleet.ts";
+import type { Life } from "./life.ts";
 import { type PropertyNumber, Violation } from "./properties.ts";
 import { Random } from "./random.ts";
 import type { FlowRecord } from "./record.ts";
 import { Statistics } from "./statistics.ts";
 import { WorkerBus } from "./worker-bus.ts";
 
-const OWNER = "coordinator-1";
-const LEASE_MS = 10_000;
+const OWNERSHIP: readonly Fault[] = [
+  "beat refused",
+  "beat slow",
+  "time refused",
+  "claim refused",
+  "claim unsure",
+  "read refused",
+  "release refused",
+];
 
 export class World {
   readonly random: Random;
@@ -25,7 +32,7 @@ export class World {
   readonly faults: FaultRates;
   readonly store: DurableStore;
   readonly bus: WorkerBus;
-  readonly lives: Life[] = [];
+  readonly fleet: Fleet;
   readonly clients: Client[] = [];
   /** Lines, where somebody wants to read what happened. */
   readonly trace: string[] | undefined;
@@ -43,9 +50,7 @@ export class World {
   readonly looksIntoTrees: boolean;
   readonly successRate: number;
   readonly maxInFlight: number;
-  /** Virtual time since which the coordinator has had a free slot. */
-  freeSince: number | undefined;
-  readonly #maxActive: number;
+  readonly leaseMs: number;
   /** Times are multiples of it: a coarse one makes things happen at once. */
   readonly #grain: number;
 
@@ -57,17 +62,20 @@ export class World {
     this.faults = drawFaults(random);
     this.store = new DurableStore(this);
     this.bus = new WorkerBus(this);
+    const isAlone = random.chance(0.5);
+    this.leaseMs = random.pick(isAlone ? [10_000, 10_000, 1_500] : [1_500, 4_000, 10_000]);
     this.calmAt = random.pick([500, 3_000, 15_000, 40_000]);
     this.submitUntil = Math.floor(this.calmAt / random.int(2, 20));
-    this.isStoreAsync = random.chance(0.4);
+    this.isStoreAsync = random.chance(isAlone ? 0.4 : 0.7);
     this.hasAudience = random.chance(0.85);
     this.looksIntoTrees = random.chance(0.1);
     this.successRate = random.pick([1, 0.9, 0.7, 0.4]);
     this.maxInFlight = random.pick([1, 2, 5, 100]);
-    this.#maxActive = random.pick([1, 2, 100]);
     this.#grain = random.pick([1, 1, 5, 50]);
     this.count(this.isStoreAsync ? "world: store answers later" : "world: store answers at once");
+    this.count(isAlone ? "world: one coordinator" : "world: two coordinators");
     if (!this.hasAudience) this.count("world: nobody listens for events");
+    this.fleet = new Fleet(this, isAlone ? 1 : 2);
     this.#plan();
   }
 
@@ -81,9 +89,8 @@ export class World {
       if (this.strikes(fault))
         agenda.in(random.int(0, this.calmAt), () => this.#setClock(sign * random.pick([20, 700, 5_000, 60_000])));
     }
-    if (random.chance(this.faults.crash)) agenda.in(random.int(0, this.calmAt), () => this.#kill());
     agenda.in(this.calmAt, () => this.#calmDown());
-    this.#live();
+    this.fleet.begin();
     const count = random.pick([1, 1, 2, 4]);
     for (let i = 0; i < count; i++) {
       const hasId = random.chance(0.6);
@@ -101,48 +108,10 @@ export class World {
     if (plan.tasks.some(({ options }) => options.maxRetries === -1)) this.count("input: task without limit of retries");
   }
 
-  /** The process begins another life. */
-  #live(): void {
-    const settings = {
-      owner: OWNER,
-      defaults: DEFAULT_OPTIONS,
-      leaseMs: LEASE_MS,
-      maxInFlight: this.maxInFlight,
-      maxActive: this.#maxActive,
-      eventTreeLimit: this.random.pick([4_096, 500]),
-    };
-    const crashes = this.random.chance(this.faults.crash);
-    const crashAt = {
-      call: crashes ? this.random.int(1, this.random.pick([10, 60, 400])) : Infinity,
-      commit: crashes ? this.random.int(1, this.random.pick([3, 20])) : Infinity,
-    };
-    const life = new Life(this, settings, crashAt);
-    this.lives.push(life);
-    this.note(() => "the coordinator starts");
-    life.start();
-  }
-
-  #kill(): void {
-    const life = this.lives.find(({ isAlive }) => isAlive);
-    if (!life || this.isCalm) return;
-    this.count("fault: crash");
-    life.die("crash while idle");
-  }
-
-  lifeEnded(life: Life): void {
-    this.note(() => "the coordinator is gone");
-    this.lives.splice(this.lives.indexOf(life), 1);
-    for (const record of this.store.records.values()) {
-      record.interrupt();
-      record.lastAnnounced = 0;
-    }
-    for (const end of life.endings) end();
-    this.agenda.in(this.random.int(1, 2_000), () => this.#live());
-  }
-
   #setClock(by: number): void {
     this.agenda.offset += by;
-    if (by < 0) this.wentBack = true;
+    // One that was set forward goes back when the store's time is looked at.
+    this.wentBack = true;
     this.note(() => `the machine's time is set by ${by} ms`);
   }
 
@@ -150,6 +119,7 @@ export class World {
     this.note(() => "the faults cease");
     this.isCalm = true;
     this.bus.appear(...ACTIONS);
+    this.fleet.calmDown();
   }
 
   /** Does the fault strike at this opportunity? */
@@ -189,8 +159,8 @@ export class World {
   }
 
   /** Stores what no coordinator is told of. */
-  applyUnheard(writes: readonly Write[]): void {
-    this.store.apply(writes);
+  applyUnheard(life: Life, writes: readonly Write[]): void {
+    this.store.apply(life, writes);
     for (const write of writes)
       this.store.records.get(write.kind === "create" ? write.row.taskflowId : write.taskflowId)?.interrupt();
   }
@@ -210,9 +180,23 @@ export class World {
         faults.conflict +
         faults["read refused"] +
         faults["not sent"] +
-        faults["queue full"] ===
-        0 && !this.wentBack
+        faults["queue full"] +
+        faults["link down"] ===
+        0 &&
+      !this.wentBack &&
+      this.checksTakeover
     );
+  }
+
+  /** Virtual time since which it has. */
+  get ownershipAt(): number {
+    return OWNERSHIP.every((fault) => this.faults[fault] === 0) ? 0 : this.calmAt;
+  }
+
+  /** Where the store answers whoever looks after the others. */
+  get checksTakeover(): boolean {
+    const { faults, isCalm } = this;
+    return isCalm || OWNERSHIP.every((fault) => faults[fault] === 0);
   }
 
   get unfinished(): FlowRecord[] {

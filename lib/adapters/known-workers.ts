@@ -1,0 +1,74 @@
+import type { ServiceBroker } from "moleculer";
+
+/** The action that the worker mixin adds to a service. */
+export const OUTCOME_ACTION = "taskflowOutcome";
+
+/** Nodes that are remembered; beyond it those that were heard of longest ago go. */
+const MAX_NODES = 10_000;
+
+/** What the worker mixin says of its ledger in the definition of its action. */
+export interface LedgerKind {
+  readonly isShared?: boolean;
+  readonly isDurable?: boolean;
+}
+
+export interface OutcomeEndpoint {
+  readonly id: string;
+  readonly isAvailable: boolean;
+  readonly action: { readonly taskflowLedger?: LedgerKind };
+}
+
+interface NodeChange {
+  readonly node: { readonly id: string };
+  readonly unexpected?: boolean;
+}
+
+/** What has to be known of a worker when it is gone: Moleculer's registry forgets the services of a node before its goodbye. */
+export class KnownWorkers {
+  readonly #broker: ServiceBroker;
+  /** Nodes that said goodbye: their processes are gone, and what those had in memory. */
+  readonly #departed = new Set<string>();
+  /** Nodes with a ledger that outlives their process. */
+  readonly #durable = new Set<string>();
+  readonly #left = ({ node, unexpected }: NodeChange): void => {
+    if (!unexpected) remember(this.#departed, node.id);
+  };
+  readonly #came = ({ node }: NodeChange): void => void this.#departed.delete(node.id);
+  readonly #changed = (): void => this.#look();
+
+  constructor(broker: ServiceBroker) {
+    this.#broker = broker;
+    const { localBus } = broker;
+    localBus.on("$node.disconnected", this.#left);
+    localBus.on("$node.connected", this.#came);
+    localBus.on("$services.changed", this.#changed);
+    this.#look();
+  }
+
+  close(): void {
+    const { localBus } = this.#broker;
+    localBus.off("$node.disconnected", this.#left);
+    localBus.off("$node.connected", this.#came);
+    localBus.off("$services.changed", this.#changed);
+  }
+
+  /** True: what its process remembered is lost, whoever comes back under its name. */
+  isGoneForGood(node: string): boolean {
+    return this.#departed.has(node) && !this.#durable.has(node);
+  }
+
+  #look(): void {
+    const { actions } = this.#broker.registry.actions as unknown as { actions: Map<string, { endpoints: OutcomeEndpoint[] }> };
+    for (const [name, { endpoints }] of actions) {
+      if (!name.endsWith(`.${OUTCOME_ACTION}`)) continue;
+      for (const { id, action } of endpoints) if (action.taskflowLedger?.isDurable) remember(this.#durable, id);
+    }
+  }
+}
+
+function remember(nodes: Set<string>, node: string): void {
+  nodes.delete(node);
+  nodes.add(node);
+  const oldest = nodes.size > MAX_NODES ? nodes.values().next() : undefined;
+  if (oldest && !oldest.done) nodes.delete(oldest.value);
+}

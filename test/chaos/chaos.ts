@@ -1,0 +1,162 @@
+/** One chaos run, from the first process to the verdict. */
+import { writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { setTimeout as delay } from "node:timers/promises";
+import type { TaskflowDetails } from "../../lib/index.ts";
+import { isTaskflowError } from "../../lib/index.ts";
+import type { MongoServer } from "../helpers/mongo-process.ts";
+import { uniqueNamespace } from "../helpers/unique.ts";
+import { Checker, type Verdict } from "./checker.ts";
+import { Cluster } from "./cluster.ts";
+import { readExecutions } from "./execution-log.ts";
+import { type ProducedFlow, Producer } from "./producer.ts";
+import { type Takeover, Takeovers } from "./takeovers.ts";
+import { Tormentor } from "./tormentor.ts";
+
+export interface ChaosOptions {
+  readonly seconds: number;
+  readonly seed: number;
+  /** Taskflows a second, at most. */
+  readonly rate: number;
+  readonly maxInFlight: number;
+  readonly mongo: MongoServer;
+  /** For the logs of all processes. */
+  readonly folder: string;
+  readonly natsEveryMs?: number;
+  readonly mongoEveryMs?: number;
+  readonly say?: (line: string) => void;
+}
+
+export interface ChaosResult extends Verdict {
+  readonly folder: string;
+  readonly seed: number;
+  readonly seconds: number;
+  readonly flows: number;
+  readonly calls: number;
+  readonly kills: Record<string, number>;
+  readonly complaints: readonly string[];
+  readonly takeovers: readonly Takeover[];
+  /** Of the takeovers, those during which neither NATS nor MongoDB was away. */
+  readonly undisturbed: readonly Takeover[];
+  /** From calm until the last taskflow was finished, ms. */
+  readonly settledMs: number;
+  readonly callErrors: Record<string, number>;
+}
+
+const LEASE_MS = 3_000;
+const GRACE_MS = 2_000;
+const SETTLE_MS = 60_000;
+const READERS = 8;
+const REPORT_MS = 10_000;
+
+export async function chaos(options: ChaosOptions): Promise<ChaosResult> {
+  const { seed, folder, mongo, seconds, say = () => undefined } = options;
+  const namespace = uniqueNamespace();
+  const settings = { folder, namespace, mongo, coordinators: 2, workers: 3, leaseMs: LEASE_MS, graceMs: GRACE_MS };
+  const cluster = await Cluster.start(settings);
+  const { rate, maxInFlight } = options;
+  const producer = new Producer({ url: cluster.nats.url, namespace, seed, rate, maxInFlight });
+  const takeovers = new Takeovers(cluster.storeUrl);
+  const tormentor = new Tormentor(cluster, {
+    seed: seed + 1_000_000,
+    leaseMs: LEASE_MS,
+    natsEveryMs: options.natsEveryMs ?? 15_000,
+    mongoEveryMs: options.mongoEveryMs ?? 30_000,
+    struck: (victim, how, at) => takeovers.watch(victim.name, how, at, producer.inFlight.map(({ id }) => id)),
+  });
+  try {
+    await producer.start();
+    const produced = producer.produce();
+    tormentor.start();
+    await run(seconds, producer, say);
+    producer.stopProducing();
+    await tormentor.calm();
+    await produced;
+    const settledMs = await settle(producer);
+    const details = await readAll(producer);
+    const checker = new Checker(readExecutions(cluster.executions));
+    for (const flow of producer.flows.values()) checker.check(flow, details.get(flow.id));
+    const verdict = checker.verdict();
+    await checkRows(takeovers, verdict.violations);
+    return { ...verdict, ...figures(options, producer, tormentor, takeovers), settledMs };
+  } finally {
+    await tormentor.calm();
+    await producer.close().catch(() => undefined);
+    writeFileSync(join(folder, "producer.log"), producer.node.lines.join("\n"));
+    await takeovers.close();
+    await cluster.close();
+  }
+}
+
+async function run(seconds: number, producer: Producer, say: (line: string) => void): Promise<void> {
+  const from = performance.now();
+  for (;;) {
+    const left = seconds * 1_000 - (performance.now() - from);
+    if (left <= 0) return;
+    await delay(Math.min(left, REPORT_MS));
+    const at = Math.round((performance.now() - from) / 1_000);
+    say(`${at} s: ${producer.flows.size} taskflows, ${producer.inFlight.length} of them in flight`);
+  }
+}
+
+/** Until everything that was produced is finished and every subscription has its end; what is not by then is stuck. */
+async function settle(producer: Producer): Promise<number> {
+  const from = performance.now();
+  const isSettled = (): boolean =>
+    producer.inFlight.length === 0 && [...producer.flows.values()].every((flow) => hasLastEvent(flow));
+  while (!isSettled() && performance.now() - from < SETTLE_MS) await delay(100);
+  const settledMs = Math.round(performance.now() - from);
+  await Promise.race([producer.settled(), delay(SETTLE_MS)]);
+  return settledMs;
+}
+
+const hasLastEvent = ({ subscribed }: ProducedFlow): boolean =>
+  !subscribed || /^TASKFLOW (COMPLETED|PARTIAL_COMPLETED|FAILED|CANCELLED)$/.test(subscribed.at(-1)?.what ?? "");
+
+async function readAll(producer: Producer): Promise<Map<string, TaskflowDetails>> {
+  const found = new Map<string, TaskflowDetails>();
+  const ids = producer.flows.keys();
+  const read = async (): Promise<void> => {
+    for (const id of ids) {
+      for (let tries = 1; !found.has(id); tries++) {
+        try {
+          found.set(id, await producer.client.getTaskflowDetails(id));
+        } catch (error) {
+          if (isTaskflowError(error, "TASKFLOW_NOT_FOUND")) break;
+          if (tries === 10) throw error;
+          await delay(500);
+        }
+      }
+    }
+  };
+  await Promise.all(Array.from({ length: READERS }, read));
+  return found;
+}
+
+/** The rows follow their journals. */
+async function checkRows(takeovers: Takeovers, violations: string[]): Promise<void> {
+  let open = await takeovers.openRows();
+  for (let tries = 0; open > 0 && tries < 20; tries++) {
+    await delay(250);
+    open = await takeovers.openRows();
+  }
+  if (open > 0) violations.push(`${open} rows of the store say that their taskflow goes on`);
+}
+
+function figures(options: ChaosOptions, producer: Producer, tormentor: Tormentor, takeovers: Takeovers) {
+  const { folder, seed, seconds } = options;
+  const isDisturbed = ({ from, to }: Takeover): boolean =>
+    tormentor.outages.some((outage) => outage.from < to && outage.to > from - 1_000);
+  return {
+    folder,
+    seed,
+    seconds,
+    flows: producer.flows.size,
+    calls: [...producer.flows.values()].reduce((sum, { sends }) => sum + sends, 0),
+    kills: Object.fromEntries([...tormentor.counts].sort()),
+    complaints: tormentor.complaints,
+    takeovers: takeovers.found,
+    undisturbed: takeovers.found.filter((each) => !isDisturbed(each)),
+    callErrors: Object.fromEntries(producer.errors),
+  };
+}

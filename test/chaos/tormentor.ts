@@ -1,0 +1,147 @@
+/** Breaks things, seeded: programs every 1–3 s, NATS every 15 s, MongoDB or the way to it every 30 s. */
+import { setTimeout as delay } from "node:timers/promises";
+import type { Supervised } from "../helpers/supervised.ts";
+import { Random } from "../simulation/random.ts";
+import type { Cluster } from "./cluster.ts";
+
+export interface TormentorOptions {
+  readonly seed: number;
+  readonly leaseMs: number;
+  readonly natsEveryMs: number;
+  readonly mongoEveryMs: number;
+  /** Called right after a coordinator was killed or frozen. */
+  readonly struck: (victim: Supervised, how: "SIGKILL" | "SIGSTOP", at: number) => void;
+}
+
+const STRIKE_MS = { min: 1_000, max: 3_000 };
+const DOWN_MS = { min: 500, max: 2_000 };
+/** Of killed coordinators, those that stay away until another one has taken over. */
+const LONG_ABSENCES = 0.35;
+
+export class Tormentor {
+  readonly #cluster: Cluster;
+  readonly #options: TormentorOptions;
+  readonly #random: Random;
+  readonly #busy = new Set<Supervised>();
+  readonly #pending = new Set<Promise<void>>();
+  readonly #end = new AbortController();
+  /** What was done, by kind. */
+  readonly counts = new Map<string, number>();
+  /** What did not go as promised. */
+  readonly complaints: string[] = [];
+  /** When NATS or MongoDB was away, monotonic ms. */
+  readonly outages: { from: number; to: number }[] = [];
+  #loops: Promise<void>[] = [];
+
+  constructor(cluster: Cluster, options: TormentorOptions) {
+    this.#cluster = cluster;
+    this.#options = options;
+    this.#random = new Random(options.seed);
+  }
+
+  start(): void {
+    const { natsEveryMs, mongoEveryMs } = this.#options;
+    this.#loops = [
+      this.#repeat(
+        () => this.#random.int(STRIKE_MS.min, STRIKE_MS.max),
+        () => this.#strike(),
+      ),
+      this.#repeat(
+        () => natsEveryMs,
+        () => this.#bounceNats(),
+      ),
+      this.#repeat(
+        () => mongoEveryMs,
+        () => this.#bounceMongo(),
+      ),
+    ];
+  }
+
+  /** Strikes no more; resolves when everything is up again. */
+  async calm(): Promise<void> {
+    this.#end.abort();
+    await Promise.all(this.#loops);
+    await Promise.all(this.#pending);
+  }
+
+  async #repeat(pause: () => number, act: () => Promise<void> | void): Promise<void> {
+    const { signal } = this.#end;
+    while (!signal.aborted) {
+      await delay(pause(), undefined, { signal }).catch(() => undefined);
+      if (signal.aborted) return;
+      const done = Promise.resolve(act()).catch((error: unknown) => void this.complaints.push(String(error)));
+      this.#pending.add(done);
+      void done.finally(() => this.#pending.delete(done));
+    }
+  }
+
+  #count(kind: string): void {
+    this.counts.set(kind, (this.counts.get(kind) ?? 0) + 1);
+  }
+
+  #pause({ min, max }: { min: number; max: number }): Promise<void> {
+    return delay(this.#random.int(min, max));
+  }
+
+  async #strike(): Promise<void> {
+    const { coordinators, programs } = this.#cluster;
+    const free = programs.filter((program) => !this.#busy.has(program) && program.isRunning);
+    if (free.length === 0) return;
+    const victim = this.#random.pick(free);
+    const isCoordinator = coordinators.includes(victim);
+    const how = this.#random.pick(["SIGKILL", "SIGKILL", "SIGSTOP", "SIGTERM"] as const);
+    const { leaseMs, struck } = this.#options;
+    this.#busy.add(victim);
+    this.#count(`${how} of a ${isCoordinator ? "coordinator" : "worker"}`);
+    try {
+      if (how === "SIGSTOP") {
+        victim.signal("SIGSTOP");
+        if (isCoordinator) struck(victim, how, performance.now());
+        await this.#pause({ min: 300, max: leaseMs * 2 });
+        victim.signal("SIGCONT");
+        return;
+      }
+      if (how === "SIGKILL" && isCoordinator) struck(victim, how, performance.now());
+      const { code, signal } = await victim.end(how);
+      if (how === "SIGTERM" && signal === "SIGKILL") this.complaints.push(`${victim.name} did not end on SIGTERM`);
+      else if (how === "SIGTERM" && code !== 0) this.#count(`SIGTERM that ended with code ${code ?? signal ?? ""}`);
+      const staysAway = isCoordinator && how === "SIGKILL" && this.#random.chance(LONG_ABSENCES);
+      if (staysAway) this.#count("of these, away for longer than the lease");
+      await (staysAway ? delay(leaseMs + 3_000) : this.#pause(DOWN_MS));
+      await victim.start();
+    } finally {
+      this.#busy.delete(victim);
+    }
+  }
+
+  async #bounceNats(): Promise<void> {
+    const { nats } = this.#cluster;
+    this.#count("SIGKILL of NATS");
+    await this.#outage(async () => {
+      await nats.kill();
+      await this.#pause(DOWN_MS);
+      await nats.restart();
+    });
+  }
+
+  async #bounceMongo(): Promise<void> {
+    const { mongo, proxy } = this.#cluster;
+    const how = this.#random.pick(["kill", "cut", "half-open"] as const);
+    this.#count(`MongoDB: ${how}`);
+    await this.#outage(async () => {
+      if (how === "kill") await mongo.kill();
+      else if (how === "cut") proxy.cut();
+      else proxy.halfOpen();
+      await this.#pause(DOWN_MS);
+      if (how === "kill") await mongo.restart();
+      else proxy.restore();
+    });
+  }
+
+  async #outage(during: () => Promise<void>): Promise<void> {
+    const outage = { from: performance.now(), to: Number.POSITIVE_INFINITY };
+    this.outages.push(outage);
+    await during();
+    outage.to = performance.now();
+  }
+}

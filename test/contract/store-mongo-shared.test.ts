@@ -1,0 +1,207 @@
+/** What several coordinators on one MongoDB may rely on. */
+import { afterEach, beforeEach, expect, it } from "@jest/globals";
+import { MongoClient } from "mongodb";
+import { MongoStore } from "../../lib/adapters/store-mongo.ts";
+import { type MongoProxy, startMongoProxy } from "../helpers/mongo-proxy.ts";
+import { describeOnMongo } from "../helpers/mongo-server.ts";
+import { append, create } from "./store-writes.ts";
+
+describeOnMongo("stores on one MongoDB", (server) => {
+  let proxy: MongoProxy;
+  let url: string;
+  let store: MongoStore;
+  let other: MongoStore;
+  beforeEach(async () => {
+    proxy = await startMongoProxy(server().port, server().host);
+    url = server().newUrl();
+    const proxied = new URL(url);
+    proxied.host = `127.0.0.1:${proxy.port}`;
+    store = new MongoStore({ url: proxied.href });
+    other = new MongoStore({ url });
+    await store.open();
+    await other.open();
+    proxy.commands.length = 0;
+  });
+  afterEach(async () => {
+    await store.close();
+    await other.close();
+    await proxy.close();
+  });
+
+  it("claim what a dead owner left, each taskflow for one of them", async () => {
+    const ids = Array.from({ length: 400 }, (_, index) => `f${index}`);
+    await store.commit(
+      ids.map((id, index) => create(id, { owner: index % 3 === 0 ? null : `dead-${index % 2}`, fence: 1 + (index % 4) })),
+    );
+    const alive = ["one", "two", "three", "four"];
+    const claims = await Promise.all(
+      alive.map(async (owner, index) => (index % 2 === 0 ? store : other).claim(owner, alive, 150, 1)),
+    );
+    expect(
+      claims
+        .flat()
+        .map(({ taskflowId }) => taskflowId)
+        .toSorted(),
+    ).toEqual(ids.toSorted());
+    for (const [index, claimed] of claims.entries()) {
+      const due = await store.due(alive[index]!, 0, 1_000);
+      expect(due.toSorted(byId)).toEqual(claimed.toSorted(byId));
+    }
+  });
+
+  it("leave nothing of a coordinator's row changes once another has its taskflow", async () => {
+    await store.commit([create("f"), create("g")]);
+    const [claimed] = await other.claim("b", ["b"], 1, 1);
+    expect(await other.read(claimed!.taskflowId)).toBeDefined();
+    // It does not know yet. The number is free, so this much is stored; its row is not its own any more.
+    expect(await store.commit([append(claimed!.taskflowId, 2, { status: "FAILED", progress: 7 })])).toEqual(["stored"]);
+    await store.list({ pageSize: 1 });
+    expect((await other.read(claimed!.taskflowId))?.row).toMatchObject({ status: "RUNNING", progress: 0, owner: "b", fence: 2 });
+    expect(await other.commit([append(claimed!.taskflowId, 3)])).toEqual(["stored"]);
+    expect(await store.commit([append(claimed!.taskflowId, 3)])).toEqual(["conflict"]);
+  });
+
+  it("find a taskflow whose end was stored, but not in its row, and repair it under the fence they hold", async () => {
+    await store.commit([create("f", { owner: "dead" })]);
+    proxy.fault = ({ name }) => (name === "update" ? "swallow" : undefined);
+    expect(await store.commit([append("f", 2, { status: "COMPLETED", finishedAt: 5, progress: 100 })])).toEqual(["stored"]);
+    const [claimed] = await other.claim("b", ["b"], 10, 1);
+    expect(claimed).toEqual({ taskflowId: "f", fence: 2, dueAt: 0 });
+    expect(await other.read("f")).toMatchObject({ row: { status: "RUNNING" }, entries: ["f 1", "f 2"] });
+    await other.repair("f", 1, { status: "FAILED" });
+    expect((await other.read("f"))?.row.status).toBe("RUNNING");
+    await other.repair("f", 2, { status: "COMPLETED", finishedAt: 5, progress: 100 });
+    // The change that was swallowed comes now: too late.
+    proxy.fault = () => undefined;
+    proxy.cutAll();
+    await store.list({ pageSize: 1 });
+    expect((await other.read("f"))?.row).toMatchObject({ status: "COMPLETED", progress: 100, fence: 2 });
+    expect(await other.due("b", 0, 10)).toEqual([]);
+    expect(await other.delete("f")).toBe("deleted");
+  });
+
+  it("make a row more urgent before the entry, and less urgent after it", async () => {
+    await store.commit([
+      create("parked", { dueAt: 500 }),
+      create("finished", { status: "FAILED", finishedAt: 3 }),
+      create("plain"),
+    ]);
+    proxy.commands.length = 0;
+    const before = proxy.once("insert", { commandAfter: Promise.resolve() });
+    const commit = store.commit([
+      append("parked", 2, { dueAt: 5 }),
+      append("finished", 2, { status: "RUNNING", owner: "node-a", dueAt: 0, finishedAt: null }),
+      append("plain", 2, { dueAt: 900 }),
+    ]);
+    await before;
+    expect(proxy.commands.map(({ name }) => name).filter((name) => name !== "find")).toEqual(["update", "insert"]);
+    expect((await other.due("node-a", 100, 10)).map(({ taskflowId }) => taskflowId).toSorted()).toEqual([
+      "finished",
+      "parked",
+      "plain",
+    ]);
+    expect(await commit).toEqual(["stored", "stored", "stored"]);
+    await store.list({ pageSize: 1 });
+    expect((await other.due("node-a", 100, 10)).map(({ taskflowId }) => taskflowId)).toEqual(["finished", "parked"]);
+    expect((await other.read("finished"))?.row).toMatchObject({ status: "RUNNING", finishedAt: null });
+  });
+
+  it("let either a deletion or an append to the finished taskflow have its way, never both", async () => {
+    let deletions = 0;
+    for (let round = 0; round < 30; round++) {
+      const id = `f${round}`;
+      await store.commit([create(id, { status: "FAILED", owner: null })]);
+      await other.read(id);
+      // The append begins when the deletion has sent so many of its commands.
+      const wanted = round % 6;
+      let sent = 0;
+      const isThere = new Promise<void>((resolve) => {
+        if (wanted === 0) resolve();
+        proxy.fault = () => {
+          if (++sent === wanted) resolve();
+          return undefined;
+        };
+      });
+      const deleting = store.delete(id);
+      await isThere;
+      const [deleted, [appended]] = await Promise.all([
+        deleting,
+        other.commit([append(id, 2, { status: "RUNNING", owner: "node-a" })]),
+      ]);
+      expect([`${deleted} conflict`, "active stored"]).toContain(`${deleted} ${appended}`);
+      expect((await store.read(id))?.entries).toEqual(deleted === "deleted" ? undefined : [`${id} 1`, `${id} 2`]);
+      if (deleted === "deleted") deletions++;
+    }
+    expect(deletions).toBeGreaterThan(0);
+  });
+
+  it("refuse what the former owner of a deleted taskflow still appends, and mix it with no later one of the same id", async () => {
+    await store.commit([create("f")]);
+    await store.commit([append("f", 2)]);
+    const [claimed] = await other.claim("b", ["b"], 1, 1);
+    await other.read("f");
+    await other.commit([append("f", 3)]);
+    await other.commit([append("f", 4, { status: "COMPLETED" })]);
+    expect(claimed?.fence).toBe(2);
+    expect(await other.delete("f")).toBe("deleted");
+    expect(await store.commit([append("f", 3)])).toEqual(["conflict"]);
+    expect(await other.commit([create("f", {}, "new")])).toEqual(["stored"]);
+    for (let revision = 2; revision <= 5; revision++) expect(await other.commit([append("f", revision)])).toEqual(["stored"]);
+    expect((await store.read("f"))?.entries).toEqual(["new", "f 2", "f 3", "f 4", "f 5"]);
+  });
+
+  it("keep entries beyond the size of a document whole, and leave none of their parts behind", async () => {
+    // Characters of two units at every place where it could be cut.
+    const large = `${"x".repeat(3)}${"😀".repeat(5 * 1024 * 1024)}`;
+    await store.commit([create("f", {}, large), create("small")]);
+    expect(
+      await store.commit([{ kind: "append", taskflowId: "f", revision: 2, entry: large, row: { status: "FAILED" } }]),
+    ).toEqual(["stored"]);
+    const stored = await other.read("f");
+    expect(stored?.entries.map((entry) => entry === large)).toEqual([true, true]);
+    expect(await other.delete("small")).toBe("active");
+    expect(await store.delete("f")).toBe("deleted");
+    const client = new MongoClient(url);
+    const left = await client
+      .db()
+      .collection("taskflows")
+      .find({}, { projection: { _id: 1, gone: 1 } })
+      .toArray();
+    expect(new Set(left.map((document) => ("gone" in document ? "tombstone" : document._id)))).toEqual(
+      new Set(["small", "tombstone"]),
+    );
+    expect(left).toHaveLength(2);
+    await client.close();
+  }, 60_000);
+
+  it("show one another that they live, and forget who left or has been gone for a day", async () => {
+    expect(await store.beat("a")).toEqual([{ owner: "a", beat: 1 }]);
+    await other.beat("b");
+    expect((await store.beat("a")).toSorted(byOwner)).toEqual([
+      { owner: "a", beat: 2 },
+      { owner: "b", beat: 1 },
+    ]);
+    const client = new MongoClient(url);
+    const old = { _id: "old", beat: 7, at: new Date(Date.now() - 25 * 3_600_000) };
+    await client.db().collection<typeof old>("taskflow_coordinators").insertOne(old);
+    expect((await store.beat("a")).map(({ owner }) => owner).toSorted()).toEqual(["a", "b"]);
+    expect(await client.db().collection("taskflow_coordinators").countDocuments()).toBe(2);
+    await client.close();
+    await store.leave("b");
+    expect(await other.beat("a")).toEqual([{ owner: "a", beat: 4 }]);
+  });
+
+  it("measure the server's clock against their own", async () => {
+    expect(Math.abs(await store.timeOffset())).toBeLessThan(1_000);
+    const ahead = (answer: Record<string, unknown>): object => ({
+      ...answer,
+      localTime: new Date(Number(answer["localTime"]) + 3_600_000),
+    });
+    proxy.fault = ({ name, body }) =>
+      (name === "hello" || name === "isMaster") && body["$db"] === "admin" ? { change: ahead } : undefined;
+    expect(Math.abs((await store.timeOffset()) - 3_600_000)).toBeLessThan(1_000);
+  });
+});
+
+const byId = (a: { taskflowId: string }, b: { taskflowId: string }): number => (a.taskflowId < b.taskflowId ? -1 : 1);
+const byOwner = (a: { owner: string }, b: { owner: string }): number => (a.owner < b.owner ? -1 : 1);

@@ -1,0 +1,118 @@
+/** The coordinators' processes: one or two names, each with one life after the other, and what befalls them. */
+import { DEFAULT_OPTIONS } from "../../lib/options.ts";
+import type { CoordinatorSettings } from "../../lib/coordinator/settings.ts";
+import { Life } from "./life.ts";
+import type { World } from "./world.ts";
+
+/** Beyond the end of the faults nobody stays away for longer. */
+const AWAY_MS = 2_000;
+
+export class Fleet {
+  /** Those that are alive, frozen ones too. */
+  readonly lives: Life[] = [];
+  /** Virtual time since which a name has had no life. */
+  readonly downSince = new Map<string, number>();
+  /** Virtual time at which something befell anybody last. */
+  disturbedAt = 0;
+  readonly #world: World;
+  readonly #owners: readonly string[];
+  readonly #maxActive: number;
+
+  constructor(world: World, count: number) {
+    this.#world = world;
+    this.#owners = Array.from({ length: count }, (_, index) => `coordinator-${index + 1}`);
+    this.#maxActive = world.random.pick([1, 2, 100]);
+  }
+
+  get isAlone(): boolean {
+    return this.#owners.length === 1;
+  }
+
+  begin(): void {
+    const { random, agenda, calmAt } = this.#world;
+    const sometimes = (fault: "crash" | "freeze" | "stop" | "link down", what: (life: Life) => void): void => {
+      for (let n = 0; n < 2; n++) {
+        if (!random.chance(this.#world.faults[fault])) continue;
+        agenda.in(random.int(0, calmAt), () => {
+          const life = this.lives.length === 0 ? undefined : random.pick(this.lives);
+          if (!life || this.#world.isCalm) return;
+          this.#world.count(`fault: ${fault}`);
+          this.disturbedAt = agenda.time;
+          what(life);
+        });
+      }
+    };
+    const { leaseMs } = this.#world;
+    sometimes("crash", (life) => life.die("crash while idle"));
+    sometimes("freeze", (life) => life.freeze(Math.ceil(leaseMs * random.pick([0.3, 1.2, 2, 5]))));
+    sometimes("link down", (life) => life.cutOff(random.pick([20, 500, 3_000])));
+    sometimes("stop", (life) => this.#stop(life));
+    this.#owners.forEach((owner, index) => {
+      if (index === 0 || random.chance(0.7)) this.#live(owner);
+      else this.#liveLater(owner, random.int(1, calmAt));
+    });
+  }
+
+  calmDown(): void {
+    for (const life of this.lives) {
+      life.thaw();
+      life.reconnect();
+    }
+  }
+
+  anyStarted(): Life | undefined {
+    const started = this.lives.filter(({ hasStarted }) => hasStarted);
+    return started.length === 0 ? undefined : this.#world.random.pick(started);
+  }
+
+  #live(owner: string): void {
+    const { random, maxInFlight, leaseMs, faults } = this.#world;
+    const settings: CoordinatorSettings = {
+      owner,
+      defaults: DEFAULT_OPTIONS,
+      leaseMs,
+      maxInFlight,
+      maxActive: this.#maxActive,
+      eventTreeLimit: random.pick([4_096, 500]),
+    };
+    const crashes = random.chance(faults.crash);
+    const skew = this.isAlone ? 0 : random.pick([0, 0, 700, 3_600_000, -3_600_000]);
+    const life = new Life(this.#world, settings, skew, {
+      call: crashes ? random.int(1, random.pick([10, 60, 400])) : Infinity,
+      commit: crashes ? random.int(1, random.pick([3, 20])) : Infinity,
+    });
+    this.lives.push(life);
+    this.downSince.delete(owner);
+    life.note(() => "begins");
+    life.start();
+  }
+
+  #liveLater(owner: string, after: number): void {
+    this.downSince.set(owner, this.#world.agenda.time);
+    this.#world.agenda.in(after, () => this.#live(owner));
+  }
+
+  #stop(life: Life): void {
+    const { random, agenda } = this.#world;
+    if (life.isStopping || !life.hasStarted) return;
+    life.reach(() =>
+      life.stop(random.pick([0, 200, 3_000]), () => {
+        for (const other of this.lives) {
+          if (other === life || !other.hasStarted || this.#world.strikes("release unheard")) continue;
+          agenda.in(this.#world.delay(), () => other.reach(() => void other.coordinator.takeOver()));
+        }
+      }),
+    );
+  }
+
+  ended(life: Life): void {
+    const { random, agenda, isCalm, leaseMs } = this.#world;
+    this.lives.splice(this.lives.indexOf(life), 1);
+    this.disturbedAt = agenda.time;
+    for (const record of this.#world.store.records.values()) {
+      if (record.driver === life) record.interrupt();
+    }
+    const isLong = !this.isAlone && !isCalm && random.chance(0.6);
+    this.#liveLater(life.owner, isLong ? random.int(leaseMs, leaseMs * 5) : random.int(1, AWAY_MS));
+  }
+}

@@ -1,0 +1,32 @@
+/** What a coordinator leaves behind, by dying or by giving it up, is another one's soon. */
+import { isFinished } from "../../lib/core/flow.ts";
+import type { Life } from "./life.ts";
+import type { FlowRecord } from "./record.ts";
+import type { World } from "./world.ts";
+
+/** By the contract, in addition to the lease. */
+const SLACK_MS = 2_000;
+
+export function checkTakeover(world: World): void {
+  if (!world.checksTakeover) return;
+  for (const record of world.store.records.values()) {
+    if (isFinished(record.row.status)) continue;
+    const since = leftSince(world, record);
+    if (since === undefined) continue;
+    const limit = world.leaseMs + SLACK_MS;
+    for (const life of world.fleet.lives) {
+      if (!looksAfterOthers(life)) continue;
+      const waited = world.agenda.time - Math.max(since, life.startedAt, life.thawedAt, world.ownershipAt);
+      if (waited > limit) world.report(32, `${record.taskflowId} has been nobody's for ${waited} ms, and ${life.owner} is there`);
+    }
+  }
+}
+
+const looksAfterOthers = ({ hasStarted, isFrozen, isStopping }: Life): boolean => hasStarted && !isFrozen && !isStopping;
+
+/** Virtual time since which nobody has it; undefined: its owner lives. */
+function leftSince(world: World, { row, ownedAt }: FlowRecord): number | undefined {
+  if (row.owner === null) return ownedAt;
+  const downSince = world.fleet.downSince.get(row.owner);
+  return downSince === undefined ? undefined : Math.max(downSince, ownedAt);
+}

@@ -2,105 +2,25 @@
  * The service `taskflow`: checks what callers give, hands it to the coordinator, and answers `{ success: true, data }`.
  * Failures are thrown as Moleculer errors of the catalogue (`lib/error-catalogue.ts`).
  */
-import { monitorEventLoopDelay } from "node:perf_hooks";
 import type { Context, Service, ServiceSchema } from "moleculer";
-import { MoleculerBus } from "../lib/adapters/bus-moleculer.ts";
 import { toldOutcome } from "../lib/adapters/call-outcome.ts";
 import { getEventsEndpoint } from "../lib/adapters/events-endpoint.ts";
-import { storeOf } from "../lib/adapters/open-store.ts";
-import { SystemClock } from "../lib/adapters/system-clock.ts";
-import { systemIds } from "../lib/adapters/system-ids.ts";
 import { CONTEXT_KEY } from "../lib/adapters/wire-context.ts";
-import { compileActionPatterns } from "../lib/allowed-actions.ts";
-import { Coordinator } from "../lib/coordinator/coordinator.ts";
+import { HEARTBEAT_EVENT } from "../lib/worker/handle.ts";
 import { bytesOf } from "../lib/coordinator/fit.ts";
-import { Queries, type Reader } from "../lib/coordinator/queries.ts";
-import { readEnvironment } from "../lib/environment.ts";
+import type { Reader } from "../lib/coordinator/queries.ts";
 import { taskflowError } from "../lib/errors.ts";
-import { type Limits, resolveLimits } from "../lib/limits.ts";
-import { DEFAULT_OPTIONS, parseDuration, resolveOptions } from "../lib/options.ts";
-import type { Store, TaskflowQuery } from "../lib/ports/store.ts";
+import { parseDuration } from "../lib/options.ts";
+import type { TaskflowQuery } from "../lib/ports/store.ts";
 import { readTaskflowId, validateParams, validateTaskflow, validationError } from "../lib/validate.ts";
 import type { ActionName, ActionParams } from "../schemas/actions.schema.ts";
-import type { Options } from "../schemas/options.schema.ts";
+import { createEngine, type Engine, engineOf, engines, milliseconds, type TaskflowServiceOptions } from "./taskflow-engine.ts";
 
-/** What the factory takes; what is absent comes from the environment, then from the defaults. */
-export interface TaskflowServiceOptions {
-  /** A URL (`sqlite:<file>`, `memory:`) or a store that is not open yet. `TASKFLOW_STORE`, else `sqlite:./data/taskflow.db`. */
-  store?: string | Store;
-  /** Options where a taskflow, stage or task says nothing. */
-  options?: Options;
-  /** Limits that differ from the defaults. */
-  limits?: Partial<Limits>;
-  /** Patterns of the actions that tasks may call; `!` excludes. `TASKFLOW_ALLOWED_ACTIONS`, else all but `$node.**` and `taskflow.**`. */
-  allowedActions?: readonly string[];
-  /** Attempts in flight at once, over all taskflows of this coordinator. Default 1,000. */
-  maxInFlight?: number;
-  /** Unfinished taskflows at once; beyond it `produce` is refused with `TASKFLOW_OVERLOADED`. Default 100,000. */
-  maxActive?: number;
-  /** Bytes from which the state tree in events gives way to counts. `TASKFLOW_EVENT_TREE_LIMIT`, else 4096. */
-  eventTreeLimit?: number;
-  /** How long it keeps its taskflows without a sign of life, before others take them over: ms or "10s". `TASKFLOW_LEASE`, else 10 s. */
-  lease?: number | string;
-  /** How long a stop waits for running attempts: ms or "10s". `TASKFLOW_SHUTDOWN_GRACE`, else 10 s. */
-  shutdownGrace?: number | string;
-}
-
-/** Tasks of one stage in flight at once, where nobody said anything. */
-const STAGE_CONCURRENCY = 500;
+export type { TaskflowServiceOptions } from "./taskflow-engine.ts";
 
 /** Between coordinators: one of them has given up taskflows. */
 const RELEASED = "taskflow-coordinator.released";
 const TAKERS = { groups: ["taskflow"] };
-
-interface Engine {
-  readonly store: Store;
-  readonly bus: MoleculerBus;
-  readonly coordinator: Coordinator;
-  readonly queries: Queries;
-  readonly limits: Limits;
-  readonly isActionAllowed: (action: string) => boolean;
-  readonly graceMs: number;
-  readonly delay: ReturnType<typeof monitorEventLoopDelay>;
-  ready: boolean;
-}
-
-const engines = new WeakMap<Service, Engine>();
-
-function engineOf(service: Service): Engine {
-  const engine = engines.get(service);
-  if (!engine) throw new Error("The service taskflow has not been created by a broker.");
-  return engine;
-}
-
-function createEngine(service: Service, given: TaskflowServiceOptions): Engine {
-  const { broker, logger } = service;
-  const env = readEnvironment();
-  const store = typeof given.store === "object" ? given.store : storeOf(given.store ?? env.store);
-  const eventTreeLimit = given.eventTreeLimit ?? env.eventTreeLimit;
-  const bus = new MoleculerBus(broker);
-  const clock = new SystemClock();
-  const settings = {
-    owner: broker.nodeID,
-    defaults: resolveOptions(DEFAULT_OPTIONS, { maxConcurrency: STAGE_CONCURRENCY, ...given.options }),
-    leaseMs: given.lease === undefined ? env.leaseMs : parseDuration(given.lease),
-    maxInFlight: given.maxInFlight ?? 1_000,
-    maxActive: given.maxActive ?? 100_000,
-    eventTreeLimit,
-  };
-  const coordinator = new Coordinator({ store, bus, clock, ids: systemIds, logger }, settings);
-  return {
-    store,
-    bus,
-    coordinator,
-    queries: new Queries({ coordinator, store, bus, clock, eventTreeLimit }),
-    limits: resolveLimits(given.limits),
-    isActionAllowed: compileActionPatterns(given.allowedActions ?? env.allowedActions),
-    graceMs: given.shutdownGrace === undefined ? env.shutdownGraceMs : parseDuration(given.shutdownGrace),
-    delay: monitorEventLoopDelay({ resolution: LAG_RESOLUTION_MS }),
-    ready: false,
-  };
-}
 
 /** The producer's meta, to travel with every task: plain JSON, without the execution context and what is Moleculer's own. */
 function producersMeta(meta: Readonly<Record<string, unknown>>): Record<string, unknown> {
@@ -184,17 +104,12 @@ async function deleteTaskflow({ store }: Engine, { taskflowId }: { taskflowId: s
 }
 
 /** From a worker, which repeats it until the coordinator whose taskflow it is has accepted it. */
-function reportOutcome({ coordinator }: Engine, params: ActionParams["reportOutcome"]): { accepted: boolean } {
+async function reportOutcome({ coordinator }: Engine, params: ActionParams["reportOutcome"]): Promise<{ accepted: boolean }> {
   const outcome = toldOutcome(params.outcome, params.action, Date.now());
-  if (outcome) return { accepted: coordinator.report(params.key, outcome) };
+  if (outcome) return { accepted: await coordinator.report(params.key, outcome) };
   const message = "must be { ok: true, response } or { ok: false, error }";
   throw validationError("The params of taskflow.reportOutcome are not valid", [{ path: "/outcome", message, keyword: "type" }]);
 }
-
-const LAG_RESOLUTION_MS = 20;
-
-/** Nanoseconds of the histogram, which measures from timer to timer, as ms of delay with one decimal. */
-const milliseconds = (nanoseconds: number): number => Math.max(0, Math.round(nanoseconds / 1e5) / 10 - LAG_RESOLUTION_MS);
 
 async function health({ store, coordinator, ready, delay }: Engine, service: Service): Promise<Record<string, unknown>> {
   const { transit } = service.broker;
@@ -248,6 +163,9 @@ export function TaskflowService(given: TaskflowServiceOptions = {}): ServiceSche
       getTask: action("getTask", ({ queries }, { taskflowId, taskId }, _service, reader) =>
         queries.task(reader, taskflowId, taskId),
       ),
+      getPreviousStageRes: action("getPreviousStageRes", ({ queries }, { taskflowId, taskId, cursor }) =>
+        queries.previousStageRes(taskflowId, taskId, cursor),
+      ),
       listTasks: action("listTasks", ({ queries }, params, _service, reader) => queries.tasks(reader, params)),
       listTaskflows: action("listTaskflows", ({ queries }, params) => queries.list(listQuery(params))),
       waitForTaskflow: action("waitForTaskflow", ({ queries }, { taskflowId, timeout, stages }, _service, reader) =>
@@ -263,6 +181,10 @@ export function TaskflowService(given: TaskflowServiceOptions = {}): ServiceSche
       ready: action("ready", ({ ready, coordinator }) => ({ ready: ready && !coordinator.isDraining })),
     },
     events: {
+      [HEARTBEAT_EVENT](this: Service, ctx: Context<{ key?: unknown }>) {
+        const { key } = ctx.params;
+        if (typeof key === "string") engines.get(this)?.coordinator.heartbeat(key);
+      },
       [RELEASED](this: Service) {
         const engine = engines.get(this);
         if (engine?.ready) void engine.coordinator.takeOver();

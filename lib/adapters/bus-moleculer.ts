@@ -89,6 +89,19 @@ export class MoleculerBus implements Bus {
     broker.transit.sendEvent(ctx).catch(() => undefined);
   }
 
+  /** The worker mixin fetches what goes by reference. A plain worker sends the whole context back with its answer: it must leave room for that. */
+  carries(action: string, node: string, length: number): boolean {
+    if (node === this.#broker.nodeID) return true;
+    return !this.#hasMixin(action, node) && length <= maxMessageBytesOf(this.#broker) / 4;
+  }
+
+  #hasMixin(action: string, node: string): boolean {
+    const endpoints = this.#broker.registry.actions.get(action) as EndpointList | undefined;
+    const endpoint = endpoints?.getEndpointByNodeID(node) as
+      { service?: { metadata?: Record<string, unknown> } } | null | undefined;
+    return endpoint?.service?.metadata?.["taskflowWorker"] === 1;
+  }
+
   onReconnected(listener: () => void): () => void {
     return onReconnected(this.#broker, listener);
   }
@@ -96,7 +109,9 @@ export class MoleculerBus implements Bus {
   call(call: Call, done: (outcome: Outcome) => void): void {
     const isLocal = call.node === this.#broker.nodeID;
     const { params, meta } = isLocal ? this.#copied(call) : this.#shared(call);
-    const options = { nodeID: call.node, meta, timeout: call.listenMs > LONGEST_MS ? 0 : call.listenMs, retries: 0 };
+    // A handler with the mixin may prolong its time by heartbeats. The engine times the attempt in any case.
+    const timeout = call.listenMs > LONGEST_MS || this.#hasMixin(call.action, call.node) ? 0 : call.listenMs;
+    const options = { nodeID: call.node, meta, timeout, retries: 0 };
     this.#broker.call<unknown, unknown>(call.action, params, options).then(
       (response) => done(answered(response)),
       (error: unknown) => {

@@ -31,6 +31,11 @@ export interface NewTaskflow {
   readonly meta: Readonly<Record<string, unknown>>;
 }
 
+/** `taskflowId:taskId:attempt`. */
+const KEY = /^(.+):([^:]+):(\d+)$/;
+
+const taskflowIdOf = (key: string): string => KEY.exec(key)?.[1] ?? "";
+
 /** How often a stop looks whether the last attempt has answered. */
 const DRAIN_POLL_MS = 20;
 
@@ -164,14 +169,35 @@ export class Coordinator {
     return stored && restore(stored).flow;
   }
 
-  /** A worker tells how an attempt ended. False: the taskflow is not in its care. */
-  report(key: string, outcome: Outcome): boolean {
-    const [, taskflowId = "", id = "", attempt] = /^(.+):([^:]+):(\d+)$/.exec(key) ?? [];
-    const resident = this.#turns.residents.get(taskflowId);
+  /**
+   * A worker tells how an attempt ended. True once that is stored, or no longer matters; false if the taskflow is in another's care, or its state is not
+   * known now: then it is to be told again.
+   */
+  async report(key: string, outcome: Outcome): Promise<boolean> {
+    const told = this.#attemptOf(key);
+    if (!told) {
+      const flow = await this.peek(taskflowIdOf(key));
+      return !flow || isFinished(flow.status);
+    }
+    const { resident, task, attempt } = told;
+    this.#turns.give(resident, { kind: "answer", task, attempt, outcome });
+    await new Promise<void>((resolve) => this.#ports.clock.soon(resolve));
+    const flow = await this.peek(resident.flow.taskflowId);
+    const now = flow?.tasks[task];
+    return !flow || !now || now.attempt !== attempt || now.status !== "RUNNING";
+  }
+
+  /** A handler says that it is still at it: the time of its attempt begins anew. */
+  heartbeat(key: string): void {
+    const told = this.#attemptOf(key);
+    if (told) this.#turns.extend(told.resident, told.task, told.attempt);
+  }
+
+  #attemptOf(key: string): { resident: Resident; task: number; attempt: number } | undefined {
+    const [, , id = "", attempt = ""] = KEY.exec(key) ?? [];
+    const resident = this.#turns.residents.get(taskflowIdOf(key));
     const task = resident && taskOrdinalOf(resident.flow.idBase, id);
-    if (!resident || task === undefined) return false;
-    this.#turns.give(resident, { kind: "answer", task, attempt: Number(attempt), outcome });
-    return true;
+    return resident && task !== undefined ? { resident, task, attempt: Number(attempt) } : undefined;
   }
 
   /**
@@ -184,9 +210,10 @@ export class Coordinator {
 
   async #take(claimed: readonly Claimed[]): Promise<void> {
     for (const { taskflowId, fence } of claimed) {
-      if (this.#turns.residents.has(taskflowId)) continue;
+      if (this.#turns.caresFor(taskflowId, fence)) continue;
       const stored = await this.#ports.store.read(taskflowId);
-      if (stored) this.#load(stored, fence);
+      // It may have been taken by another one meanwhile.
+      if (stored?.row.fence === fence) this.#load(stored, fence);
     }
   }
 

@@ -64,7 +64,7 @@ export class Ownership {
     const { store, clock } = this.#ports;
     const { owner, leaseMs } = this.#settings;
     const from = clock.monotonic();
-    this.#alive = this.#observe(await store.beat(owner));
+    this.#alive = this.#observe(await store.beat(owner), from);
     clock.adjust(await store.timeOffset());
     const others = this.#alive.filter((alive) => alive !== owner);
     this.#heldUntil = from + leaseMs;
@@ -117,7 +117,7 @@ export class Ownership {
     this.#heldUntil = from + leaseMs;
     this.#hasLapsed = false;
     if (wasLapsed) this.#listener.lapsed();
-    const alive = this.#observe(beats);
+    const alive = this.#observe(beats, from);
     for (const before of this.#alive) if (!alive.includes(before)) this.#dead.add(before);
     this.#alive = alive;
     await this.#claim(alive);
@@ -127,8 +127,11 @@ export class Ownership {
     }
   }
 
-  /** Owners that are alive as far as one can tell. One seen for the first time has a whole lease before it. */
-  #observe(beats: readonly { owner: string; beat: number }[]): string[] {
+  /**
+   * Owners that are alive as far as one can tell. One seen for the first time has a whole lease before it.
+   * @param from when the store was asked: nobody knows how old its answer is, but it is no older than that
+   */
+  #observe(beats: readonly { owner: string; beat: number }[], from: number): string[] {
     const now = this.#ports.clock.monotonic();
     const alive = [this.#settings.owner];
     const known = new Set<string>();
@@ -137,7 +140,7 @@ export class Ownership {
       if (owner === this.#settings.owner) continue;
       const seen = this.#seen.get(owner);
       if (seen?.beat !== beat) this.#seen.set(owner, { beat, at: now });
-      if (seen?.beat !== beat || now - seen.at < this.#settings.leaseMs) alive.push(owner);
+      if (seen?.beat !== beat || from - seen.at < this.#settings.leaseMs) alive.push(owner);
     }
     for (const owner of this.#seen.keys()) if (!known.has(owner)) this.#seen.delete(owner);
     return alive;

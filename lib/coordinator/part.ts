@@ -16,6 +16,8 @@ export interface Part {
   /** Event 1 of a new taskflow, written while it was WAITING. */
   readonly creation: EventText | undefined;
   readonly write: Write | undefined;
+  /** How often the lease had lapsed when it was decided. */
+  readonly lapses: number;
 }
 
 /** Slots that the effects need. */

@@ -1,5 +1,6 @@
 /** What is read of taskflows: by their coordinator from memory, of all others from the store. */
 import { actionNameOf } from "../core/action-name.ts";
+import { previousStageRes } from "../core/context.ts";
 import { historyOf } from "../core/history.ts";
 import { progressOf, standing, taskDetails, taskflowDetails, type WaitReason } from "../core/details.ts";
 import { type Flow, isFinished, type Stage, type Task } from "../core/flow.ts";
@@ -24,6 +25,9 @@ export interface Reader {
   /** Bytes of an answer that fit into one message to it. */
   readonly maxBytes: number;
 }
+
+/** Characters of a page of `previousStageRes`: with its frame it is a message of at most 64 KiB, where no single row is longer. */
+const PAGE_LENGTH = 56 * 1024;
 
 export interface TaskQuery {
   readonly taskflowId: string;
@@ -87,6 +91,24 @@ export class Queries {
     const row = taskDetails(flow, task, this.#waitReason);
     if (isLocal) return copyJson(row) as Record<string, unknown>;
     return boundOfTask(task) <= maxBytes ? row : fitTask(row, maxBytes);
+  }
+
+  /**
+   * `previousStageRes` of a task, page by page, in definition order.
+   * @throws TASKFLOW_NOT_FOUND, TASK_NOT_FOUND, RangeError for a bad cursor
+   */
+  async previousStageRes(taskflowId: string, ref: string, cursor?: string): Promise<{ rows: unknown[]; nextCursor?: string }> {
+    const flow = await this.#flow(taskflowId);
+    const all = previousStageRes(flow, findTask(flow, ref).stage)?.rows ?? [];
+    const rows: unknown[] = [];
+    let left = PAGE_LENGTH;
+    for (let index = cursor === undefined ? 0 : decodeCursor(cursor); index < all.length; index++) {
+      const row = all[index] ?? "null";
+      left -= row.length;
+      if (left < 0 && rows.length > 0) return { rows, nextCursor: encodeCursor(index) };
+      rows.push(JSON.parse(row));
+    }
+    return { rows };
   }
 
   /** Tasks in definition order, page by page; a page is shorter where more does not fit. @throws TASKFLOW_NOT_FOUND, STAGE_NOT_FOUND, RangeError for a bad cursor */

@@ -7,7 +7,9 @@ interface Pending {
   readonly attempt: number;
   readonly delivery: number;
   /** Ends its watch over the attempt's timeout. */
-  readonly cancelTimeout: () => void;
+  cancelTimeout: () => void;
+  /** Begins the watch anew; answers what ends it. */
+  readonly watch: () => () => void;
 }
 
 /** An attempt that never left, in the pause before that is decided. */

@@ -46,6 +46,14 @@ export class Sender {
     if (pending) this.#release(resident, task, pending.attempt);
   }
 
+  /** The handler says that it is still at it: the time of its attempt begins anew. */
+  extend(resident: Resident, task: number, attempt: number): void {
+    const pending = resident.pending.get(task);
+    if (pending?.attempt !== attempt) return;
+    pending.cancelTimeout();
+    pending.cancelTimeout = pending.watch();
+  }
+
   #arm(resident: Resident, at: number, input: Input): void {
     const { clock, give } = this.#ports;
     const forget = resident.keepTimer(
@@ -81,27 +89,32 @@ export class Sender {
     const { flow } = resident;
     const task = flow.tasks[ordinal];
     if (!task) return;
-    const { timeoutMs } = task.options;
+    const { timeoutMs, exactlyOnceTaskExecution } = task.options;
+    const action = actionNameOf(task.definition.taskDetails);
+    const key = idempotencyKey(flow, task);
     // A delivery before this one may still be listened to: its answer counts, its slot and its time do not.
     this.#release(resident, ordinal, attempt);
-    const cancelTimeout = clock.after(timeoutMs, () => {
-      this.#release(resident, ordinal, attempt);
-      give(resident, { kind: "timeout", task: ordinal, attempt });
-    });
-    resident.pending.set(ordinal, { attempt, delivery, cancelTimeout });
+    const watch = (): (() => void) =>
+      clock.after(timeoutMs, () => {
+        this.#release(resident, ordinal, attempt);
+        // Where its outcome is going to be asked for, the worker is left to it.
+        if (!exactlyOnceTaskExecution) bus.abort(node, key);
+        give(resident, { kind: "timeout", task: ordinal, attempt });
+      });
+    resident.pending.set(ordinal, { attempt, delivery, cancelTimeout: watch(), watch });
     const call = {
-      action: actionNameOf(task.definition.taskDetails),
+      action,
       node,
       params: task.definition.params ?? {},
       meta: metaOf(flow, task),
-      context: executionContext(flow, task),
+      context: executionContext(flow, task, (length) => bus.carries(action, node, length)),
       taskflowId: flow.taskflowId,
       stageId: stageId(flow.idBase, task.stage.index),
       taskId: taskId(flow.idBase, ordinal),
       attempt,
       delivery,
       fence: flow.fence,
-      idempotencyKey: idempotencyKey(flow, task),
+      idempotencyKey: key,
       listenMs: timeoutMs + delayAfter(flow, task),
     };
     // The commit may have taken longer than the lease was held.

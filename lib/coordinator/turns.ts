@@ -5,7 +5,7 @@
 import { decide } from "../core/decide.ts";
 import { isFinished } from "../core/flow.ts";
 import type { Input } from "../core/inputs.ts";
-import type { Write, WriteResult } from "../ports/store.ts";
+import type { StoredTaskflow, Write, WriteResult } from "../ports/store.ts";
 import { announceSince } from "./announce.ts";
 import { Dispatcher } from "./dispatcher.ts";
 import { callsIn, type Part } from "./part.ts";
@@ -28,6 +28,8 @@ export class Turns {
   #isPlanned = false;
   #committing: Promise<void> | undefined;
   #isStopped = false;
+  /** How often the lease had lapsed and was held again. */
+  #lapses = 0;
   /** True: nothing is sent any more; answers are still taken. */
   isDraining = false;
 
@@ -53,6 +55,10 @@ export class Turns {
     if (resident.state === "gone" || this.#isStopped) return;
     resident.inbox.push(...inputs);
     this.wake(resident);
+  }
+
+  extend(resident: Resident, task: number, attempt: number): void {
+    this.#sender.extend(resident, task, attempt);
   }
 
   /** Has a taskflow looked at in the next turn. */
@@ -131,7 +137,18 @@ export class Turns {
         effects.push(...sent.effects);
         this.dispatcher.release(taken - callsIn(sent.effects));
       }
-      return { resident, inputs, facts, effects, firstSeq, at, creation, write: writeOf(resident, facts, at, this.#settings) };
+      const lapses = this.#lapses;
+      return {
+        resident,
+        inputs,
+        facts,
+        effects,
+        firstSeq,
+        at,
+        creation,
+        lapses,
+        write: writeOf(resident, facts, at, this.#settings),
+      };
     } catch (error) {
       // A broken invariant: what is stored is sound, so it is left as it is, for people to look at.
       const message = `Taskflow ${flow.taskflowId} is put aside after an internal error; it is unchanged in the store.`;
@@ -170,10 +187,14 @@ export class Turns {
       if (results[index] !== "stored") return this.#lost(part);
       const { creation } = resident;
       resident.creation = undefined;
-      if (resident.state === "committing") resident.state = "idle";
-      this.#announce(part);
+      // Stored, but others may have gone on from there.
+      const isInDoubt = part.lapses !== this.#lapses;
+      if (isInDoubt) void this.#readBack(resident, part);
+      else if (resident.state === "committing") resident.state = "idle";
+      if (!isInDoubt) this.#announce(part);
+      creation?.stored(false);
+      if (isInDoubt) return;
       if (!creation) return this.#carryOut(part);
-      creation.stored(false);
       // The answer to `produce` goes first.
       this.#ports.clock.soon(() => this.#carryOut(part));
     });
@@ -216,7 +237,7 @@ export class Turns {
       return;
     }
     this.#ports.logger.warn(`Taskflow ${resident.flow.taskflowId} was changed by another coordinator.`);
-    void this.#readBack(part);
+    void this.#readBack(resident, part);
   }
 
   /** Nobody knows what was stored. Callers of `produce` are told so, and every taskflow is read back before it goes on. */
@@ -226,38 +247,51 @@ export class Turns {
       const { creation } = part.resident;
       part.resident.creation = undefined;
       // Not before the turn is over: the caller may come back at once.
-      void this.#readBack(part);
+      void this.#readBack(part.resident, part);
       creation?.failed(error);
     }
   }
 
-  /** What was stored after all is carried out; else it goes on from what is stored, with the inputs that were decided on the outdated picture. */
-  async #readBack(part: Part): Promise<void> {
-    const { resident, inputs, effects, write } = part;
-    const { taskflowId, fence, idBase } = resident.flow;
+  /**
+   * Where others may have changed it. What was stored of the part after all is carried out; else it goes on from what is stored, with the inputs that were
+   * decided on the outdated picture.
+   */
+  async #readBack(resident: Resident, part?: Part): Promise<void> {
+    const { taskflowId, fence, idBase, revision, seq } = resident.flow;
     resident.state = "reading";
-    const stored = await readPatiently(this.#ports, taskflowId, () => this.#isStopped);
-    if (this.#isStopped) return;
+    const stored = await this.#readHeld(taskflowId);
+    const calls = part ? callsIn(part.effects) : 0;
+    if (this.#isStopped || this.residents.get(taskflowId) !== resident) return this.dispatcher.release(calls);
     const isOurs = stored?.row.owner === this.#settings.owner && stored.row.fence === fence;
-    if (isOurs && isStored(stored, write)) {
+    if (isOurs && (part ? isStored(stored, part.write) : stored.entries.length === revision)) {
       resident.state = "idle";
-      this.#announce(part);
-      return this.#carryOut(part);
+      if (part) this.#announce(part);
+      if (part) this.#carryOut(part);
+      return this.wake(resident);
     }
-    this.dispatcher.release(callsIn(effects));
+    this.dispatcher.release(calls);
     const restored = isOurs ? restoreOrTell(stored, this.#ports.logger) : undefined;
     // Not ours either: a taskflow that was to be stored, and whose id somebody else has taken.
     if (restored?.flow.idBase !== idBase) return this.#drop(resident);
     const { eventTreeLimit } = this.#settings;
     resident.cancelTimers();
     resident.replace(restored.flow, eventTreeLimit);
-    announceSince(this.#ports.bus, restored.entries, restored.flow, part.firstSeq - 1, eventTreeLimit);
+    announceSince(this.#ports.bus, restored.entries, restored.flow, part ? part.firstSeq - 1 : seq, eventTreeLimit);
     resident.state = "idle";
     const waiting = resident.inbox;
     resident.inbox = [];
     // Answers first: what has been answered is neither in flight nor lost.
     const inFlight = resident.awaited();
-    this.give(resident, ...inputs, ...waiting, { kind: "recover", fence, inFlight });
+    this.give(resident, ...(part?.inputs ?? []), ...waiting, { kind: "recover", fence, inFlight });
+  }
+
+  /** What is stored, read while the lease was held all the time. */
+  async #readHeld(taskflowId: string): Promise<StoredTaskflow | undefined> {
+    for (;;) {
+      const lapses = this.#lapses;
+      const stored = await readPatiently(this.#ports, taskflowId, () => this.#isStopped);
+      if (this.#isStopped || lapses === this.#lapses) return stored;
+    }
   }
 
   /** What was sent before this moment may be lost, answers too: they are asked for. */
@@ -269,20 +303,19 @@ export class Turns {
 
   /** Looks whether every taskflow in its care is still its own: others may have taken over while it was silent. */
   lookAgain(): void {
+    this.#lapses++;
     for (const resident of this.residents.values()) {
-      if (!resident.creation && (resident.state === "idle" || resident.state === "dirty")) void this.#lookAgain(resident);
+      // The others are looked at when they are stored or read.
+      if (!resident.creation && (resident.state === "idle" || resident.state === "dirty")) void this.#readBack(resident);
     }
   }
 
-  async #lookAgain(resident: Resident): Promise<void> {
-    const { taskflowId, fence, revision } = resident.flow;
-    resident.state = "reading";
-    const stored = await readPatiently(this.#ports, taskflowId, () => this.#isStopped);
-    if (this.#isStopped) return;
-    const isOurs = stored?.row.owner === this.#settings.owner && stored.row.fence === fence;
-    if (!isOurs || stored.entries.length !== revision) return this.#drop(resident);
-    resident.state = "idle";
-    this.wake(resident);
+  /** Is it in the coordinator's care under this fence? What is there under a lower one was another's meanwhile: that is let go of. */
+  caresFor(taskflowId: string, fence: number): boolean {
+    const resident = this.residents.get(taskflowId);
+    if (!resident || resident.creation || resident.flow.fence >= fence) return resident !== undefined;
+    this.#drop(resident);
+    return false;
   }
 
   /** Lets go of taskflows that nothing runs of, for another coordinator to go on with; answers their ids. */

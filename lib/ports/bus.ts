@@ -74,6 +74,9 @@ export interface Bus {
    */
   call(call: Call, done: (outcome: Outcome) => void): void;
 
+  /** May an execution context of so many characters travel by value to the node? Asked past 64 Ki only. */
+  carries(action: string, node: string, length: number): boolean;
+
   /**
    * Asks the node that an attempt was sent to, or another one that shares its ledger, until one answers or `patienceMs` is over (also while the bus is down).
    * `done` is called once, never synchronously; not at all once the bus is closed or the returned function was called.

@@ -6,7 +6,7 @@ import type { TaskflowExecutionContext } from "../../schemas/execution-context.t
 import { answered, CoreRun, failed, ID_BASE, START } from "../helpers/core-run.ts";
 
 function contextOf(run: CoreRun, name: string): TaskflowExecutionContext {
-  return JSON.parse(executionContext(run.flow, run.task(name))) as TaskflowExecutionContext;
+  return JSON.parse(executionContext(run.flow, run.task(name), () => true)) as TaskflowExecutionContext;
 }
 
 describe("the execution context", () => {

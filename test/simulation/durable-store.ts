@@ -11,9 +11,8 @@ export class DurableStore {
   readonly changed = new Set<FlowRecord>();
   readonly #world: World;
   readonly #beats = new Map<string, number>();
-  /** Counts all beats: when each coordinator beat for the first time, and when for the last. */
+  /** Counts all beats: the latest one of each coordinator. */
   #count = 0;
-  readonly #joined = new Map<string, number>();
   readonly #latest = new Map<string, number>();
 
   constructor(world: World) {
@@ -72,7 +71,6 @@ export class DurableStore {
 
   beat(owner: string): KnownOwner[] {
     this.#count++;
-    if (!this.#beats.has(owner)) this.#joined.set(owner, this.#count);
     this.#latest.set(owner, this.#count);
     this.#beats.set(owner, (this.#beats.get(owner) ?? 0) + 1);
     return Array.from(this.#beats, ([known, beat]) => ({ owner: known, beat }));
@@ -115,10 +113,10 @@ export class DurableStore {
       });
   }
 
-  /** Has the other one joined since this one looked? Then it cannot be told dead. */
-  #isNewTo(owner: string, other: string | null): boolean {
-    if (other === null || !this.#beats.has(other) || this.#world.plants.has("claim of newcomers")) return false;
-    return (this.#joined.get(other) ?? 0) > (this.#latest.get(owner) ?? 0);
+  /** Whoever has beaten since this one did is alive, whatever this one believes. */
+  #hasBeatenSince(owner: string, other: string | null): boolean {
+    if (other === null || !this.#beats.has(other) || this.#world.plants.has("claim of those that have come back")) return false;
+    return (this.#latest.get(other) ?? 0) > (this.#latest.get(owner) ?? 0);
   }
 
   claim(life: Life, owner: string, alive: readonly string[], limit: number): Claimed[] {
@@ -126,7 +124,7 @@ export class DurableStore {
     for (const record of this.records.values()) {
       const { row } = record;
       if (claimed.length >= limit || isFinished(row.status) || alive.includes(row.owner ?? "")) continue;
-      if (this.#isNewTo(owner, row.owner)) continue;
+      if (this.#hasBeatenSince(owner, row.owner)) continue;
       record.taken(life, row.owner);
       row.owner = owner;
       if (!this.#world.plants.has("claim without a fence")) row.fence++;

@@ -8,6 +8,7 @@ import type { Entry, Nodes } from "./ledger.ts";
 import type { World } from "./world.ts";
 
 const REPORTS = 100;
+const REPORT_TIMEOUT_MS = 2_000;
 
 export interface Job extends Subject {
   readonly call: Call;
@@ -104,15 +105,29 @@ export class Handlers {
       void world.agenda.in(Math.min(300 * 2 ** times, 5_000), () => this.#report(job, outcome, times + 1));
     const life = world.fleet.anyStarted();
     if (!life || life.isCutOff || world.strikes("report lost")) return again();
-    world.agenda.in(world.delay(), () => {
-      let isHeard = false;
+    let isHeard = false;
+    world.agenda.in(world.delay(), () =>
       life.reach(() => {
-        isHeard = life.coordinator.report(call.idempotencyKey, outcome);
-        world.count(`input: report ${isHeard ? "accepted" : "declined"}`);
-        if (isHeard) attempt.told.push(outcome);
-      });
+        if (life.cares(record)) attempt.told.push(outcome);
+        life.coordinator.report(call.idempotencyKey, outcome).then(
+          (isAccepted) => {
+            isHeard = isAccepted && !world.strikes("report lost");
+            world.count(`input: report ${isAccepted ? "accepted" : "declined"}`);
+            if (isAccepted) this.#checkAccepted(job);
+          },
+          () => world.count("input: report declined"),
+        );
+      }),
+    );
+    world.agenda.in(REPORT_TIMEOUT_MS, () => {
       if (!isHeard) again();
     });
+  }
+
+  /** Nobody tells it again: it must be stored, or be of no interest any more. */
+  #checkAccepted({ record, task, attempt, call }: Job): void {
+    const isOpen = record.flow.tasks[task.plan.ordinal]?.status === "RUNNING" && task.latest === attempt;
+    if (isOpen) this.#world.report(35, `the report about ${call.idempotencyKey} is accepted, and the attempt runs`);
   }
 
   /** What comes of the work, at its end. */

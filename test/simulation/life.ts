@@ -8,6 +8,7 @@ import type { CoordinatorSettings } from "../../lib/coordinator/settings.ts";
 import type { Bus } from "../../lib/ports/bus.ts";
 import type { Clock } from "../../lib/ports/clock.ts";
 import { storeOf } from "./life-store.ts";
+import type { FlowRecord } from "./record.ts";
 import type { World } from "./world.ts";
 
 /** More calls of ports than this without time going on is a circle. */
@@ -157,6 +158,13 @@ export class Life {
     else what();
   }
 
+  /** Is the taskflow in its care? */
+  cares({ taskflowId }: FlowRecord): boolean {
+    const forget = this.coordinator.watch(taskflowId, () => {});
+    forget?.();
+    return forget !== undefined;
+  }
+
   freeze(ms: number): void {
     if (!this.isAlive || this.isFrozen) return;
     this.isFrozen = true;
@@ -239,6 +247,7 @@ export class Life {
     return {
       route: (action, preferred) => (this.isAlive ? bus.route(action, preferred) : undefined),
       hasAudience: () => this.world.hasAudience,
+      carries: () => true,
       ask: (question, done) => (this.goesOn() ? bus.ask(this, question, done) : () => {}),
       abort: () => {},
       onReconnected: (listener) => listen(this.linkListeners, listener),

@@ -68,13 +68,9 @@ function checkCare(world: World): void {
   if (fleet.lives.length === 0) return;
   const since = Math.max(world.calmAt, fleet.disturbedAt, ...fleet.lives.map(({ startedAt }) => startedAt));
   if (world.agenda.time < since + world.leaseMs + CARE_MS || !fleet.lives.every(({ hasStarted }) => hasStarted)) return;
-  for (const { taskflowId } of world.unfinished) {
-    const isCared = fleet.lives.some(({ coordinator }) => {
-      const forget = coordinator.watch(taskflowId, () => {});
-      forget?.();
-      return forget !== undefined;
-    });
-    if (!isCared) world.report(21, `${taskflowId} is not finished and in nobody's care`);
+  for (const record of world.unfinished) {
+    if (!fleet.lives.some((life) => life.cares(record)))
+      world.report(21, `${record.taskflowId} is not finished and in nobody's care`);
   }
 }
 

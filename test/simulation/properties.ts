@@ -33,6 +33,7 @@ export const PROPERTIES = {
   31: "a taskflow has one owner: nobody takes it from one that holds its lease, nobody sends without, and earlier owners change nothing",
   32: "what a coordinator leaves behind is taken over within its lease and 2 s",
   33: "a question is about an attempt that is stored, and makes it no younger than it is",
+  35: "a report is accepted once its outcome is stored, or is of no interest any more",
   34: "no delivery is sent under a number of which `never` was said",
 } as const;
 

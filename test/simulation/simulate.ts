@@ -69,12 +69,10 @@ function reportStuck(world: World): void {
 async function checkMemory(world: World): Promise<void> {
   if (world.store.changed.size === 0) return;
   for (const record of world.store.changed) {
-    for (const { coordinator, isFrozen } of world.fleet.lives) {
-      const forget = !isFrozen ? coordinator.watch(record.taskflowId, () => {}) : undefined;
-      if (!forget) continue;
-      forget();
+    for (const life of world.fleet.lives) {
+      if (life.isFrozen || !life.cares(record)) continue;
       // Answers at once if nothing is under way; else there is nothing to compare yet.
-      coordinator.peek(record.taskflowId).then(
+      life.coordinator.peek(record.taskflowId).then(
         (memory) => {
           if (!memory || memory.revision !== record.flow.revision) return;
           const difference = differenceOf(memory, record.flow);

@@ -1,0 +1,96 @@
+/** What a coordinator's service is made of: one engine for each service that a broker creates. */
+import { monitorEventLoopDelay } from "node:perf_hooks";
+import type { Service } from "moleculer";
+import { MoleculerBus } from "../lib/adapters/bus-moleculer.ts";
+import { storeOf } from "../lib/adapters/open-store.ts";
+import { SystemClock } from "../lib/adapters/system-clock.ts";
+import { systemIds } from "../lib/adapters/system-ids.ts";
+import { compileActionPatterns } from "../lib/allowed-actions.ts";
+import { Coordinator } from "../lib/coordinator/coordinator.ts";
+import { Queries } from "../lib/coordinator/queries.ts";
+import { readEnvironment } from "../lib/environment.ts";
+import { type Limits, resolveLimits } from "../lib/limits.ts";
+import { DEFAULT_OPTIONS, parseDuration, resolveOptions } from "../lib/options.ts";
+import type { Store } from "../lib/ports/store.ts";
+import type { Options } from "../schemas/options.schema.ts";
+
+/** What the factory takes; what is absent comes from the environment, then from the defaults. */
+export interface TaskflowServiceOptions {
+  /** A URL (`sqlite:<file>`, `memory:`) or a store that is not open yet. `TASKFLOW_STORE`, else `sqlite:./data/taskflow.db`. */
+  store?: string | Store;
+  /** Options where a taskflow, stage or task says nothing. */
+  options?: Options;
+  /** Limits that differ from the defaults. */
+  limits?: Partial<Limits>;
+  /** Patterns of the actions that tasks may call; `!` excludes. `TASKFLOW_ALLOWED_ACTIONS`, else all but `$node.**` and `taskflow.**`. */
+  allowedActions?: readonly string[];
+  /** Attempts in flight at once, over all taskflows of this coordinator. Default 1,000. */
+  maxInFlight?: number;
+  /** Unfinished taskflows at once; beyond it `produce` is refused with `TASKFLOW_OVERLOADED`. Default 100,000. */
+  maxActive?: number;
+  /** Bytes from which the state tree in events gives way to counts. `TASKFLOW_EVENT_TREE_LIMIT`, else 4096. */
+  eventTreeLimit?: number;
+  /** How long it keeps its taskflows without a sign of life, before others take them over: ms or "10s". `TASKFLOW_LEASE`, else 10 s. */
+  lease?: number | string;
+  /** How long a stop waits for running attempts: ms or "10s". `TASKFLOW_SHUTDOWN_GRACE`, else 10 s. */
+  shutdownGrace?: number | string;
+}
+
+/** Tasks of one stage in flight at once, where nobody said anything. */
+const STAGE_CONCURRENCY = 500;
+
+export interface Engine {
+  readonly store: Store;
+  readonly bus: MoleculerBus;
+  readonly coordinator: Coordinator;
+  readonly queries: Queries;
+  readonly limits: Limits;
+  readonly isActionAllowed: (action: string) => boolean;
+  readonly graceMs: number;
+  readonly delay: ReturnType<typeof monitorEventLoopDelay>;
+  ready: boolean;
+}
+
+export const engines = new WeakMap<Service, Engine>();
+
+export function engineOf(service: Service): Engine {
+  const engine = engines.get(service);
+  if (!engine) throw new Error("The service taskflow has not been created by a broker.");
+  return engine;
+}
+
+/** Step of the measurement of the event loop's delay. */
+const LAG_RESOLUTION_MS = 20;
+
+/** Nanoseconds of the histogram, which measures from timer to timer, as ms of delay with one decimal. */
+export const milliseconds = (nanoseconds: number): number =>
+  Math.max(0, Math.round(nanoseconds / 1e5 - LAG_RESOLUTION_MS * 10) / 10);
+
+export function createEngine(service: Service, given: TaskflowServiceOptions): Engine {
+  const { broker, logger } = service;
+  const env = readEnvironment();
+  const store = typeof given.store === "object" ? given.store : storeOf(given.store ?? env.store);
+  const eventTreeLimit = given.eventTreeLimit ?? env.eventTreeLimit;
+  const bus = new MoleculerBus(broker);
+  const clock = new SystemClock();
+  const settings = {
+    owner: broker.nodeID,
+    defaults: resolveOptions(DEFAULT_OPTIONS, { maxConcurrency: STAGE_CONCURRENCY, ...given.options }),
+    leaseMs: given.lease === undefined ? env.leaseMs : parseDuration(given.lease),
+    maxInFlight: given.maxInFlight ?? 1_000,
+    maxActive: given.maxActive ?? 100_000,
+    eventTreeLimit,
+  };
+  const coordinator = new Coordinator({ store, bus, clock, ids: systemIds, logger }, settings);
+  return {
+    store,
+    bus,
+    coordinator,
+    queries: new Queries({ coordinator, store, bus, clock, eventTreeLimit }),
+    limits: resolveLimits(given.limits),
+    isActionAllowed: compileActionPatterns(given.allowedActions ?? env.allowedActions),
+    graceMs: given.shutdownGrace === undefined ? env.shutdownGraceMs : parseDuration(given.shutdownGrace),
+    delay: monitorEventLoopDelay({ resolution: LAG_RESOLUTION_MS }),
+    ready: false,
+  };
+}

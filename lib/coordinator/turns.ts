@@ -101,6 +101,8 @@ export class Turns {
 
   #turn(): void {
     this.#isPlanned = false;
+    // Planned before the commit began; what waits has its turn when that is over.
+    if (this.#committing) return;
     // Without the lease they are woken when it is held again.
     if (this.#mayDispatch) for (const resident of this.dispatcher.next()) this.wake(resident);
     const chosen = this.#dirty.splice(0, TURN);

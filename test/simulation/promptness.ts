@@ -16,7 +16,7 @@ export function checkPromptness(world: World): void {
   checkCare(world);
   if (!world.checksPromptness) return;
   for (const life of world.fleet.lives) {
-    const isAble = life.hasStarted && !life.isFrozen && !life.isStopping;
+    const isAble = life.hasStarted && !life.isFrozen && !life.isStopping && life.heldUntil > world.agenda.time;
     if (!isAble || life.coordinator.inFlight >= world.maxInFlight) life.freeSince = undefined;
     else life.freeSince ??= world.agenda.time;
   }
@@ -77,7 +77,7 @@ function checkCare(world: World): void {
 /** When its time is over the attempt ends, or, where it must not be repeated, is asked about until it does. */
 function checkTimeout(world: World, { latest, plan }: TaskRecord, status: string, life: Life): void {
   if (status !== "RUNNING" || latest?.sentAt === undefined || latest.interrupted || latest.sentBy !== life) return;
-  const over = world.agenda.time - latest.sentAt - plan.options.timeout;
+  const over = world.agenda.time - Math.max(latest.sentAt + plan.options.timeout, life.thawedAt);
   if (over <= PROMPT_MS) return;
   if (plan.options.exactlyOnceTaskExecution) {
     if (latest.isAskedBy(life)) return;

@@ -16,7 +16,8 @@ const config: BrokerOptions = {
   retryPolicy: { enabled: false },
   heartbeatInterval: 5,
   heartbeatTimeout: 15,
-  tracking: { enabled: true, shutdownTimeout: 10_000 },
+  // The coordinator drains by itself. Moleculer's own wait comes first, takes every call to a worker for something to wait for, and meanwhile new ones start.
+  tracking: { enabled: false },
   // `bin/start.ts` handles the signals: it drains first.
   skipProcessEventRegistration: true,
 };

@@ -17,7 +17,9 @@ import {
 import type { Import } from "./helpers/source-files.ts";
 
 /** Files of more than 300 lines, each with the reason why it is not two. Nothing has more than 500. */
-const LONG_FILES: Readonly<Record<string, string>> = {};
+const LONG_FILES: Readonly<Record<string, string>> = {
+  "lib/coordinator/turns.ts": "a turn, from the mailbox to the effects, and back after a commit that failed, is read in one go",
+};
 
 const files = repositoryFiles();
 const typescript = files.filter((path) => /\.tsx?$/.test(path));

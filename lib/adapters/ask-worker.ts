@@ -91,7 +91,7 @@ async function askOnce(
     const answer: unknown = await broker.call<unknown, unknown>(
       action,
       { key, delivery, ageMs },
-      { nodeID: node, timeout: TRY_MS, retries: 0 },
+      { nodeID: node, timeout: TRY_MS, retries: 0, tracking: false },
     );
     return replyOf(answer, called);
   } catch (error) {

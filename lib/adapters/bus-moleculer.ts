@@ -111,7 +111,8 @@ export class MoleculerBus implements Bus {
     const { params, meta } = isLocal ? this.#copied(call) : this.#shared(call);
     // A handler with the mixin may prolong its time by heartbeats. The engine times the attempt in any case.
     const timeout = call.listenMs > LONGEST_MS || this.#hasMixin(call.action, call.node) ? 0 : call.listenMs;
-    const options = { nodeID: call.node, meta, timeout, retries: 0 };
+    // Where a broker tracks calls, its stop would wait for this one before the coordinator is told to drain.
+    const options = { nodeID: call.node, meta, timeout, retries: 0, tracking: false };
     this.#broker.call<unknown, unknown>(call.action, params, options).then(
       (response) => done(answered(response)),
       (error: unknown) => {

@@ -36,6 +36,9 @@ const KEY = /^(.+):([^:]+):(\d+)$/;
 
 const taskflowIdOf = (key: string): string => KEY.exec(key)?.[1] ?? "";
 
+/** Taskflows read at once while they are taken over: a store may be far away. */
+const READERS = 8;
+
 /** How often a stop looks whether the last attempt has answered. */
 const DRAIN_POLL_MS = 20;
 
@@ -52,7 +55,8 @@ export class Coordinator {
     this.#turns = new Turns(ports, settings, () => this.#ownership.isHeld());
     this.#ownership = new Ownership(ports, settings, {
       taken: (claimed) => this.#take(claimed),
-      died: (owner) => this.#announceEnds(owner),
+      endsOf: (owner) => this.#endsOf(owner),
+      announceEnd: (taskflowId) => this.#announceEnd(taskflowId),
       lapsed: () => this.#turns.lookAgain(),
     });
   }
@@ -209,12 +213,18 @@ export class Coordinator {
   }
 
   async #take(claimed: readonly Claimed[]): Promise<void> {
-    for (const { taskflowId, fence } of claimed) {
-      if (this.#turns.caresFor(taskflowId, fence)) continue;
-      const stored = await this.#ports.store.read(taskflowId);
-      // It may have been taken by another one meanwhile.
-      if (stored?.row.fence === fence) this.#load(stored, fence);
-    }
+    const left = claimed.values();
+    const take = async (): Promise<void> => {
+      for (const { taskflowId, fence } of left) {
+        if (this.#turns.caresFor(taskflowId, fence)) continue;
+        const stored = await this.#ports.store.read(taskflowId);
+        // It may have been taken by another one meanwhile.
+        if (stored?.row.fence === fence) this.#load(stored, fence);
+      }
+    };
+    // All of them end before this does, so that a taskflow is never taken twice.
+    const ends = await Promise.allSettled(Array.from({ length: READERS }, take));
+    for (const end of ends) if (end.status === "rejected") throw end.reason;
   }
 
   #load(stored: StoredTaskflow, fence: number): void {
@@ -235,14 +245,15 @@ export class Coordinator {
   }
 
   /** Taskflows that had finished need no owner any more, but their end may not have been announced. */
-  async #announceEnds(owner: string | null): Promise<void> {
+  async #endsOf(owner: string | null): Promise<readonly string[]> {
+    return this.#ports.bus.hasAudience() ? this.#ports.store.lastFinished(owner, TURN) : [];
+  }
+
+  async #announceEnd(taskflowId: string): Promise<void> {
     const { store, bus, logger } = this.#ports;
-    if (!bus.hasAudience()) return;
-    for (const taskflowId of await store.lastFinished(owner, TURN)) {
-      const stored = await store.read(taskflowId);
-      const restored = stored && restoreOrTell(stored, logger);
-      if (restored) announceLast(bus, restored.entries, restored.flow, this.#settings.eventTreeLimit);
-    }
+    const stored = await store.read(taskflowId);
+    const restored = stored && restoreOrTell(stored, logger);
+    if (restored) announceLast(bus, restored.entries, restored.flow, this.#settings.eventTreeLimit);
   }
 
   #wakeStarved(): void {

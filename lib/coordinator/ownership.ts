@@ -12,11 +12,17 @@ import { type CoordinatorSettings, FORMAT } from "./settings.ts";
 /** Taskflows claimed at once. */
 const BATCH = 500;
 
+/** A beat comes at least this often: a dead coordinator's last one is seen that much later at worst, and its taskflows are taken over within the lease + 2 s. */
+const BEAT_MS = 1_000;
+/** Between two beats, at least. */
+const PAUSE_MS = 50;
+
 export interface OwnershipListener {
   /** Taskflows that are this coordinator's from now on. */
   readonly taken: (claimed: readonly Claimed[]) => Promise<void>;
-  /** A coordinator has died; null at the start, where nobody knows who did. Its last ends may not have been announced. */
-  readonly died: (owner: string | null) => Promise<void>;
+  /** Taskflows that a coordinator, now dead, finished last; of any if null. Their ends may not have been announced. */
+  readonly endsOf: (owner: string | null) => Promise<readonly string[]>;
+  readonly announceEnd: (taskflowId: string) => Promise<void>;
   /** The lease had lapsed and is held again: what was its own may be another's now. */
   readonly lapsed: () => void;
 }
@@ -33,13 +39,18 @@ export class Ownership {
   readonly #listener: OwnershipListener;
   readonly #seen = new Map<string, Seen>();
   #alive: string[] = [];
-  /** Those that have died, and whose last ends are still to be announced. */
+  /** Those that have died, and whose last ends are still to be looked for. */
   readonly #dead = new Set<string>();
+  /** Finished taskflows whose end is still to be announced again. */
+  readonly #untold = new Set<string>();
   /** Something may be this owner's that it does not know of. */
   #isUnsure = false;
   #heldUntil = 0;
   #hasLapsed = false;
   #beating: Promise<void> | undefined;
+  /** Taking over what others left takes as long as it takes; the beats go on meanwhile. */
+  #caring: Promise<void> | undefined;
+  #mustCareAgain = false;
   #isStopped = false;
   #cancel: () => void = () => {};
 
@@ -68,15 +79,27 @@ export class Ownership {
     clock.adjust(await store.timeOffset());
     const others = this.#alive.filter((alive) => alive !== owner);
     this.#heldUntil = from + leaseMs;
-    await this.#listener.died(null);
+    // Nobody knows who has died. Asked for before this coordinator finishes anything itself.
+    for (const taskflowId of await this.#listener.endsOf(null)) this.#untold.add(taskflowId);
     // In one go: what is claimed is this owner's, and a second claim without it among the living would find it again.
-    await this.#listener.taken(await store.claim(owner, others, Number.MAX_SAFE_INTEGER, FORMAT));
+    const claimed = await store.claim(owner, others, Number.MAX_SAFE_INTEGER, FORMAT);
+    const taking = this.#listener.taken(claimed);
+    this.#caring = taking.catch(() => {}).finally(() => (this.#caring = undefined));
     this.#plan();
+    try {
+      await taking;
+    } catch (error) {
+      this.#isStopped = true;
+      this.#cancel();
+      throw error;
+    }
+    this.#careOnce();
   }
 
   /** Has taskflows that another coordinator gave up looked for at once. */
-  look(): Promise<void> {
-    return this.#beatOnce();
+  async look(): Promise<void> {
+    await this.#beatOnce();
+    await this.#caring;
   }
 
   /** Beats no more. What it drove is free for others when the store has been told. */
@@ -84,15 +107,25 @@ export class Ownership {
     this.#isStopped = true;
     this.#cancel();
     await this.#beating;
+    await this.#caring;
     await this.#ports.store.leave(this.#settings.owner);
   }
 
   #plan(): void {
     if (this.#isStopped) return;
     const { clock } = this.#ports;
-    this.#cancel = clock.after(Math.ceil(this.#settings.leaseMs / 3), () => {
+    this.#cancel = clock.after(this.#pause(), () => {
       void this.#beatOnce().then(() => this.#plan());
     });
+  }
+
+  /** Until the next beat, or until a silent one's lease is over. */
+  #pause(): number {
+    const { leaseMs } = this.#settings;
+    const now = this.#ports.clock.monotonic();
+    let pause = Math.min(leaseMs / 3, BEAT_MS);
+    for (const { at } of this.#seen.values()) if (now < at + leaseMs) pause = Math.min(pause, at + leaseMs - now);
+    return Math.ceil(Math.max(pause, PAUSE_MS));
   }
 
   #beatOnce(): Promise<void> {
@@ -120,10 +153,37 @@ export class Ownership {
     const alive = this.#observe(beats, from);
     for (const before of this.#alive) if (!alive.includes(before)) this.#dead.add(before);
     this.#alive = alive;
-    await this.#claim(alive);
-    for (const dead of this.#dead) {
-      await this.#listener.died(dead);
-      this.#dead.delete(dead);
+    this.#careOnce();
+  }
+
+  /** Takes over what has no living owner; once more if that is asked for meanwhile. */
+  #careOnce(): void {
+    this.#mustCareAgain = true;
+    this.#caring ??= this.#care()
+      .catch((error: unknown) => this.#ports.logger.warn("Taskflows could not be taken over; trying again.", error))
+      .finally(() => {
+        this.#caring = undefined;
+      });
+  }
+
+  async #care(): Promise<void> {
+    while (this.#mustCareAgain && !this.#isStopped) {
+      this.#mustCareAgain = false;
+      await this.#claim();
+      for (const dead of this.#dead) {
+        for (const taskflowId of await this.#listener.endsOf(dead)) this.#untold.add(taskflowId);
+        this.#dead.delete(dead);
+      }
+      await this.#tell();
+    }
+  }
+
+  /** Announces ends again, as long as nothing is more urgent. */
+  async #tell(): Promise<void> {
+    for (const taskflowId of this.#untold) {
+      if (this.#mustCareAgain || this.#isStopped) return;
+      await this.#listener.announceEnd(taskflowId);
+      this.#untold.delete(taskflowId);
     }
   }
 
@@ -146,14 +206,14 @@ export class Ownership {
     return alive;
   }
 
-  async #claim(alive: readonly string[]): Promise<void> {
+  async #claim(): Promise<void> {
     const { store } = this.#ports;
     const { owner } = this.#settings;
     // A claim whose answer was lost, or that could not be read: nobody else looks after what is this owner's by now.
     if (this.#isUnsure) await this.#listener.taken(await store.due(owner, Number.MAX_SAFE_INTEGER, Number.MAX_SAFE_INTEGER));
     this.#isUnsure = true;
     for (;;) {
-      const claimed = await store.claim(owner, alive, BATCH, FORMAT);
+      const claimed = await store.claim(owner, this.#alive, BATCH, FORMAT);
       if (claimed.length > 0) await this.#listener.taken(claimed);
       if (claimed.length < BATCH || this.#isStopped) break;
     }

@@ -79,7 +79,7 @@ export class Sender {
     };
     const heard = (reply: Reply): void => {
       forget();
-      give(resident, { kind: "asked", task: ordinal, attempt, delivery, reply, ...(cause ? { cause } : {}) });
+      give(resident, { kind: "asked", task: ordinal, attempt, delivery, node, reply, ...(cause ? { cause } : {}) });
     };
     const forget = resident.keepTimer(bus.ask(question, heard));
   }

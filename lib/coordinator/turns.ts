@@ -315,8 +315,9 @@ export class Turns {
   /** Is it in the coordinator's care under this fence? What is there under a lower one was another's meanwhile: that is let go of. */
   caresFor(taskflowId: string, fence: number): boolean {
     const resident = this.residents.get(taskflowId);
-    if (!resident || resident.creation || resident.flow.fence >= fence) return resident !== undefined;
-    this.#drop(resident);
+    if (!resident || resident.flow.fence >= fence) return resident !== undefined;
+    // One that is to be stored under an id that is taken, as will turn out, makes room and no more.
+    if (!resident.creation) this.#drop(resident);
     return false;
   }
 

@@ -52,6 +52,8 @@ export type Input =
       readonly task: number;
       readonly attempt: number;
       readonly delivery: number;
+      /** That delivery's. A number is used again after a delivery that never left. */
+      readonly node: string;
       readonly reply: Reply;
       readonly cause?: TaskError;
     }

@@ -35,10 +35,12 @@ export function askAgain(step: Step, { task: ordinal, attempt, cause }: InputOf<
   if (task && !step.flow.repeats.has(ordinal)) ask(step, task, cause);
 }
 
-export function heedReply(step: Step, { task: ordinal, attempt, delivery, reply, cause }: InputOf<"asked">): void {
+export function heedReply(step: Step, { task: ordinal, attempt, delivery, node, reply, cause }: InputOf<"asked">): void {
   const task = running(step, ordinal, attempt);
+  if (!task || step.flow.repeats.has(ordinal)) return;
   // Delivered again meanwhile: the reply is about the past.
-  if (!task || latestAttempt(task).deliveries !== delivery || step.flow.repeats.has(ordinal)) return;
+  const latest = latestAttempt(task);
+  if (latest.deliveries !== delivery || latest.nodeID !== node) return;
   switch (reply.kind) {
     case "done":
       return settleAttempt(step, task, reply.outcome);

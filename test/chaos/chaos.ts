@@ -62,7 +62,13 @@ export async function chaos(options: ChaosOptions): Promise<ChaosResult> {
     leaseMs: LEASE_MS,
     natsEveryMs: options.natsEveryMs ?? 15_000,
     mongoEveryMs: options.mongoEveryMs ?? 30_000,
-    struck: (victim, how, at) => takeovers.watch(victim.name, how, at, producer.inFlight.map(({ id }) => id)),
+    struck: (victim, how, at) =>
+      takeovers.watch(
+        victim.name,
+        how,
+        at,
+        producer.inFlight.map(({ id }) => id),
+      ),
   });
   try {
     await producer.start();
@@ -153,7 +159,7 @@ function figures(options: ChaosOptions, producer: Producer, tormentor: Tormentor
     seconds,
     flows: producer.flows.size,
     calls: [...producer.flows.values()].reduce((sum, { sends }) => sum + sends, 0),
-    kills: Object.fromEntries([...tormentor.counts].sort()),
+    kills: Object.fromEntries([...tormentor.counts].sort(([one], [other]) => one.localeCompare(other))),
     complaints: tormentor.complaints,
     takeovers: takeovers.found,
     undisturbed: takeovers.found.filter((each) => !isDisturbed(each)),

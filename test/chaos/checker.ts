@@ -95,7 +95,9 @@ export class Checker {
     const runs = this.#byTask.get(`${id}:${task.id}`)?.filter(({ key }) => partsOfKey(key).attempt === task.attempt) ?? [];
     const [last] = runs;
     if (!last) return "it never began";
-    return last.end ? "it had ended (its process was ended before it could tell, or nobody reached it)" : "its process was killed in the middle";
+    return last.end
+      ? "it had ended (its process was ended before it could tell, or nobody reached it)"
+      : "its process was killed in the middle";
   }
 
   #task({ id, kind }: ProducedFlow, task: TaskDetails): void {
@@ -103,7 +105,8 @@ export class Checker {
     const where = `${id}: ${task.name}`;
     const attempts = new Map(Map.groupBy(runs, ({ key }) => partsOfKey(key).attempt));
     for (const attempt of attempts.keys()) {
-      if (!task.attempts.some((known) => known.attempt === attempt)) this.#wrong(`${where}: attempt ${attempt} ran and is not stored`);
+      if (!task.attempts.some((known) => known.attempt === attempt))
+        this.#wrong(`${where}: attempt ${attempt} ran and is not stored`);
     }
     if (task.status === "SUCCESS") {
       const told = this.#byRun.get((task.response as WorkAnswer).run);
@@ -126,7 +129,9 @@ export class Checker {
       if (seen.has(key)) this.#wrong(`${where}: under exactly once ${key} ran again (delivery ${delivery})`);
       seen.add(key);
       if (index < runs.length - 1 && end?.ok !== false) {
-        this.#wrong(`${where}: under exactly once a run followed on one that ${end ? "had succeeded" : "had not ended"} (${key})`);
+        this.#wrong(
+          `${where}: under exactly once a run followed on one that ${end ? "had succeeded" : "had not ended"} (${key})`,
+        );
       }
     }
   }
@@ -137,7 +142,8 @@ export class Checker {
       if (!before) continue;
       const mixin = run.action.startsWith("plain.") ? "without the mixin" : "with the mixin";
       const which = before.node === run.node ? "the same node" : "another node";
-      const life = before.pid === run.pid ? "the same process" : before.end ? "its process had ended since" : "killed in the middle";
+      const life =
+        before.pid === run.pid ? "the same process" : before.end ? "its process had ended since" : "killed in the middle";
       const told = before.node === run.node ? `, ${life}` : before.end ? ", after the first had ended" : ", the first was killed";
       add(this.#verdict.repeats, `${mixin}: delivered again to ${which}${told}`);
       if (!run.action.startsWith("plain.") && before.pid === run.pid) {
@@ -178,9 +184,11 @@ export class Checker {
     if (!flow.subscribed) return;
     this.#subscriptions++;
     const seqs = flow.subscribed.map(({ seq }) => seq);
-    if (seqs.some((seq, index) => seq !== index + 1)) this.#wrong(`${flow.id}: a subscription was given the events ${seqs.join()}`);
+    if (seqs.some((seq, index) => seq !== index + 1))
+      this.#wrong(`${flow.id}: a subscription was given the events ${seqs.join()}`);
     const last = flow.subscribed.at(-1)?.what;
-    if (last !== `TASKFLOW ${status}`) this.#wrong(`${flow.id}: the last event of a subscription is ${last}, and it is ${status}`);
+    if (last !== `TASKFLOW ${status}`)
+      this.#wrong(`${flow.id}: the last event of a subscription is ${last}, and it is ${status}`);
     for (const { seq, what } of flow.subscribed) {
       const live = flow.told.get(seq);
       if (live !== undefined && live !== what && !isReplaced(live, what)) {
@@ -203,7 +211,8 @@ export class Checker {
 
   verdict(): Verdict {
     const completedShare = this.#atLeastOnce === 0 ? 1 : this.#completed / this.#atLeastOnce;
-    if (completedShare < 0.99) this.#wrong(`only ${(completedShare * 100).toFixed(2)} % of the taskflows at least once are COMPLETED`);
+    if (completedShare < 0.99)
+      this.#wrong(`only ${(completedShare * 100).toFixed(2)} % of the taskflows at least once are COMPLETED`);
     return {
       ...this.#verdict,
       executions: this.#executions.length,

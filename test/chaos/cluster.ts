@@ -38,7 +38,7 @@ export class Cluster {
     this.mongo = mongo;
     this.proxy = proxy;
     const proxied = mongo.newUrl(proxy.port);
-    this.storeUrl = proxied.replace(`:${proxy.port}`, `:${mongo.port}`);
+    this.storeUrl = proxied.replace(`127.0.0.1:${proxy.port}`, `${mongo.host}:${mongo.port}`);
     this.executions = join(folder, "executions.jsonl");
     const numbers = (count: number): number[] => Array.from({ length: count }, (_, index) => index + 1);
     this.coordinators = numbers(options.coordinators).map((number) => {
@@ -76,7 +76,7 @@ export class Cluster {
 
   static async start(options: ClusterOptions): Promise<Cluster> {
     mkdirSync(options.folder, { recursive: true });
-    const [nats, proxy] = await Promise.all([startNatsServer(), startProxy(options.mongo.port)]);
+    const [nats, proxy] = await Promise.all([startNatsServer(), startProxy(options.mongo.port, options.mongo.host)]);
     const cluster = new Cluster(nats, proxy, options);
     try {
       await Promise.all(cluster.programs.map((program) => program.start()));

@@ -223,4 +223,3 @@ function whatOf(event: TaskflowEvent): string {
       return event.eventType;
   }
 }
-

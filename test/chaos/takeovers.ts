@@ -56,9 +56,7 @@ export class Takeovers {
   }
 
   #read(ids: readonly string[]): Promise<Pick<RowDocument, "_id" | "owner" | "fence">[]> {
-    return this.#rows
-      .find({ _id: { $in: [...ids] }, open: true }, { projection: { owner: 1, fence: 1 } })
-      .toArray();
+    return this.#rows.find({ _id: { $in: [...ids] }, open: true }, { projection: { owner: 1, fence: 1 } }).toArray();
   }
 
   /** Rows that say that their taskflow goes on. */

@@ -38,7 +38,7 @@ let runs = 0;
 async function work(ctx: Context<WorkParams>): Promise<WorkAnswer> {
   const { taskflowExecutionContext } = ctx.meta as { taskflowExecutionContext: TaskflowExecutionContext };
   const { taskflow, previousStageRes = [] } = taskflowExecutionContext;
-  const { id, taskId, taskInfo, delivery = 0, fence = 0 } = taskflow;
+  const { id, taskId, taskInfo, delivery, fence } = taskflow;
   const run = `${life}-${++runs}`;
   const key = `${id}:${taskId}:${taskInfo.attempt}`;
   const action = ctx.action?.name ?? "";

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "@jest/globals";
 import { replay } from "../../lib/core/journal.ts";
-import { answered, CoreRun, failed, questions, SILENT, START } from "../helpers/core-run.ts";
+import { answered, CoreRun, error, failed, questions, SILENT, START } from "../helpers/core-run.ts";
 
 describe("what can be sent", () => {
   test("no more tasks than the limit, in definition order, and the rest after them", () => {
@@ -122,6 +122,21 @@ describe("a delivery that never left", () => {
     expect(run.send()).toEqual(["a"]);
     run.answer("a", answered(1));
     expect(run.flow.status).toBe("COMPLETED");
+  });
+
+  test("is told of an earlier delivery than the one that is out: nothing follows, for that one is waited for", () => {
+    for (const outcome of [{ kind: "not-sent" }, { kind: "unknown", error: error("WORKER_LOST") }] as const) {
+      const run = new CoreRun([{ a: { maxRetries: 1 } }]).begin();
+      run.send();
+      run.takeOver(2);
+      // About to be delivered again.
+      expect(run.give({ kind: "answer", task: 0, attempt: 0, delivery: 1, outcome })).toMatchObject({ facts: [], effects: [] });
+      expect(run.send()).toEqual(["a"]);
+      expect(run.give({ kind: "answer", task: 0, attempt: 0, delivery: 1, outcome })).toMatchObject({ facts: [], effects: [] });
+      expect(run.task("a")).toMatchObject({ status: "RUNNING", attempts: [{ deliveries: 2 }] });
+      run.give({ kind: "answer", task: 0, attempt: 0, delivery: 1, outcome: answered("first") });
+      expect(run.task("a").response).toBe('"first"');
+    }
   });
 
   test("still takes an answer of an earlier delivery while the repeated one is due", () => {

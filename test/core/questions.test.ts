@@ -1,5 +1,5 @@
 import { describe, expect, test } from "@jest/globals";
-import { MAX_DELIVERIES } from "../../lib/core/question.ts";
+import type { Input } from "../../lib/core/inputs.ts";
 import type { Options } from "../../lib/options.ts";
 import {
   answered,
@@ -178,8 +178,8 @@ describe("a worker that is at it", () => {
       const input = { kind: "ask-again", task: 0, attempt: 0, cause };
       expect(effects).toEqual([{ kind: "timer", at: run.now + 5_000, input }]);
       run.now += 5_000;
-      const [timer] = effects;
-      if (timer?.kind === "timer") expect(questions(run.give(timer.input))).toMatchObject([{ delivery: 1, cause }]);
+      const [timer] = effects as unknown as [{ input: Input }];
+      expect(questions(run.give(timer.input))).toMatchObject([{ delivery: 1, cause }]);
     }
     run.reply("a", INTERRUPTED);
     expect(run.task("a").error).toMatchObject({ type: "TASK_OUTCOME_UNKNOWN", data: { cause: { type: "TASK_TIMEOUT" } } });
@@ -223,132 +223,5 @@ describe("a worker that is at it", () => {
     const run = asked({ ...ONCE, timeout: 500 });
     run.reply("a", RUNNING);
     expect(run.timers("timeout")).toEqual([]);
-  });
-});
-
-describe("a reply is heeded only", () => {
-  test.each(MODES)("about the latest delivery: %s", (_, options) => {
-    const run = asked({ ...options, maxRetries: 1 });
-    const first = run.lastQuestion("a");
-    run.reply("a", NEVER);
-    run.send(1, "w2");
-    for (const reply of [NEVER, SILENT, INTERRUPTED, RUNNING]) {
-      expect(run.reply("a", reply, first)).toMatchObject({ facts: [], effects: [] });
-    }
-    expect(run.send()).toEqual([]);
-    expect(run.task("a")).toMatchObject({ status: "RUNNING", attempts: [{ deliveries: 2 }] });
-  });
-
-  test.each(MODES)("about the latest attempt: %s", (_, options) => {
-    const run = asked({ ...options, maxRetries: 1 });
-    const first = run.lastQuestion("a");
-    run.answer("a", failed());
-    expect(run.reply("a", NEVER, first).facts).toEqual([]);
-    run.endDelay("a");
-    expect(run.reply("a", SILENT, first).facts).toEqual([]);
-    run.send();
-    for (const reply of [NEVER, SILENT, INTERRUPTED, RUNNING, done(answered("old"))]) {
-      expect(run.reply("a", reply, first)).toMatchObject({ facts: [], effects: [] });
-    }
-    expect(run.task("a")).toMatchObject({ status: "RUNNING", attempt: 1 });
-    expect(run.send()).toEqual([]);
-  });
-
-  test("once: another one, of whatever kind, comes too late where it is about to be delivered again", () => {
-    const run = asked();
-    run.reply("a", NEVER);
-    for (const reply of [NEVER, SILENT, INTERRUPTED, RUNNING]) {
-      expect(run.reply("a", reply)).toMatchObject({ facts: [], effects: [] });
-    }
-    expect(run.send()).toEqual(["a"]);
-    expect(run.send()).toEqual([]);
-  });
-
-  test("of a task that has not ended, and of one that there is", () => {
-    const run = asked();
-    run.answer("a", answered(1));
-    expect(run.reply("a", NEVER)).toMatchObject({ facts: [], effects: [] });
-    const other = { kind: "asked", task: 77, attempt: 0, delivery: 1, reply: NEVER } as const;
-    expect(run.give(other)).toMatchObject({ facts: [], effects: [] });
-  });
-});
-
-describe(`an attempt is delivered ${MAX_DELIVERIES} times at most`, () => {
-  test.each([
-    ["never", NEVER],
-    ["silent", SILENT],
-    ["interrupted", INTERRUPTED],
-  ])("then it has failed, and a retry may follow in the default mode: %s", (_, reply) => {
-    const run = new CoreRun([{ a: { maxRetries: 1 } }]).begin();
-    run.send();
-    for (let delivery = 2; delivery <= MAX_DELIVERIES; delivery++) {
-      run.takeOver(delivery, reply);
-      expect(run.send()).toEqual(["a"]);
-      expect(run.task("a").attempts).toMatchObject([{ attempt: 0, deliveries: delivery }]);
-    }
-    run.takeOver(99, reply);
-    expect(run.task("a")).toMatchObject({ status: "WAITING", error: { type: "TASK_OUTCOME_UNKNOWN", nodeID: "w1" } });
-    run.endDelay("a");
-    run.send();
-    expect(run.task("a")).toMatchObject({ status: "RUNNING", attempt: 1, attempts: [{}, { attempt: 1, deliveries: 1 }] });
-  });
-
-  test("then it has failed for good under exactlyOnce", () => {
-    const run = new CoreRun([{ a: { ...ONCE, maxRetries: 3 } }]).begin();
-    run.send();
-    for (let delivery = 2; delivery <= MAX_DELIVERIES; delivery++) {
-      run.takeOver(delivery, NEVER);
-      expect(run.send()).toEqual(["a"]);
-    }
-    run.takeOver(99, NEVER);
-    expect(run.task("a")).toMatchObject({ status: "FAILED", attempt: 0, error: { type: "TASK_OUTCOME_UNKNOWN" } });
-  });
-
-  test("and a worker that is at the last one, or has done it, is heard", () => {
-    const run = new CoreRun([{ a: {} }]).begin();
-    run.send();
-    for (let delivery = 2; delivery <= MAX_DELIVERIES; delivery++) {
-      run.takeOver(delivery, NEVER);
-      run.send();
-    }
-    run.takeOver(98, RUNNING);
-    expect(run.task("a").status).toBe("RUNNING");
-    run.takeOver(99, done(answered(1)));
-    expect(run.task("a").status).toBe("SUCCESS");
-  });
-
-  test("where a delivery that never left is none", () => {
-    const run = asked();
-    for (let n = 0; n < 20; n++) {
-      run.give({ kind: "suspect", tasks: [0] });
-      run.reply("a", NEVER);
-      expect(run.send()).toEqual(["a"]);
-      expect(run.answer("a", { kind: "not-sent" }).facts).toEqual([{ kind: "undelivered", task: 0 }]);
-    }
-    expect(run.task("a")).toMatchObject({ status: "RUNNING", attempts: [{ deliveries: 1 }] });
-  });
-});
-
-describe("an answer is still taken", () => {
-  test.each(MODES)("while its worker is asked: %s", (_, options) => {
-    const run = asked(options);
-    run.answer("a", answered("by itself"));
-    expect(run.task("a")).toMatchObject({ status: "SUCCESS", response: '"by itself"' });
-    expect(run.reply("a", SILENT).facts).toEqual([]);
-  });
-
-  test("while it waits to be delivered again, which it then is not", () => {
-    const run = asked();
-    run.reply("a", SILENT);
-    run.answer("a", answered("late"));
-    expect(run.flow.status).toBe("COMPLETED");
-    expect(run.send()).toEqual([]);
-  });
-
-  test("in the default mode its time is still over while its worker is asked", () => {
-    const run = asked({ timeout: 500, maxRetries: 1 });
-    run.timeOut("a");
-    expect(run.task("a")).toMatchObject({ status: "WAITING", error: { type: "TASK_TIMEOUT" } });
-    expect(run.reply("a", NEVER)).toMatchObject({ facts: [], effects: [] });
   });
 });

@@ -87,14 +87,18 @@ export function ask(bus: WorkerBus, life: Life, question: Question, done: (reply
 }
 
 /** A coordinator knows now. */
-function heard(life: Life, { attempt, task, record }: Subject, { key, delivery }: Question, reply: Reply): void {
+function heard(life: Life, { attempt, task, record }: Subject, { key, delivery, node }: Question, reply: Reply): void {
   const { world } = life;
   world.count(`input: reply ${reply.kind}`);
   world.note(() => `  ${key} delivery ${delivery}: ${JSON.stringify(reply)} replied`);
-  attempt.replies.set(life, { at: world.agenda.time, kind: reply.kind, delivery });
-  if (reply.kind === "never") attempt.nevers.set(life, Math.max(delivery, attempt.nevers.get(life) ?? 0));
-  if (reply.kind === "done") attempt.told.push(reply.outcome);
+  const latest = record.flow.tasks[task.plan.ordinal]?.attempts.at(-1);
   if (record.driver !== life) world.count("input: reply to somebody who is not the owner");
-  else if (record.flow.tasks[task.plan.ordinal]?.attempts.at(-1)?.deliveries !== delivery)
+  else if (latest?.attempt === attempt.number && (latest.deliveries !== delivery || latest.nodeID !== node)) {
     world.count("input: reply about an older delivery");
+    return;
+  }
+  // An attempt that never left may have begun anew meanwhile, under the same number.
+  const now = task.attempts[attempt.number] ?? attempt;
+  now.hear(life, { at: world.agenda.time, kind: reply.kind, delivery });
+  if (reply.kind === "done") now.told.push(reply.outcome);
 }

@@ -3,7 +3,7 @@ import type { Outcome, Reply } from "../../lib/core/inputs.ts";
 import type { Life } from "./life.ts";
 
 /** What one coordinator was told when it asked. */
-interface Told {
+export interface Told {
   /** Virtual time. */
   readonly at: number;
   readonly kind: Reply["kind"];
@@ -22,14 +22,15 @@ export class AttemptRecord {
   /** Calls that were made, and those of them of which the bus said that they never left. */
   calls = 0;
   notSent = 0;
-  /** The highest delivery that may have reached a worker. */
+  /** The highest delivery that was handed to the bus, and the highest that may have reached a worker. */
+  highestCalled = 0;
   highestLeft = 0;
   /** Handlers that began to run. */
   executions = 0;
   /** Questions that are not answered. */
   readonly asking = new Set<{ readonly life: Life }>();
-  /** The latest reply to each coordinator, and the highest delivery that it was told `never` of. */
-  readonly replies = new Map<Life, Told>();
+  /** The replies to each coordinator, the latest one first, and the highest delivery that it was told `never` of. */
+  readonly replies = new Map<Life, Told[]>();
   readonly nevers = new Map<Life, number>();
   /** The highest delivery of which `never` was said to whoever stored that another one follows. */
   cleared = 0;
@@ -62,6 +63,15 @@ export class AttemptRecord {
   hasFailed(message: string): Extract<Outcome, { kind: "failed" }> | undefined {
     return this.told.find((outcome) => outcome.kind === "failed" && outcome.error.message === message) as
       Extract<Outcome, { kind: "failed" }> | undefined;
+  }
+
+  hear(life: Life, told: Told): void {
+    this.replies.set(life, [told, ...(this.replies.get(life) ?? [])]);
+    if (told.kind === "never") this.nevers.set(life, Math.max(told.delivery, this.nevers.get(life) ?? 0));
+  }
+
+  latestReply(life: Life): Told | undefined {
+    return this.replies.get(life)?.[0];
   }
 
   isAskedBy(life: Life): boolean {

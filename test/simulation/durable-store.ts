@@ -72,7 +72,9 @@ export class DurableStore {
   beat(owner: string): KnownOwner[] {
     this.#count++;
     this.#latest.set(owner, this.#count);
-    this.#beats.set(owner, (this.#beats.get(owner) ?? 0) + 1);
+    // Whoever has left and comes back begins with another number than before.
+    const first = this.#world.plants.has("beats begin with 1 again") ? 1 : this.#count * 1_000;
+    this.#beats.set(owner, (this.#beats.get(owner) ?? first - 1) + 1);
     return Array.from(this.#beats, ([known, beat]) => ({ owner: known, beat }));
   }
 
@@ -85,6 +87,7 @@ export class DurableStore {
       const record = this.records.get(taskflowId);
       if (!record || record.row.owner !== owner || isFinished(record.row.status)) continue;
       this.#world.count("world: taskflow released");
+      this.#world.note(() => `    ${owner} releases ${taskflowId}`);
       record.row.owner = null;
       record.ownedAt = this.#world.agenda.time;
     }
@@ -108,7 +111,7 @@ export class DurableStore {
       .slice(0, limit)
       .map((record) => {
         // Its end may be announced once more.
-        record.lastAnnounced.delete(life);
+        record.mayRepeat.add(life);
         return record.taskflowId;
       });
   }

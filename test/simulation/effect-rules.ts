@@ -36,7 +36,7 @@ export function checkCall(life: Life, record: FlowRecord, task: TaskRecord, call
   )
     world.report(8, `${what} is sent, and delivery ${task.latest?.highestLeft} may have left before`);
   // What never left may have been asked about before that was known; the worker refuses it then, and its time runs out.
-  if (call.delivery <= refused && task.latest?.notSent === 0)
+  if (call.delivery <= refused && !task.wasNotSent)
     world.report(34, `${what} is sent, and "never" was said of delivery ${refused}`);
   if (call.delivery > 5 || left >= 5) world.report(9, `${what} is sent after ${left} deliveries`);
   const { client } = record;
@@ -54,7 +54,7 @@ export function checkEvent(life: Life, record: FlowRecord, { text }: EventMessag
     return world.report(13, `event ${seq} is announced as ${told}; it should be ${expected}`);
   if (world.looksIntoTrees) checkTree(record, text, seq);
   const before = record.lastAnnounced.get(life) ?? 0;
-  if (seq <= before) world.report(13, `event ${seq} is announced after ${before}`);
+  if (seq <= before && !record.mayRepeat.delete(life)) world.report(13, `event ${seq} is announced after ${before}`);
   if (seq > record.announcedUpTo + 1)
     world.report(13, `event ${seq} is announced, and nobody has announced ${record.announcedUpTo + 1}`);
   record.lastAnnounced.set(life, seq);

@@ -94,15 +94,15 @@ export class Fleet {
 
   #stop(life: Life): void {
     const { random, agenda } = this.#world;
-    if (life.isStopping || !life.hasStarted) return;
-    life.reach(() =>
-      life.stop(random.pick([0, 200, 3_000]), () => {
-        for (const other of this.lives) {
-          if (other === life || !other.hasStarted || this.#world.strikes("release unheard")) continue;
-          agenda.in(this.#world.delay(), () => other.reach(() => void other.coordinator.takeOver()));
-        }
-      }),
-    );
+    const released = (): void => {
+      for (const other of this.lives) {
+        if (other === life || !other.hasStarted || this.#world.strikes("release unheard")) continue;
+        agenda.in(this.#world.delay(), () => other.reach(() => void other.coordinator.takeOver()));
+      }
+    };
+    life.reach(() => {
+      if (!life.isStopping && life.hasStarted) life.stop(random.pick([0, 200, 3_000]), released);
+    });
   }
 
   ended(life: Life): void {
@@ -113,6 +113,6 @@ export class Fleet {
       if (record.driver === life) record.interrupt();
     }
     const isLong = !this.isAlone && !isCalm && random.chance(0.6);
-    this.#liveLater(life.owner, isLong ? random.int(leaseMs, leaseMs * 5) : random.int(1, AWAY_MS));
+    this.#liveLater(life.owner, isLong ? random.int(leaseMs, leaseMs * 2 + 3_000) : random.int(1, AWAY_MS));
   }
 }

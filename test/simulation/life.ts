@@ -109,7 +109,9 @@ export class Life {
     this.coordinator.stop(graceMs, released).then(
       () => {
         if (!this.isAlive) return;
-        if (this.timers > 0) this.world.report(22, `${this.timers} timers are left after a stop`);
+        // Whoever waits to read again ends then.
+        if (this.timers > 0 && this.world.faults["read refused"] === 0)
+          this.world.report(22, `${this.timers} timers are left after a stop`);
         this.#end("stopped");
       },
       () => this.die("crash while stopping"),

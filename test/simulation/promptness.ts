@@ -49,7 +49,7 @@ function checkRecord(world: World, record: FlowRecord, life: Life): void {
 /** What is to be delivered again waits for nothing but a slot and a node. */
 function checkRepeat(world: World, record: FlowRecord, task: Task, life: Life, since: number): void {
   const { latest, plan } = record.taskOf(task.ordinal);
-  const told = latest?.replies.get(life);
+  const told = latest?.latestReply(life);
   if (!told || told.delivery !== task.attempts.at(-1)?.deliveries) return;
   const isRepeated = told.kind === "never" || (told.kind !== "running" && !plan.options.exactlyOnceTaskExecution);
   if (isRepeated) checkSent(world, record, task, Math.max(since, told.at));
@@ -65,7 +65,8 @@ function checkSent(world: World, record: FlowRecord, task: Task, since: number):
 /** Some time after the faults, whatever is not finished is in somebody's care. */
 function checkCare(world: World): void {
   const { fleet } = world;
-  if (fleet.lives.length === 0) return;
+  // One that stops waits for its last beat, however slow.
+  if (fleet.lives.length === 0 || fleet.lives.some(({ isStopping }) => isStopping)) return;
   const since = Math.max(world.calmAt, fleet.disturbedAt, ...fleet.lives.map(({ startedAt }) => startedAt));
   if (world.agenda.time < since + world.leaseMs + CARE_MS || !fleet.lives.every(({ hasStarted }) => hasStarted)) return;
   for (const record of world.unfinished) {
@@ -81,7 +82,7 @@ function checkTimeout(world: World, { latest, plan }: TaskRecord, status: string
   if (over <= PROMPT_MS) return;
   if (plan.options.exactlyOnceTaskExecution) {
     if (latest.isAskedBy(life)) return;
-    const told = latest.replies.get(life);
+    const told = latest.latestReply(life);
     if (told && world.agenda.time - told.at <= ASK_AGAIN_MS + PROMPT_MS) return;
     // It waits for a slot or a node to be delivered again.
     if (told?.kind === "never" && told.at >= latest.sentAt) return;

@@ -23,6 +23,8 @@ export class TaskRecord {
   readonly attempts: AttemptRecord[] = [];
   /** Executions that ended well, by any worker, whoever heard of it. */
   successes = 0;
+  /** A delivery of it never left: its number was used again. */
+  wasNotSent = false;
   /** When the stage was entered. */
   dueSince = 0;
   /** Virtual time since which it could have been sent. */
@@ -55,6 +57,8 @@ export class FlowRecord {
   readonly announced = new Set<number>();
   /** `seq` of the latest event that each coordinator announced since it took it over. */
   readonly lastAnnounced = new Map<Life, number>();
+  /** Those that may announce its end once more. */
+  readonly mayRepeat = new Set<Life>();
   /** `seq` of the latest event that anybody announced. */
   announcedUpTo = 0;
   /** Who wrote last as its owner. */
@@ -119,6 +123,7 @@ export class FlowRecord {
         31,
         `${life.owner} takes ${this.taskflowId} from ${before}, whose lease has ${owner.heldUntil - world.agenda.time} ms left`,
       );
+    world.note(() => `    ${life.owner} claims ${this.taskflowId} of ${before ?? "nobody"}`);
     this.interrupt();
     this.lastAnnounced.delete(life);
     this.ownedAt = world.agenda.time;

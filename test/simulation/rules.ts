@@ -1,7 +1,7 @@
 /** Rules for single facts: what must have happened before one may be stored. */
 import type { Delayed, Settled, Started } from "../../lib/core/facts.ts";
 import type { Task, TaskError } from "../../lib/core/flow.ts";
-import type { AttemptRecord } from "./attempt.ts";
+import type { AttemptRecord, Told } from "./attempt.ts";
 import type { EffectiveOptions } from "./definition.ts";
 import type { FlowRecord, TaskRecord } from "./record.ts";
 
@@ -38,9 +38,10 @@ function hasFailedForCertain(attempt: AttemptRecord, options: EffectiveOptions):
 }
 
 /** The latest delivery never left: the bus said so, or nothing was sent at all. */
-export function checkReturned(record: FlowRecord, { latest }: TaskRecord, fact: "returned" | "undelivered"): void {
+export function checkReturned(record: FlowRecord, { latest, plan }: TaskRecord, fact: "returned" | "undelivered"): void {
+  const deliveries = record.flow.tasks[plan.ordinal]?.attempts.at(-1)?.deliveries ?? 0;
   const wasTold = latest?.told.some(({ kind }) => kind === "not-sent") === true;
-  if (!latest || (!wasTold && latest.calls > 0))
+  if (!latest || (!wasTold && latest.highestCalled >= deliveries))
     record.world.report(10, `attempt ${latest?.number} is taken back without having been told that it never left`);
   else if (latest.left > 0 && fact === "returned")
     record.world.report(10, `attempt ${latest.number} is taken back although a delivery of it left`);
@@ -154,13 +155,16 @@ function checkCause(
 /** Whoever called it unknown had asked, and nobody could tell; or it was delivered as often as it may be, or has run for as long. */
 function checkUnknown(record: FlowRecord, task: TaskRecord, attempt: AttemptRecord, what: string, at: number): void {
   const { world, plan, flow } = record;
-  const told = attempt.replies.get(record.driver);
-  if (!told) return world.report(23, `${what} is unknown, and nobody was asked`);
-  const deliveries = flow.tasks[task.plan.ordinal]?.attempts.at(-1)?.deliveries ?? 0;
-  if (told.delivery !== deliveries)
-    return world.report(23, `${what} is unknown; asked about was delivery ${told.delivery} of ${deliveries}`);
   const isOld = isPast(plan.options.maxAge, flow.createdAt, at) || isPast(task.plan.options.maxAge, task.dueSince, at);
-  const isGivenUp = told.kind === "running" ? isOld : told.kind !== "done" && deliveries >= 5;
-  const cannotTell = task.plan.options.exactlyOnceTaskExecution && (told.kind === "silent" || told.kind === "interrupted");
-  if (!isGivenUp && !cannotTell) world.report(23, `${what} is unknown; the reply was ${told.kind}`);
+  const deliveries = flow.tasks[task.plan.ordinal]?.attempts.at(-1)?.deliveries ?? 0;
+  const told = (attempt.replies.get(record.driver) ?? []).filter(({ delivery }) => delivery === deliveries);
+  const isReason = ({ kind }: Told): boolean => {
+    if (kind === "running" || kind === "done") return kind === "running" && isOld;
+    return deliveries >= 5 || (kind !== "never" && task.plan.options.exactlyOnceTaskExecution);
+  };
+  if (!told.some(isReason))
+    world.report(
+      23,
+      `${what} is unknown; the replies about delivery ${deliveries} were ${told.map(({ kind }) => kind).join(", ") || "none"}`,
+    );
 }

@@ -16,8 +16,8 @@ import { World } from "./world.ts";
 const PROMISE_TURNS = 20;
 /** In this time after the faults everything has to be finished. */
 const PATIENCE_MS = 1_200_000;
-/** After the last end: longer than any answer or timer takes. */
-const AFTERMATH_MS = 30_000;
+/** After the last end, beside a lease: longer than most answers and timers take, and than an end takes to be announced by somebody else. */
+const AFTERMATH_MS = 6_000;
 
 const SETTLED = Promise.resolve();
 
@@ -35,7 +35,7 @@ export async function simulate(seed: number, plants: ReadonlySet<string> = new S
     const run = world.agenda.next();
     if (!run) break;
     const { time } = world.agenda;
-    if (finishedAt !== undefined && time > finishedAt + AFTERMATH_MS) break;
+    if (finishedAt !== undefined && time > finishedAt + world.leaseMs + AFTERMATH_MS) break;
     run();
     events++;
     for (let turn = 0; turn < PROMISE_TURNS; turn++) await SETTLED;

@@ -97,6 +97,7 @@ export class WorkerBus {
     checkCall(life, record, task, call);
     const attempt = task.latest ?? new AttemptRecord(call.attempt, world.agenda.now, world.agenda.time);
     attempt.calls++;
+    attempt.highestCalled = Math.max(attempt.highestCalled, call.delivery);
     attempt.sentAt = world.agenda.time;
     world.note(() => `    calls ${call.idempotencyKey} delivery ${call.delivery} at ${call.node}`);
     if (call.delivery > 1) world.count("input: recovery of a running attempt");
@@ -116,6 +117,7 @@ export class WorkerBus {
     const isKept = life.isCutOff && world.random.chance(0.5);
     if (isKept || !this.isServed(call.action) || world.strikes("not sent") || world.strikes("queue full")) {
       attempt.notSent++;
+      task.wasNotSent = true;
       this.#tell(delivery, travel, { kind: "not-sent" });
       return;
     }

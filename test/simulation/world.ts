@@ -190,7 +190,9 @@ export class World {
 
   /** Virtual time since which it has. */
   get ownershipAt(): number {
-    return OWNERSHIP.every((fault) => this.faults[fault] === 0) ? 0 : this.calmAt;
+    if (OWNERSHIP.every((fault) => this.faults[fault] === 0)) return 0;
+    // A slow beat may be under way.
+    return this.calmAt + (this.faults["beat slow"] > 0 ? this.leaseMs * 2 : 0);
   }
 
   /** Where the store answers whoever looks after the others. */

@@ -18,6 +18,7 @@ import type {
   WriteResult,
 } from "../ports/store.ts";
 import { isTaskflowError } from "../errors.ts";
+import { Lanes } from "./lanes.ts";
 import { checkQuery } from "./list-cursor.ts";
 import { explainOpening, isDuplicateKey, messageOf } from "./mongo-error.ts";
 import { MongoJournal } from "./mongo-journal.ts";
@@ -28,10 +29,15 @@ import { listTaskflows } from "./mongo-query.ts";
 import { MongoRows, toUpdate } from "./mongo-rows.ts";
 import { INDEXES, META, type RowDocument, STORE_FORMAT, TASKFLOWS } from "./mongo-schema.ts";
 
+/** Taskflows read at a time. */
+const READS = 8;
+
 export type MongoStoreOptions = MongoLinkOptions;
 
 export class MongoStore implements Store {
   readonly name: string;
+  /** A coordinator may want all of its taskflows at once: the server still has to answer each in time, and the beats beside them. */
+  readonly #reads = new Lanes(READS);
   readonly #link: MongoLink;
   readonly #rows: MongoRows;
   readonly #journal: MongoJournal;
@@ -76,7 +82,10 @@ export class MongoStore implements Store {
   async read(taskflowId: string): Promise<StoredTaskflow | undefined> {
     return this.#run(async () => {
       if (this.#rows.has(taskflowId)) await this.#rows.flush();
-      const found = await this.#link.persist(() => readTaskflow(this.#taskflows, this.#journal, taskflowId));
+      const found = await this.#reads.run(() => {
+        if (!this.#isOpen) throw this.#link.unavailable("it is not open");
+        return this.#link.persist(() => readTaskflow(this.#taskflows, this.#journal, taskflowId));
+      });
       if (found === undefined) return undefined;
       this.#journal.remember(taskflowId, found.known);
       const change = this.#journal.settle(taskflowId, found.entries);

@@ -83,6 +83,7 @@ export class Coordinator {
   async stop(graceMs: number, released: () => void = () => {}): Promise<void> {
     const { clock, store } = this.#ports;
     this.#turns.isDraining = true;
+    this.#ownership.takeNoMore();
     const deadline = clock.monotonic() + graceMs;
     while (this.active > 0 && clock.monotonic() < deadline) {
       const given = this.#turns.letGo();

@@ -51,6 +51,7 @@ export class Ownership {
   /** Taking over what others left takes as long as it takes; the beats go on meanwhile. */
   #caring: Promise<void> | undefined;
   #mustCareAgain = false;
+  #isLeaving = false;
   #isStopped = false;
   #cancel: () => void = () => {};
 
@@ -100,6 +101,11 @@ export class Ownership {
   async look(): Promise<void> {
     await this.#beatOnce();
     await this.#caring;
+  }
+
+  /** Takes nothing over any more: what it gives up is for others. */
+  takeNoMore(): void {
+    this.#isLeaving = true;
   }
 
   /** Beats no more. What it drove is free for others when the store has been told. */
@@ -167,7 +173,7 @@ export class Ownership {
   }
 
   async #care(): Promise<void> {
-    while (this.#mustCareAgain && !this.#isStopped) {
+    while (this.#mustCareAgain && !this.#isStopped && !this.#isLeaving) {
       this.#mustCareAgain = false;
       await this.#claim();
       for (const dead of this.#dead) {

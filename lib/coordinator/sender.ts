@@ -124,6 +124,7 @@ export class Sender {
 
   #answered(resident: Resident, { attempt, delivery }: Call, task: number, outcome: Outcome): void {
     const { clock, give } = this.#ports;
+    if (resident.state === "gone") return;
     // A later delivery of it is still watched.
     if (resident.pending.get(task)?.delivery === delivery) this.#release(resident, task, attempt);
     const input: Input = { kind: "answer", task, attempt, delivery, outcome };

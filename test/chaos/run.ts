@@ -24,7 +24,12 @@ const { values } = parseArgs({
 const found = await findMongoBinary();
 if (!("path" in found)) throw new Error(found.whyNone);
 const say = (line: string): void => void process.stdout.write(`${line}\n`);
-for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => process.exit(130));
+for (const signal of ["SIGINT", "SIGTERM"] as const) {
+  process.once(signal, () => {
+    say(`${signal}: the run ends without a verdict.`);
+    process.exit(130);
+  });
+}
 
 const mongo = await startMongo(found.path);
 try {

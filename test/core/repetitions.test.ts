@@ -1,7 +1,7 @@
 import { describe, expect, test } from "@jest/globals";
 import { MAX_DELIVERIES } from "../../lib/core/question.ts";
 import type { Options } from "../../lib/options.ts";
-import { answered, CoreRun, done, error, failed, INTERRUPTED, NEVER, RUNNING, SILENT } from "../helpers/core-run.ts";
+import { answered, CoreRun, done, failed, INTERRUPTED, NEVER, RUNNING, SILENT } from "../helpers/core-run.ts";
 
 const ONCE: Options = { exactlyOnceTaskExecution: true };
 const MODES: readonly (readonly [string, Options])[] = [

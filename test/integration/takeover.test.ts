@@ -2,7 +2,6 @@
 import { afterEach, expect, test } from "@jest/globals";
 import { MongoClient } from "mongodb";
 import { existsSync } from "node:fs";
-import { join } from "node:path";
 import { TASKFLOWS, type RowDocument } from "../../lib/adapters/mongo-schema.ts";
 import { TaskflowClient } from "../../lib/index.ts";
 import type { TaskflowDetails } from "../../lib/index.ts";

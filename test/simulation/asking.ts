@@ -44,6 +44,7 @@ export function ask(bus: WorkerBus, life: Life, question: Question, done: (reply
   world.note(() => `    asks about ${question.key} delivery ${question.delivery} at ${question.node}`);
   const open = { life };
   attempt.asking.add(open);
+  attempt.askedAt = agenda.time;
   const until = agenda.time + question.patienceMs;
   const firstSent = world.wentBack ? attempt.bornAt : agenda.time - question.ageMs;
   let pause = 200;

@@ -27,6 +27,9 @@ export class AttemptRecord {
   highestLeft = 0;
   /** Handlers that began to run. */
   executions = 0;
+  /** Virtual time since which a coordinator cannot count on hearing of it, and at which somebody asked last. */
+  suspectSince: number | undefined;
+  askedAt = -1;
   /** Questions that are not answered. */
   readonly asking = new Set<{ readonly life: Life }>();
   /** The replies to each coordinator, the latest one first, and the highest delivery that it was told `never` of. */

@@ -29,11 +29,14 @@ export class Fleet {
   }
 
   begin(): void {
-    const { random, agenda, calmAt } = this.#world;
+    const { random, agenda, calmAt, submitUntil } = this.#world;
     const sometimes = (fault: "crash" | "freeze" | "stop" | "link down", what: (life: Life) => void): void => {
-      for (let n = 0; n < 2; n++) {
+      const times = random.pick([1, 2, 2, 8]);
+      // Most taskflows take less time than the faults.
+      const until = random.chance(0.4) ? calmAt : Math.min(calmAt, submitUntil + 500);
+      for (let n = 0; n < times; n++) {
         if (!random.chance(this.#world.faults[fault])) continue;
-        agenda.in(random.int(0, calmAt), () => {
+        agenda.in(random.int(0, until), () => {
           const life = this.lives.length === 0 ? undefined : random.pick(this.lives);
           if (!life || this.#world.isCalm) return;
           this.#world.count(`fault: ${fault}`);

@@ -91,7 +91,7 @@ export class Handlers {
       if (!entry) return over(outcome);
       entry.state = "done";
       entry.outcome = outcome;
-      if (entry.isAsked && !world.plants.has("report lost")) this.#report(job, outcome, 0);
+      if (entry.isAsked) this.#report(job, outcome, 0);
       endAll(entry, outcome);
     });
   }

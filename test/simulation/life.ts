@@ -36,6 +36,8 @@ export class Life {
   isCutOff = false;
   /** It was asked to end. */
   isStopping = false;
+  /** Virtual time. */
+  stoppingAt = 0;
   /** Virtual time until which nobody else may take what is its own. */
   heldUntil = 0;
   /** Virtual time since which it has had a free slot. */
@@ -105,6 +107,7 @@ export class Life {
   /** Is asked to end, hands over, and ends. */
   stop(graceMs: number, released: () => void): void {
     this.isStopping = true;
+    this.stoppingAt = this.world.agenda.time;
     this.note(() => `is to stop within ${graceMs} ms`);
     this.coordinator.stop(graceMs, released).then(
       () => {
@@ -194,6 +197,10 @@ export class Life {
     if (!this.isAlive || !this.isCutOff) return;
     this.isCutOff = false;
     this.note(() => "has its link again");
+    for (const { driver, tasks } of this.world.unfinished) {
+      for (const { latest } of tasks)
+        if (driver === this && latest?.sentBy === this) latest.suspectSince = this.world.agenda.time;
+    }
     for (const listener of this.linkListeners) this.reach(listener);
   }
 
@@ -202,7 +209,7 @@ export class Life {
     return {
       now: () => this.#now,
       adjust: (offsetMs) => {
-        this.#adjusted = offsetMs;
+        if (!this.world.plants.has("the store's time ignored")) this.#adjusted = offsetMs;
       },
       monotonic: () => agenda.time,
       soon: (callback) => {

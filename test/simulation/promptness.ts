@@ -9,11 +9,14 @@ import type { World } from "./world.ts";
 const PROMPT_MS = 1_500;
 /** Longer than what was read from a store with faults takes to be read again. */
 const CARE_MS = 5_000;
+/** Longer than a store with faults takes to be read again, after which a link's loss is thought of. */
+const SUSPECT_MS = 10_000;
 /** How often a worker that is at it is asked again. */
 const ASK_AGAIN_MS = 5_000;
 
 export function checkPromptness(world: World): void {
   checkCare(world);
+  for (const record of world.unfinished) checkSuspects(world, record);
   if (!world.checksPromptness) return;
   for (const life of world.fleet.lives) {
     const isAble = life.hasStarted && !life.isFrozen && !life.isStopping && life.heldUntil > world.agenda.time;
@@ -43,6 +46,17 @@ function checkRecord(world: World, record: FlowRecord, life: Life): void {
     const { openSince } = record.taskOf(task.ordinal);
     if (task.status !== "WAITING" || task.retryAt !== null || openSince === undefined) continue;
     checkSent(world, record, task, Math.max(since, openSince, record.roomSince));
+  }
+}
+
+/** What was under way when the link was lost is asked about, unless it is about to be delivered again. */
+function checkSuspects(world: World, { driver, tasks, flow, taskflowId }: FlowRecord): void {
+  if (!driver.isAlive || driver.isFrozen || driver.isStopping || driver.isCutOff) return;
+  for (const { latest, plan } of tasks) {
+    if (latest?.suspectSince === undefined || latest.sentBy !== driver || latest.interrupted) continue;
+    if (latest.askedAt >= latest.suspectSince || flow.tasks[plan.ordinal]?.status !== "RUNNING") latest.suspectSince = undefined;
+    else if (world.agenda.time - Math.max(latest.suspectSince, driver.thawedAt) > SUSPECT_MS && !latest.latestReply(driver))
+      world.report(36, `attempt ${latest.number} of task ${plan.ordinal} of ${taskflowId} is not asked about`);
   }
 }
 

@@ -31,8 +31,9 @@ export const PROPERTIES = {
   29: "every event is announced where no announcement was lost",
   30: "a due task with a free slot and a worker is sent without waiting for anything else",
   31: "a taskflow has one owner: nobody takes it from one that holds its lease, nobody sends without, and earlier owners change nothing",
-  32: "what a coordinator leaves behind is taken over within its lease and 2 s",
+  32: "what a coordinator leaves behind is taken over within its lease and 2 s, and one that is to end gives up at once what it need not wait for",
   33: "a question is about an attempt that is stored, and makes it no younger than it is",
+  36: "after a loss of its own link a coordinator asks about whatever runs",
   35: "a report is accepted once its outcome is stored, or is of no interest any more",
   34: "no delivery is sent under a number of which `never` was said",
 } as const;

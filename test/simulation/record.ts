@@ -65,6 +65,8 @@ export class FlowRecord {
   driver: Life;
   /** Virtual time at which the driver became that, and at which the row's owner changed. */
   drivenSince = 0;
+  /** Virtual time of its latest entry. */
+  storedAt = 0;
   ownedAt = 0;
   /** Virtual time since which its running stage has been below its maxConcurrency. */
   roomSince = 0;
@@ -99,6 +101,7 @@ export class FlowRecord {
     this.flow.revision = this.texts.length;
     Object.assign(this.row, change);
     this.roomSince = this.world.agenda.time;
+    this.storedAt = this.world.agenda.time;
     this.#checkCommit();
   }
 
@@ -123,6 +126,8 @@ export class FlowRecord {
         31,
         `${life.owner} takes ${this.taskflowId} from ${before}, whose lease has ${owner.heldUntil - world.agenda.time} ms left`,
       );
+    if (life.isStopping && world.agenda.time - life.stoppingAt > 150 && life.thawedAt < world.agenda.time - 150)
+      world.report(32, `${life.owner}, which is to end, takes ${this.taskflowId}`);
     world.note(() => `    ${life.owner} claims ${this.taskflowId} of ${before ?? "nobody"}`);
     this.interrupt();
     this.lastAnnounced.delete(life);

@@ -1,0 +1,9 @@
+import type { PropertyNumber } from "./properties.ts";
+
+export interface PlantedBug {
+  readonly title: string;
+  /** Any of these may notice it first. */
+  readonly noticedBy: readonly PropertyNumber[];
+  /** The file that is changed, and what in it; absent for a bug of the fakes, which is known by its title. */
+  readonly change?: readonly [file: string, from: string, to: string];
+}

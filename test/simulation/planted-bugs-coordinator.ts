@@ -1,0 +1,230 @@
+/** Bugs in how it is stored, carried out, owned and handed over. */
+import type { PlantedBug } from "./planted-bug.ts";
+
+const turns = "lib/coordinator/turns.ts";
+const ownership = "lib/coordinator/ownership.ts";
+
+export const BUGS_OF_THE_COORDINATOR: readonly PlantedBug[] = [
+  {
+    title: "one call more than there are slots",
+    noticedBy: [18],
+    change: [
+      "lib/coordinator/dispatcher.ts",
+      "const picks = dispatchable(flow, free, route);",
+      "const picks = dispatchable(flow, free + 1, route);",
+    ],
+  },
+  {
+    title: "events before the write",
+    noticedBy: [4],
+    change: [
+      turns,
+      "    let results: WriteResult[] | Promise",
+      "    for (const part of parts) this.#announce(part);\n    let results: WriteResult[] | Promise",
+    ],
+  },
+  {
+    title: "effects before the write",
+    noticedBy: [3],
+    change: [
+      turns,
+      "    let results: WriteResult[] | Promise",
+      "    for (const part of parts) this.#sender.carryOut(part.resident, part.effects);\n    let results: WriteResult[] | Promise",
+    ],
+  },
+  {
+    title: "conflicts ignored",
+    noticedBy: [3, 4, 13],
+    change: [turns, 'if (results[index] !== "stored") return this.#lost(part);', ""],
+  },
+  {
+    title: "a failed commit is taken for a stored one",
+    noticedBy: [3, 4],
+    change: [
+      turns,
+      "if (isOurs && (part ? isStored(stored, part.write) : stored.entries.length === revision)) {",
+      "if (isOurs || part) {",
+    ],
+  },
+  {
+    title: "a stored commit is taken for a failed one",
+    noticedBy: [8, 23, 29, 13],
+    change: [
+      turns,
+      "if (isOurs && (part ? isStored(stored, part.write) : stored.entries.length === revision)) {",
+      "if (false as boolean) {",
+    ],
+  },
+  {
+    title: "a taken id is answered as a new one",
+    noticedBy: [20],
+    change: [turns, "creation.stored(true);", "creation.stored(false);"],
+  },
+  {
+    title: "produce answers before the write",
+    noticedBy: [1],
+    change: [
+      "lib/coordinator/coordinator.ts",
+      "stored: resolve, failed: reject };",
+      "stored: resolve, failed: reject };\n      resolve(false);",
+    ],
+  },
+  {
+    title: "execution starts before the answer",
+    noticedBy: [1],
+    change: [
+      turns,
+      "      creation?.stored(false);\n      if (isInDoubt) return;\n",
+      "      if (creation) this.#carryOut(part);\n      creation?.stored(false);\n      if (isInDoubt || creation) return;\n",
+    ],
+  },
+  {
+    title: "creation time apart from the journal",
+    noticedBy: [14],
+    change: [turns, "const at = resident.creation ? flow.createdAt : now;", "const at = now;"],
+  },
+  {
+    title: "row not written",
+    noticedBy: [25],
+    change: [
+      "lib/coordinator/row.ts",
+      'if (!facts.some((fact) => fact.kind === "flow")) return undefined;',
+      'if (!facts.some((fact) => fact.kind === "flow") || isFinished(flow.status)) return undefined;',
+    ],
+  },
+  {
+    title: "slots not given back",
+    noticedBy: [21, 2, 30],
+    change: ["lib/coordinator/sender.ts", "this.#ports.dispatcher.release(1);", ""],
+  },
+  {
+    title: "timers not cancelled",
+    noticedBy: [22],
+    change: ["lib/coordinator/resident.ts", "    for (const cancel of this.#timers) cancel();\n", ""],
+  },
+  {
+    title: "timeouts not watched",
+    noticedBy: [24, 2],
+    change: ["lib/coordinator/sender.ts", 'give(resident, { kind: "timeout", task: ordinal, attempt });', ""],
+  },
+  {
+    title: "nobody wakes who waits for a slot",
+    noticedBy: [30, 2],
+    change: [turns, "if (this.dispatcher.hasNext && this.#mayDispatch) this.#plan();", ""],
+  },
+  {
+    title: "nobody wakes who waits for a worker",
+    noticedBy: [30, 2],
+    change: [
+      "lib/coordinator/coordinator.ts",
+      "for (const resident of this.#turns.dispatcher.starved)",
+      "for (const resident of [])",
+    ],
+  },
+  {
+    title: "an event too few",
+    noticedBy: [29, 13],
+    change: [turns, "writer.write(facts, at, firstSeq))", "writer.write(facts, at, firstSeq).slice(0, 2))"],
+  },
+  {
+    title: "a lost link is taken lightly",
+    noticedBy: [36],
+    change: [turns, "if (resident.pending.size > 0) this.give", "if (resident.pending.size < 0) this.give"],
+  },
+  {
+    title: "questions make attempts younger",
+    noticedBy: [33],
+    change: ["lib/coordinator/sender.ts", "ageMs: Math.max(0, clock.now() - startedAt)", "ageMs: 0 * startedAt"],
+  },
+  {
+    title: "slots of attempts that ended otherwise kept",
+    noticedBy: [21, 2, 30],
+    change: [turns, "this.#sender.ended(resident, fact.task);", "void fact;"],
+  },
+  {
+    title: "reports acknowledged before they are stored",
+    noticedBy: [35],
+    change: [
+      "lib/coordinator/coordinator.ts",
+      'return !flow || !now || now.attempt !== attempt || now.status !== "RUNNING";',
+      "return Boolean(flow) || Boolean(now);",
+    ],
+  },
+  {
+    title: "the lease is not asked",
+    noticedBy: [31, 3, 26],
+    change: ["lib/coordinator/coordinator.ts", "() => this.#ownership.isHeld()", "() => true"],
+  },
+  {
+    title: "the lease is not asked again after the commit",
+    noticedBy: [31, 3, 26],
+    change: [
+      "lib/coordinator/sender.ts",
+      "if (!this.#ports.maySend()) return this.#answered",
+      "if (false as boolean) return this.#answered",
+    ],
+  },
+  {
+    title: "the living are taken for dead",
+    noticedBy: [31, 26, 3],
+    change: [ownership, "from - seen.at < this.#settings.leaseMs) alive", "from - seen.at < 0) alive"],
+  },
+  {
+    title: "old news of the living believed",
+    noticedBy: [31, 26, 3],
+    change: [ownership, "from - seen.at < this.#settings.leaseMs) alive", "now - seen.at < this.#settings.leaseMs / 2) alive"],
+  },
+  {
+    title: "the dead are never taken over",
+    noticedBy: [32, 2, 21],
+    change: [ownership, "from - seen.at < this.#settings.leaseMs) alive", "from - seen.at < 1_000_000_000) alive"],
+  },
+  {
+    title: "a lapse of the lease is overlooked",
+    noticedBy: [3, 26, 2, 21, 30],
+    change: [ownership, "if (wasLapsed) this.#listener.lapsed();", ""],
+  },
+  {
+    title: "a claim whose answer was lost is forgotten",
+    noticedBy: [21, 2, 32],
+    change: [ownership, "if (this.#isUnsure) await", "if (this.#heldUntil < 0) await"],
+  },
+  {
+    title: "what is stored while the lease lapses is carried out",
+    noticedBy: [3, 26, 2, 30, 21, 31],
+    change: [turns, "const isInDoubt = part.lapses !== this.#lapses;", "const isInDoubt = part.lapses < 0;"],
+  },
+  {
+    title: "ends not announced again",
+    noticedBy: [29],
+    change: [
+      "lib/coordinator/coordinator.ts",
+      "announceEnd: (taskflowId) => this.#announceEnd(taskflowId),",
+      "announceEnd: async () => {},",
+    ],
+  },
+  {
+    title: "last events not announced at a takeover",
+    noticedBy: [13, 29],
+    change: [
+      "lib/coordinator/coordinator.ts",
+      "    announceLast(bus, entries, flow, this.#settings.eventTreeLimit);\n    if (!isFinished",
+      "    if (!isFinished",
+    ],
+  },
+  {
+    title: "one that is to end takes over what it gave up",
+    noticedBy: [32],
+    change: [ownership, " && !this.#isLeaving) {", ") {"],
+  },
+  {
+    title: "one that is to end goes on dispatching",
+    noticedBy: [32, 2],
+    change: [turns, "return !this.isDraining && this.#maySend();", "return this.#maySend();"],
+  },
+  {
+    title: "one that is to end gives nothing up before the end",
+    noticedBy: [32],
+    change: [turns, "for (const resident of idle) this.#drop(resident);\n    return idle", "return idle.slice(0, 0)"],
+  },
+];

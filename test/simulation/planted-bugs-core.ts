@@ -1,0 +1,149 @@
+/** Bugs in what the engine decides. */
+import type { PlantedBug } from "./planted-bug.ts";
+
+const task = "lib/core/task.ts";
+const stage = "lib/core/stage.ts";
+const question = "lib/core/question.ts";
+
+export const BUGS_OF_THE_CORE: readonly PlantedBug[] = [
+  {
+    title: "no stage barrier",
+    noticedBy: [5, 12],
+    change: [stage, "stage.count.settled === stage.tasks.length", "stage.count.settled > 0"],
+  },
+  {
+    title: "failures do not block",
+    noticedBy: [5],
+    change: [task, 'const blocks = !options.continueOnTaskFailure && failed.abort !== "task" ?', "const blocks = false ?"],
+  },
+  {
+    title: "retry timer lost",
+    noticedBy: [2],
+    change: [task, 'step.effects.push({ kind: "timer", at: retryAt, input', 'void ({ kind: "timer", at: retryAt, input'],
+  },
+  {
+    title: "unknown outcomes repeated under exactly-once",
+    noticedBy: [8],
+    change: [task, "if (task.options.exactlyOnceTaskExecution) ask(", "if (step.now < 0) ask("],
+  },
+  {
+    title: "running attempts redelivered under exactly-once",
+    noticedBy: [8],
+    change: ["lib/core/question.ts", "if (task.options.exactlyOnceTaskExecution) return giveUp(step, task, cause);", ""],
+  },
+  {
+    title: "deliveries without end",
+    noticedBy: [9],
+    change: ["lib/core/question.ts", "deliveries >= MAX_DELIVERIES", "deliveries > 1_000"],
+  },
+  {
+    title: "running attempts forgotten at recovery",
+    noticedBy: [2],
+    change: [
+      "lib/core/recover.ts",
+      "&& !flow.repeats.has(task.ordinal)) ask(step, task);",
+      "&& !flow.repeats.has(task.ordinal)) continue;",
+    ],
+  },
+  {
+    title: "waiting tasks forgotten at recovery",
+    noticedBy: [2],
+    change: [
+      "lib/core/recover.ts",
+      'if (task.status === "WAITING") recoverWaiting(step, task);',
+      'if (task.status === "WAITING") continue;',
+    ],
+  },
+  {
+    title: "answers of older attempts taken",
+    noticedBy: [10, 24],
+    change: [task, "task.attempt !== attempt || task.attempts.length === 0", "task.attempts.length === 0"],
+  },
+  {
+    title: "late success taken a second time",
+    noticedBy: [11],
+    change: [task, 'const isLate = task.status === "WAITING" &&', 'const isLate = task.status !== "RUNNING" &&'],
+  },
+  {
+    title: "attempts numbered anew",
+    noticedBy: [6, 3],
+    change: [task, "task.attempts.length === 0 ? 0 : task.attempt + 1", "task.runAttempts > 1 ? 0 : task.runAttempts"],
+  },
+  {
+    title: "one retry too many",
+    noticedBy: [6],
+    change: [task, "task.runAttempts > options.maxRetries", "task.runAttempts > options.maxRetries + 1"],
+  },
+  { title: "permanent failures repeated", noticedBy: [10, 8], change: [task, "if (failed.permanent || failed", "if (failed"] },
+  {
+    title: "reported failures taken for successes",
+    noticedBy: [10],
+    change: [
+      task,
+      "return outcome.reportedFailure && task.options.checkSuccess",
+      "return outcome.reportedFailure && !task.options.checkSuccess",
+    ],
+  },
+  {
+    title: "retryAfter ignored",
+    noticedBy: [16],
+    change: ["lib/core/backoff.ts", "if (retryAfterMs !== undefined)", "if (failures < 0 && retryAfterMs !== undefined)"],
+  },
+  {
+    title: "retries without delay",
+    noticedBy: [16],
+    change: ["lib/core/backoff.ts", "return Math.round(delay * (1 - backoff.jitter * chance));", "return 0 * delay;"],
+  },
+  {
+    title: "dispatch past maxAge",
+    noticedBy: [17],
+    change: [
+      "lib/core/age.ts",
+      "return isPastAge(flow, now) || (limit !== null && now >= limit);",
+      "return limit !== null && now >= limit + 100;",
+    ],
+  },
+  {
+    title: "maxConcurrency ignored",
+    noticedBy: [18],
+    change: ["lib/core/decide.ts", "Number.POSITIVE_INFINITY) - stage.count.running", "Number.POSITIVE_INFINITY)"],
+  },
+  {
+    title: "every end is COMPLETED",
+    noticedBy: [19, 15],
+    change: [stage, 'status: failed > 0 ? "PARTIAL_COMPLETED" : "COMPLETED"', 'status: "COMPLETED"'],
+  },
+  {
+    title: "a partial stage is COMPLETED",
+    noticedBy: [19],
+    change: [stage, 'success > 0 ? "PARTIAL_COMPLETED" : "FAILED"', 'success > 0 ? "COMPLETED" : "FAILED"'],
+  },
+  {
+    title: "replies about older deliveries heeded",
+    noticedBy: [8, 23, 10],
+    change: [question, "if (latest.deliveries !== delivery || latest.nodeID !== node) return;", ""],
+  },
+  {
+    title: "one that is at it is asked once only",
+    noticedBy: [24, 2],
+    change: [question, 'step.effects.push({ kind: "timer", at: step.now + ASK_AGAIN_MS, input });', "void input;"],
+  },
+  {
+    title: "never is not heeded",
+    noticedBy: [2, 24, 30],
+    change: [
+      question,
+      '    case "never":\n      return deliverAgain(step, task, cause);',
+      '    case "never":\n      return undefined;',
+    ],
+  },
+  {
+    title: "no answer to an older delivery counts for the latest",
+    noticedBy: [10, 24, 8],
+    change: [
+      task,
+      'if (isSuperseded(step.flow, task, delivery) && (outcome.kind === "unknown" || outcome.kind === "not-sent")) return;',
+      "",
+    ],
+  },
+];

@@ -43,7 +43,8 @@ export class TestProcess {
     this.file = file;
     const child = spawn(process.execPath, ["--disable-warning=ExperimentalWarning", file, ...(options.args ?? [])], {
       cwd: options.cwd,
-      env: { ...process.env, ...options.env },
+      // Plain text, also where whoever runs the tests asks for colours (Jest's workers and many CI systems set FORCE_COLOR).
+      env: { ...process.env, FORCE_COLOR: undefined, NO_COLOR: "1", ...options.env },
       stdio: ["ignore", "pipe", "pipe"],
     });
     this.#child = child;

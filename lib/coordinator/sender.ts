@@ -1,5 +1,5 @@
 import { actionNameOf } from "../core/action-name.ts";
-import { executionContext, idempotencyKey, metaOf } from "../core/context.ts";
+import { executionContext, idempotencyKey, keyOf, metaOf } from "../core/context.ts";
 import type { Effect } from "../core/effects.ts";
 import { stageId, taskId } from "../core/ids.ts";
 import { delayAfter } from "../core/task.ts";
@@ -36,6 +36,7 @@ export class Sender {
     for (const effect of effects) {
       if (effect.kind === "call") this.#send(resident, effect);
       else if (effect.kind === "ask") this.#ask(resident, effect);
+      else if (effect.kind === "abort") this.#abort(resident, effect);
       else this.#arm(resident, effect.at, effect.input);
     }
   }
@@ -62,6 +63,11 @@ export class Sender {
         give(resident, input);
       }),
     );
+  }
+
+  #abort({ flow }: Resident, { task: ordinal, attempt, node }: EffectOf<"abort">): void {
+    const task = flow.tasks[ordinal];
+    if (task) this.#ports.bus.abort(node, keyOf(flow, task, attempt));
   }
 
   #ask(resident: Resident, { task: ordinal, attempt, delivery, node, startedAt, patienceMs, cause }: EffectOf<"ask">): void {

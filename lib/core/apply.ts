@@ -2,16 +2,44 @@
  * Carries out one fact on the state in place. It decides nothing, and replaying a journal through it gives the state that `decide` left:
  * whatever depends on the moment (clock, workers, limits) stands in the fact.
  */
-import type { Delayed, Fact, FlowChanged, Redelivered, Returned, Settled, StageChanged, Started } from "./facts.ts";
-import { type Attempt, type Flow, isFinished, type Task } from "./flow.ts";
+import { resolveOptions } from "../options.ts";
+import type {
+  Commanded,
+  Delayed,
+  Fact,
+  FlowChanged,
+  Late,
+  Redelivered,
+  Reset,
+  Returned,
+  Settled,
+  StageChanged,
+  Started,
+  Updated,
+} from "./facts.ts";
+import { type Attempt, type Flow, isFinished, isSettled, type Stage, type Task } from "./flow.ts";
 
 /** Attempts that a task keeps: this many from the beginning, this many from the end. */
 export const FIRST_ATTEMPTS = 10;
 export const LAST_ATTEMPTS = 90;
 
+/** Commands whose answers a taskflow remembers. */
+export const COMMANDS_KEPT = 100;
+
+const EVENTS: ReadonlySet<Fact["kind"]> = new Set([
+  "created",
+  "flow",
+  "stage",
+  "started",
+  "returned",
+  "delayed",
+  "settled",
+  "reset",
+]);
+
 /** True for a fact that changes a status: it is an event and takes the next `seq`. */
 export function isEvent(fact: Fact): boolean {
-  return fact.kind !== "owned" && fact.kind !== "redelivered" && fact.kind !== "undelivered";
+  return EVENTS.has(fact.kind);
 }
 
 export function apply(flow: Flow, fact: Exclude<Fact, { kind: "created" }>, at: number): void {
@@ -38,6 +66,22 @@ export function apply(flow: Flow, fact: Exclude<Fact, { kind: "created" }>, at: 
       return delay(flow, fact, at);
     case "settled":
       return settle(flow, fact, at);
+    case "reset":
+      return reset(flow, fact, at);
+    case "chosen":
+      return choose(flow, taskOf(flow, fact.task), at);
+    case "late":
+      return endLate(taskOf(flow, fact.task), fact, at);
+    case "held":
+      flow.hold = fact.hold;
+      return;
+    case "updated":
+      return update(taskOf(flow, fact.task), fact);
+    case "annotated":
+      flow.annotations.push({ type: fact.type, value: fact.value, at });
+      return;
+    case "commanded":
+      return remember(flow, fact);
   }
 }
 
@@ -59,11 +103,20 @@ function changeFlow(flow: Flow, fact: FlowChanged, at: number): void {
   flow.statusReason = fact.reason ?? null;
   flow.error = fact.error ?? null;
   if (fact.status === "RUNNING") flow.startedAt ??= at;
+  if (fact.run) {
+    flow.retryAttempt++;
+    flow.runStartedAt = at;
+    flow.finishedAt = null;
+  }
   if (isFinished(fact.status)) {
     flow.finishedAt = at;
     flow.aborting = false;
+    flow.hold = null;
+    flow.awaiting.clear();
     flow.due.clear();
     flow.repeats.clear();
+    // What was chosen and not reached is not chosen for a run to come.
+    for (const stage of flow.stages) if (stage.count.chosen > 0) forgetChoice(stage);
   }
 }
 
@@ -71,15 +124,42 @@ function changeStage(flow: Flow, fact: StageChanged, at: number): void {
   const stage = flow.stages[fact.stage];
   if (!stage) throw new Error(`Taskflow ${flow.taskflowId} has no stage ${fact.stage}: its journal does not fit its definition.`);
   stage.status = fact.status;
-  if (fact.status !== "RUNNING") {
-    stage.finishedAt = at;
+  if (fact.status === "RUNNING") return enter(flow, stage, at, fact.only === true);
+  if (fact.status === "WAITING") {
+    stage.startedAt = null;
+    stage.finishedAt = null;
     return;
   }
+  stage.finishedAt = at;
+  if (stage.count.open > 0) stage.tasks.forEach(close);
+}
+
+function forgetChoice(stage: Stage): void {
+  stage.count.chosen = 0;
+  for (const task of stage.tasks) task.chosen = false;
+}
+
+function enter(flow: Flow, stage: Stage, at: number, onlyChosen: boolean): void {
   stage.startedAt = at;
+  stage.count.chosen = 0;
   for (const task of stage.tasks) {
-    task.dueSince = at;
-    flow.due.add(task.ordinal);
+    if (task.status === "WAITING" && (task.chosen || !onlyChosen)) open(flow, task, at);
+    task.chosen = false;
   }
+}
+
+/** From here on the task is to be settled before its stage ends. One in doubt is due once its worker was asked. */
+function open(flow: Flow, task: Task, at: number): void {
+  task.open = true;
+  task.stage.count.open++;
+  task.dueSince = at;
+  if (task.doubt === null) flow.due.add(task.ordinal);
+}
+
+function close(task: Task): void {
+  if (!task.open) return;
+  task.open = false;
+  task.stage.count.open--;
 }
 
 function start(flow: Flow, fact: Started, at: number): void {
@@ -90,6 +170,7 @@ function start(flow: Flow, fact: Started, at: number): void {
   task.retryAt = null;
   task.response = null;
   task.error = null;
+  task.doubt = null;
   task.stage.count.running++;
   flow.due.delete(fact.task);
   task.attempts.push({
@@ -152,11 +233,16 @@ function delay(flow: Flow, fact: Delayed, at: number): void {
 function settle(flow: Flow, fact: Settled, at: number): void {
   const task = taskOf(flow, fact.task);
   const { count } = task.stage;
-  endAttempt(flow, task, fact.status, at, fact);
+  if (isSettled(task.status)) unsettle(flow, task);
+  if (fact.reason === undefined) endAttempt(flow, task, fact.status, at, fact);
+  close(task);
   task.status = fact.status;
   task.retryAt = null;
   task.error = fact.error ?? null;
   task.response = fact.response ?? null;
+  task.isResolved = fact.reason !== undefined;
+  task.settledAt = flow.seq;
+  task.doubt = null;
   flow.due.delete(fact.task);
   flow.settled++;
   count.settled++;
@@ -164,8 +250,71 @@ function settle(flow: Flow, fact: Settled, at: number): void {
   else if (fact.status !== "SKIPPED") count.failed++;
   task.blocks = fact.blocks === true;
   if (fact.blocks) count.blocking++;
+  if (fact.awaits) flow.awaiting.add(fact.task);
   if (fact.abort) {
     flow.aborting = true;
     flow.due.clear();
   }
+}
+
+/** As if it had not been settled. */
+function unsettle(flow: Flow, task: Task): void {
+  const { count } = task.stage;
+  flow.settled--;
+  count.settled--;
+  if (task.status === "SUCCESS") count.success--;
+  else if (task.status !== "SKIPPED") count.failed--;
+  if (task.blocks) count.blocking--;
+  task.blocks = false;
+  task.isResolved = false;
+  flow.awaiting.delete(task.ordinal);
+}
+
+function reset(flow: Flow, fact: Reset, at: number): void {
+  const task = taskOf(flow, fact.task);
+  unsettle(flow, task);
+  task.status = "WAITING";
+  task.runAttempts = 0;
+  task.dueSince = null;
+  task.error = null;
+  task.doubt = fact.doubt ?? null;
+  // A success that came too late is taken instead of another attempt.
+  if (latestStatus(task) !== "SUCCESS" || task.doubt === null) task.response = null;
+  if (!fact.follows) choose(flow, task, at);
+}
+
+function latestStatus(task: Task): Attempt["status"] | undefined {
+  return task.attempts.at(-1)?.status;
+}
+
+/** It runs when its stage is entered, or now, if that has happened. */
+function choose(flow: Flow, task: Task, at: number): void {
+  if (task.stage.status === "RUNNING") {
+    if (!task.open) open(flow, task, at);
+  } else if (!task.chosen) {
+    task.chosen = true;
+    task.stage.count.chosen++;
+  }
+}
+
+function endLate(task: Task, fact: Late, at: number): void {
+  const attempt = latestAttempt(task);
+  attempt.status = fact.status;
+  attempt.finishedAt = at;
+  if (fact.error) attempt.error = fact.error;
+  else delete attempt.error;
+  if (fact.response !== undefined) task.response = fact.response;
+}
+
+function update(task: Task, { params, options }: Updated): void {
+  const { definition, stage } = task;
+  const merged = options && { ...definition.options, ...options };
+  task.definition = { ...definition, ...(params === undefined ? {} : { params }), ...(merged ? { options: merged } : {}) };
+  if (merged) task.options = resolveOptions(stage.options, merged);
+}
+
+function remember(flow: Flow, { id, answer }: Commanded): void {
+  flow.commands.set(id, answer);
+  const oldest = flow.commands.keys().next();
+  if (flow.commands.size > COMMANDS_KEPT && !oldest.done) flow.commands.delete(oldest.value);
 }

@@ -16,7 +16,7 @@ export function build(created: Created, at: number): Flow {
       status: "WAITING",
       startedAt: null,
       finishedAt: null,
-      count: { settled: 0, success: 0, failed: 0, running: 0, blocking: 0 },
+      count: { settled: 0, success: 0, failed: 0, running: 0, blocking: 0, open: 0, chosen: 0 },
     };
     for (const taskDefinition of given.tasks) {
       const task: Task = {
@@ -35,6 +35,11 @@ export function build(created: Created, at: number): Flow {
         response: null,
         error: null,
         blocks: false,
+        open: false,
+        chosen: false,
+        doubt: null,
+        isResolved: false,
+        settledAt: 0,
       };
       tasks.push(task);
       stage.tasks.push(task);
@@ -63,6 +68,10 @@ export function build(created: Created, at: number): Flow {
     seq: 1,
     fence: 1,
     settled: 0,
+    hold: null,
+    awaiting: new Set(),
+    commands: new Map(),
+    annotations: [],
     aborting: false,
     due: new Set(),
     repeats: new Set(),

@@ -81,5 +81,10 @@ function contextText(flow: Flow, task: Task, previous: string | undefined, param
 
 /** Names the attempt to workers that remember outcomes. */
 export function idempotencyKey(flow: Flow, task: Task): string {
-  return `${flow.taskflowId}:${taskId(flow.idBase, task.ordinal)}:${task.attempt}`;
+  return keyOf(flow, task, task.attempt);
+}
+
+/** The same of an earlier attempt. */
+export function keyOf(flow: Flow, task: Task, attempt: number): string {
+  return `${flow.taskflowId}:${taskId(flow.idBase, task.ordinal)}:${attempt}`;
 }

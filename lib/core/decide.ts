@@ -10,10 +10,11 @@ import type { Effect } from "./effects.ts";
 import type { Fact } from "./facts.ts";
 import { type Flow, isFinished, type Task } from "./flow.ts";
 import type { Input } from "./inputs.ts";
+import { obey } from "./obey.ts";
 import { recover } from "./recover.ts";
 import { askAgain, heedReply, suspectTask } from "./question.ts";
-import { begin } from "./stage.ts";
-import type { Step } from "./step.ts";
+import { afterSettled, begin } from "./stage.ts";
+import type { GivenAnswer, Step } from "./step.ts";
 import { ageTask, answerTask, dispatchTask, expireTask, retryTask, timeOutTask } from "./task.ts";
 
 export interface Decision {
@@ -21,11 +22,13 @@ export interface Decision {
   readonly facts: Fact[];
   /** To be carried out once the facts are stored. */
   readonly effects: Effect[];
+  /** To be given once the facts are stored. */
+  readonly answers: GivenAnswer[];
 }
 
 /** @param now epoch milliseconds of the store's clock; a step backwards is harmless */
 export function decide(flow: Flow, inputs: readonly Input[], now: number): Decision {
-  const step: Step = { flow, now, facts: [], effects: [] };
+  const step: Step = { flow, now, facts: [], effects: [], answers: [] };
   for (const input of inputs) take(step, input);
   assertStep(flow);
   return step;
@@ -34,7 +37,8 @@ export function decide(flow: Flow, inputs: readonly Input[], now: number): Decis
 function take(step: Step, input: Input): void {
   const { flow } = step;
   if (input.kind === "recover") return recover(step, input.fence, input.inFlight);
-  if (isFinished(flow.status)) return;
+  if (input.kind === "command") return obey(step, input);
+  if (isFinished(flow.status) && input.kind !== "answer") return;
   switch (input.kind) {
     case "begin":
       return begin(step);
@@ -65,7 +69,10 @@ function ageFlow(step: Step): void {
   const { flow, now } = step;
   if (!isPastAge(flow, now)) return;
   const stage = flow.stages.find((candidate) => candidate.status === "RUNNING");
-  for (const task of stage?.tasks ?? []) if (task.status === "WAITING") expireTask(step, task);
+  if (!stage) return;
+  for (const task of stage.tasks) if (task.open && task.status === "WAITING") expireTask(step, task);
+  // No decision is waited for any more.
+  afterSettled(step, stage);
 }
 
 export interface Pick {

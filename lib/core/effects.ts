@@ -17,5 +17,7 @@ export type Effect =
       readonly patienceMs: number;
       readonly cause?: TaskError;
     }
+  /** Tell the node that nobody waits for the attempt any more. */
+  | { readonly kind: "abort"; readonly task: number; readonly attempt: number; readonly node: string }
   /** Give the input back at that time. */
   | { readonly kind: "timer"; readonly at: number; readonly input: Input };

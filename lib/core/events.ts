@@ -178,9 +178,9 @@ export function describe(flow: Flow, fact: Fact): Description | undefined {
       return describeTask(flow, fact, flow.tasks[fact.task]?.attempt ?? 0, "WAITING", fact.response ?? "null", fact.error);
     case "settled":
       return describeTask(flow, fact, flow.tasks[fact.task]?.attempt ?? 0, fact.status, fact.response ?? "null", fact.error);
-    case "owned":
-    case "redelivered":
-    case "undelivered":
+    case "reset":
+      return describeTask(flow, fact, flow.tasks[fact.task]?.attempt ?? 0, "WAITING", "null");
+    default:
       return undefined;
   }
 }

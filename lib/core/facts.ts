@@ -3,7 +3,8 @@
  * and replaying all of them gives the taskflow again. A fact that changes a status is also an event, and takes the next `seq`.
  */
 import type { Options, ResolvedOptions } from "../options.ts";
-import type { JsonText, TaskDefinition, TaskError } from "./flow.ts";
+import type { Answer } from "./command.ts";
+import type { Hold, JsonText, TaskDefinition, TaskError } from "./flow.ts";
 
 /** A definition as it is stored: checked, in the long form. Its options are still those that were written. */
 export interface StoredDefinition {
@@ -16,7 +17,7 @@ export interface StoredDefinition {
   readonly stages: readonly {
     readonly name: string;
     readonly options?: Options;
-    readonly tasks: readonly (TaskDefinition & { readonly options?: Options })[];
+    readonly tasks: readonly TaskDefinition[];
   }[];
 }
 
@@ -44,13 +45,18 @@ export interface FlowChanged {
   readonly status: "RUNNING" | "PAUSED" | "COMPLETED" | "PARTIAL_COMPLETED" | "FAILED" | "CANCELLED";
   readonly reason?: string;
   readonly error?: TaskError;
+  /** A new run begins: somebody decided so. */
+  readonly run?: true;
 }
 
 /** Event STAGE. */
 export interface StageChanged {
   readonly kind: "stage";
   readonly stage: number;
-  readonly status: "RUNNING" | "COMPLETED" | "PARTIAL_COMPLETED" | "FAILED" | "CANCELLED" | "SKIPPED";
+  /** RUNNING: only the chosen tasks of it become due. */
+  readonly only?: true;
+  /** WAITING: it is to run again. */
+  readonly status: "WAITING" | "RUNNING" | "COMPLETED" | "PARTIAL_COMPLETED" | "FAILED" | "CANCELLED" | "SKIPPED";
 }
 
 /** An attempt is about to be sent to a node. Event TASK RUNNING. */
@@ -102,10 +108,82 @@ export interface Settled {
   readonly blocks?: true;
   /** A handler asked that the whole taskflow ends. */
   readonly abort?: true;
+  /** A failure that a person is to decide about. */
+  readonly awaits?: true;
+  /** A person settled it: why. */
+  readonly reason?: string;
+}
+
+/** A settled task is to run again. Event TASK WAITING. */
+export interface Reset {
+  readonly kind: "reset";
+  readonly task: number;
+  readonly doubt?: "ask" | "only";
+  /** It never ran, and runs when its turn comes. */
+  readonly follows?: true;
+}
+
+/** A task that never ran is to run though the stages before it block. No event. */
+export interface Chosen {
+  readonly kind: "chosen";
+  readonly task: number;
+}
+
+/** An answer of an attempt that was given up: kept, and nothing moves. No event. */
+export interface Late {
+  readonly kind: "late";
+  readonly task: number;
+  readonly status: "SUCCESS" | "FAILED";
+  readonly response?: JsonText;
+  readonly error?: TaskError;
+}
+
+/** A person paused the taskflow (null: ended the pause). No event of its own. */
+export interface Held {
+  readonly kind: "held";
+  readonly hold: Hold | null;
+}
+
+/** A task was given other params or options. No event. */
+export interface Updated {
+  readonly kind: "updated";
+  readonly task: number;
+  readonly params?: unknown;
+  readonly options?: Options;
+}
+
+/** No event. */
+export interface Annotated {
+  readonly kind: "annotated";
+  readonly type: string;
+  readonly value: unknown;
+}
+
+/** A command with an id was carried out, with this answer. No event. */
+export interface Commanded {
+  readonly kind: "commanded";
+  readonly id: string;
+  readonly answer: Answer;
 }
 
 export type Fact =
-  Created | Owned | FlowChanged | StageChanged | Started | Redelivered | Returned | Undelivered | Delayed | Settled;
+  | Created
+  | Owned
+  | FlowChanged
+  | StageChanged
+  | Started
+  | Redelivered
+  | Returned
+  | Undelivered
+  | Delayed
+  | Settled
+  | Commanded
+  | Reset
+  | Chosen
+  | Late
+  | Held
+  | Updated
+  | Annotated;
 
 /** Facts of one commit and the time at which they were decided. */
 export interface Entry {

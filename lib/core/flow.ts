@@ -7,18 +7,19 @@
  * Taskflow
  * - WAITING: stored, not begun. Left by `flow RUNNING` in the same or the next commit.
  * - RUNNING: one stage is entered, or is about to be. Left when the last stage ended or a stage blocked.
- * - PAUSED: nothing new is dispatched; answers are still taken.
- * - COMPLETED, PARTIAL_COMPLETED, FAILED, CANCELLED: finished. Only a manual retry leaves them.
+ * - PAUSED: nothing new is dispatched; answers are still taken. By a person (`hold`), or because a decision is needed (`awaiting`).
+ * - COMPLETED, PARTIAL_COMPLETED, FAILED, CANCELLED: finished. Only a person's decision leaves them (a retry, a task resolved by hand).
  *
  * Stage
- * - WAITING: not reached. - RUNNING: entered; its tasks are due. - the others: every task of it is settled, or it was skipped or cancelled.
+ * - WAITING: not reached, or to run again. - RUNNING: entered; its open tasks are to be settled. - the others: none of its tasks is open.
  *
  * Task
- * - WAITING: not begun (no attempt), or between two attempts (`retryAt`). A task of an entered stage that is WAITING without `retryAt` is due.
+ * - WAITING: not begun in this run, or between two attempts (`retryAt`). An open one without `retryAt` is due.
  * - RUNNING: an attempt is out. It was stored, with its node, before it was sent.
  * - SUCCESS, FAILED, CANCELLED, SKIPPED: settled.
  */
-import type { ResolvedOptions } from "../options.ts";
+import type { Options, ResolvedOptions } from "../options.ts";
+import type { Answer } from "./command.ts";
 import type { StoredDefinition } from "./facts.ts";
 
 export type TaskflowStatus = "WAITING" | "RUNNING" | "PAUSED" | "COMPLETED" | "PARTIAL_COMPLETED" | "FAILED" | "CANCELLED";
@@ -59,9 +60,10 @@ export interface TaskDefinition {
   readonly taskDetails: { readonly serviceId: string; readonly actionName: string; readonly version?: string | number };
   readonly params?: unknown;
   readonly meta?: Readonly<Record<string, unknown>>;
+  readonly options?: Options;
 }
 
-/** True for the statuses that only a manual retry leaves. */
+/** True for the statuses that only a person's decision leaves. */
 export function isFinished(status: TaskflowStatus): boolean {
   return status === "COMPLETED" || status === "PARTIAL_COMPLETED" || status === "FAILED" || status === "CANCELLED";
 }
@@ -75,9 +77,9 @@ export interface Task {
   readonly ordinal: number;
   readonly stage: Stage;
   readonly index: number;
-  readonly definition: TaskDefinition;
+  definition: TaskDefinition;
   /** Effective options; one object for all tasks with the same ones. */
-  readonly options: ResolvedOptions;
+  options: ResolvedOptions;
   status: StoredTaskStatus;
   /** Number of the latest attempt; 0 before the first. Never reset. */
   attempt: number;
@@ -94,6 +96,16 @@ export interface Task {
   error: TaskError | null;
   /** It failed, and that keeps the next stage from running. */
   blocks: boolean;
+  /** Its stage was entered, and it is to be settled before the stage ends. */
+  open: boolean;
+  /** Chosen to run (again) when its stage is entered. */
+  chosen: boolean;
+  /** Its latest attempt may have succeeded unseen: before it runs again its worker is asked. `only`: it runs again only if it certainly did not. */
+  doubt: "ask" | "only" | null;
+  /** A person settled it. */
+  isResolved: boolean;
+  /** `seq` of the taskflow when it was settled last. */
+  settledAt: number;
 }
 
 export interface Stage {
@@ -105,7 +117,27 @@ export interface Stage {
   startedAt: number | null;
   finishedAt: number | null;
   /** Tasks by what they are now; kept by `apply`. */
-  readonly count: { settled: number; success: number; failed: number; running: number; blocking: number };
+  readonly count: {
+    settled: number;
+    success: number;
+    failed: number;
+    running: number;
+    blocking: number;
+    open: number;
+    chosen: number;
+  };
+}
+
+export interface Hold {
+  readonly reason: string | null;
+  /** The taskflow whose pause it is, if it is not its own. */
+  readonly by: string | null;
+}
+
+export interface Annotation {
+  readonly type: string;
+  readonly value: unknown;
+  readonly at: number;
 }
 
 export interface Flow {
@@ -138,6 +170,13 @@ export interface Flow {
   fence: number;
   /** Settled tasks, for `progress`. */
   settled: number;
+  /** A person paused it: why. It stands beside a decision that is needed, and outlives it. */
+  hold: Hold | null;
+  /** Ordinals of the tasks that failed and wait for a person to decide. */
+  readonly awaiting: Set<number>;
+  /** Answers of the latest commands, by their ids, oldest first. */
+  readonly commands: Map<string, Answer>;
+  readonly annotations: Annotation[];
   /** Ends early because a handler said so (`ExpectedError` with "workflow"), after what is running has answered. */
   aborting: boolean;
   /** Ordinals of the tasks whose next attempt waits to be sent, in the order in which they became due. Not stored: it follows from the rest and from timers. */

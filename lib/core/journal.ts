@@ -38,11 +38,17 @@ function encodeFact(fact: Fact, definition: string | undefined): string {
     case "started":
       return `{"kind":"started","task":${fact.task},"attempt":${fact.attempt},"node":${quote(fact.node)}}`;
     case "settled": {
-      const flags = (fact.blocks ? ',"blocks":true' : "") + (fact.abort ? ',"abort":true' : "");
+      const flags =
+        (fact.blocks ? ',"blocks":true' : "") +
+        (fact.abort ? ',"abort":true' : "") +
+        (fact.awaits ? ',"awaits":true' : "") +
+        (fact.reason === undefined ? "" : `,"reason":${JSON.stringify(fact.reason)}`);
       return `{"kind":"settled","task":${fact.task},"status":"${fact.status}"${flags}${encodeResult(fact)}}`;
     }
     case "delayed":
       return `{"kind":"delayed","task":${fact.task},"retryAt":${fact.retryAt}${encodeResult(fact)}}`;
+    case "late":
+      return `{"kind":"late","task":${fact.task},"status":"${fact.status}"${encodeResult(fact)}}`;
     case "created": {
       if (definition === undefined) return JSON.stringify(fact);
       const { definition: _, ...rest } = fact;

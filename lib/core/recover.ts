@@ -23,7 +23,9 @@ export function recover(step: Step, fence: number, inFlight?: ReadonlySet<number
 }
 
 function recoverWaiting(step: Step, task: Task): void {
+  if (!task.open) return;
   watchTaskAge(step, task);
+  if (task.doubt !== null) return ask(step, task);
   if (task.retryAt === null) {
     step.flow.due.add(task.ordinal);
     return;

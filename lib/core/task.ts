@@ -1,8 +1,9 @@
 /** What becomes of a task: its attempts, their answers, its retries. */
-import { isTooOld } from "./age.ts";
+import { isPastAge, isTooOld } from "./age.ts";
 import { latestAttempt } from "./apply.ts";
 import { ask } from "./ask.ts";
 import { chanceOf, retryDelay } from "./backoff.ts";
+import { failure } from "./command.ts";
 import type { Settled } from "./facts.ts";
 import type { Flow, JsonText, Task, TaskError } from "./flow.ts";
 import { taskId } from "./ids.ts";
@@ -10,11 +11,10 @@ import type { Input, Outcome } from "./inputs.ts";
 import { afterSettled, stopIfAborted } from "./stage.ts";
 import { record, type Step } from "./step.ts";
 
-type InputOf<Kind extends Input["kind"]> = Extract<Input, { kind: Kind }>;
+/** `statusReason` of a taskflow that is PAUSED until a person has decided about a failed task. */
+export const AWAITING_DECISION = "AWAITING_DECISION";
 
-export function failure(type: string, message: string, data?: unknown): TaskError {
-  return { type, name: "TaskflowError", message, ...(data === undefined ? {} : { data }) };
-}
+type InputOf<Kind extends Input["kind"]> = Extract<Input, { kind: Kind }>;
 
 export function dispatchTask(step: Step, ordinal: number, node: string): void {
   const { flow } = step;
@@ -42,8 +42,23 @@ export function answerTask(step: Step, { task: ordinal, attempt, delivery, outco
     if (isSuperseded(step.flow, task, delivery) && (outcome.kind === "unknown" || outcome.kind === "not-sent")) return;
     return settleAttempt(step, task, outcome);
   }
-  const isLate = task.status === "WAITING" && task.error?.type === "TASK_TIMEOUT";
-  if (isLate && outcome.kind === "answered" && !isReportedFailure(task, outcome)) succeed(step, task, outcome.response);
+  const isSuccess = outcome.kind === "answered" && !isReportedFailure(task, outcome);
+  const isInTime = task.status === "WAITING" && (task.error?.type === "TASK_TIMEOUT" || task.doubt !== null);
+  if (isInTime) {
+    if (isSuccess) succeed(step, task, outcome.response);
+  } else recordLate(step, task, outcome);
+}
+
+/** An answer of an attempt that was given up: a retry finds it. What certainly failed is of interest only where nothing else is known of it. */
+function recordLate(step: Step, task: Task, outcome: Outcome): void {
+  const { status } = latestAttempt(task);
+  const isOpen = task.status === "CANCELLED" ? status === "CANCELLED" : task.error?.type === "TASK_OUTCOME_UNKNOWN";
+  if (!isOpen || status === "SUCCESS") return;
+  if (outcome.kind === "answered" && !isReportedFailure(task, outcome)) {
+    record(step, { kind: "late", task: task.ordinal, status: "SUCCESS", response: outcome.response });
+  } else if (outcome.kind === "failed" && task.status === "CANCELLED") {
+    record(step, { kind: "late", task: task.ordinal, status: "FAILED", error: outcome.error });
+  }
 }
 
 /** What became of a delivery is of no interest any more where a later one is out, or is about to be. */
@@ -51,7 +66,7 @@ function isSuperseded(flow: Flow, task: Task, delivery = latestAttempt(task).del
   return delivery < latestAttempt(task).deliveries || flow.repeats.has(task.ordinal);
 }
 
-function isReportedFailure(task: Task, outcome: Extract<Outcome, { kind: "answered" }>): boolean {
+export function isReportedFailure(task: Task, outcome: Extract<Outcome, { kind: "answered" }>): boolean {
   return outcome.reportedFailure && task.options.checkSuccess;
 }
 
@@ -76,8 +91,12 @@ export function settleAttempt(step: Step, task: Task, outcome: Outcome): void {
   }
 }
 
-function settle(step: Step, task: Task, fact: Omit<Settled, "kind" | "task">): void {
-  record(step, { kind: "settled", task: task.ordinal, ...fact });
+export function settle(step: Step, task: Task, fact: Omit<Settled, "kind" | "task">): void {
+  const { flow, now } = step;
+  const awaits = fact.blocks && !fact.abort && task.options.onFailure === "pause" && !isPastAge(flow, now);
+  record(step, { kind: "settled", task: task.ordinal, ...fact, ...(awaits ? { awaits } : {}) });
+  if (awaits && flow.statusReason !== AWAITING_DECISION)
+    record(step, { kind: "flow", status: "PAUSED", reason: AWAITING_DECISION });
   afterSettled(step, task.stage);
 }
 
@@ -154,7 +173,8 @@ function tooOld(task: Task, lastError: TaskError | null): TaskError {
 /** The age of a task may be over: an open one ends, one that runs is awaited. */
 export function ageTask(step: Step, ordinal: number): void {
   const task = step.flow.tasks[ordinal];
-  if (task?.status === "WAITING" && task.dueSince !== null && isTooOld(step.flow, task, step.now)) expireTask(step, task);
+  if (task?.open && task.status === "WAITING" && task.dueSince !== null && isTooOld(step.flow, task, step.now))
+    expireTask(step, task);
 }
 
 /** Ends a task that waits: no attempt of it may start any more. */

@@ -168,6 +168,10 @@ export class FlowRecord {
         return;
       case "stage":
         return this.#checkStage(fact.stage, fact.status);
+      case "held":
+      case "annotated":
+      case "commanded":
+        return;
       default:
         return this.#checkTask(this.taskOf(fact.task), flow.tasks[fact.task] as Task, fact, at);
     }

@@ -1,0 +1,75 @@
+/** Carries out commands: each is answered, and one that is refused changes nothing. */
+import { cancel } from "./cancel.ts";
+import { type Answer, type Command, type Expect, refuse, type Refusal } from "./command.ts";
+import { cancelTask, resolveTask, updateTask } from "./decide-task.ts";
+import { findTask } from "./find.ts";
+import type { Flow, Task } from "./flow.ts";
+import type { Input } from "./inputs.ts";
+import { pause, resume } from "./pause.ts";
+import { retry } from "./retry.ts";
+import { record, type Step } from "./step.ts";
+
+export function obey(step: Step, { ticket, id, expect, command }: Extract<Input, { kind: "command" }>): void {
+  // What was recorded in this step belongs to the next revision.
+  const revision = step.flow.revision + (step.facts.length > 0 ? 1 : 0);
+  const first = id === undefined ? undefined : step.flow.commands.get(id);
+  const answer = first ?? unexpected(step.flow, revision, command, expect) ?? carryOut(step, command);
+  // A refusal is decided anew each time: it changed nothing.
+  if (id !== undefined && !first && answer.ok && !isDryRun(command)) record(step, { kind: "commanded", id, answer });
+  step.answers.push({ ticket, answer });
+}
+
+const isDryRun = (command: Command): boolean => command.kind === "retry" && command.dryRun === true;
+
+function carryOut(step: Step, command: Command): Answer {
+  switch (command.kind) {
+    case "cancel":
+      return cancel(step, command);
+    case "retry":
+      return retry(step, command);
+    case "pause":
+      return pause(step, command);
+    case "resume":
+      return resume(step, command);
+    case "cancelTask":
+      return cancelTask(step, command);
+    case "resolveTask":
+      return resolveTask(step, command);
+    case "updateTask":
+      return updateTask(step, command);
+    case "annotate": {
+      record(step, { kind: "annotated", type: command.type, value: command.value });
+      return { ok: true, data: { taskflowId: step.flow.taskflowId, type: command.type } };
+    }
+    case "link":
+    case "join":
+      return refuse("TASKFLOW_CONFLICT", "Nested taskflows come later.");
+  }
+}
+
+/** The state that the decider saw is no more: why. */
+function unexpected(flow: Flow, revision: number, command: Command, expect: Expect | undefined): Refusal | undefined {
+  if (!expect) return undefined;
+  const { taskflowId } = flow;
+  if (expect.revision !== undefined && expect.revision !== revision) {
+    const message = `Taskflow "${taskflowId}" is at revision ${revision}, and the decision was made at ${expect.revision}: look again.`;
+    return refuse("TASKFLOW_CONFLICT", message, { taskflowId, revision, expected: expect.revision });
+  }
+  const ref = expect.taskId ?? ("task" in command ? command.task : undefined);
+  if (ref === undefined) {
+    if (expect.attempt === undefined) return undefined;
+    const message = "expect.attempt says nothing without expect.taskId: name the task whose attempt it is.";
+    return refuse("TASKFLOW_CONFLICT", message, { taskflowId, attempt: expect.attempt });
+  }
+  const task = findTask(flow, ref);
+  if ("ok" in task) return task;
+  if (!isDecided(task) && (expect.attempt === undefined || expect.attempt === task.attempt)) return undefined;
+  const now = isDecided(task) ? "was decided about meanwhile" : `is at attempt ${task.attempt}`;
+  const message = `Task "${task.definition.name}" ${now}, and the decision was made at attempt ${expect.attempt ?? "?"}: look again.`;
+  return refuse("TASKFLOW_CONFLICT", message, { taskflowId, taskId: ref, attempt: task.attempt, expected: expect.attempt });
+}
+
+/** Somebody settled its latest attempt by hand, or had it reset: an old button decides nothing. */
+function isDecided({ status, isResolved, attempts, runAttempts }: Task): boolean {
+  return isResolved || (status === "WAITING" && attempts.length > 0 && runAttempts === 0);
+}

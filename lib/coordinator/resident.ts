@@ -1,5 +1,5 @@
 import { EventWriter } from "../core/events.ts";
-import type { Flow } from "../core/flow.ts";
+import { type Flow, taskAt } from "../core/flow.ts";
 import type { Input } from "../core/inputs.ts";
 
 /** An attempt that was sent and has not ended. */
@@ -59,7 +59,7 @@ export class Resident {
 
   /** Tasks of whose latest attempt something will still be heard here. */
   awaited(): Set<number> {
-    const isLatest = (task: number, attempt: number): boolean => this.flow.tasks[task]?.attempt === attempt;
+    const isLatest = (task: number, attempt: number): boolean => taskAt(this.flow, task)?.attempt === attempt;
     const tasks = new Set<number>();
     for (const [task, { attempt }] of this.pending) if (isLatest(task, attempt)) tasks.add(task);
     for (const { task, attempt } of this.unsent) if (isLatest(task, attempt)) tasks.add(task);

@@ -58,6 +58,8 @@ export type Input =
       readonly reply: Reply;
       readonly cause?: TaskError;
     }
+  /** It is time to look what has become of the nested taskflows. */
+  | { readonly kind: "follow" }
   /** A retry delay is over. */
   | { readonly kind: "retry-due"; readonly task: number; readonly attempt: number }
   /** The age of the taskflow (no task) or of a task may be over. */

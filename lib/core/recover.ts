@@ -1,6 +1,7 @@
 import { watchAge, watchTaskAge } from "./age.ts";
 import { ask } from "./ask.ts";
-import { isFinished, type Task } from "./flow.ts";
+import { isFinished, nextUndo, type Task } from "./flow.ts";
+import { recoverChildren } from "./nested.ts";
 import { begin } from "./stage.ts";
 import { record, type Step } from "./step.ts";
 
@@ -11,15 +12,26 @@ import { record, type Step } from "./step.ts";
 export function recover(step: Step, fence: number, inFlight?: ReadonlySet<number>): void {
   const { flow } = step;
   if (flow.fence !== fence) record(step, { kind: "owned", fence });
+  recoverChildren(step);
+  if (flow.undo.status === "RUNNING") {
+    const next = nextUndo(flow);
+    if (next) recoverTask(step, next, inFlight);
+  }
   if (isFinished(flow.status)) return;
   if (flow.status === "WAITING") return begin(step);
   watchAge(step);
   const stage = flow.stages.find((candidate) => candidate.status === "RUNNING");
   for (const task of stage?.tasks ?? []) {
     if (isFinished(flow.status)) return;
-    if (task.status === "WAITING") recoverWaiting(step, task);
-    else if (task.status === "RUNNING" && !inFlight?.has(task.ordinal) && !flow.repeats.has(task.ordinal)) ask(step, task);
+    recoverTask(step, task, inFlight);
   }
+}
+
+function recoverTask(step: Step, task: Task, inFlight: ReadonlySet<number> | undefined): void {
+  const { flow } = step;
+  if (task.status === "WAITING") recoverWaiting(step, task);
+  else if (task.status !== "RUNNING" || task.held !== null) return;
+  else if (!inFlight?.has(task.ordinal) && !flow.repeats.has(task.ordinal)) ask(step, task);
 }
 
 function recoverWaiting(step: Step, task: Task): void {

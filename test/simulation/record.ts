@@ -171,6 +171,10 @@ export class FlowRecord {
       case "held":
       case "annotated":
       case "commanded":
+      case "joined":
+      case "dropped":
+      case "compensating":
+      case "compensated":
         return;
       default:
         return this.#checkTask(this.taskOf(fact.task), flow.tasks[fact.task] as Task, fact, at);

@@ -3,7 +3,7 @@ import { latestAttempt } from "./apply.ts";
 import type { Answer, CancelCommand } from "./command.ts";
 import { compensate } from "./compensation.ts";
 import { isFinished, isSettled, type Task } from "./flow.ts";
-import { dropAll } from "./nested.ts";
+import { dropAll } from "./children.ts";
 import { finishedAlready } from "./pause.ts";
 import { record, type Step } from "./step.ts";
 

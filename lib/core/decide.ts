@@ -10,7 +10,7 @@ import type { Effect } from "./effects.ts";
 import type { Fact } from "./facts.ts";
 import { type Flow, isFinished, isOver, type Task, taskAt } from "./flow.ts";
 import type { Input } from "./inputs.ts";
-import { follow, tellParent } from "./nested.ts";
+import { follow, tellParent } from "./children.ts";
 import { obey } from "./obey.ts";
 import { recover } from "./recover.ts";
 import { askAgain, heedReply, suspectTask } from "./question.ts";

@@ -1,7 +1,7 @@
 /** Holding a taskflow, and letting it go on. */
 import { type Answer, type PauseCommand, refuse, type ResumeCommand } from "./command.ts";
 import { type Flow, isFinished } from "./flow.ts";
-import { passOn } from "./nested.ts";
+import { passOn } from "./children.ts";
 import { record, type Step } from "./step.ts";
 import { AWAITING_DECISION } from "./task.ts";
 

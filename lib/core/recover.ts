@@ -1,7 +1,7 @@
 import { watchAge, watchTaskAge } from "./age.ts";
 import { ask } from "./ask.ts";
 import { isFinished, nextUndo, type Task } from "./flow.ts";
-import { recoverChildren } from "./nested.ts";
+import { recoverChildren } from "./children.ts";
 import { begin } from "./stage.ts";
 import { record, type Step } from "./step.ts";
 

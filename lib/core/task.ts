@@ -3,13 +3,13 @@ import { isPastAge, isTooOld } from "./age.ts";
 import { latestAttempt } from "./apply.ts";
 import { ask } from "./ask.ts";
 import { chanceOf, retryDelay } from "./backoff.ts";
+import { dropChildren } from "./children.ts";
 import { failure } from "./command.ts";
 import { goOnUndoing } from "./compensation.ts";
 import type { Settled } from "./facts.ts";
 import { type Flow, type JsonText, type Task, taskAt, type TaskError } from "./flow.ts";
 import { taskId } from "./ids.ts";
 import type { Input, Outcome } from "./inputs.ts";
-import { answered, dropChildren } from "./nested.ts";
 import { afterSettled, stopIfAborted } from "./stage.ts";
 import { record, type Step } from "./step.ts";
 
@@ -117,8 +117,29 @@ export function settle(step: Step, task: Task, fact: Omit<Settled, "kind" | "tas
   afterSettled(step, task.stage);
 }
 
-export function succeed(step: Step, task: Task, response: JsonText): void {
+function succeed(step: Step, task: Task, response: JsonText): void {
   settle(step, task, { status: "SUCCESS", response });
+}
+
+/** The handler has answered: the task is finished, unless taskflows that it produced run. */
+function answered(step: Step, task: Task, response: JsonText): void {
+  if (task.children.length === 0 || !task.options.waitForNested) return succeed(step, task, response);
+  record(step, { kind: "answered", task: task.ordinal, response });
+  settleNested(step, task);
+}
+
+/** A task whose own answer is in ends with the last of them. */
+export function settleNested(step: Step, task: Task): void {
+  const { held } = task;
+  if (held === null || task.activeChildren > 0) return;
+  const failed = task.children.filter(({ state, status, attempt }) => {
+    return state === "ended" && attempt === task.attempt && (status === "FAILED" || status === "CANCELLED");
+  });
+  if (failed.length === 0) return succeed(step, task, held);
+  const names = failed.map(({ id, status }) => `"${id}" is ${status ?? "lost"}`).join(", ");
+  const taskflows = failed.map(({ id, status }) => ({ taskflowId: id, status }));
+  const error = failure("NESTED_TASKFLOW_FAILED", `Of the taskflows that the task produced, ${names}.`, { taskflows });
+  failAttempt(step, task, { error, permanent: false, response: held });
 }
 
 interface Failure {

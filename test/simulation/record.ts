@@ -243,7 +243,7 @@ export class FlowRecord {
     }
     if (
       row.status !== flow.status ||
-      row.owner === null ||
+      (row.owner === null && !world.isUnheard) ||
       row.finishedAt !== flow.finishedAt ||
       row.startedAt !== flow.startedAt
     ) {

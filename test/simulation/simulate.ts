@@ -35,7 +35,7 @@ export async function simulate(seed: number, plants: ReadonlySet<string> = new S
     const run = world.agenda.next();
     if (!run) break;
     const { time } = world.agenda;
-    if (finishedAt !== undefined && time > finishedAt + world.leaseMs + AFTERMATH_MS) break;
+    if (finishedAt !== undefined && time > Math.max(finishedAt, world.ownershipAt) + world.leaseMs + AFTERMATH_MS) break;
     run();
     events++;
     for (let turn = 0; turn < PROMISE_TURNS; turn++) await SETTLED;

@@ -11,7 +11,7 @@ import { Dispatcher } from "./dispatcher.ts";
 import { callsIn, type Part } from "./part.ts";
 import type { Ports } from "./ports.ts";
 import type { Resident } from "./resident.ts";
-import { isStored, readPatiently, restoreOrTell } from "./restore.ts";
+import { isStored, readPatiently, repairRow, restoreOrTell } from "./restore.ts";
 import { Sender } from "./sender.ts";
 import { type CoordinatorSettings, TURN } from "./settings.ts";
 import { writeOf } from "./write.ts";
@@ -275,6 +275,7 @@ export class Turns {
     const isOurs = stored?.row.owner === this.#settings.owner && stored.row.fence === fence;
     if (isOurs && (part ? isStored(stored, part.write) : stored.entries.length === revision)) {
       resident.state = "idle";
+      repairRow(this.#ports, stored.row, resident.flow);
       if (part) this.#announce(part);
       if (part) this.#carryOut(part);
       return this.wake(resident);
@@ -288,6 +289,10 @@ export class Turns {
     resident.replace(restored.flow, eventTreeLimit);
     announceSince(this.#ports.bus, restored.entries, restored.flow, part ? part.firstSeq - 1 : seq, eventTreeLimit);
     resident.state = "idle";
+    if (isFinished(restored.flow.status)) {
+      repairRow(this.#ports, restored.row, restored.flow);
+      return this.#drop(resident);
+    }
     const waiting = resident.inbox;
     resident.inbox = [];
     // Answers first: what has been answered is neither in flight nor lost.

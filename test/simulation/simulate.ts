@@ -117,6 +117,7 @@ function checkFinished(world: World, record: FlowRecord): void {
   const { flow, taskflowId, entries } = record;
   const fail = (property: PropertyNumber, what: string): void => world.report(property, `${taskflowId}: ${what}`);
   if (!isFinished(flow.status)) return fail(2, `is ${flow.status} at the end`);
+  record.checkRow();
   const expected = expectedStatuses(record);
   const actual = actualStatuses(flow);
   if (expected.join(" ") !== actual.join(" "))

@@ -1,4 +1,5 @@
 import { actionNameOf } from "../core/action-name.ts";
+import { latestAttempt } from "../core/apply.ts";
 import { executionContext, idempotencyKey, keyOf, metaOf } from "../core/context.ts";
 import type { Effect } from "../core/effects.ts";
 import { taskAt } from "../core/flow.ts";
@@ -75,7 +76,9 @@ export class Sender {
     const { bus, clock, give } = this.#ports;
     const { flow } = resident;
     const task = taskAt(flow, ordinal);
-    if (!task) return;
+    // What was decided after it may have made it idle; the worker would refuse a delivery that is to come.
+    const isOpen = task?.status === "RUNNING" || (task?.doubt ?? null) !== null;
+    if (!task || !isOpen || task.attempt !== attempt || latestAttempt(task).deliveries !== delivery) return;
     const question = {
       action: actionNameOf(task.definition.taskDetails),
       node,
@@ -141,7 +144,7 @@ export class Sender {
         resident.unsent.delete(unsent);
         give(resident, input);
       };
-      const unsent = { task, attempt, cancel: clock.after(RESEND_DELAY_MS, again) };
+      const unsent = { task, attempt, delivery, cancel: clock.after(RESEND_DELAY_MS, again) };
       resident.unsent.add(unsent);
     } else give(resident, input);
   }

@@ -39,7 +39,7 @@ export function decide(flow: Flow, inputs: readonly Input[], now: number): Decis
 
 function take(step: Step, input: Input): void {
   const { flow } = step;
-  if (input.kind === "recover") return recover(step, input.fence, input.inFlight);
+  if (input.kind === "recover") return recover(step, input);
   if (input.kind === "command") return obey(step, input);
   if (input.kind === "follow") return follow(step);
   if (isOver(flow) && input.kind !== "answer") return;

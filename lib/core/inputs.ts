@@ -73,4 +73,10 @@ export type Input =
       readonly command: Command;
     }
   /** A coordinator has read it from the store and goes on with it. `inFlight`: tasks whose latest delivery this very coordinator still listens to. */
-  | { readonly kind: "recover"; readonly fence: number; readonly inFlight?: ReadonlySet<number> };
+  | {
+      readonly kind: "recover";
+      readonly fence: number;
+      readonly inFlight?: ReadonlySet<number>;
+      /** It had ended, and was taken into care for a command. */
+      readonly isReopened?: true;
+    };

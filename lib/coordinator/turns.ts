@@ -134,13 +134,18 @@ export class Turns {
       if (resident.creation) flow.revision = 1;
       const creation = resident.creation && this.#ports.bus.hasAudience() ? resident.writer.creation(at) : undefined;
       const { facts, effects } = decide(flow, inputs, at);
-      const tasks = this.#mayDispatch ? this.dispatcher.admit(resident) : [];
-      taken = tasks.length;
-      if (taken > 0) {
+      for (let mayFollow = this.#mayDispatch; mayFollow;) {
+        const tasks = this.dispatcher.admit(resident);
+        if (tasks.length === 0) break;
+        taken += tasks.length;
         const sent = decide(flow, [{ kind: "dispatch", tasks }], at);
         facts.push(...sent.facts);
         effects.push(...sent.effects);
-        this.dispatcher.release(taken - callsIn(sent.effects));
+        const unused = tasks.length - callsIn(sent.effects);
+        this.dispatcher.release(unused);
+        taken -= unused;
+        // Those were too old to be sent and have ended: others may be due now, those of the next stage.
+        mayFollow = unused > 0;
       }
       const lapses = this.#lapses;
       return {

@@ -57,7 +57,11 @@ export const BUGS_OF_THE_CORE: readonly PlantedBug[] = [
   {
     title: "age of the taskflow not watched",
     noticedBy: [17],
-    change: ["lib/core/decide.ts", "if (input.task === undefined) return ageFlow(step);", "if (input.task === undefined) return;"],
+    change: [
+      "lib/core/decide.ts",
+      "if (input.task === undefined) return ageFlow(step);",
+      "if (input.task === undefined) return;",
+    ],
   },
   {
     title: "answers of older attempts taken",

@@ -13,8 +13,9 @@
 import type { Msg } from "nats";
 import { HeldMessages } from "./nats-held.ts";
 import { disconnectedError, NatsLink } from "./nats-link.ts";
+import { outboxOf } from "./nats-outbox.ts";
 import { CONTEXT_KEY, WireContext } from "./wire-context.ts";
-import { asBuffer, encodeHeaders, readContextHeader, readyHeaders, WIRE_PROTOCOL } from "./wire-headers.ts";
+import { asBuffer, encodeHeaders, readContextHeader, WIRE_PROTOCOL } from "./wire-headers.ts";
 import * as wire from "./wire-packets.ts";
 import type { WirePacket } from "./wire-packets.ts";
 
@@ -145,8 +146,7 @@ export class NatsTransporter extends NatsLink {
     // The client's own check is off while it reconnects, and a server that gets too much closes the connection.
     if (bytes > this.maxPayload) throw this.#tooLarge(topic, bytes, meta.packet);
     if (!this.isOnline && meta.packet?.type === wire.RESPONSE) this.#held.keep(topic, data);
-    else if (headers === undefined) client.publish(topic, data);
-    else client.publish(topic, data, { headers: readyHeaders(headers) });
+    else outboxOf(client).publish(topic, data, headers);
     return Promise.resolve();
   }
 

@@ -204,11 +204,10 @@ export class Turns {
 
   #announce({ resident, facts, at, firstSeq, creation }: Part): void {
     const { bus } = this.#ports;
-    const { flow, writer } = resident;
+    const { writer } = resident;
     if (!bus.hasAudience()) return writer.skip();
-    const { taskflowId } = flow;
-    if (creation) bus.announce({ taskflowId, topic: creation.topic, text: creation.text });
-    for (const { topic, text } of writer.write(facts, at, firstSeq)) bus.announce({ taskflowId, topic, text });
+    if (creation) bus.announce(creation);
+    for (const event of writer.write(facts, at, firstSeq)) bus.announce(event);
   }
 
   #carryOut({ resident, facts, effects }: Part): void {

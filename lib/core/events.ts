@@ -7,11 +7,28 @@ import type { Fact } from "./facts.ts";
 import type { Flow, Stage, Task } from "./flow.ts";
 import { stageId, taskId } from "./ids.ts";
 
-export interface EventText {
+/** One event as JSON, in two pieces: the events of one commit end alike, so that a bus may encode that piece once. */
+export class EventText {
+  readonly taskflowId: string;
   readonly seq: number;
   /** Of the Moleculer event: `task.success`, `stage.running`, `flow.completed`. */
   readonly topic: string;
-  readonly text: string;
+  /** What is its own: all before `taskflowObject`. */
+  readonly own: string;
+  /** What it shares with the events of the same commit. */
+  readonly shared: string;
+
+  constructor(taskflowId: string, seq: number, topic: string, own: string, shared: string) {
+    this.taskflowId = taskflowId;
+    this.seq = seq;
+    this.topic = topic;
+    this.own = own;
+    this.shared = shared;
+  }
+
+  get text(): string {
+    return this.own + this.shared;
+  }
 }
 
 /** No task's fragment is shorter than this, so the size of a large tree need not be found out by writing it. */
@@ -35,15 +52,14 @@ export class EventWriter {
    */
   write(facts: readonly Fact[], at: number, firstSeq: number): EventText[] {
     this.#forget(facts);
-    const end = `,"taskflowObject":${this.tree()}}}`;
+    const { taskflowId } = this.#flow;
+    const shared = sharedPiece(this.tree());
     const events: EventText[] = [];
     let seq = firstSeq;
     for (const fact of facts) {
       const subject = describe(this.#flow, fact);
       if (!subject) continue;
-      const { type, topic, data } = subject;
-      const text = `{"eventType":"${type}","seq":${seq},"timestamp":${at},"data":{"taskflowId":"${this.#flow.taskflowId}",${data}${end}`;
-      events.push({ seq, topic, text });
+      events.push(new EventText(taskflowId, seq, subject.topic, ownPiece(subject, taskflowId, seq, at), shared));
       seq++;
     }
     return events;
@@ -58,9 +74,7 @@ export class EventWriter {
   /** Event 1: to be written before anything else of the taskflow is decided. */
   creation(at: number): EventText {
     const { taskflowId } = this.#flow;
-    const tree = this.tree();
-    const text = `{"eventType":"TASKFLOW","seq":1,"timestamp":${at},"data":{"taskflowId":"${taskflowId}","taskflowStatus":"WAITING","taskflowObject":${tree}}}`;
-    return { seq: 1, topic: "flow.waiting", text };
+    return new EventText(taskflowId, 1, CREATION.topic, ownPiece(CREATION, taskflowId, 1, at), sharedPiece(this.tree()));
   }
 
   #forget(facts: readonly Fact[]): void {
@@ -133,12 +147,23 @@ function countTasks(flow: Flow): Record<string, number> {
   };
 }
 
+/** An event's text is these two, one after the other. */
+export function ownPiece({ type, data }: Description, taskflowId: string, seq: number, at: number): string {
+  return `{"eventType":"${type}","seq":${seq},"timestamp":${at},"data":{"taskflowId":"${taskflowId}",${data}`;
+}
+
+export function sharedPiece(tree: string): string {
+  return `,"taskflowObject":${tree}}}`;
+}
+
 interface Description {
   readonly type: "TASK" | "STAGE" | "TASKFLOW";
   readonly topic: string;
   /** Members of `data` between the taskflow's id and its tree. */
   readonly data: string;
 }
+
+const CREATION: Description = { type: "TASKFLOW", topic: "flow.waiting", data: '"taskflowStatus":"WAITING"' };
 
 const describeTask = (
   flow: Flow,
@@ -161,7 +186,7 @@ const describeTask = (
 export function describe(flow: Flow, fact: Fact): Description | undefined {
   switch (fact.kind) {
     case "created":
-      return { type: "TASKFLOW", topic: "flow.waiting", data: '"taskflowStatus":"WAITING"' };
+      return CREATION;
     case "flow":
       return { type: "TASKFLOW", topic: `flow.${fact.status.toLowerCase()}`, data: `"taskflowStatus":"${fact.status}"` };
     case "stage":

@@ -132,7 +132,7 @@ export class MoleculerBus implements Bus {
   #shared(call: Call): { params: unknown; meta: Record<string, unknown> } {
     const { taskflowId, stageId, taskId, attempt, delivery, fence, idempotencyKey } = call;
     const headers = { taskflowId, stageId, taskId, attempt, delivery, fence, idempotencyKey };
-    return { params: call.params, meta: { ...call.meta, [CONTEXT_KEY]: new WireContext(call.context, headers) } };
+    return { params: call.params, meta: { ...call.meta, [CONTEXT_KEY]: new WireContext(call.context, headers, true) } };
   }
 
   /** For this process: nothing is serialized on the way, so the handler is given copies of its own. */
@@ -143,7 +143,7 @@ export class MoleculerBus implements Bus {
   }
 
   hasAudience(): boolean {
-    return natsClientOf(this.#broker) !== undefined || this.#local.areHeard || this.#isListenedFor("taskflow.**");
+    return natsClientOf(this.#broker) !== undefined || this.#local.areHeard || this.#isListenedFor("**");
   }
 
   /** Bytes that fit into one message to another node. */
@@ -157,8 +157,8 @@ export class MoleculerBus implements Bus {
       if (this.#local.areHeard) this.#local.say(subject, message.text);
       const nats = natsClientOf(this.#broker);
       if (nats) this.#publish(nats, subject, message);
-      const event = `taskflow.${message.topic}`;
-      if (this.#isListenedFor(event)) {
+      if (this.#isListenedFor(message.topic)) {
+        const event = `taskflow.${message.topic}`;
         const fitting = nats ? this.#fitted(message) : message.text;
         this.#broker.emit(event, JSON.parse(fitting)).catch((error: unknown) => this.#notAnnounced(event, error));
       }
@@ -183,11 +183,11 @@ export class MoleculerBus implements Bus {
     this.#broker.logger.debug(`An event could not be announced (${what}).`, error);
   }
 
-  #isListenedFor(event: string): boolean {
-    let known = this.#listened.get(event);
+  #isListenedFor(topic: string): boolean {
+    let known = this.#listened.get(topic);
     if (known === undefined) {
-      known = listensFor(this.#broker, event);
-      this.#listened.set(event, known);
+      known = listensFor(this.#broker, `taskflow.${topic}`);
+      this.#listened.set(topic, known);
     }
     return known;
   }

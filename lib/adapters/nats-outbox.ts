@@ -39,6 +39,11 @@ class NatsOutbox {
   #start = 0;
   #end = 0;
   #isPlanned = false;
+  /** After all microtasks that follow from this callback of the event loop: the answers that it resolves leave in the same write. */
+  readonly #flushPlanned = (): void => {
+    this.#isPlanned = false;
+    this.flush();
+  };
   /** The end of the latest text, and where it stands in this slab. */
   #shared = "";
   #sharedAt = 0;
@@ -109,10 +114,7 @@ class NatsOutbox {
     }
     if (!this.#isPlanned) {
       this.#isPlanned = true;
-      queueMicrotask(() => {
-        this.#isPlanned = false;
-        this.flush();
-      });
+      queueMicrotask(() => process.nextTick(this.#flushPlanned));
     }
     return true;
   }

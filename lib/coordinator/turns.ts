@@ -184,6 +184,7 @@ export class Turns {
   }
 
   #committed(parts: readonly Part[], results: readonly WriteResult[]): void {
+    const created: Part[] = [];
     parts.forEach((part, index) => {
       const { resident } = part;
       if (results[index] !== "stored") return this.#lost(part);
@@ -196,10 +197,14 @@ export class Turns {
       if (!isInDoubt) this.#announce(part);
       creation?.stored(false);
       if (isInDoubt) return;
-      if (!creation) return this.#carryOut(part);
-      // The answer to `produce` goes first.
-      this.#ports.clock.soon(() => this.#carryOut(part));
+      if (creation) created.push(part);
+      else this.#carryOut(part);
     });
+    // The answers to `produce` go first.
+    if (created.length > 0)
+      this.#ports.clock.soon(() => {
+        for (const part of created) this.#carryOut(part);
+      });
   }
 
   #announce({ resident, facts, at, firstSeq, creation }: Part): void {

@@ -163,6 +163,15 @@ interface Description {
   readonly data: string;
 }
 
+const topics = { task: new Map<string, string>(), stage: new Map<string, string>(), flow: new Map<string, string>() };
+
+/** One text for each, which whoever looks it up need not hash again. */
+function topicOf(subject: keyof typeof topics, status: string): string {
+  let topic = topics[subject].get(status);
+  if (topic === undefined) topics[subject].set(status, (topic = `${subject}.${status.toLowerCase()}`));
+  return topic;
+}
+
 const CREATION: Description = { type: "TASKFLOW", topic: "flow.waiting", data: '"taskflowStatus":"WAITING"' };
 
 const describeTask = (
@@ -177,7 +186,7 @@ const describeTask = (
   const failed = error === undefined ? "" : `,"error":${JSON.stringify(error)}`;
   return {
     type: "TASK",
-    topic: `task.${status.toLowerCase()}`,
+    topic: topicOf("task", status),
     data: `"attempt":${attempt},"stageId":"${stageId(flow.idBase, stage)}","taskId":"${taskId(flow.idBase, fact.task)}","taskStatus":"${status}","taskResponse":${response}${failed}`,
   };
 };
@@ -188,11 +197,11 @@ export function describe(flow: Flow, fact: Fact): Description | undefined {
     case "created":
       return CREATION;
     case "flow":
-      return { type: "TASKFLOW", topic: `flow.${fact.status.toLowerCase()}`, data: `"taskflowStatus":"${fact.status}"` };
+      return { type: "TASKFLOW", topic: topicOf("flow", fact.status), data: `"taskflowStatus":"${fact.status}"` };
     case "stage":
       return {
         type: "STAGE",
-        topic: `stage.${fact.status.toLowerCase()}`,
+        topic: topicOf("stage", fact.status),
         data: `"stageId":"${stageId(flow.idBase, fact.stage)}","stageStatus":"${fact.status}"`,
       };
     case "started":

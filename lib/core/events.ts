@@ -112,18 +112,41 @@ export class EventWriter {
     const known = this.#stages[stage.index];
     if (known !== undefined) return known;
     const tasks = stage.tasks.map((task) => (this.#tasks[task.ordinal] ??= taskFragment(this.#flow, task)));
-    const text = `"${stageId(this.#flow.idBase, stage.index)}":{"name":${JSON.stringify(stage.name)},"status":"${stage.status}","tasks":{${tasks.join(",")}}}`;
-    this.#stages[stage.index] = text;
-    return text;
+    const id = stageId(this.#flow.idBase, stage.index);
+    return (this.#stages[stage.index] = flat([
+      '"',
+      id,
+      '":{"name":',
+      JSON.stringify(stage.name),
+      ',"status":"',
+      stage.status,
+      '","tasks":{',
+      tasks.join(","),
+      "}}",
+    ]));
   }
 }
 
+/** One piece of memory. What `+` puts together stays a tree of its parts, which live as long as it does and are gone through each time that it is written. */
+const flat = (parts: readonly string[]): string => parts.join("");
+
 function taskFragment(flow: Flow, task: Task): string {
-  const reason = task.status === "WAITING" && task.retryAt !== null ? ',"statusReason":"RETRY_DELAY"' : "";
-  const response = task.response === null ? "" : `,"response":${task.response}`;
-  const error = task.error === null ? "" : `,"error":${JSON.stringify(task.error)}`;
-  const name = JSON.stringify(task.definition.name);
-  return `"${taskId(flow.idBase, task.ordinal)}":{"name":${name},"status":"${task.status}"${reason},"attempt":${task.attempt}${response}${error}}`;
+  const { definition, status, attempt, response, error } = task;
+  const parts = [
+    '"',
+    taskId(flow.idBase, task.ordinal),
+    '":{"name":',
+    JSON.stringify(definition.name),
+    ',"status":"',
+    status,
+    '"',
+  ];
+  if (status === "WAITING" && task.retryAt !== null) parts.push(',"statusReason":"RETRY_DELAY"');
+  parts.push(',"attempt":', String(attempt));
+  if (response !== null) parts.push(',"response":', response);
+  if (error !== null) parts.push(',"error":', JSON.stringify(error));
+  parts.push("}");
+  return flat(parts);
 }
 
 /** Tasks by status, from the counts of the stages: as cheap in a large taskflow as in a small one. */

@@ -6,12 +6,12 @@ import { stageId, taskId } from "./ids.ts";
 
 /** A stage's answers as the tasks of the next one get them. */
 interface Answers {
-  readonly finishedAt: number | null;
+  readonly changedAt: number;
   readonly count: number;
   readonly text: string;
 }
 
-/** By stage; a stage that has ended does not change unless it runs again. */
+/** By stage: one that has ended changes only where it runs again or a person decides about a task of it. */
 const answersOf = new WeakMap<Stage, Answers>();
 
 /** Characters of a context that always travels by value. */
@@ -45,9 +45,9 @@ function previousAnswers(flow: Flow, stage: Stage): Answers | undefined {
   const previous = previousStage(flow, stage);
   if (!previous) return undefined;
   const known = answersOf.get(previous);
-  if (known && known.finishedAt === previous.finishedAt) return known;
-  const { finishedAt, tasks } = previous;
-  const made = { finishedAt, count: tasks.length, text: `[${rowsOf(flow, previous).join(",")}]` };
+  if (known && known.changedAt === previous.changedAt) return known;
+  const { changedAt, tasks } = previous;
+  const made = { changedAt, count: tasks.length, text: `[${rowsOf(flow, previous).join(",")}]` };
   answersOf.set(previous, made);
   return made;
 }

@@ -2,9 +2,9 @@
  * Events of a taskflow as JSON text. What is the same from one event to the next is encoded once: each task and stage has a fragment that
  * lives until it changes, and the events of one commit share one tree, the taskflow after that commit.
  */
-import { compensationOf, flowCompensationOf, progressOf, taskflowDetails } from "./details.ts";
+import { compensationOf, flowCompensationOf, isTouched, progressOf, taskflowDetails } from "./details.ts";
 import type { Fact } from "./facts.ts";
-import { type Flow, isSettled, type Stage, type Task, taskAt } from "./flow.ts";
+import { type Flow, type Stage, type Task, taskAt } from "./flow.ts";
 import { stageId, taskId } from "./ids.ts";
 
 export interface EventText {
@@ -72,6 +72,8 @@ export class EventWriter {
         if (!told) continue;
         this.#tasks[told.ordinal] = undefined;
         this.#stages[told.stage.index] = undefined;
+      } else if (fact.kind === "compensating" || fact.kind === "compensated") {
+        this.skip();
       } else if (fact.kind === "stage") this.#stages[fact.stage] = undefined;
     }
   }
@@ -113,8 +115,7 @@ function taskFragment(flow: Flow, task: Task): string {
   const response = task.response === null ? "" : `,"response":${task.response}`;
   const error = task.error === null ? "" : `,"error":${JSON.stringify(task.error)}`;
   const name = JSON.stringify(task.definition.name);
-  const isUndone = task.undo !== null && (task.undo.open || isSettled(task.undo.status));
-  const compensation = isUndone && task.undo ? `,"compensation":${JSON.stringify(compensationOf(task.undo))}` : "";
+  const compensation = task.undo && isTouched(task.undo) ? `,"compensation":${JSON.stringify(compensationOf(task.undo))}` : "";
   return `"${taskId(flow.idBase, task.ordinal)}":{"name":${name},"status":"${task.status}"${reason},"attempt":${task.attempt}${response}${error}${compensation}}`;
 }
 

@@ -27,11 +27,12 @@ export function link(step: Step, { taskId: id, attempt, child, isChosen, ended, 
   const known = flow.children.get(child);
   const data = { rootId, depth: depth + 1, isHeld: flow.hold !== null };
   if (known && known.task !== task) return { ok: true, data: { ...data, isLinked: false } };
-  if (known?.state !== "active" || known.attempt !== attempt) {
+  if (known?.state !== "active" || known.attempt !== attempt)
     record(step, { kind: "linked", task: task.ordinal, child, ...(isChosen ? { isChosen } : {}) });
-    if (ended) record(step, { kind: "joined", child, ...ended });
-    else lookLater(step);
-  }
+  if (ended) {
+    record(step, { kind: "joined", child, ...ended });
+    settleNested(step, task);
+  } else lookLater(step);
   return { ok: true, data: { ...data, isLinked: true } };
 }
 

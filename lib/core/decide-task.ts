@@ -35,6 +35,7 @@ export function resolveTask(step: Step, command: ResolveTaskCommand): Answer {
   if (flow.status === "CANCELLED" || flow.status === "COMPLETED") return finishedAlready(flow, "changed");
   if (task.status === "RUNNING") return runsNow(flow, task);
   if (task.status === "SUCCESS" || task.status === "SKIPPED") return notActive(flow, task);
+  if (flow.undo.status === "RUNNING") return isBeingUndone(flow);
   const wasFinished = isFinished(flow.status);
   const wasAwaiting = flow.awaiting.size > 0;
   if (wasFinished) record(step, { kind: "flow", status: "RUNNING", run: true });
@@ -76,6 +77,11 @@ export function updateTask(step: Step, { task: ref, params, options }: UpdateTas
     ...(options === undefined ? {} : { options }),
   });
   return told(flow, task);
+}
+
+function isBeingUndone({ taskflowId, status }: Flow): Refusal {
+  const message = `Taskflow "${taskflowId}": what succeeded is being undone. Decide once that is over.`;
+  return refuse("TASKFLOW_NOT_FINISHED", message, { taskflowId, status });
 }
 
 function told(flow: Flow, task: Task): Answer {

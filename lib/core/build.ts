@@ -53,6 +53,7 @@ export function build(created: Created, at: number): Flow {
     aborting: false,
     due: new Set(),
     repeats: new Set(),
+    isFollowing: false,
   };
 }
 

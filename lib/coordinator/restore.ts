@@ -27,11 +27,15 @@ export function restoreOrTell(stored: StoredTaskflow, logger: Logger): Restored 
   }
 }
 
+const revisionOf = (write: Write): number => (write.kind === "create" ? 1 : write.revision);
+
+export function isStored(stored: StoredTaskflow | undefined, write: Write | undefined): boolean {
+  return write !== undefined && stored?.entries[revisionOf(write) - 1] === write.entry;
+}
+
 /** Is the write the last thing that was stored of its taskflow? */
-export function isStored({ entries }: StoredTaskflow, write: Write | undefined): boolean {
-  if (write === undefined) return false;
-  const revision = write.kind === "create" ? 1 : write.revision;
-  return entries.length === revision && entries[revision - 1] === write.entry;
+export function isLast(stored: StoredTaskflow, write: Write | undefined): boolean {
+  return write !== undefined && isStored(stored, write) && stored.entries.length === revisionOf(write);
 }
 
 /** Reads a taskflow, asking until the store answers. Undefined if there is none, or if it is over. */

@@ -105,7 +105,7 @@ export function taskflowDetails(
     context: definition.context ?? {},
     tags: definition.tags ?? [],
     attributes: definition.attributes ?? {},
-    annotations: [],
+    annotations: flow.annotations.map((annotation) => ({ ...annotation })),
     tenant: definition.tenant ?? null,
     rootId: flow.rootId,
     parentTaskflowDetails: null,

@@ -16,6 +16,18 @@ export function findStage(flow: Flow, ref: string): Stage | Refusal {
   return refuse("STAGE_NOT_FOUND", message, { taskflowId: flow.taskflowId, stage: ref });
 }
 
+/** Tasks by name, of those that were asked for by name: a retry may name thousands. Names never change. */
+const named = new WeakMap<readonly Task[], ReadonlyMap<string, Task[]>>();
+
+function tasksNamed(tasks: readonly Task[], name: string): readonly Task[] {
+  let byName = named.get(tasks);
+  if (!byName) {
+    byName = Map.groupBy(tasks, ({ definition }) => definition.name);
+    named.set(tasks, byName);
+  }
+  return byName.get(name) ?? [];
+}
+
 /**
  * By id, or by a name that only one task has; refused with TASK_NOT_FOUND.
  * @param stage where it has to be; anywhere if absent
@@ -23,13 +35,13 @@ export function findStage(flow: Flow, ref: string): Stage | Refusal {
 export function findTask(flow: Flow, ref: string, stage?: Stage): Task | Refusal {
   const ordinal = taskOrdinalOf(flow.idBase, ref);
   const byId = ordinal === undefined ? undefined : flow.tasks[ordinal];
-  const named = byId ? [byId] : (stage?.tasks ?? flow.tasks).filter((task) => task.definition.name === ref);
-  const [found] = named;
-  if (found && named.length === 1 && (!stage || found.stage === stage)) return found;
+  const candidates = byId ? [byId] : tasksNamed(stage?.tasks ?? flow.tasks, ref);
+  const [found] = candidates;
+  if (found && candidates.length === 1 && (!stage || found.stage === stage)) return found;
   const data = { taskflowId: flow.taskflowId, task: ref, ...(stage ? { stage: stage.name } : {}) };
   const why =
-    named.length > 1
-      ? `${named.length} tasks have this name: give the id`
+    candidates.length > 1
+      ? `${candidates.length} tasks have this name: give the id`
       : found
         ? `it stands in stage "${found.stage.name}", not in "${stage?.name ?? ""}"`
         : `there is no such task${stage ? ` in stage "${stage.name}"` : ""}`;

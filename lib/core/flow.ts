@@ -68,6 +68,11 @@ export function isFinished(status: TaskflowStatus): boolean {
   return status === "COMPLETED" || status === "PARTIAL_COMPLETED" || status === "FAILED" || status === "CANCELLED";
 }
 
+/** Nothing of it is left to be driven: its coordinator may let go of it. */
+export function isOver({ status }: Pick<Flow, "status">): boolean {
+  return isFinished(status);
+}
+
 export function isSettled(status: StoredTaskStatus): boolean {
   return status !== "WAITING" && status !== "RUNNING";
 }

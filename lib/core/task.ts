@@ -51,14 +51,19 @@ export function answerTask(step: Step, { task: ordinal, attempt, delivery, outco
 
 /** An answer of an attempt that was given up: a retry finds it. What certainly failed is of interest only where nothing else is known of it. */
 function recordLate(step: Step, task: Task, outcome: Outcome): void {
-  const { status } = latestAttempt(task);
-  const isOpen = task.status === "CANCELLED" ? status === "CANCELLED" : task.error?.type === "TASK_OUTCOME_UNKNOWN";
-  if (!isOpen || status === "SUCCESS") return;
+  if (!awaitsLate(task)) return;
   if (outcome.kind === "answered" && !isReportedFailure(task, outcome)) {
     record(step, { kind: "late", task: task.ordinal, status: "SUCCESS", response: outcome.response });
   } else if (outcome.kind === "failed" && task.status === "CANCELLED") {
     record(step, { kind: "late", task: task.ordinal, status: "FAILED", error: outcome.error });
   }
+}
+
+/** Would an answer of its latest attempt be recorded, although nobody waits for it? */
+export function awaitsLate(task: Task): boolean {
+  const status = task.attempts.at(-1)?.status;
+  if (task.status === "CANCELLED") return status === "CANCELLED";
+  return task.status === "FAILED" && status === "FAILED" && task.error?.type === "TASK_OUTCOME_UNKNOWN";
 }
 
 /** What became of a delivery is of no interest any more where a later one is out, or is about to be. */

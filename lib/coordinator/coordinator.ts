@@ -9,11 +9,12 @@ import { build } from "../core/build.ts";
 import type { Created, StoredDefinition } from "../core/facts.ts";
 import type { Answer, Order } from "../core/command.ts";
 import { type Flow, isFinished, isOver } from "../core/flow.ts";
-import { idBaseOf, taskOrdinalOf } from "../core/ids.ts";
+import { idBaseOf } from "../core/ids.ts";
 import type { Outcome } from "../core/inputs.ts";
 import { taskflowError } from "../errors.ts";
 import type { Claimed, StoredTaskflow } from "../ports/store.ts";
 import { announceLast } from "./announce.ts";
+import { placeOf, taskflowIdOf } from "./attempt-key.ts";
 import { Finished } from "./finished.ts";
 import { LateAnswers } from "./late-answers.ts";
 import { Orders } from "./orders.ts";
@@ -35,18 +36,6 @@ export interface NewTaskflow {
   readonly meta: Readonly<Record<string, unknown>>;
 }
 
-/** `taskflowId:taskId:attempt`. */
-const KEY = /^(.+):([^:]+):(\d+)$/;
-
-const taskflowIdOf = (key: string): string => KEY.exec(key)?.[1] ?? "";
-
-/** Undefined if it is none of the taskflow's. */
-function placeOf(key: string, { idBase }: Flow): { task: number; attempt: number } | undefined {
-  const [, , id = "", attempt = ""] = KEY.exec(key) ?? [];
-  const task = taskOrdinalOf(idBase, id);
-  return task === undefined ? undefined : { task, attempt: Number(attempt) };
-}
-
 /** Taskflows read at once while they are taken over: a store may be far away. */
 const READERS = 8;
 
@@ -65,12 +54,10 @@ export class Coordinator {
   constructor(ports: Ports, settings: CoordinatorSettings) {
     this.#ports = ports;
     this.#settings = settings;
-    this.#turns = new Turns(
-      ports,
-      settings,
-      () => this.#ownership.isHeld(),
-      (last, answer) => void this.#late.add(last, answer),
-    );
+    this.#turns = new Turns(ports, settings, {
+      maySend: () => this.#ownership.isHeld(),
+      late: (last, answer) => void this.#late.add(last, answer),
+    });
     this.#ownership = new Ownership(ports, settings, {
       taken: (claimed) => this.#take(claimed),
       endsOf: (owner) => this.#endsOf(owner),

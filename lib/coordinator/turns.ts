@@ -19,6 +19,12 @@ import { Sender } from "./sender.ts";
 import { type CoordinatorSettings, TURN } from "./settings.ts";
 import { writeOf } from "./write.ts";
 
+export interface TurnsListener {
+  /** False while another coordinator may have taken over. */
+  readonly maySend: () => boolean;
+  readonly late: Late;
+}
+
 export class Turns {
   readonly #ports: Ports;
   readonly #settings: CoordinatorSettings;
@@ -38,11 +44,7 @@ export class Turns {
   /** True: nothing is sent any more; answers are still taken. */
   isDraining = false;
 
-  /**
-   * @param maySend false while another coordinator may have taken over
-   * @param late is told of answers for taskflows that have left
-   */
-  constructor(ports: Ports, settings: CoordinatorSettings, maySend: () => boolean, late: Late) {
+  constructor(ports: Ports, settings: CoordinatorSettings, { maySend, late }: TurnsListener) {
     const { bus, clock } = ports;
     this.#maySend = maySend;
     this.#late = late;

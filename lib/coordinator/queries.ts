@@ -140,11 +140,15 @@ export class Queries {
     const page = await this.#store.list(query);
     const rows: Record<string, unknown>[] = [];
     for (const row of page.rows) {
-      const { owner: _owner, fence: _fence, dueAt: _dueAt, format: _format, ...told } = row;
+      const { owner: _owner, fence: _fence, dueAt: _dueAt, format: _format, annotations: _annotations, ...told } = row;
       if (row.finishedAt !== null) rows.push(told);
       else {
         const flow = await this.#coordinator.peek(row.taskflowId);
-        rows.push(flow ? { ...told, status: flow.status, startedAt: flow.startedAt, progress: progressOf(flow) } : told);
+        if (!flow) rows.push(told);
+        else {
+          const { status, startedAt, finishedAt } = flow;
+          rows.push({ ...told, status, startedAt, finishedAt, progress: progressOf(flow) });
+        }
       }
     }
     return { ...page, rows };

@@ -6,12 +6,12 @@ import { stageId, taskId } from "./ids.ts";
 
 /** Rows of `previousStageRes` as JSON texts, in definition order. */
 interface Rows {
-  readonly finishedAt: number | null;
+  readonly changedAt: number;
   readonly rows: readonly string[];
   readonly text: string;
 }
 
-/** By stage; a stage that has ended does not change unless it runs again. */
+/** By stage: one that has ended changes only where it runs again or a person decides about a task of it. */
 const rowsOf = new WeakMap<Stage, Rows>();
 
 /** Characters of a context that always travels by value. */
@@ -31,13 +31,13 @@ export function previousStageRes(flow: Flow, stage: Stage): Rows | undefined {
   const previous = previousStage(flow, stage);
   if (!previous) return undefined;
   const known = rowsOf.get(previous);
-  if (known && known.finishedAt === previous.finishedAt) return known;
+  if (known && known.changedAt === previous.changedAt) return known;
   const rows = previous.tasks.map((task) => {
     const response = task.status === "SUCCESS" ? (task.response ?? "null") : "null";
     const name = JSON.stringify(task.definition.name);
     return `{"taskName":${name},"response":${response},"taskId":"${taskId(flow.idBase, task.ordinal)}","status":"${task.status}"}`;
   });
-  const made = { finishedAt: previous.finishedAt, rows, text: `[${rows.join(",")}]` };
+  const made = { changedAt: previous.changedAt, rows, text: `[${rows.join(",")}]` };
   rowsOf.set(previous, made);
   return made;
 }

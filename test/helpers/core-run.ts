@@ -66,19 +66,19 @@ export const failed = (more: Partial<Extract<Outcome, { kind: "failed" }>> = {})
   ...more,
 });
 
-/** What a journal must tell; `due` and `repeats` follow from timers and replies, and are told by `recover`. */
-export function picture({ due: _, repeats: _repeats, isFollowing: _isFollowing, ...flow }: Flow): unknown {
-  return JSON.parse(
-    JSON.stringify(flow, (key: string, value: unknown) => {
-      if (value instanceof Map) return Array.from(value as Map<unknown, unknown>);
-      if (value instanceof Set) return Array.from(value);
-      if (key === "task" && typeof value === "object") return (value as Task).ordinal;
-      if (key === "undoes") return (value as Task | null)?.ordinal ?? null;
-      if (key !== "stage") return value;
-      return (value as { index: number }).index;
-    }),
-  );
+/** All that a journal must tell, as text; `due` and `repeats` follow from timers and replies, and are told by `recover`. */
+export function fingerprint({ due: _, repeats: _repeats, isFollowing: _isFollowing, ...flow }: Flow): string {
+  return JSON.stringify(flow, (key: string, value: unknown) => {
+    if (value instanceof Map) return Array.from(value as Map<unknown, unknown>);
+    if (value instanceof Set) return Array.from(value);
+    if (key === "task" && typeof value === "object") return (value as Task).ordinal;
+    if (key === "undoes") return (value as Task | null)?.ordinal ?? null;
+    if (key !== "stage") return value;
+    return (value as { index: number }).index;
+  });
 }
+
+export const picture = (flow: Flow): unknown => JSON.parse(fingerprint(flow));
 
 /** The texts of a journal. */
 export const written = (run: CoreRun): string[] =>
@@ -119,7 +119,13 @@ export class CoreRun {
 
   /** One commit of one command: its answer beside what followed. */
   command(command: Command, { id, expect }: { id?: string; expect?: Expect } = {}): Decision & { readonly answer: Answer } {
-    const given = { kind: "command", ticket: 1, command, ...(id === undefined ? {} : { id }), ...(expect ? { expect } : {}) } as const;
+    const given = {
+      kind: "command",
+      ticket: 1,
+      command,
+      ...(id === undefined ? {} : { id }),
+      ...(expect ? { expect } : {}),
+    } as const;
     const decision = this.give(given);
     const answer = decision.answers[0]?.answer;
     if (!answer || decision.answers.length > 1) throw new Error("A command is answered once.");
@@ -135,10 +141,10 @@ export class CoreRun {
 
   /** The type of error of a command that is refused. That it changed nothing is checked. */
   refusal(command: Command, more: { id?: string; expect?: Expect } = {}): string {
-    const before = JSON.stringify(picture(this.flow));
+    const before = fingerprint(this.flow);
     const { answer, facts, effects } = this.command(command, more);
     if (answer.ok) throw new Error(`It is carried out: ${JSON.stringify(answer.data)}`);
-    if (facts.length + effects.length > 0 || JSON.stringify(picture(this.flow)) !== before)
+    if (facts.length + effects.length > 0 || fingerprint(this.flow) !== before)
       throw new Error(`It is refused with ${answer.type}, and ${JSON.stringify(facts)} is stored`);
     return answer.type;
   }

@@ -14,7 +14,7 @@ import type { Input } from "../../lib/core/inputs.ts";
 import { decodeEntry, encodeEntry, replay } from "../../lib/core/journal.ts";
 import { DEFAULT_OPTIONS, type Options } from "../../lib/options.ts";
 import type { Random } from "../simulation/random.ts";
-import { answered, error, failed, picture } from "./core-run.ts";
+import { answered, error, failed, fingerprint } from "./core-run.ts";
 import { undoable } from "./undo-run.ts";
 
 interface Tree {
@@ -147,8 +147,8 @@ export class Forest {
   }
 
   #compare({ flow, entries }: Tree): void {
-    const memory = JSON.stringify(picture(flow));
-    const journal = JSON.stringify(picture(readBack(entries)));
+    const memory = fingerprint(flow);
+    const journal = fingerprint(readBack(entries));
     if (memory !== journal) throw new Error(`Memory and journal differ:\n${memory}\n${journal}`);
   }
 

@@ -1,10 +1,12 @@
 import type { ServiceBroker } from "moleculer";
+import type { Answer, Order } from "../core/command.ts";
 import type { Outcome } from "../core/inputs.ts";
 import { fitEvent } from "../fit-event.ts";
 import type { Bus, Call, EventMessage, Question, Reply } from "../ports/bus.ts";
 import { askWorker } from "./ask-worker.ts";
 import { answered } from "./call-outcome.ts";
 import { getEventsEndpoint, localSubjects, maxMessageBytesOf, natsClientOf } from "./events-endpoint.ts";
+import { forwardOrder } from "./forward-order.ts";
 import { KnownWorkers } from "./known-workers.ts";
 import { onReconnected } from "./link-watch.ts";
 import { classifyError, isRefusedDelivery } from "./task-error.ts";
@@ -89,6 +91,10 @@ export class MoleculerBus implements Bus {
     broker.transit.sendEvent(ctx).catch(() => undefined);
   }
 
+  forward(node: string, taskflowId: string, order: Order): Promise<Answer | "not-mine" | "unheard"> {
+    return forwardOrder(this.#broker, node, taskflowId, order);
+  }
+
   /** The worker mixin fetches what goes by reference. A plain worker sends the whole context back with its answer: it must leave room for that. */
   carries(action: string, node: string, length: number): boolean {
     if (node === this.#broker.nodeID) return true;
@@ -148,19 +154,23 @@ export class MoleculerBus implements Bus {
     return maxMessageBytesOf(this.#broker);
   }
 
-  announce({ taskflowId, topic, text }: EventMessage): void {
+  announce({ taskflowId, topic, also, text }: EventMessage): void {
     const subject = getEventsEndpoint(taskflowId, true, this.#broker.namespace);
     try {
       localSubjects(this.#broker).emit(subject, text);
       const nats = natsClientOf(this.#broker);
       const sent = nats ? fitEvent(text, this.maxMessageBytes - EVENT_FRAME) : text;
       nats?.publish(subject, Buffer.from(sent));
-      const event = `taskflow.${topic}`;
-      if (this.#isListenedFor(event))
-        this.#broker.emit(event, JSON.parse(sent)).catch((error: unknown) => this.#notAnnounced(event, error));
+      this.#emit(`taskflow.${topic}`, sent);
+      if (also !== undefined) this.#emit(`taskflow.${also}`, sent);
     } catch (error) {
       this.#notAnnounced(subject, error);
     }
+  }
+
+  #emit(event: string, text: string): void {
+    if (this.#isListenedFor(event))
+      this.#broker.emit(event, JSON.parse(text)).catch((error: unknown) => this.#notAnnounced(event, error));
   }
 
   /** Subscribers that ask for the history get it all the same. */

@@ -9,7 +9,7 @@ export function announceSince(bus: Bus, entries: readonly Entry[], flow: Flow, s
   if (flow.seq <= since || !bus.hasAudience()) return;
   const { taskflowId } = flow;
   const { events } = historyOf(entries, flow, since, Number.MAX_SAFE_INTEGER, eventTreeLimit);
-  for (const { topic, text } of events) bus.announce({ taskflowId, topic, text });
+  for (const event of events) bus.announce({ taskflowId, ...event });
 }
 
 /** Announces once more what was stored last: whoever stored it may have died before it told anybody. */

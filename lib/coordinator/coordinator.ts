@@ -7,12 +7,16 @@
  */
 import { build } from "../core/build.ts";
 import type { Created, StoredDefinition } from "../core/facts.ts";
-import { type Flow, isFinished } from "../core/flow.ts";
+import type { Answer, Order } from "../core/command.ts";
+import { type Flow, isOver, taskAt } from "../core/flow.ts";
 import { idBaseOf, taskOrdinalOf } from "../core/ids.ts";
 import type { Outcome } from "../core/inputs.ts";
 import { taskflowError } from "../errors.ts";
 import type { Claimed, StoredTaskflow } from "../ports/store.ts";
 import { announceLast } from "./announce.ts";
+import { Finished } from "./finished.ts";
+import { LateAnswers } from "./late-answers.ts";
+import { Orders } from "./orders.ts";
 import { Ownership } from "./ownership.ts";
 import type { Ports } from "./ports.ts";
 import { Resident } from "./resident.ts";
@@ -35,6 +39,13 @@ const KEY = /^(.+):([^:]+):(\d+)$/;
 
 const taskflowIdOf = (key: string): string => KEY.exec(key)?.[1] ?? "";
 
+/** Undefined if it is none of the taskflow's. */
+function placeOf(key: string, { idBase }: Flow): { task: number; attempt: number } | undefined {
+  const [, , id = "", attempt = ""] = KEY.exec(key) ?? [];
+  const task = taskOrdinalOf(idBase, id);
+  return task === undefined ? undefined : { task, attempt: Number(attempt) };
+}
+
 /** Taskflows read at once while they are taken over: a store may be far away. */
 const READERS = 8;
 
@@ -46,18 +57,31 @@ export class Coordinator {
   readonly #settings: CoordinatorSettings;
   readonly #turns: Turns;
   readonly #ownership: Ownership;
+  readonly #late: LateAnswers;
+  readonly #orders: Orders;
   #ends: (() => void)[] = [];
 
   constructor(ports: Ports, settings: CoordinatorSettings) {
     this.#ports = ports;
     this.#settings = settings;
-    this.#turns = new Turns(ports, settings, () => this.#ownership.isHeld());
+    this.#turns = new Turns(
+      ports,
+      settings,
+      () => this.#ownership.isHeld(),
+      (last, answer) => void this.#late.add(last, answer),
+    );
     this.#ownership = new Ownership(ports, settings, {
       taken: (claimed) => this.#take(claimed),
       endsOf: (owner) => this.#endsOf(owner),
       announceEnd: (taskflowId) => this.#announceEnd(taskflowId),
       lapsed: () => this.#turns.lookAgain(),
     });
+    const finished = new Finished(ports, settings, this.#turns, {
+      load: (stored, fence) => this.#load(stored, fence, true),
+      unsure: () => this.#ownership.doubt(),
+    });
+    this.#late = new LateAnswers(ports, this.#turns, finished);
+    this.#orders = new Orders(ports, settings, this.#turns, finished);
   }
 
   /** Goes on with every taskflow of the store, which is open, that nobody drives. Resolves when all of them are in its care. */
@@ -93,6 +117,7 @@ export class Coordinator {
       await new Promise<void>((resolve) => void clock.after(DRAIN_POLL_MS, resolve));
     }
     await this.#turns.stop();
+    this.#late.stop();
     for (const end of this.#ends) end();
     this.#ends = [];
     await this.#ownership.stop();
@@ -164,6 +189,16 @@ export class Coordinator {
     });
   }
 
+  /** Has an order carried out by whoever is the owner of the taskflow. Rejects as `Orders.command` does. */
+  command(taskflowId: string, order: Order): Promise<Answer> {
+    return this.#orders.command(taskflowId, order);
+  }
+
+  /** An order that another coordinator has passed on; undefined: the taskflow is not this one's. */
+  heed(taskflowId: string, order: Order): Promise<Answer | undefined> {
+    return this.#orders.heed(taskflowId, order);
+  }
+
   /** The state of a taskflow as it is stored; undefined if there is none. It must not be changed, and is not kept. */
   async peek(taskflowId: string): Promise<Flow | undefined> {
     await this.#turns.committed(taskflowId);
@@ -181,16 +216,18 @@ export class Coordinator {
     const told = this.#attemptOf(key);
     if (!told) {
       const flow = await this.peek(taskflowIdOf(key));
-      return !flow || isFinished(flow.status);
+      if (!flow || !isOver(flow)) return !flow;
+      const place = placeOf(key, flow);
+      return place === undefined || this.#late.add(flow, { kind: "answer", ...place, outcome });
     }
     const { resident, task, attempt } = told;
     this.#turns.give(resident, { kind: "answer", task, attempt, outcome });
     await new Promise<void>((resolve) => this.#ports.clock.soon(resolve));
     const flow = await this.peek(resident.flow.taskflowId);
-    const now = flow?.tasks[task];
+    const now = flow && taskAt(flow, task);
     // Without the lease it may be another's by now, and the number of an attempt that was taken back be in use again.
     if (!this.#ownership.isHeld()) return false;
-    return !flow || !now || now.attempt !== attempt || now.status !== "RUNNING";
+    return !flow || !now || now.attempt !== attempt || now.status !== "RUNNING" || now.held !== null;
   }
 
   /** A handler says that it is still at it: the time of its attempt begins anew. */
@@ -200,10 +237,9 @@ export class Coordinator {
   }
 
   #attemptOf(key: string): { resident: Resident; task: number; attempt: number } | undefined {
-    const [, , id = "", attempt = ""] = KEY.exec(key) ?? [];
     const resident = this.#turns.residents.get(taskflowIdOf(key));
-    const task = resident && taskOrdinalOf(resident.flow.idBase, id);
-    return resident && task !== undefined ? { resident, task, attempt: Number(attempt) } : undefined;
+    const place = resident && placeOf(key, resident.flow);
+    return place && { resident, ...place };
   }
 
   /**
@@ -220,8 +256,8 @@ export class Coordinator {
       for (const { taskflowId, fence } of left) {
         if (this.#turns.caresFor(taskflowId, fence)) continue;
         const stored = await this.#ports.store.read(taskflowId);
-        // It may have been taken by another one meanwhile.
-        if (stored?.row.fence === fence) this.#load(stored, fence);
+        // It may have been taken by another one meanwhile, or for an order.
+        if (stored?.row.fence === fence && !this.#turns.caresFor(taskflowId, fence)) this.#load(stored, fence);
       }
     };
     // All of them end before this does, so that a taskflow is never taken twice.
@@ -229,15 +265,21 @@ export class Coordinator {
     for (const end of ends) if (end.status === "rejected") throw end.reason;
   }
 
-  #load(stored: StoredTaskflow, fence: number): void {
+  /** @param isWanted also if it is over: something is to be decided about it */
+  #load(stored: StoredTaskflow, fence: number, isWanted = false): Resident | undefined {
     const { bus, logger } = this.#ports;
     const restored = restoreOrTell(stored, logger);
-    if (!restored) return;
+    if (!restored) return undefined;
     const { entries, flow } = restored;
     const { eventTreeLimit } = this.#settings;
     announceLast(bus, entries, flow, eventTreeLimit);
-    repairRow(this.#ports, stored.row, flow);
-    if (!isFinished(flow.status)) this.#turns.add(new Resident(flow, eventTreeLimit, fence), { kind: "recover", fence });
+    if (isOver(flow) && !isWanted) {
+      repairRow(this.#ports, stored.row, flow);
+      return undefined;
+    }
+    const resident = new Resident(flow, eventTreeLimit, fence);
+    this.#turns.add(resident, { kind: "recover", fence, ...(isWanted ? { isReopened: true } : {}) });
+    return resident;
   }
 
   /** Taskflows that had finished need no owner any more, but their end may not have been announced. */

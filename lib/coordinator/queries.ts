@@ -140,7 +140,7 @@ export class Queries {
     const page = await this.#store.list(query);
     const rows: Record<string, unknown>[] = [];
     for (const row of page.rows) {
-      const { owner: _owner, fence: _fence, dueAt: _dueAt, format: _format, ...told } = row;
+      const { owner: _owner, fence: _fence, dueAt: _dueAt, format: _format, annotations: _annotations, ...told } = row;
       if (row.finishedAt !== null) rows.push(told);
       else {
         const flow = await this.#coordinator.peek(row.taskflowId);

@@ -43,13 +43,16 @@ export class Resident {
   state: "idle" | "dirty" | "committing" | "reading" | "gone" = "idle";
   inbox: Input[] = [];
   creation: Creation | undefined;
+  /** Commands that were decided, and whose answers wait until it is certain that the taskflow is still this coordinator's. */
+  withheld: Input[] = [];
   readonly pending = new Map<number, Pending>();
   /** Attempts of which it is known that they never left, with what cancels the pause before that is decided. */
   readonly unsent = new Set<Unsent>();
   readonly #timers = new Set<() => void>();
   readonly #watchers = new Set<(last: Flow | undefined) => void>();
 
-  constructor(flow: Flow, eventTreeLimit: number, fence = flow.fence) {
+  /** @param fence under which it is this coordinator's; its journal may not know yet */
+  constructor(flow: Flow, eventTreeLimit: number, fence: number = flow.fence) {
     this.flow = flow;
     this.fence = fence;
     this.writer = new EventWriter(flow, eventTreeLimit);
@@ -59,6 +62,11 @@ export class Resident {
   replace(flow: Flow, eventTreeLimit: number): void {
     this.flow = flow;
     this.writer = new EventWriter(flow, eventTreeLimit);
+  }
+
+  /** Inputs that nothing has come of yet. */
+  get unheard(): Input[] {
+    return [...this.withheld, ...this.inbox];
   }
 
   /** Tasks of whose latest delivery something will still be heard here. Of one that is stored and was not sent nothing will, whatever went before. */
@@ -96,6 +104,7 @@ export class Resident {
     const last = this.state === "reading" ? undefined : this.flow;
     this.state = "gone";
     this.inbox = [];
+    this.withheld = [];
     this.cancelTimers();
     for (const { cancelTimeout } of this.pending.values()) cancelTimeout();
     this.pending.clear();

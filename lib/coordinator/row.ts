@@ -1,18 +1,22 @@
 /** The row of a taskflow in the store, derived from its state. */
 import { progressOf } from "../core/details.ts";
 import type { Fact } from "../core/facts.ts";
-import { type Flow, isFinished } from "../core/flow.ts";
+import { type Flow, isFinished, isOver } from "../core/flow.ts";
 import type { RowChange, TaskflowRow } from "../ports/store.ts";
+import { rowAnnotation } from "../row-annotation.ts";
 import { FORMAT } from "./settings.ts";
 
-/** What of a row may change, as the taskflow is now. */
-export function rowOf(flow: Flow): Required<Omit<RowChange, "owner">> {
+/** What of a row may change, as the taskflow is now. Annotations are never taken back, so that none need no saying. */
+export function rowOf(flow: Flow): Required<Omit<RowChange, "owner" | "annotations">> & Pick<RowChange, "annotations"> {
+  // One that is over needs no owner any more; to the store all others are unfinished.
+  const isDone = isOver(flow);
   return {
-    status: flow.status,
+    ...(flow.annotations.length > 0 ? { annotations: flow.annotations.map(rowAnnotation) } : {}),
+    status: isDone || !isFinished(flow.status) ? flow.status : "RUNNING",
     dueAt: 0,
-    errorType: isFinished(flow.status) ? errorTypeOf(flow) : null,
+    errorType: isDone ? errorTypeOf(flow) : null,
     startedAt: flow.startedAt,
-    finishedAt: flow.finishedAt,
+    finishedAt: isDone ? flow.finishedAt : null,
     retryAttempt: flow.retryAttempt,
     progress: progressOf(flow),
   };
@@ -26,21 +30,28 @@ export function newRow(flow: Flow, owner: string): TaskflowRow {
     owner,
     fence: flow.fence,
     rootId: flow.rootId,
-    parentTaskflowId: null,
+    parentTaskflowId: flow.parent?.taskflowId ?? null,
     tenant: definition.tenant ?? null,
     template: null,
     tags: definition.tags ?? [],
     attributes: definition.attributes ?? {},
+    annotations: [],
     createdAt: flow.createdAt,
     format: FORMAT,
     ...rowOf(flow),
   };
 }
 
-/** The row changes with the taskflow's status only: a busy taskflow writes its journal and nothing else. */
+/** The row changes with the taskflow's status and annotations only: a busy taskflow writes its journal and nothing else. */
 export function rowChange(flow: Flow, facts: readonly Fact[]): RowChange | undefined {
-  if (!facts.some((fact) => fact.kind === "flow")) return undefined;
+  if (!facts.some((fact) => changesRow(flow, fact))) return undefined;
   return rowOf(flow);
+}
+
+/** One that is over was taken for a decision, and its row says that it is not. */
+function changesRow(flow: Flow, { kind }: Fact): boolean {
+  if (kind === "flow" || kind === "annotated" || kind === "compensated") return true;
+  return (kind === "owned" || kind === "joined") && isOver(flow);
 }
 
 function errorTypeOf(flow: Flow): string | null {

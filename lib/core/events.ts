@@ -6,11 +6,14 @@ import { compensationOf, flowCompensationOf, isTouched, progressOf, taskflowDeta
 import type { Fact } from "./facts.ts";
 import { type Flow, type Stage, type Task, taskAt } from "./flow.ts";
 import { stageId, taskId } from "./ids.ts";
+import { AWAITING_DECISION } from "./task.ts";
 
 export interface EventText {
   readonly seq: number;
   /** Of the Moleculer event: `task.success`, `stage.running`, `flow.completed`. */
   readonly topic: string;
+  /** Of a Moleculer event beside it, with the same text. */
+  readonly also?: string;
   readonly text: string;
 }
 
@@ -41,9 +44,9 @@ export class EventWriter {
     for (const fact of facts) {
       const subject = describe(this.#flow, fact);
       if (!subject) continue;
-      const { type, topic, data } = subject;
+      const { type, topic, also, data } = subject;
       const text = `{"eventType":"${type}","seq":${seq},"timestamp":${at},"data":{"taskflowId":"${this.#flow.taskflowId}",${data}${end}`;
-      events.push({ seq, topic, text });
+      events.push({ seq, topic, text, ...(also ? { also } : {}) });
       seq++;
     }
     return events;
@@ -143,6 +146,7 @@ function countTasks(flow: Flow): Record<string, number> {
 interface Description {
   readonly type: "TASK" | "STAGE" | "TASKFLOW";
   readonly topic: string;
+  readonly also?: string;
   /** Members of `data` between the taskflow's id and its tree. */
   readonly data: string;
 }
@@ -172,7 +176,12 @@ export function describe(flow: Flow, fact: Fact): Description | undefined {
     case "created":
       return { type: "TASKFLOW", topic: "flow.waiting", data: '"taskflowStatus":"WAITING"' };
     case "flow":
-      return { type: "TASKFLOW", topic: `flow.${fact.status.toLowerCase()}`, data: `"taskflowStatus":"${fact.status}"` };
+      return {
+        type: "TASKFLOW",
+        topic: `flow.${fact.status.toLowerCase()}`,
+        ...(fact.status === "PAUSED" && fact.reason === AWAITING_DECISION ? { also: "decision.needed" } : {}),
+        data: `"taskflowStatus":"${fact.status}"`,
+      };
     case "stage":
       return {
         type: "STAGE",

@@ -41,7 +41,8 @@ function eventText(then: Flow, now: Flow, fact: Fact, seq: number, at: number, t
   const subject = describe(then, withoutReplaced(then, now, fact));
   if (!subject) throw new Error(`A fact of kind ${fact.kind} is no event.`);
   const text = `{"eventType":"${subject.type}","seq":${seq},"timestamp":${at},"data":{"taskflowId":"${now.taskflowId}",${subject.data},"taskflowObject":${tree}}}`;
-  return { seq, topic: subject.topic, text };
+  const { topic, also } = subject;
+  return { seq, topic, text, ...(also ? { also } : {}) };
 }
 
 /** Answers that a later attempt replaced are not told again. */

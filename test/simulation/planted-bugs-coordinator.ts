@@ -42,7 +42,7 @@ export const BUGS_OF_THE_COORDINATOR: readonly PlantedBug[] = [
     noticedBy: [3, 4],
     change: [
       turns,
-      "if (isOurs && (part ? isStored(stored, part.write) : stored.entries.length === revision)) {",
+      "if (isOurs && (part ? isLast(stored, part.write) : stored.entries.length === revision)) {",
       "if (isOurs || part) {",
     ],
   },
@@ -51,7 +51,7 @@ export const BUGS_OF_THE_COORDINATOR: readonly PlantedBug[] = [
     noticedBy: [8, 23, 29, 13],
     change: [
       turns,
-      "if (isOurs && (part ? isStored(stored, part.write) : stored.entries.length === revision)) {",
+      "if (isOurs && (part ? isLast(stored, part.write) : stored.entries.length === revision)) {",
       "if (false as boolean) {",
     ],
   },
@@ -88,8 +88,8 @@ export const BUGS_OF_THE_COORDINATOR: readonly PlantedBug[] = [
     noticedBy: [25],
     change: [
       "lib/coordinator/row.ts",
-      'if (!facts.some((fact) => fact.kind === "flow")) return undefined;',
-      'if (!facts.some((fact) => fact.kind === "flow") || isFinished(flow.status)) return undefined;',
+      "if (!facts.some((fact) => changesRow(flow, fact))) return undefined;",
+      "if (!facts.some((fact) => changesRow(flow, fact)) || isOver(flow)) return undefined;",
     ],
   },
   {
@@ -208,8 +208,8 @@ export const BUGS_OF_THE_COORDINATOR: readonly PlantedBug[] = [
     noticedBy: [13, 29],
     change: [
       "lib/coordinator/coordinator.ts",
-      "    announceLast(bus, entries, flow, this.#settings.eventTreeLimit);\n    if (!isFinished",
-      "    if (!isFinished",
+      "    announceLast(bus, entries, flow, this.#settings.eventTreeLimit);\n    if (!isOver",
+      "    if (!isOver",
     ],
   },
   {

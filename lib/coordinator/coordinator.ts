@@ -8,7 +8,7 @@
 import { build } from "../core/build.ts";
 import type { Created, StoredDefinition } from "../core/facts.ts";
 import type { Answer, Order } from "../core/command.ts";
-import { type Flow, isFinished, isOver } from "../core/flow.ts";
+import { type Flow, isFinished, isOver, taskAt } from "../core/flow.ts";
 import { idBaseOf } from "../core/ids.ts";
 import type { Outcome } from "../core/inputs.ts";
 import { taskflowError } from "../errors.ts";
@@ -203,7 +203,7 @@ export class Coordinator {
     const told = this.#attemptOf(key);
     if (!told) {
       const flow = await this.peek(taskflowIdOf(key));
-      if (!flow || !isFinished(flow.status)) return !flow;
+      if (!flow || !isOver(flow)) return !flow;
       const place = placeOf(key, flow);
       return place === undefined || this.#late.add(flow, { kind: "answer", ...place, outcome });
     }
@@ -211,10 +211,10 @@ export class Coordinator {
     this.#turns.give(resident, { kind: "answer", task, attempt, outcome });
     await new Promise<void>((resolve) => this.#ports.clock.soon(resolve));
     const flow = await this.peek(resident.flow.taskflowId);
-    const now = flow?.tasks[task];
+    const now = flow && taskAt(flow, task);
     // Without the lease it may be another's by now, and the number of an attempt that was taken back be in use again.
     if (!this.#ownership.isHeld()) return false;
-    return !flow || !now || now.attempt !== attempt || now.status !== "RUNNING";
+    return !flow || !now || now.attempt !== attempt || now.status !== "RUNNING" || now.held !== null;
   }
 
   /** A handler says that it is still at it: the time of its attempt begins anew. */
@@ -260,10 +260,12 @@ export class Coordinator {
     const { entries, flow } = restored;
     const { eventTreeLimit } = this.#settings;
     announceLast(bus, entries, flow, eventTreeLimit);
-    repairRow(this.#ports, stored.row, flow);
-    if (isOver(flow) && !isWanted) return undefined;
+    if (isOver(flow) && !isWanted) {
+      repairRow(this.#ports, stored.row, flow);
+      return undefined;
+    }
     const resident = new Resident(flow, eventTreeLimit, fence);
-    this.#turns.add(resident, { kind: "recover", fence });
+    this.#turns.add(resident, { kind: "recover", fence, ...(isWanted ? { isReopened: true } : {}) });
     return resident;
   }
 

@@ -51,7 +51,8 @@ export class Resident {
   readonly #timers = new Set<() => void>();
   readonly #watchers = new Set<(last: Flow | undefined) => void>();
 
-  constructor(flow: Flow, eventTreeLimit: number, fence = flow.fence) {
+  /** @param fence under which it is this coordinator's; its journal may not know yet */
+  constructor(flow: Flow, eventTreeLimit: number, fence: number = flow.fence) {
     this.flow = flow;
     this.fence = fence;
     this.writer = new EventWriter(flow, eventTreeLimit);

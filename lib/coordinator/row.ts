@@ -8,14 +8,16 @@ import { FORMAT } from "./settings.ts";
 
 /** What of a row may change, as the taskflow is now. Annotations are never taken back, so that none need no saying. */
 export function rowOf(flow: Flow): Required<Omit<RowChange, "owner" | "annotations">> & Pick<RowChange, "annotations"> {
+  // One that is over needs no owner any more; to the store all others are unfinished.
+  const isDone = isOver(flow);
   return {
     ...(flow.annotations.length > 0 ? { annotations: flow.annotations.map(rowAnnotation) } : {}),
     // One that is finished and still has something to do keeps its owner, and is taken over like any other.
-    status: isFinished(flow.status) && !isOver(flow) ? "RUNNING" : flow.status,
+    status: isDone || !isFinished(flow.status) ? flow.status : "RUNNING",
     dueAt: 0,
-    errorType: isOver(flow) ? errorTypeOf(flow) : null,
+    errorType: isDone ? errorTypeOf(flow) : null,
     startedAt: flow.startedAt,
-    finishedAt: isOver(flow) ? flow.finishedAt : null,
+    finishedAt: isDone ? flow.finishedAt : null,
     retryAttempt: flow.retryAttempt,
     progress: progressOf(flow),
   };
@@ -29,7 +31,7 @@ export function newRow(flow: Flow, owner: string): TaskflowRow {
     owner,
     fence: flow.fence,
     rootId: flow.rootId,
-    parentTaskflowId: null,
+    parentTaskflowId: flow.parent?.taskflowId ?? null,
     tenant: definition.tenant ?? null,
     template: null,
     tags: definition.tags ?? [],

@@ -330,8 +330,8 @@ export class Turns {
     const isOurs = stored?.row.owner === this.#settings.owner && stored.row.fence === fence;
     if (isOurs && (part ? isLast(stored, part.write) : stored.entries.length === revision)) {
       resident.state = "idle";
-      resident.inbox.unshift(...resident.withheld.splice(0));
       repairRow(this.#ports, stored.row, resident.flow);
+      resident.inbox.unshift(...resident.withheld.splice(0));
       if (part) this.#announce(part);
       if (part) this.#carryOut(part);
       return this.wake(resident);
@@ -348,19 +348,20 @@ export class Turns {
     resident.replace(restored.flow, eventTreeLimit);
     announceSince(this.#ports.bus, restored.entries, restored.flow, part ? part.firstSeq - 1 : seq, eventTreeLimit);
     resident.state = "idle";
-    if (isOver(restored.flow)) {
+    if (wasStored) this.#settleOrders(part, true);
+    resident.inbox = [...(part?.inputs.filter(({ kind }) => !wasStored || kind !== "command") ?? []), ...resident.unheard];
+    resident.withheld = [];
+    const isReopened = resident.inbox.some(({ kind }) => kind === "command");
+    if (isOver(restored.flow) && !isReopened) {
       repairRow(this.#ports, restored.row, restored.flow);
       this.#settleOrders(part, wasStored);
       return this.#drop(resident);
     }
-    const waiting = resident.unheard;
+    const waiting = resident.inbox;
     resident.inbox = [];
-    resident.withheld = [];
-    if (wasStored) this.#settleOrders(part, true);
-    const again = part?.inputs.filter(({ kind }) => !wasStored || kind !== "command") ?? [];
     // Answers first: what has been answered is neither in flight nor lost.
     const inFlight = resident.awaited();
-    this.give(resident, ...again, ...waiting, { kind: "recover", fence, inFlight });
+    this.give(resident, ...waiting, { kind: "recover", fence, inFlight, ...(isReopened ? { isReopened } : {}) });
   }
 
   /** A part that is not carried out here any more: its orders are answered if it was stored, else they are looked at anew. */

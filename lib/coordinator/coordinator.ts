@@ -189,6 +189,8 @@ export class Coordinator {
     await new Promise<void>((resolve) => this.#ports.clock.soon(resolve));
     const flow = await this.peek(resident.flow.taskflowId);
     const now = flow?.tasks[task];
+    // Without the lease it may be another's by now, and what is known of it here the past.
+    if (!this.#ownership.isHeld()) return false;
     return !flow || !now || now.attempt !== attempt || now.status !== "RUNNING";
   }
 
@@ -236,7 +238,7 @@ export class Coordinator {
     const { entries, flow } = restored;
     announceLast(bus, entries, flow, this.#settings.eventTreeLimit);
     if (!isFinished(flow.status)) {
-      this.#turns.add(new Resident(flow, this.#settings.eventTreeLimit), { kind: "recover", fence });
+      this.#turns.add(new Resident(flow, this.#settings.eventTreeLimit, fence), { kind: "recover", fence });
       return;
     }
     // Its row was not written any more before its owner died.

@@ -36,6 +36,8 @@ export interface Creation {
  */
 export class Resident {
   flow: Flow;
+  /** Under which it is in the coordinator's care; the journal says so once that is stored. */
+  readonly fence: number;
   writer: EventWriter;
   state: "idle" | "dirty" | "committing" | "reading" | "gone" = "idle";
   inbox: Input[] = [];
@@ -46,8 +48,9 @@ export class Resident {
   readonly #timers = new Set<() => void>();
   readonly #watchers = new Set<(last: Flow | undefined) => void>();
 
-  constructor(flow: Flow, eventTreeLimit: number) {
+  constructor(flow: Flow, eventTreeLimit: number, fence = flow.fence) {
     this.flow = flow;
+    this.fence = fence;
     this.writer = new EventWriter(flow, eventTreeLimit);
   }
 

@@ -116,6 +116,8 @@ export class Turns {
     if (stored.length > 0) this.#commit(stored);
     for (const part of parts) this.#carryOut(part);
     if (this.#dirty.length > 0) this.#plan();
+    // Whoever was woken for a slot may not have taken it.
+    else this.#planForQueue();
   }
 
   #decide(resident: Resident, now: number): Part | undefined {
@@ -259,11 +261,17 @@ export class Turns {
    * decided on the outdated picture.
    */
   async #readBack(resident: Resident, part?: Part): Promise<void> {
-    const { taskflowId, fence, idBase, revision, seq } = resident.flow;
+    const { fence } = resident;
+    const { taskflowId, idBase, revision, seq } = resident.flow;
     resident.state = "reading";
     const stored = await this.#readHeld(taskflowId);
     const calls = part ? callsIn(part.effects) : 0;
-    if (this.#isStopped || this.residents.get(taskflowId) !== resident) return this.dispatcher.release(calls);
+    if (this.#isStopped) return;
+    // Another one has taken its place, or it was let go of.
+    if (this.residents.get(taskflowId) !== resident) {
+      this.dispatcher.release(calls);
+      return this.#drop(resident);
+    }
     const isOurs = stored?.row.owner === this.#settings.owner && stored.row.fence === fence;
     if (isOurs && (part ? isStored(stored, part.write) : stored.entries.length === revision)) {
       resident.state = "idle";
@@ -315,7 +323,7 @@ export class Turns {
   /** Is it in the coordinator's care under this fence? What is there under a lower one was another's meanwhile: that is let go of. */
   caresFor(taskflowId: string, fence: number): boolean {
     const resident = this.residents.get(taskflowId);
-    if (!resident || resident.flow.fence >= fence) return resident !== undefined;
+    if (!resident || resident.fence >= fence) return resident !== undefined;
     // One that is to be stored under an id that is taken, as will turn out, makes room and no more.
     if (!resident.creation) this.#drop(resident);
     return false;

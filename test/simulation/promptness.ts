@@ -81,7 +81,7 @@ function checkCare(world: World): void {
   const { fleet } = world;
   // One that stops waits for its last beat, however slow.
   if (fleet.lives.length === 0 || fleet.lives.some(({ isStopping }) => isStopping)) return;
-  const since = Math.max(world.calmAt, fleet.disturbedAt, ...fleet.lives.map(({ startedAt }) => startedAt));
+  const since = Math.max(world.calmAt, world.ownershipAt, fleet.disturbedAt, ...fleet.lives.map(({ startedAt }) => startedAt));
   if (world.agenda.time < since + world.leaseMs + CARE_MS || !fleet.lives.every(({ hasStarted }) => hasStarted)) return;
   for (const record of world.unfinished) {
     if (!fleet.lives.some((life) => life.cares(record)))

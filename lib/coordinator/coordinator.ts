@@ -9,15 +9,15 @@ import { build } from "../core/build.ts";
 import type { Created, StoredDefinition } from "../core/facts.ts";
 import { type Flow, isFinished } from "../core/flow.ts";
 import { idBaseOf, taskOrdinalOf } from "../core/ids.ts";
-import type { Outcome } from "../core/inputs.ts";
+import type { Input, Outcome } from "../core/inputs.ts";
 import { taskflowError } from "../errors.ts";
-import type { Claimed, StoredTaskflow } from "../ports/store.ts";
+import type { Claimed } from "../ports/store.ts";
 import { announceLast } from "./announce.ts";
+import { Care } from "./care.ts";
 import { Ownership } from "./ownership.ts";
 import type { Ports } from "./ports.ts";
 import { Resident } from "./resident.ts";
 import { restore, restoreOrTell } from "./restore.ts";
-import { rowOf } from "./row.ts";
 import { type CoordinatorSettings, TURN, WORKER_POLL_MS } from "./settings.ts";
 import { Turns } from "./turns.ts";
 
@@ -36,9 +36,6 @@ const KEY = /^(.+):([^:]+):(\d+)$/;
 
 const taskflowIdOf = (key: string): string => KEY.exec(key)?.[1] ?? "";
 
-/** Taskflows read at once while they are taken over: a store may be far away. */
-const READERS = 8;
-
 /** How often a stop looks whether the last attempt has answered. */
 const DRAIN_POLL_MS = 20;
 
@@ -46,27 +43,36 @@ export class Coordinator {
   readonly #ports: Ports;
   readonly #settings: CoordinatorSettings;
   readonly #turns: Turns;
+  readonly #care: Care;
   readonly #ownership: Ownership;
   #ends: (() => void)[] = [];
 
   constructor(ports: Ports, settings: CoordinatorSettings) {
     this.#ports = ports;
     this.#settings = settings;
-    this.#turns = new Turns(ports, settings, () => this.#ownership.isHeld());
+    this.#turns = new Turns(ports, settings, {
+      maySend: () => this.#ownership.isHeld(),
+      parked: (dueAt) => this.#care.left(dueAt),
+      left: () => this.#care.freed(),
+      late: (flow, input) => void this.#tellParked(flow, input),
+    });
+    this.#care = new Care(ports, settings, this.#turns);
     this.#ownership = new Ownership(ports, settings, {
-      taken: (claimed) => this.#take(claimed),
+      taken: (claimed) => this.#care.take(claimed),
+      rescan: () => this.#care.rescan(),
       endsOf: (owner) => this.#endsOf(owner),
       announceEnd: (taskflowId) => this.#announceEnd(taskflowId),
       lapsed: () => this.#turns.lookAgain(),
     });
   }
 
-  /** Goes on with every taskflow of the store, which is open, that nobody drives. Resolves when all of them are in its care. */
+  /** Goes on with every taskflow of the store, which is open, that nobody drives. Resolves when all of them are its own, and what is due of them is in memory. */
   async start(): Promise<void> {
     this.#ends.push(this.#ports.bus.onWorkersChanged(() => this.#wakeStarved()));
     this.#ends.push(this.#ports.bus.onReconnected(() => this.#turns.suspect()));
     this.#pollWorkers();
     await this.#ownership.start();
+    this.#care.start();
   }
 
   /** Looks at once for taskflows that another coordinator has given up. */
@@ -84,6 +90,9 @@ export class Coordinator {
     const { clock, store } = this.#ports;
     this.#turns.isDraining = true;
     this.#ownership.takeNoMore();
+    this.#care.stop();
+    await this.#giveUpParked();
+    released();
     const deadline = clock.monotonic() + graceMs;
     while (this.active > 0 && clock.monotonic() < deadline) {
       const given = this.#turns.letGo();
@@ -100,7 +109,7 @@ export class Coordinator {
     released();
   }
 
-  /** Unfinished taskflows in its care. */
+  /** Taskflows in memory. */
   get active(): number {
     return this.#turns.residents.size;
   }
@@ -124,7 +133,7 @@ export class Coordinator {
     const { residents } = this.#turns;
     if (residents.has(taskflowId) && (await this.exists(taskflowId))) return { taskflowId, existing: true };
     if (this.isDraining || residents.size >= this.#settings.maxActive) {
-      const why = this.isDraining ? "It is shutting down." : `It drives ${residents.size} taskflows, its limit.`;
+      const why = this.isDraining ? "It is shutting down." : `It has ${residents.size} taskflows in memory, its limit.`;
       const message = `This coordinator takes no new taskflow now. ${why} Try again later.`;
       throw taskflowError("TASKFLOW_OVERLOADED", message, { retryAfter: 1 });
     }
@@ -176,9 +185,10 @@ export class Coordinator {
 
   /**
    * A worker tells how an attempt ended. True once that is stored, or no longer matters; false if the taskflow is in another's care, or its state is not
-   * known now: then it is to be told again.
+   * known now: then it is to be told again. Rejects if the store does not answer.
    */
   async report(key: string, outcome: Outcome): Promise<boolean> {
+    await this.#care.bring(taskflowIdOf(key));
     const told = this.#attemptOf(key);
     if (!told) {
       const flow = await this.peek(taskflowIdOf(key));
@@ -215,36 +225,25 @@ export class Coordinator {
     return this.#turns.residents.get(taskflowId)?.onGone(gone);
   }
 
-  async #take(claimed: readonly Claimed[]): Promise<void> {
-    const left = claimed.values();
-    const take = async (): Promise<void> => {
-      for (const { taskflowId, fence } of left) {
-        if (this.#turns.caresFor(taskflowId, fence)) continue;
-        const stored = await this.#ports.store.read(taskflowId);
-        // It may have been taken by another one meanwhile.
-        if (stored?.row.fence === fence) this.#load(stored, fence);
-      }
-    };
-    // All of them end before this does, so that a taskflow is never taken twice.
-    const ends = await Promise.allSettled(Array.from({ length: READERS }, take));
-    for (const end of ends) if (end.status === "rejected") throw end.reason;
+  /** One that was parked is read again for what has come in. */
+  async #tellParked({ taskflowId, idBase }: Flow, input: Input): Promise<void> {
+    try {
+      const resident = await this.#care.bring(taskflowId);
+      if (resident?.flow.idBase === idBase) this.#turns.give(resident, input);
+    } catch (error) {
+      this.#ports.logger.warn(`Taskflow ${taskflowId} cannot be read; a late answer for it is lost.`, error);
+    }
   }
 
-  #load(stored: StoredTaskflow, fence: number): void {
-    const { store, bus, logger } = this.#ports;
-    const { taskflowId } = stored.row;
-    const restored = restoreOrTell(stored, logger);
-    if (!restored) return;
-    const { entries, flow } = restored;
-    announceLast(bus, entries, flow, this.#settings.eventTreeLimit);
-    if (!isFinished(flow.status)) {
-      this.#turns.add(new Resident(flow, this.#settings.eventTreeLimit, fence), { kind: "recover", fence });
-      return;
+  /** What is parked needs nobody's care until it is another's. What cannot be given up is taken over once this coordinator has left. */
+  async #giveUpParked(): Promise<void> {
+    const { logger } = this.#ports;
+    const isParked = ({ taskflowId }: Claimed): boolean => !this.#turns.residents.has(taskflowId);
+    try {
+      await this.#ownership.releaseAll(isParked);
+    } catch (error) {
+      logger.warn("Taskflows that wait could not be given up; others take them over later.", error);
     }
-    // Its row was not written any more before its owner died.
-    store.repair(taskflowId, fence, rowOf(flow)).catch((error: unknown) => {
-      logger.warn(`The row of taskflow ${taskflowId} could not be written; it is tried again after the next start.`, error);
-    });
   }
 
   /** Taskflows that had finished need no owner any more, but their end may not have been announced. */

@@ -15,6 +15,7 @@ import type { Client } from "./client.ts";
 import type { Plan, PlannedTask } from "./definition.ts";
 import { expectedEvent } from "./expected-event.ts";
 import type { Life } from "./life.ts";
+import { latestDue } from "./parking.ts";
 import { checkDelayed, checkReturned, checkSettled, checkStarted } from "./rules.ts";
 import type { World } from "./world.ts";
 
@@ -68,6 +69,11 @@ export class FlowRecord {
   /** Virtual time of its latest entry. */
   storedAt = 0;
   ownedAt = 0;
+  /** In whose memory it is, and the virtual time since which that is so. */
+  holder: Life | undefined;
+  heldSince = 0;
+  /** It was in the memory of its owner, and its row says when it will be again. */
+  isParked = false;
   /** Virtual time since which its running stage has been below its maxConcurrency. */
   roomSince = 0;
   /** The life that called last for it, and the highest fence of a call. */
@@ -249,6 +255,8 @@ export class FlowRecord {
     ) {
       world.report(25, `${this.taskflowId} is ${flow.status}, its row ${JSON.stringify(row)}`);
     }
+    if (!isFinished(flow.status) && row.dueAt > latestDue(this))
+      world.report(25, `${this.taskflowId} is due at ${latestDue(this)}, its row says ${row.dueAt}`);
     if (isFinished(flow.status) && row.errorType !== (flow.error?.type ?? this.#firstErrorType())) {
       world.report(25, `${this.taskflowId} ended with ${flow.error?.type}, its row says ${row.errorType}`);
     }

@@ -97,6 +97,8 @@ const WORLDS = [
   "frozen for longer than the lease",
   "an earlier owner's write is turned away",
   "commit of several taskflows",
+  "taskflow parked",
+  "parked taskflow read again",
 ] as const;
 
 export const KINDS = { fault: FAULTS, crash: PLACES, fact: FACTS, input: INPUTS, world: WORLDS } as const;

@@ -17,6 +17,7 @@ import { Care } from "./care.ts";
 import { Ownership } from "./ownership.ts";
 import type { Ports } from "./ports.ts";
 import { Resident } from "./resident.ts";
+import { Retention } from "./retention.ts";
 import { restore, restoreOrTell } from "./restore.ts";
 import { type CoordinatorSettings, TURN, WORKER_POLL_MS } from "./settings.ts";
 import { Turns } from "./turns.ts";
@@ -45,6 +46,7 @@ export class Coordinator {
   readonly #turns: Turns;
   readonly #care: Care;
   readonly #ownership: Ownership;
+  readonly #retention: Retention | undefined;
   #ends: (() => void)[] = [];
 
   constructor(ports: Ports, settings: CoordinatorSettings) {
@@ -57,6 +59,7 @@ export class Coordinator {
       late: (flow, input) => void this.#tellParked(flow, input),
     });
     this.#care = new Care(ports, settings, this.#turns);
+    this.#retention = settings.retentionMs === null ? undefined : new Retention(ports, settings.retentionMs);
     this.#ownership = new Ownership(ports, settings, {
       taken: (claimed) => this.#care.take(claimed),
       rescan: () => this.#care.rescan(),
@@ -73,6 +76,7 @@ export class Coordinator {
     this.#pollWorkers();
     await this.#ownership.start();
     this.#care.start();
+    this.#retention?.start();
   }
 
   /** Looks at once for taskflows that another coordinator has given up. */
@@ -91,8 +95,7 @@ export class Coordinator {
     this.#turns.isDraining = true;
     this.#ownership.takeNoMore();
     this.#care.stop();
-    await this.#giveUpParked();
-    released();
+    const givenUp = this.#giveUpParked().then(released);
     const deadline = clock.monotonic() + graceMs;
     while (this.active > 0 && clock.monotonic() < deadline) {
       const given = this.#turns.letGo();
@@ -105,6 +108,8 @@ export class Coordinator {
     await this.#turns.stop();
     for (const end of this.#ends) end();
     this.#ends = [];
+    await givenUp;
+    await this.#retention?.stop();
     await this.#ownership.stop();
     released();
   }

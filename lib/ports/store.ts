@@ -67,7 +67,8 @@ export type Write =
 
 /**
  * - `stored`: durable.
- * - `conflict`: for `create`, a taskflow of this id exists; for `append`, the revision is taken, or the taskflow is gone. Nothing changed.
+ * - `conflict`: for `create`, a taskflow of this id exists; for `append`, the revision is taken, or the taskflow is gone; or it would be due earlier and its
+ *   row is another owner's by now, who would not know. Nothing changed.
  */
 export type WriteResult = "stored" | "conflict";
 

@@ -141,8 +141,10 @@ function liveElsewhere(file: string, nodeID: string): Promise<Figures> {
     const child = fork(import.meta.filename, [file, nodeID], {
       execArgv: ["--expose-gc", "--disable-warning=ExperimentalWarning"],
     });
-    child.once("message", (figures) => resolve(figures as Figures));
-    child.once("exit", (code) => reject(new Error(`The coordinator ended with ${code}.`)));
+    let figures: Figures | undefined;
+    child.once("message", (told) => (figures = told as Figures));
+    // Not before: the file is its own as long as it lives.
+    child.once("exit", (code) => (figures ? resolve(figures) : reject(new Error(`The coordinator ended with ${code}.`))));
   });
 }
 

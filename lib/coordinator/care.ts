@@ -12,8 +12,7 @@ import type { Claimed, DuePlace, StoredTaskflow } from "../ports/store.ts";
 import { announceLast } from "./announce.ts";
 import type { Ports } from "./ports.ts";
 import { Resident } from "./resident.ts";
-import { restoreOrTell } from "./restore.ts";
-import { rowOf } from "./row.ts";
+import { repairRow, restoreOrTell } from "./restore.ts";
 import { type CoordinatorSettings, horizonOf } from "./settings.ts";
 import type { Turns } from "./turns.ts";
 
@@ -191,7 +190,7 @@ export class Care {
   }
 
   #add(stored: StoredTaskflow, fence: number): Resident | undefined {
-    const { store, bus, logger } = this.#ports;
+    const { bus, logger } = this.#ports;
     const { eventTreeLimit } = this.#settings;
     const { taskflowId, dueAt } = stored.row;
     const restored = restoreOrTell(stored, logger);
@@ -202,13 +201,8 @@ export class Care {
     if (there && (this.#turns.caresFor(taskflowId, fence) || (there.creation && there.flow.idBase === flow.idBase))) return there;
     // What this coordinator has stored itself it has announced.
     if (flow.fence !== fence) announceLast(bus, entries, flow, eventTreeLimit);
-    if (isFinished(flow.status)) {
-      // Its row was not written any more before its owner died.
-      store.repair(taskflowId, fence, rowOf(flow)).catch((error: unknown) => {
-        logger.warn(`The row of taskflow ${taskflowId} could not be written; it is tried again after the next start.`, error);
-      });
-      return undefined;
-    }
+    repairRow(this.#ports, stored.row, flow);
+    if (isFinished(flow.status)) return undefined;
     const resident = new Resident(flow, eventTreeLimit, fence, dueAt);
     this.#turns.add(resident, { kind: "recover", fence });
     return resident;

@@ -204,7 +204,7 @@ export class Coordinator {
     await new Promise<void>((resolve) => this.#ports.clock.soon(resolve));
     const flow = await this.peek(resident.flow.taskflowId);
     const now = flow?.tasks[task];
-    // Without the lease it may be another's by now, and what is known of it here the past.
+    // Without the lease it may be another's by now, and the number of an attempt that was taken back be in use again.
     if (!this.#ownership.isHeld()) return false;
     return !flow || !now || now.attempt !== attempt || now.status !== "RUNNING";
   }

@@ -61,7 +61,7 @@ export class Dispatcher {
     return this.#firstQueued(this.#maxInFlight - this.#inFlight);
   }
 
-  /** Those of which something is on its way to or from the store are looked at after that. */
+  /** Those of which something is on its way to or from the store have their turn when it is there: nobody waits behind them. */
   #firstQueued(limit: number): Resident[] {
     const chosen: Resident[] = [];
     for (const resident of this.#queued) {

@@ -16,6 +16,7 @@ interface Pending {
 interface Unsent {
   readonly task: number;
   readonly attempt: number;
+  readonly delivery: number;
   readonly cancel: () => void;
 }
 
@@ -36,7 +37,7 @@ export interface Creation {
  */
 export class Resident {
   flow: Flow;
-  /** Under which it is in the coordinator's care; the journal says so once that is stored. */
+  /** Under which it is in the coordinator's care; that of `flow` is an earlier owner's until this one has stored that it goes on. */
   readonly fence: number;
   writer: EventWriter;
   state: "idle" | "dirty" | "committing" | "reading" | "gone" = "idle";
@@ -72,12 +73,15 @@ export class Resident {
     return dueAt > time && state === "idle" && inbox.length === 0 && pending.size === 0 && unsent.size === 0;
   }
 
-  /** Tasks of whose latest attempt something will still be heard here. */
+  /** Tasks of whose latest delivery something will still be heard here. Of one that is stored and was not sent nothing will, whatever went before. */
   awaited(): Set<number> {
-    const isLatest = (task: number, attempt: number): boolean => this.flow.tasks[task]?.attempt === attempt;
     const tasks = new Set<number>();
-    for (const [task, { attempt }] of this.pending) if (isLatest(task, attempt)) tasks.add(task);
-    for (const { task, attempt } of this.unsent) if (isLatest(task, attempt)) tasks.add(task);
+    const addLatest = (task: number, attempt: number, delivery: number): void => {
+      const latest = this.flow.tasks[task]?.attempts.at(-1);
+      if (latest?.attempt === attempt && latest.deliveries === delivery) tasks.add(task);
+    };
+    for (const [task, { attempt, delivery }] of this.pending) addLatest(task, attempt, delivery);
+    for (const { task, attempt, delivery } of this.unsent) addLatest(task, attempt, delivery);
     return tasks;
   }
 

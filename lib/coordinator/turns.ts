@@ -11,7 +11,7 @@ import { Dispatcher } from "./dispatcher.ts";
 import { callsIn, type Part } from "./part.ts";
 import type { Ports } from "./ports.ts";
 import type { Resident } from "./resident.ts";
-import { isStored, readPatiently, restoreOrTell } from "./restore.ts";
+import { isStored, readPatiently, repairRow, restoreOrTell } from "./restore.ts";
 import { Sender } from "./sender.ts";
 import { type CoordinatorSettings, horizonOf, TURN } from "./settings.ts";
 import { writeOf } from "./write.ts";
@@ -104,6 +104,7 @@ export class Turns {
   }
 
   #planForQueue(): void {
+    if (this.#isPlanned || this.#committing) return;
     if (this.dispatcher.hasNext && this.#mayDispatch) this.#plan();
   }
 
@@ -128,7 +129,7 @@ export class Turns {
     if (stored.length > 0) this.#commit(stored);
     for (const part of parts) this.#carryOut(part);
     if (this.#dirty.length > 0) this.#plan();
-    // Whoever was woken for a slot may not have taken it.
+    // Whoever was woken for a slot may have left it.
     else this.#planForQueue();
   }
 
@@ -289,15 +290,17 @@ export class Turns {
     resident.state = "reading";
     const stored = await this.#readHeld(taskflowId);
     const calls = part ? callsIn(part.effects) : 0;
-    if (this.#isStopped) return;
-    // Another one has taken its place, or it was let go of.
-    if (this.residents.get(taskflowId) !== resident) {
+    // Let go of meanwhile; another one may have taken its place.
+    if (this.#isStopped || this.residents.get(taskflowId) !== resident) {
       this.dispatcher.release(calls);
       return this.#drop(resident);
     }
     const isOurs = stored?.row.owner === this.#settings.owner && stored.row.fence === fence;
     if (isOurs && (part ? isStored(stored, part.write) : stored.entries.length === revision)) {
       resident.state = "idle";
+      // What was to change of it may not have reached the row.
+      resident.dueAt = stored.row.dueAt;
+      repairRow(this.#ports, stored.row, resident.flow);
       if (part) this.#announce(part);
       if (part) this.#carryOut(part);
       return this.wake(resident);
@@ -308,9 +311,13 @@ export class Turns {
     if (restored?.flow.idBase !== idBase) return this.#drop(resident);
     const { eventTreeLimit } = this.#settings;
     resident.cancelTimers();
-    resident.replace(restored.flow, eventTreeLimit, stored?.row.dueAt ?? 0);
+    resident.replace(restored.flow, eventTreeLimit, restored.row.dueAt);
     announceSince(this.#ports.bus, restored.entries, restored.flow, part ? part.firstSeq - 1 : seq, eventTreeLimit);
     resident.state = "idle";
+    if (isFinished(restored.flow.status)) {
+      repairRow(this.#ports, restored.row, restored.flow);
+      return this.#drop(resident);
+    }
     const waiting = resident.inbox;
     resident.inbox = [];
     // Answers first: what has been answered is neither in flight nor lost.

@@ -34,9 +34,20 @@ export class DurableStore {
       !this.#world.plants.has("no revision guard") &&
       (record.driver === life || !this.#world.plants.has("no guard between owners"));
     if (!isFree && isGuarded) return "conflict";
-    record.append(life, write.entry, write.row ?? {});
+    const dueAt = write.row?.dueAt ?? Infinity;
+    const isUrgent = dueAt < record.row.dueAt;
+    // Who has left it on disk until then would not see it.
+    if (isUrgent && life !== record.holder) return "conflict";
+    // Written before the entry, unlike all else.
+    if (isUrgent) record.row.dueAt = dueAt;
+    record.append(life, write.entry, this.#reachesRow(life, record) ? (write.row ?? {}) : undefined);
     this.changed.add(record);
     return "stored";
+  }
+
+  /** A row of another fence is left alone; and what nobody heard of may not have reached the row. */
+  #reachesRow(life: Life, { holder }: FlowRecord): boolean {
+    return life === holder && !(this.#world.isUnheard && this.#world.random.chance(0.5));
   }
 
   #create(life: Life, { row, entry }: Extract<Write, { kind: "create" }>): WriteResult {

@@ -23,7 +23,7 @@ export class Fleet {
     this.#world = world;
     this.#owners = Array.from({ length: count }, (_, index) => `coordinator-${index + 1}`);
     this.#maxActive = world.random.pick([1, 2, 100]);
-    this.#parkMs = world.random.pick([30_000, 30_000, 4_000, 600]);
+    this.#parkMs = world.random.pick([30_000, 4_000, 600, 600]);
   }
 
   get isAlone(): boolean {

@@ -31,18 +31,18 @@ export function watchMemory(world: World): void {
   for (const life of world.fleet.lives) if (life.isFull) life.fullAt = world.agenda.time;
   for (const record of world.store.records.values()) {
     const life = isFinished(record.row.status) ? undefined : ownerOf(world, record);
-    const holder = life?.cares(record) ? life : undefined;
-    if (holder === record.holder) continue;
-    if (record.holder && life === record.holder && record.row.dueAt > 0) {
+    const keeper = life?.cares(record) ? life : undefined;
+    if (keeper === record.keeper) continue;
+    if (record.keeper && life === record.keeper && record.row.dueAt > 0) {
       world.count("world: taskflow parked");
       world.note(() => `    ${life.owner} parks ${record.taskflowId}`);
       record.isParked = true;
-    } else if (holder && record.isParked) {
+    } else if (keeper && record.isParked) {
       world.count("world: parked taskflow read again");
       record.isParked = false;
     }
-    record.holder = holder;
-    record.heldSince = world.agenda.time;
+    record.keeper = keeper;
+    record.keptSince = world.agenda.time;
   }
 }
 
@@ -55,10 +55,10 @@ export function isInCare(life: Life, record: FlowRecord): boolean {
 export function checkParked(world: World): void {
   for (const record of world.unfinished) {
     const life = ownerOf(world, record);
-    if (!life || record.holder || !life.hasStarted || life.isFrozen || life.isStopping) continue;
+    if (!life || record.keeper || !life.hasStarted || life.isFrozen || life.isStopping) continue;
     const dueAt = record.row.dueAt - life.now + world.agenda.time;
-    const { ownedAt, heldSince } = record;
-    const waited = world.agenda.time - Math.max(dueAt, ownedAt, heldSince, life.fullAt, life.startedAt, life.thawedAt);
+    const { ownedAt, keptSince } = record;
+    const waited = world.agenda.time - Math.max(dueAt, ownedAt, keptSince, life.fullAt, life.startedAt, life.thawedAt);
     if (waited > READ_MS) world.report(37, `${record.taskflowId} is due for ${waited} ms and not in the memory of ${life.owner}`);
   }
 }

@@ -28,20 +28,20 @@ export function checkPromptness(world: World): void {
   for (const record of world.unfinished) {
     const { driver, row } = record;
     // Whoever has claimed it meanwhile has to read it first.
-    if (!driver.isAlive || driver.isFrozen || driver.isStopping || row.owner !== driver.owner || !record.holder) continue;
+    if (!driver.isAlive || driver.isFrozen || driver.isStopping || row.owner !== driver.owner || !record.keeper) continue;
     checkRecord(world, record, driver);
   }
 }
 
 function checkRecord(world: World, record: FlowRecord, life: Life): void {
-  const { flow, plan, drivenSince, ownedAt, heldSince } = record;
+  const { flow, plan, drivenSince, ownedAt, keptSince } = record;
   const stage = flow.stages.find(({ status }) => status === "RUNNING");
   if (!stage || flow.aborting) return;
   const { maxConcurrency } = plan.stageOptions[stage.index] ?? {};
   for (const task of stage.tasks) checkTimeout(world, record.taskOf(task.ordinal), task.status, life);
   const { freeSince } = life;
   if (freeSince === undefined) return;
-  const since = Math.max(freeSince, drivenSince, ownedAt, heldSince, life.startedAt, life.thawedAt);
+  const since = Math.max(freeSince, drivenSince, ownedAt, keptSince, life.startedAt, life.thawedAt);
   for (const task of stage.tasks) if (task.status === "RUNNING") checkRepeat(world, record, task, life, since);
   if (maxConcurrency !== undefined && stage.count.running >= maxConcurrency) return;
   for (const task of stage.tasks) {
@@ -56,7 +56,9 @@ function checkSuspects(world: World, { driver, tasks, flow, taskflowId }: FlowRe
   if (!driver.isAlive || driver.isFrozen || driver.isStopping || driver.isCutOff) return;
   for (const { latest, plan } of tasks) {
     if (latest?.suspectSince === undefined || latest.sentBy !== driver || latest.interrupted) continue;
-    if (latest.askedAt >= latest.suspectSince || flow.tasks[plan.ordinal]?.status !== "RUNNING") latest.suspectSince = undefined;
+    // A question from before the loss is put again until it is answered.
+    const isAsked = latest.askedAt >= latest.suspectSince || latest.isAskedBy(driver);
+    if (isAsked || flow.tasks[plan.ordinal]?.status !== "RUNNING") latest.suspectSince = undefined;
     else if (world.agenda.time - Math.max(latest.suspectSince, driver.thawedAt) > SUSPECT_MS && !latest.latestReply(driver))
       world.report(36, `attempt ${latest.number} of task ${plan.ordinal} of ${taskflowId} is not asked about`);
   }

@@ -62,16 +62,17 @@ export class FlowRecord {
   readonly mayRepeat = new Set<Life>();
   /** `seq` of the latest event that anybody announced. */
   announcedUpTo = 0;
-  /** Who wrote last as its owner. */
+  /** Who wrote last as its owner, and who has claimed it since or was that already. */
   driver: Life;
+  holder: Life;
   /** Virtual time at which the driver became that, and at which the row's owner changed. */
   drivenSince = 0;
   /** Virtual time of its latest entry. */
   storedAt = 0;
   ownedAt = 0;
   /** In whose memory it is, and the virtual time since which that is so. */
-  holder: Life | undefined;
-  heldSince = 0;
+  keeper: Life | undefined;
+  keptSince = 0;
   /** It was in the memory of its owner, and its row says when it will be again. */
   isParked = false;
   /** Virtual time since which its running stage has been below its maxConcurrency. */
@@ -83,7 +84,7 @@ export class FlowRecord {
 
   constructor(world: World, life: Life, row: TaskflowRow, text: string) {
     this.world = world;
-    this.driver = life;
+    this.driver = this.holder = life;
     this.drivenSince = this.ownedAt = world.agenda.time;
     this.row = { ...row };
     this.taskflowId = row.taskflowId;
@@ -99,7 +100,8 @@ export class FlowRecord {
     this.append(life, text, {}, entry);
   }
 
-  append(life: Life, text: string, change: Partial<TaskflowRow>, entry = decodeEntry(text)): void {
+  /** @param change undefined: it does not reach the row */
+  append(life: Life, text: string, change: Partial<TaskflowRow> | undefined, entry = decodeEntry(text)): void {
     this.#checkWriter(life, entry);
     this.texts.push(text);
     this.entries.push(entry);
@@ -108,7 +110,7 @@ export class FlowRecord {
     Object.assign(this.row, change);
     this.roomSince = this.world.agenda.time;
     this.storedAt = this.world.agenda.time;
-    this.#checkCommit();
+    this.#checkCommit(change !== undefined);
   }
 
   /** An owner's first entry says that it is that; from then on nobody before it stores anything. */
@@ -136,6 +138,7 @@ export class FlowRecord {
       world.report(32, `${life.owner}, which is to end, takes ${this.taskflowId}`);
     world.note(() => `    ${life.owner} claims ${this.taskflowId} of ${before ?? "nobody"}`);
     this.interrupt();
+    this.holder = life;
     this.lastAnnounced.delete(life);
     this.ownedAt = world.agenda.time;
     for (const other of world.fleet.lives) {
@@ -240,23 +243,26 @@ export class FlowRecord {
     if (latest) this.driver.outstanding.delete(`${this.taskflowId}:${taskId(this.flow.idBase, plan.ordinal)}:${latest.number}`);
   }
 
-  #checkCommit(): void {
-    const { flow, row, world } = this;
+  #checkCommit(isRowWritten: boolean): void {
+    const { flow, world } = this;
     try {
       assertFlow(flow);
     } catch (error) {
       world.report(15, (error as Error).message);
     }
-    if (
-      row.status !== flow.status ||
-      row.owner === null ||
-      row.finishedAt !== flow.finishedAt ||
-      row.startedAt !== flow.startedAt
-    ) {
+    if (!isFinished(flow.status) && this.row.dueAt > latestDue(this))
+      world.report(25, `${this.taskflowId} is due at ${latestDue(this)}, its row says ${this.row.dueAt}`);
+    if (isRowWritten && this.row.owner === null && !world.isUnheard)
+      world.report(25, `${this.taskflowId} is written, and its row says that it is nobody's`);
+    if (isRowWritten) this.checkRow();
+    else if (isFinished(flow.status)) world.count("world: row does not say that it is finished");
+  }
+
+  checkRow(): void {
+    const { flow, row, world } = this;
+    if (row.status !== flow.status || row.finishedAt !== flow.finishedAt || row.startedAt !== flow.startedAt) {
       world.report(25, `${this.taskflowId} is ${flow.status}, its row ${JSON.stringify(row)}`);
     }
-    if (!isFinished(flow.status) && row.dueAt > latestDue(this))
-      world.report(25, `${this.taskflowId} is due at ${latestDue(this)}, its row says ${row.dueAt}`);
     if (isFinished(flow.status) && row.errorType !== (flow.error?.type ?? this.#firstErrorType())) {
       world.report(25, `${this.taskflowId} ended with ${flow.error?.type}, its row says ${row.errorType}`);
     }

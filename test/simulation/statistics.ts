@@ -99,6 +99,7 @@ const WORLDS = [
   "commit of several taskflows",
   "taskflow parked",
   "parked taskflow read again",
+  "row does not say that it is finished",
 ] as const;
 
 export const KINDS = { fault: FAULTS, crash: PLACES, fact: FACTS, input: INPUTS, world: WORLDS } as const;

@@ -13,12 +13,11 @@ import { announceLast } from "./announce.ts";
 import type { Ports } from "./ports.ts";
 import { Resident } from "./resident.ts";
 import { repairRow, restoreOrTell } from "./restore.ts";
-import { type CoordinatorSettings, horizonOf } from "./settings.ts";
+import { type CoordinatorSettings, horizonOf, READ } from "./settings.ts";
 import type { Turns } from "./turns.ts";
 
-/** Rows that a sweep looks at, and taskflows that it reads, at once. */
+/** Rows that a sweep looks at, at once. */
 const PAGE = 500;
-const READ = 50;
 
 const START: DuePlace = { dueAt: -1, taskflowId: "" };
 
@@ -26,8 +25,10 @@ export class Care {
   readonly #ports: Ports;
   readonly #settings: CoordinatorSettings;
   readonly #turns: Turns;
-  /** Another object whenever it is set back. */
+  /** Another object whenever a sweep that is under way may pass over something. */
   #place: DuePlace = START;
+  /** Rows that were due by then have been looked at, or are just being. */
+  #seenUntil = -1;
   #sweeping: Promise<void> | undefined;
   /** What is due waits for room. */
   #isBlocked = false;
@@ -70,7 +71,9 @@ export class Care {
 
   /** A taskflow is left on disk until then. */
   left(dueAt: number): void {
-    if (dueAt <= this.#place.dueAt) this.#place = { dueAt: dueAt - 1, taskflowId: "" };
+    // Where nobody has looked yet it is found.
+    if (dueAt > this.#seenUntil) return;
+    this.#place = dueAt <= this.#place.dueAt ? { dueAt: dueAt - 1, taskflowId: "" } : { ...this.#place };
   }
 
   /** There is room for one more. */
@@ -125,7 +128,9 @@ export class Care {
         return;
       }
       const from = this.#place;
-      const page = await this.#ports.store.due(this.#settings.owner, this.#soon, PAGE, from);
+      const until = this.#soon;
+      this.#seenUntil = Math.max(this.#seenUntil, until);
+      const page = await this.#ports.store.due(this.#settings.owner, until, PAGE, from);
       const read = await this.#read(page);
       if (this.#place !== from) continue;
       const last = page[read - 1];

@@ -11,7 +11,6 @@ import { type Flow, isFinished } from "../core/flow.ts";
 import { idBaseOf, taskOrdinalOf } from "../core/ids.ts";
 import type { Input, Outcome } from "../core/inputs.ts";
 import { taskflowError } from "../errors.ts";
-import type { Claimed } from "../ports/store.ts";
 import { announceLast } from "./announce.ts";
 import { Care } from "./care.ts";
 import { Ownership } from "./ownership.ts";
@@ -19,7 +18,7 @@ import type { Ports } from "./ports.ts";
 import { Resident } from "./resident.ts";
 import { Retention } from "./retention.ts";
 import { restore, restoreOrTell } from "./restore.ts";
-import { type CoordinatorSettings, TURN, WORKER_POLL_MS } from "./settings.ts";
+import { type CoordinatorSettings, READ, TURN, WORKER_POLL_MS } from "./settings.ts";
 import { Turns } from "./turns.ts";
 
 export type { Ports } from "./ports.ts";
@@ -181,11 +180,34 @@ export class Coordinator {
 
   /** The state of a taskflow as it is stored; undefined if there is none. It must not be changed, and is not kept. */
   async peek(taskflowId: string): Promise<Flow | undefined> {
-    await this.#turns.committed(taskflowId);
-    const resident = this.#turns.residents.get(taskflowId);
-    if (resident && !resident.creation && resident.state !== "reading") return resident.flow;
+    const inMemory = await this.#inMemory(taskflowId);
+    if (inMemory) return inMemory;
     const stored = await this.#ports.store.read(taskflowId);
     return stored && restore(stored).flow;
+  }
+
+  /** The same of several, by id, for little more than one costs. */
+  async peekMany(taskflowIds: readonly string[]): Promise<Map<string, Flow>> {
+    const flows = new Map<string, Flow>();
+    const parked: string[] = [];
+    for (const taskflowId of taskflowIds) {
+      const flow = await this.#inMemory(taskflowId);
+      if (flow) flows.set(taskflowId, flow);
+      else parked.push(taskflowId);
+    }
+    for (let start = 0; start < parked.length; start += READ) {
+      for (const stored of await this.#ports.store.readMany(parked.slice(start, start + READ))) {
+        flows.set(stored.row.taskflowId, restore(stored).flow);
+      }
+    }
+    return flows;
+  }
+
+  /** As it is stored, if it is in memory and that is known. */
+  async #inMemory(taskflowId: string): Promise<Flow | undefined> {
+    await this.#turns.committed(taskflowId);
+    const resident = this.#turns.residents.get(taskflowId);
+    return resident && !resident.creation && resident.state !== "reading" ? resident.flow : undefined;
   }
 
   /**
@@ -242,13 +264,11 @@ export class Coordinator {
 
   /** What is parked needs nobody's care until it is another's. What cannot be given up is taken over once this coordinator has left. */
   async #giveUpParked(): Promise<void> {
-    const { logger } = this.#ports;
-    const isParked = ({ taskflowId }: Claimed): boolean => !this.#turns.residents.has(taskflowId);
-    try {
-      await this.#ownership.releaseAll(isParked);
-    } catch (error) {
-      logger.warn("Taskflows that wait could not be given up; others take them over later.", error);
-    }
+    await this.#ownership
+      .releaseAll(({ taskflowId }) => !this.#turns.residents.has(taskflowId))
+      .catch((error: unknown) =>
+        this.#ports.logger.warn("Taskflows that wait could not be given up; others take them over later.", error),
+      );
   }
 
   /** Taskflows that had finished need no owner any more, but their end may not have been announced. */

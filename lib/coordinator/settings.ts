@@ -30,6 +30,9 @@ export const FORMAT = 1;
 /** Taskflows decided in one turn of the event loop. */
 export const TURN = 256;
 
+/** Taskflows read from the store at once. */
+export const READ = 50;
+
 /** Wait before a delivery that never left is tried again. */
 export const RESEND_DELAY_MS = 250;
 

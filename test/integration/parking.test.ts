@@ -115,7 +115,7 @@ describe("a taskflow that waits for long", () => {
 
   test("is refused a time in which it would never be parked, or always", async () => {
     for (const given of [{ parkAfter: 999 }, { parkAfter: "soon" }, { retention: 0 }, { retention: "0d" }]) {
-      await expect(startLocalNode({ taskflow: given as { parkAfter: string } })).rejects.toThrow(/duration/);
+      await expect(startLocalNode({ taskflow: given })).rejects.toThrow(/duration/);
     }
     expect(() => TaskflowService({ retention: "30d" })).not.toThrow();
   });

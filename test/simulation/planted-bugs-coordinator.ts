@@ -237,7 +237,7 @@ export const BUGS_OF_THE_COORDINATOR: readonly PlantedBug[] = [
   {
     title: "what was passed over is forgotten",
     noticedBy: [37, 2, 21],
-    change: [care, "if (dueAt <= this.#place.dueAt) this.#place", "if (dueAt < 0) this.#place"],
+    change: [care, "if (dueAt > this.#seenUntil) return;", "if (dueAt >= 0) return;"],
   },
   {
     title: "what waits for room is forgotten",

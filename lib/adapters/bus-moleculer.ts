@@ -7,6 +7,7 @@ import { answered } from "./call-outcome.ts";
 import { getEventsEndpoint, localSubjects, maxMessageBytesOf, natsClientOf } from "./events-endpoint.ts";
 import { KnownWorkers } from "./known-workers.ts";
 import { onReconnected } from "./link-watch.ts";
+import { endCallsOfRestarted } from "./restarted-nodes.ts";
 import { classifyError, isRefusedDelivery } from "./task-error.ts";
 import { CONTEXT_KEY, WireContext } from "./wire-context.ts";
 
@@ -38,6 +39,7 @@ export class MoleculerBus implements Bus {
   readonly #listened = new Map<string, boolean>();
   readonly #forget = (): void => this.#listened.clear();
   readonly #workers: KnownWorkers;
+  readonly #endWatch: () => void;
   /** Ends what is being asked. */
   readonly #asking = new Set<() => void>();
 
@@ -45,6 +47,7 @@ export class MoleculerBus implements Bus {
     this.#broker = broker;
     for (const event of REGISTRY_EVENTS) broker.localBus.on(event, this.#forget);
     this.#workers = new KnownWorkers(broker);
+    this.#endWatch = endCallsOfRestarted(broker);
   }
 
   /** What is being asked is never answered. */
@@ -52,6 +55,7 @@ export class MoleculerBus implements Bus {
     const { localBus } = this.#broker;
     for (const event of REGISTRY_EVENTS) localBus.off(event, this.#forget);
     this.#workers.close();
+    this.#endWatch();
     for (const end of this.#asking) end();
     this.#asking.clear();
   }

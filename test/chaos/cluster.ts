@@ -91,9 +91,9 @@ export class Cluster {
 
   /** A life that ends by itself leaves what Node has compiled to all others, which start in half the time then. */
   async #compile(): Promise<void> {
-    const [coordinator, worker] = [this.coordinators[0], this.workers[0]];
-    await Promise.all([coordinator, worker].map((program) => program?.start()));
-    await Promise.all([coordinator, worker].map((program) => program?.end("SIGTERM")));
+    const programs = [...this.coordinators.slice(0, 1), ...this.workers.slice(0, 1)];
+    await Promise.all(programs.map((program) => program.start()));
+    await Promise.all(programs.map((program) => program.end("SIGTERM")));
   }
 
   get programs(): readonly Supervised[] {

@@ -22,10 +22,11 @@ test.each([
   ["plain.wait", "without the mixin"],
 ])("calls to a killed process end when another one is there under its id: %s, %s", async (action) => {
   const site = await openSite(server.url, { heartbeatTimeout: 3_600 });
-  const { nodeID, end } = await site.worker();
+  const worker = await site.worker();
+  const { nodeID } = worker;
   const lost = deliver(site.bus, callOf(action, { node: nodeID, timeout: 3_600_000 }));
   await eventually(() => expect(site.runs()).toBe(1));
-  await end("SIGKILL");
+  await worker.end("SIGKILL");
   const next = await site.worker({ nodeID });
   expect(await lost).toMatchObject({ kind: "unknown", error: { type: "WORKER_LOST" } });
   expect(site.node.broker.transit?.pendingRequests.size).toBe(0);

@@ -10,8 +10,8 @@ import { record, type Step } from "./step.ts";
  */
 export function recover(step: Step, fence: number, inFlight?: ReadonlySet<number>): void {
   const { flow } = step;
-  if (flow.fence !== fence) record(step, { kind: "owned", fence });
   if (isFinished(flow.status)) return;
+  if (flow.fence !== fence) record(step, { kind: "owned", fence });
   if (flow.status === "WAITING") return begin(step);
   watchAge(step);
   const stage = flow.stages.find((candidate) => candidate.status === "RUNNING");

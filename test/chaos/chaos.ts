@@ -46,7 +46,7 @@ export interface ChaosResult extends Verdict {
 
 const LEASE_MS = 3_000;
 const GRACE_MS = 2_000;
-const SETTLE_MS = 60_000;
+const SETTLE_MS = 120_000;
 const READERS = 4;
 const REPORT_MS = 10_000;
 
@@ -135,7 +135,7 @@ async function settle(producer: Producer): Promise<number> {
     producer.inFlight.size === 0 && [...producer.flows.values()].every((flow) => hasLastEvent(flow));
   while (!isSettled() && performance.now() - from < SETTLE_MS) await delay(100);
   const settledMs = Math.round(performance.now() - from);
-  await Promise.race([producer.settled(), delay(SETTLE_MS)]);
+  await Promise.race([producer.settled(), delay(SETTLE_MS, undefined, { ref: false })]);
   return settledMs;
 }
 

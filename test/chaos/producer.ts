@@ -178,11 +178,18 @@ export class Producer {
   async #subscribe(flow: ProducedFlow): Promise<void> {
     const { subscribed } = flow;
     if (!subscribed) return;
-    const handler = (event: TaskflowEvent): void => void subscribed.push({ seq: event.seq, what: whatOf(event) });
+    let end = (): void => undefined;
+    const handler = (event: TaskflowEvent): void => {
+      subscribed.push({ seq: event.seq, what: whatOf(event) });
+      // It would look into the store now and then for as long as it stands.
+      if (hasLastEvent(flow)) end();
+    };
     while (!this.#isClosed) {
       const subscription = await this.#try(() => this.client.subscribeToTaskflowEvents(flow.id, handler));
       if (subscription) {
-        this.#unsubscribe.push(() => subscription.unsubscribe());
+        end = () => subscription.unsubscribe();
+        this.#unsubscribe.push(end);
+        if (hasLastEvent(flow)) end();
         return;
       }
       // A history that broke off begins anew.

@@ -17,13 +17,23 @@ export function report(result: ChaosResult): string {
     ...tally("Errors that callers saw", result.callErrors),
     `Subscriptions through everything: ${result.subscriptions}`,
     ...result.figures.map(figureLine),
-    ...missed(result.figures).map((text) => `LATE: ${text}`),
+    ...missedBy(result).map((text) => `MISSED: ${text}`),
     ...complaints.slice(0, SHOWN).map((text) => `Complaint: ${text}`),
     ...violations.slice(0, SHOWN).map((text) => `VIOLATION: ${text}`),
     violations.length === 0 ? "No violation." : `${violations.length} violations.`,
     `Logs of all processes: ${result.folder}`,
   ];
   return lines.join("\n");
+}
+
+/** Promises of a machine that has nothing else to do, and that the run did not keep, in words. */
+export function missedBy({ figures, completedShare, ends }: ChaosResult): string[] {
+  const share = (completedShare * 100).toFixed(2);
+  return [
+    ...missed(figures),
+    ...(completedShare < 0.99 ? [`only ${share} % of the taskflows at least once are COMPLETED, and 99 % are to be`] : []),
+    ...(Object.keys(ends).length === 0 ? ["no taskflow was produced"] : []),
+  ];
 }
 
 function tally(title: string, counts: Readonly<Record<string, number>>): string[] {

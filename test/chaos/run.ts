@@ -11,8 +11,7 @@ import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { findMongoBinary, startMongo } from "../helpers/mongo-process.ts";
 import { chaos } from "./chaos.ts";
-import { missed } from "./figures.ts";
-import { report } from "./report.ts";
+import { missedBy, report } from "./report.ts";
 
 const { values } = parseArgs({
   options: {
@@ -46,7 +45,7 @@ try {
     say,
   });
   say(report(result));
-  process.exitCode = result.violations.length + missed(result.figures).length > 0 ? 1 : 0;
+  process.exitCode = result.violations.length + missedBy(result).length > 0 ? 1 : 0;
 } finally {
   await mongo.stop();
 }

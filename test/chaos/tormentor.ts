@@ -74,6 +74,8 @@ export class Tormentor {
     this.#end.abort();
     await Promise.all(this.#loops);
     await Promise.all(this.#pending);
+    // What did not start again in time has a complaint, and another chance.
+    await Promise.all(this.#cluster.programs.filter((program) => !program.isRunning).map((program) => program.start()));
   }
 
   async #repeat(pause: (round: number) => number, act: () => Promise<void> | void): Promise<void> {

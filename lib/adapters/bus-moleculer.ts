@@ -117,19 +117,25 @@ export class MoleculerBus implements Bus {
     return onReconnected(this.#broker, listener);
   }
 
-  call(call: Call, done: (outcome: Outcome) => void): void {
+  call(call: Call, done: (outcome: Outcome) => void): () => void {
     const isLocal = call.node === this.#broker.nodeID;
     const { params, meta } = isLocal ? this.#copied(call) : this.#shared(call);
     // A handler with the mixin may prolong its time by heartbeats. The engine times the attempt in any case.
     const timeout = call.listenMs > LONGEST_MS || this.#hasMixin(call.action, call.node) ? 0 : call.listenMs;
     // Where a broker tracks calls, its stop would wait for this one before the coordinator is told to drain.
     const options = { nodeID: call.node, meta, timeout, retries: 0, tracking: false };
-    this.#broker.call<unknown, unknown>(call.action, params, options).then(
+    const answer = this.#broker.call<unknown, unknown>(call.action, params, options);
+    answer.then(
       (response) => done(answered(response)),
       (error: unknown) => {
         if (!isRefusedDelivery(error, call.action)) done(classifyError(error, call.action, isLocal, Date.now()));
       },
     );
+    // Without a timeout of its own, one whose answer was lost would be pending for ever.
+    return () => {
+      const { ctx } = answer as { ctx?: { id: string } };
+      if (ctx) this.#broker.transit?.removePendingRequest(ctx.id);
+    };
   }
 
   /** For another process: what is sent is written at once, so nothing need be copied. Moleculer merges the answer's meta into the object it was given. */

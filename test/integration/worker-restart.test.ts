@@ -1,5 +1,6 @@
 /** A worker that is killed says no goodbye. When its next process is there before anybody missed its heartbeats, nothing is waited for in vain. */
 import { afterAll, afterEach, beforeAll, expect, test } from "@jest/globals";
+import { TaskflowClient, TaskflowService } from "../../lib/index.ts";
 import { ask, callOf, deliver } from "../helpers/deliver.ts";
 import { eventually } from "../helpers/eventually.ts";
 import { startNatsServer } from "../helpers/nats-server.ts";
@@ -40,4 +41,21 @@ test.each([
   expect(await answer).toMatchObject({ kind: "answered" });
   expect((await ask(site.bus, call)).kind).toBe(action === "svc.wait" ? "done" : "silent");
   await next.end("SIGKILL");
+});
+
+test("a call whose answer was lost is pending no longer than its taskflow is driven", async () => {
+  const site = await openSite(server.url, { heartbeatTimeout: 3_600 });
+  const { broker } = site.node;
+  broker.createService(TaskflowService({ store: "memory:", shutdownGrace: 200 }));
+  await broker.waitForServices("taskflow");
+  const worker = await site.worker();
+  const task = { name: "one", type: "ACTION" as const, taskDetails: { serviceId: "svc", actionName: "wait" } };
+  const client = new TaskflowClient(broker);
+  const { taskflowId } = await client.produce({ stages: [{ name: "s", tasks: [task] }], options: { timeout: 1_500 } });
+  await eventually(() => expect(site.runs()).toBe(1));
+  expect(broker.transit?.pendingRequests.size).toBe(1);
+  await worker.end("SIGKILL");
+  const tree = await client.waitForTaskflow(taskflowId);
+  expect(tree.status).toBe("FAILED");
+  expect(broker.transit?.pendingRequests.size).toBe(0);
 });

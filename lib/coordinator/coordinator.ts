@@ -6,9 +6,9 @@
  * nothing is sent, answered or announced that is not stored.
  */
 import { build } from "../core/build.ts";
-import type { Created, StoredDefinition } from "../core/facts.ts";
+import type { Created, Nested, StoredDefinition } from "../core/facts.ts";
 import type { Answer, Order } from "../core/command.ts";
-import { type Flow, isOver, taskAt } from "../core/flow.ts";
+import { type Flow, isFinished, isOver, taskAt } from "../core/flow.ts";
 import { idBaseOf, taskOrdinalOf } from "../core/ids.ts";
 import type { Outcome } from "../core/inputs.ts";
 import { taskflowError } from "../errors.ts";
@@ -16,6 +16,7 @@ import type { Claimed, StoredTaskflow } from "../ports/store.ts";
 import { announceLast } from "./announce.ts";
 import { Finished } from "./finished.ts";
 import { LateAnswers } from "./late-answers.ts";
+import { Nesting, type NewChild, type Producer } from "./nesting.ts";
 import { Orders } from "./orders.ts";
 import { Ownership } from "./ownership.ts";
 import type { Ports } from "./ports.ts";
@@ -46,6 +47,9 @@ function placeOf(key: string, { idBase }: Flow): { task: number; attempt: number
   return task === undefined ? undefined : { task, attempt: Number(attempt) };
 }
 
+const overloaded = (why: string): Error =>
+  taskflowError("TASKFLOW_OVERLOADED", `This coordinator takes no new taskflow now. ${why} Try again later.`, { retryAfter: 1 });
+
 /** Taskflows read at once while they are taken over: a store may be far away. */
 const READERS = 8;
 
@@ -59,6 +63,7 @@ export class Coordinator {
   readonly #ownership: Ownership;
   readonly #late: LateAnswers;
   readonly #orders: Orders;
+  readonly #nesting: Nesting;
   #ends: (() => void)[] = [];
 
   constructor(ports: Ports, settings: CoordinatorSettings) {
@@ -69,6 +74,10 @@ export class Coordinator {
       settings,
       () => this.#ownership.isHeld(),
       (last, answer) => void this.#late.add(last, answer),
+      {
+        order: (from, effect) => this.#nesting.order(from, effect),
+        follow: (resident, children) => this.#nesting.follow(resident, children),
+      },
     );
     this.#ownership = new Ownership(ports, settings, {
       taken: (claimed) => this.#take(claimed),
@@ -82,6 +91,11 @@ export class Coordinator {
     });
     this.#late = new LateAnswers(ports, this.#turns, finished);
     this.#orders = new Orders(ports, settings, this.#turns, finished);
+    this.#nesting = new Nesting(ports, this.#turns, this.#orders, {
+      admit: () => this.#admit(),
+      create: (taskflowId, child, nested) => this.#createUnlessTaken(taskflowId, child, nested),
+      peek: (taskflowId) => this.peek(taskflowId),
+    });
   }
 
   /** Goes on with every taskflow of the store, which is open, that nobody drives. Resolves when all of them are in its care. */
@@ -147,13 +161,34 @@ export class Coordinator {
     const taskflowId = given.taskflowId ?? this.#ports.ids.sorted();
     const { residents } = this.#turns;
     if (residents.has(taskflowId) && (await this.exists(taskflowId))) return { taskflowId, existing: true };
-    if (this.isDraining || residents.size >= this.#settings.maxActive) {
-      const why = this.isDraining ? "It is shutting down." : `It drives ${residents.size} taskflows, its limit.`;
-      const message = `This coordinator takes no new taskflow now. ${why} Try again later.`;
-      throw taskflowError("TASKFLOW_OVERLOADED", message, { retryAfter: 1 });
-    }
+    if (this.isDraining) throw overloaded("It is shutting down.");
+    this.#admit();
     const isStoredAlready = await this.#create(taskflowId, given);
     return isStoredAlready ? { taskflowId, existing: true } : { taskflowId };
+  }
+
+  /**
+   * The same below a task whose handler produces it: linked to the task first, then stored. Undefined: the parent is not in this coordinator's care.
+   * @throws TASKFLOW_OVERLOADED: nothing is stored. STORE_UNAVAILABLE: nobody knows
+   */
+  produceBelow(producer: Producer, given: NewChild): Promise<Answer | undefined> {
+    return this.#nesting.produce(producer, given);
+  }
+
+  /** The coordinator that drives an unfinished taskflow; null: none at this moment; undefined: it is finished, or there is none. */
+  async ownerOf(taskflowId: string): Promise<string | null | undefined> {
+    const row = (await this.#ports.store.read(taskflowId))?.row;
+    return row && !isFinished(row.status) ? row.owner : undefined;
+  }
+
+  #admit(): void {
+    const { size } = this.#turns.residents;
+    if (size >= this.#settings.maxActive) throw overloaded(`It drives ${size} taskflows, its limit.`);
+  }
+
+  async #createUnlessTaken(taskflowId: string, given: NewTaskflow, nested: Nested): Promise<boolean> {
+    if (this.#turns.residents.has(taskflowId) && (await this.exists(taskflowId))) return true;
+    return this.#create(taskflowId, given, nested);
   }
 
   /** Is there a stored taskflow of this id? One that is being stored at this moment is waited for. */
@@ -178,10 +213,11 @@ export class Coordinator {
   }
 
   /** Resolves with true if the id was taken. */
-  #create(taskflowId: string, { definition, text, meta }: NewTaskflow): Promise<boolean> {
+  #create(taskflowId: string, { definition, text, meta }: NewTaskflow, nested?: Nested): Promise<boolean> {
     const { defaults, eventTreeLimit } = this.#settings;
     const { ids, clock } = this.#ports;
-    const created: Created = { kind: "created", taskflowId, idBase: idBaseOf(ids.random()), defaults, meta, definition };
+    const idBase = idBaseOf(ids.random());
+    const created: Created = { kind: "created", taskflowId, idBase, defaults, meta, definition, ...(nested ? { nested } : {}) };
     return new Promise((resolve, reject) => {
       const resident = new Resident(build(created, clock.now()), eventTreeLimit);
       resident.creation = { text, stored: resolve, failed: reject };

@@ -10,6 +10,7 @@ import type { StoredTaskflow, Write, WriteResult } from "../ports/store.ts";
 import { announceSince } from "./announce.ts";
 import { Dispatcher } from "./dispatcher.ts";
 import type { Late } from "./late-answers.ts";
+import type { Family } from "./nesting.ts";
 import { OrderBook } from "./order-book.ts";
 import { callsIn, type Part } from "./part.ts";
 import type { Ports } from "./ports.ts";
@@ -42,7 +43,7 @@ export class Turns {
    * @param maySend false while another coordinator may have taken over
    * @param late is told of answers for taskflows that have left
    */
-  constructor(ports: Ports, settings: CoordinatorSettings, maySend: () => boolean, late: Late) {
+  constructor(ports: Ports, settings: CoordinatorSettings, maySend: () => boolean, late: Late, family: Family) {
     const { bus, clock } = ports;
     this.#maySend = maySend;
     this.#late = late;
@@ -51,7 +52,7 @@ export class Turns {
     this.dispatcher = new Dispatcher(settings.maxInFlight, (action, preferred) => bus.route(action, preferred));
     const give = (resident: Resident, input: Input): void => this.give(resident, input);
     const freed = (): void => this.#planForQueue();
-    this.#sender = new Sender({ bus, clock, dispatcher: this.dispatcher, maySend, give, freed, late });
+    this.#sender = new Sender({ bus, clock, dispatcher: this.dispatcher, maySend, give, freed, late, family });
   }
 
   /** Takes a taskflow into care, and its first inputs into its mailbox. */

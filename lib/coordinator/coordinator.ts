@@ -9,11 +9,12 @@ import { build } from "../core/build.ts";
 import type { Created, Nested, StoredDefinition } from "../core/facts.ts";
 import type { Answer, Order } from "../core/command.ts";
 import { type Flow, isFinished, isOver, taskAt } from "../core/flow.ts";
-import { idBaseOf, taskOrdinalOf } from "../core/ids.ts";
+import { idBaseOf } from "../core/ids.ts";
 import type { Outcome } from "../core/inputs.ts";
 import { taskflowError } from "../errors.ts";
 import type { Claimed, StoredTaskflow } from "../ports/store.ts";
 import { announceLast } from "./announce.ts";
+import { placeOf, taskflowIdOf } from "./attempt-key.ts";
 import { Finished } from "./finished.ts";
 import { LateAnswers } from "./late-answers.ts";
 import { Nesting, type NewChild, type Producer } from "./nesting.ts";
@@ -33,18 +34,6 @@ export interface NewTaskflow {
   readonly definition: StoredDefinition;
   readonly text: string;
   readonly meta: Readonly<Record<string, unknown>>;
-}
-
-/** `taskflowId:taskId:attempt`. */
-const KEY = /^(.+):([^:]+):(\d+)$/;
-
-const taskflowIdOf = (key: string): string => KEY.exec(key)?.[1] ?? "";
-
-/** Undefined if it is none of the taskflow's. */
-function placeOf(key: string, { idBase }: Flow): { task: number; attempt: number } | undefined {
-  const [, , id = "", attempt = ""] = KEY.exec(key) ?? [];
-  const task = taskOrdinalOf(idBase, id);
-  return task === undefined ? undefined : { task, attempt: Number(attempt) };
 }
 
 const overloaded = (why: string): Error =>
@@ -69,16 +58,12 @@ export class Coordinator {
   constructor(ports: Ports, settings: CoordinatorSettings) {
     this.#ports = ports;
     this.#settings = settings;
-    this.#turns = new Turns(
-      ports,
-      settings,
-      () => this.#ownership.isHeld(),
-      (last, answer) => void this.#late.add(last, answer),
-      {
-        order: (from, effect) => this.#nesting.order(from, effect),
-        follow: (resident, children) => this.#nesting.follow(resident, children),
-      },
-    );
+    this.#turns = new Turns(ports, settings, {
+      maySend: () => this.#ownership.isHeld(),
+      late: (last, answer) => void this.#late.add(last, answer),
+      order: (from, effect) => this.#nesting.order(from, effect),
+      follow: (resident, children) => this.#nesting.follow(resident, children),
+    });
     this.#ownership = new Ownership(ports, settings, {
       taken: (claimed) => this.#take(claimed),
       endsOf: (owner) => this.#endsOf(owner),

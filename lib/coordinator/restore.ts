@@ -48,13 +48,13 @@ export function isLast(stored: StoredTaskflow, write: Write | undefined): boolea
   return write !== undefined && isStored(stored, write) && stored.entries.length === revisionOf(write);
 }
 
-/** Reads a taskflow, asking until the store answers. Undefined if there is none, or if it is over. */
+/** Reads a taskflow, asking until the store answers. Undefined if there is none, or if it has ended. */
 export async function readPatiently(
   { store, logger, clock }: Ports,
   taskflowId: string,
-  isOver: () => boolean,
+  isEnded: () => boolean,
 ): Promise<StoredTaskflow | undefined> {
-  for (let wait = 50; !isOver(); wait = Math.min(wait * 2, 2_000)) {
+  for (let wait = 50; !isEnded(); wait = Math.min(wait * 2, 2_000)) {
     try {
       return await store.read(taskflowId);
     } catch (error) {

@@ -12,6 +12,7 @@ export function rowOf(flow: Flow): Required<Omit<RowChange, "owner" | "annotatio
   const isDone = isOver(flow);
   return {
     ...(flow.annotations.length > 0 ? { annotations: flow.annotations.map(rowAnnotation) } : {}),
+    // One that is finished and still has something to do keeps its owner, and is taken over like any other.
     status: isDone || !isFinished(flow.status) ? flow.status : "RUNNING",
     dueAt: 0,
     errorType: isDone ? errorTypeOf(flow) : null,
@@ -42,16 +43,13 @@ export function newRow(flow: Flow, owner: string): TaskflowRow {
   };
 }
 
-/** The row changes with the taskflow's status and annotations only: a busy taskflow writes its journal and nothing else. */
+/**
+ * The row changes with the taskflow's status and annotations only: a busy taskflow writes its journal and nothing else. What is stored of one that is over
+ * is the last for the time being: it may have been compensating, or was taken for a decision, and its row says that it runs.
+ */
 export function rowChange(flow: Flow, facts: readonly Fact[]): RowChange | undefined {
-  if (!facts.some((fact) => changesRow(flow, fact))) return undefined;
+  if (!isOver(flow) && !facts.some(({ kind }) => kind === "flow" || kind === "annotated")) return undefined;
   return rowOf(flow);
-}
-
-/** One that is over was taken for a decision, and its row says that it is not. */
-function changesRow(flow: Flow, { kind }: Fact): boolean {
-  if (kind === "flow" || kind === "annotated" || kind === "compensated") return true;
-  return (kind === "owned" || kind === "joined") && isOver(flow);
 }
 
 function errorTypeOf(flow: Flow): string | null {

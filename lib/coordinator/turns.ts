@@ -20,6 +20,12 @@ import { Sender } from "./sender.ts";
 import { type CoordinatorSettings, TURN } from "./settings.ts";
 import { writeOf } from "./write.ts";
 
+export interface TurnsListener extends Family {
+  /** False while another coordinator may have taken over. */
+  readonly maySend: () => boolean;
+  readonly late: Late;
+}
+
 export class Turns {
   readonly #ports: Ports;
   readonly #settings: CoordinatorSettings;
@@ -39,11 +45,8 @@ export class Turns {
   /** True: nothing is sent any more; answers are still taken. */
   isDraining = false;
 
-  /**
-   * @param maySend false while another coordinator may have taken over
-   * @param late is told of answers for taskflows that have left
-   */
-  constructor(ports: Ports, settings: CoordinatorSettings, maySend: () => boolean, late: Late, family: Family) {
+  constructor(ports: Ports, settings: CoordinatorSettings, listener: TurnsListener) {
+    const { maySend, late } = listener;
     const { bus, clock } = ports;
     this.#maySend = maySend;
     this.#late = late;
@@ -52,7 +55,7 @@ export class Turns {
     this.dispatcher = new Dispatcher(settings.maxInFlight, (action, preferred) => bus.route(action, preferred));
     const give = (resident: Resident, input: Input): void => this.give(resident, input);
     const freed = (): void => this.#planForQueue();
-    this.#sender = new Sender({ bus, clock, dispatcher: this.dispatcher, maySend, give, freed, late, family });
+    this.#sender = new Sender({ bus, clock, dispatcher: this.dispatcher, maySend, give, freed, late, family: listener });
   }
 
   /** Takes a taskflow into care, and its first inputs into its mailbox. */
@@ -161,13 +164,18 @@ export class Turns {
       if (resident.creation) flow.revision = 1;
       const creation = resident.creation && this.#ports.bus.hasAudience() ? resident.writer.creation(at) : undefined;
       const { facts, effects, answers } = decide(flow, inputs, at);
-      const tasks = this.#mayDispatch ? this.dispatcher.admit(resident) : [];
-      taken = tasks.length;
-      if (taken > 0) {
+      for (let mayFollow = this.#mayDispatch; mayFollow;) {
+        const tasks = this.dispatcher.admit(resident);
+        if (tasks.length === 0) break;
+        taken += tasks.length;
         const sent = decide(flow, [{ kind: "dispatch", tasks }], at);
         facts.push(...sent.facts);
         effects.push(...sent.effects);
-        this.dispatcher.release(taken - callsIn(sent.effects));
+        const unused = tasks.length - callsIn(sent.effects);
+        this.dispatcher.release(unused);
+        taken -= unused;
+        // Those were too old to be sent and have ended: others may be due now, those of the next stage.
+        mayFollow = unused > 0;
       }
       const lapses = this.#lapses;
       return {
@@ -216,6 +224,7 @@ export class Turns {
   }
 
   #committed(parts: readonly Part[], results: readonly WriteResult[]): void {
+    const created: Part[] = [];
     parts.forEach((part, index) => {
       const { resident } = part;
       if (results[index] !== "stored") return this.#lost(part);
@@ -228,19 +237,22 @@ export class Turns {
       if (!isInDoubt) this.#announce(part);
       creation?.stored(false);
       if (isInDoubt) return;
-      if (!creation) return this.#carryOut(part);
-      // The answer to `produce` goes first.
-      this.#ports.clock.soon(() => this.#carryOut(part));
+      if (creation) created.push(part);
+      else this.#carryOut(part);
     });
+    // The answers to `produce` go first.
+    if (created.length > 0)
+      this.#ports.clock.soon(() => {
+        for (const part of created) this.#carryOut(part);
+      });
   }
 
   #announce({ resident, facts, at, firstSeq, creation }: Part): void {
     const { bus } = this.#ports;
-    const { flow, writer } = resident;
+    const { writer } = resident;
     if (!bus.hasAudience()) return writer.skip();
-    const { taskflowId } = flow;
-    if (creation) bus.announce({ taskflowId, ...creation });
-    for (const event of writer.write(facts, at, firstSeq)) bus.announce({ taskflowId, ...event });
+    if (creation) bus.announce(creation);
+    for (const event of writer.write(facts, at, firstSeq)) bus.announce(event);
   }
 
   #carryOut(part: Part): void {
@@ -344,6 +356,7 @@ export class Turns {
     const isReopened = resident.inbox.some(({ kind }) => kind === "command");
     if (isOver(restored.flow) && !isReopened) {
       repairRow(this.#ports, restored.row, restored.flow);
+      this.#settleOrders(part, wasStored);
       return this.#drop(resident);
     }
     const waiting = resident.inbox;

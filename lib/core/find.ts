@@ -20,18 +20,6 @@ export function findStage(flow: Flow, ref: string, named?: Named<Stage>): Stage 
   return refuse("STAGE_NOT_FOUND", message, { taskflowId: flow.taskflowId, stage: ref });
 }
 
-/** Tasks by name, of those that were asked for by name: a retry may name thousands. Names never change. */
-const named = new WeakMap<readonly Task[], ReadonlyMap<string, Task[]>>();
-
-function tasksNamed(tasks: readonly Task[], name: string): readonly Task[] {
-  let byName = named.get(tasks);
-  if (!byName) {
-    byName = Map.groupBy(tasks, ({ definition }) => definition.name);
-    named.set(tasks, byName);
-  }
-  return byName.get(name) ?? [];
-}
-
 /**
  * By id, or by a name that only one task has; refused with TASK_NOT_FOUND.
  * @param stage where it has to be; anywhere if absent
@@ -39,7 +27,7 @@ function tasksNamed(tasks: readonly Task[], name: string): readonly Task[] {
 export function findTask(flow: Flow, ref: string, stage?: Stage, named?: Named<Task>): Task | Refusal {
   const ordinal = taskOrdinalOf(flow.idBase, ref);
   const byId = ordinal === undefined ? undefined : flow.tasks[ordinal];
-  const same = () => named?.(ref) ?? tasksNamed(stage?.tasks ?? flow.tasks, ref);
+  const same = () => named?.(ref) ?? (stage?.tasks ?? flow.tasks).filter((task) => task.definition.name === ref);
   const candidates = byId ? [byId] : same();
   const [found] = candidates;
   if (found && candidates.length === 1 && (!stage || found.stage === stage)) return found;

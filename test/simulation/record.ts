@@ -274,13 +274,9 @@ export class FlowRecord {
     if (row.status !== flow.status || row.finishedAt !== flow.finishedAt || row.startedAt !== flow.startedAt) {
       world.report(25, `${this.taskflowId} is ${flow.status}, its row ${JSON.stringify(row)}`);
     }
-    if (isFinished(flow.status) && row.errorType !== (flow.error?.type ?? this.#firstErrorType())) {
+    if (isFinished(flow.status) && row.errorType !== (flow.error?.type ?? firstErrorType(flow))) {
       world.report(25, `${this.taskflowId} ended with ${flow.error?.type}, its row says ${row.errorType}`);
     }
-  }
-
-  #firstErrorType(): string | null {
-    return flowErrorType(this.flow);
   }
 
   taskOf(ordinal: number): TaskRecord {
@@ -307,6 +303,6 @@ export class FlowRecord {
   }
 }
 
-function flowErrorType(flow: Flow): string | null {
+function firstErrorType(flow: Flow): string | null {
   return flow.tasks.find((task) => task.status === "FAILED")?.error?.type ?? null;
 }

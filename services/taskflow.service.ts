@@ -14,6 +14,7 @@ import type { TaskflowQuery } from "../lib/ports/store.ts";
 import { readAnnotationFilter, validateParams, validationError } from "../lib/validate.ts";
 import type { ActionName, ActionParams } from "../schemas/actions.schema.ts";
 import { produce, produceBelow } from "./taskflow-produce.ts";
+import { deleteTaskflow } from "./taskflow-deletion.ts";
 import { orderActions } from "./taskflow-orders.ts";
 import { createEngine, type Engine, engineOf, engines, milliseconds, type TaskflowServiceOptions } from "./taskflow-engine.ts";
 
@@ -55,15 +56,6 @@ function action<A extends ActionName>(
       }
     },
   };
-}
-
-async function deleteTaskflow({ store }: Engine, { taskflowId }: { taskflowId: string }): Promise<{ taskflowId: string }> {
-  const result = await store.delete(taskflowId);
-  if (result === "deleted") return { taskflowId };
-  if (result === "missing") throw taskflowError("TASKFLOW_NOT_FOUND", `There is no taskflow "${taskflowId}".`, { taskflowId });
-  throw taskflowError("TASKFLOW_NOT_FINISHED", `Taskflow "${taskflowId}" is not finished: only finished ones can be deleted.`, {
-    taskflowId,
-  });
 }
 
 /** From a worker, which repeats it until the coordinator whose taskflow it is has accepted it. */

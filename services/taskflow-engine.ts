@@ -53,6 +53,8 @@ export interface Engine {
   readonly queries: Queries;
   readonly limits: Limits;
   readonly isActionAllowed: (action: string) => boolean;
+  /** Of a taskflow whose producer chose none. */
+  readonly newId: () => string;
   readonly graceMs: number;
   readonly delay: ReturnType<typeof monitorEventLoopDelay>;
   ready: boolean;
@@ -98,6 +100,7 @@ export function createEngine(service: Service, given: TaskflowServiceOptions): E
     queries: new Queries({ coordinator, store, bus, clock, eventTreeLimit }),
     limits: resolveLimits(given.limits),
     isActionAllowed: compileActionPatterns(given.allowedActions ?? env.allowedActions),
+    newId: () => systemIds.sorted(),
     graceMs: given.shutdownGrace === undefined ? env.shutdownGraceMs : parseDuration(given.shutdownGrace),
     delay: monitorEventLoopDelay({ resolution: LAG_RESOLUTION_MS }),
     ready: false,

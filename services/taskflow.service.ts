@@ -4,7 +4,6 @@
  */
 import type { Context, Service, ServiceSchema } from "moleculer";
 import { toldOutcome } from "../lib/adapters/call-outcome.ts";
-import { getEventsEndpoint } from "../lib/adapters/events-endpoint.ts";
 import { CONTEXT_KEY } from "../lib/adapters/wire-context.ts";
 import { HEARTBEAT_EVENT } from "../lib/worker/handle.ts";
 import { bytesOf } from "../lib/coordinator/fit.ts";
@@ -12,8 +11,10 @@ import type { Reader } from "../lib/coordinator/queries.ts";
 import { taskflowError } from "../lib/errors.ts";
 import { parseDuration } from "../lib/options.ts";
 import type { TaskflowQuery } from "../lib/ports/store.ts";
-import { readAnnotationFilter, readTaskflowId, validateParams, validateTaskflow, validationError } from "../lib/validate.ts";
+import { readAnnotationFilter, validateParams, validationError } from "../lib/validate.ts";
 import type { ActionName, ActionParams } from "../schemas/actions.schema.ts";
+import { produce, produceBelow } from "./taskflow-produce.ts";
+import { deleteTaskflow } from "./taskflow-deletion.ts";
 import { orderActions } from "./taskflow-orders.ts";
 import { createEngine, type Engine, engineOf, engines, milliseconds, type TaskflowServiceOptions } from "./taskflow-engine.ts";
 
@@ -22,44 +23,6 @@ export type { TaskflowServiceOptions } from "./taskflow-engine.ts";
 /** Between coordinators: one of them has given up taskflows. */
 const RELEASED = "taskflow-coordinator.released";
 const TAKERS = { groups: ["taskflow"] };
-
-/** The producer's meta, to travel with every task: plain JSON, without the execution context and what is Moleculer's own. */
-function producersMeta(meta: Readonly<Record<string, unknown>>): Record<string, unknown> {
-  const kept: Record<string, unknown> = {};
-  let isEmpty = true;
-  for (const [key, value] of Object.entries(meta)) {
-    if (key === CONTEXT_KEY || key.startsWith("$")) continue;
-    kept[key] = value;
-    isEmpty = false;
-  }
-  if (isEmpty) return kept;
-  try {
-    return JSON.parse(JSON.stringify(kept)) as Record<string, unknown>;
-  } catch (error) {
-    const message = `ctx.meta of the producer is stored with the taskflow, and is not JSON: ${(error as Error).message}`;
-    throw validationError("The taskflow is not valid", [{ path: "/meta", message, keyword: "type" }]);
-  }
-}
-
-async function produce(service: Service, ctx: Context): Promise<Record<string, unknown>> {
-  const { coordinator, limits, isActionAllowed } = engineOf(service);
-  const given: unknown = ctx.params;
-  const taskflowId = readTaskflowId(given);
-  const subscription = (id: string): string => getEventsEndpoint(id, true, service.broker.namespace);
-  if (taskflowId !== undefined && (await coordinator.exists(taskflowId))) {
-    return { taskflowId, eventSubscription: subscription(taskflowId), existing: true };
-  }
-  const checked = validateTaskflow(given, limits, isActionAllowed);
-  if (!checked.ok) throw validationError("The taskflow is not valid", checked.problems);
-  const { definition, text } = checked;
-  const meta = producersMeta(ctx.meta);
-  const stored = await coordinator.produce({ ...(taskflowId === undefined ? {} : { taskflowId }), definition, text, meta });
-  return {
-    taskflowId: stored.taskflowId,
-    eventSubscription: subscription(stored.taskflowId),
-    ...(stored.existing ? { existing: true } : {}),
-  };
-}
 
 /** Of a message, what the answer does not get: the packet's frame, and what an error says around it. */
 const MESSAGE_FRAME = 16 * 1024;
@@ -93,15 +56,6 @@ function action<A extends ActionName>(
       }
     },
   };
-}
-
-async function deleteTaskflow({ store }: Engine, { taskflowId }: { taskflowId: string }): Promise<{ taskflowId: string }> {
-  const result = await store.delete(taskflowId);
-  if (result === "deleted") return { taskflowId };
-  if (result === "missing") throw taskflowError("TASKFLOW_NOT_FOUND", `There is no taskflow "${taskflowId}".`, { taskflowId });
-  throw taskflowError("TASKFLOW_NOT_FINISHED", `Taskflow "${taskflowId}" is not finished: only finished ones can be deleted.`, {
-    taskflowId,
-  });
 }
 
 /** From a worker, which repeats it until the coordinator whose taskflow it is has accepted it. */
@@ -159,8 +113,9 @@ export function TaskflowService(given: TaskflowServiceOptions = {}): ServiceSche
           return { success: true, data: await produce(this, ctx) };
         },
       },
-      getTaskflowDetails: action("getTaskflowDetails", ({ queries }, { taskflowId, stages }, _service, reader) =>
-        queries.details(reader, taskflowId, stages),
+      produceBelow: action("produceBelow", (engine, params) => produceBelow(engine, params)),
+      getTaskflowDetails: action("getTaskflowDetails", ({ queries }, { taskflowId, ...shown }, _service, reader) =>
+        queries.details(reader, taskflowId, shown),
       ),
       getTask: action("getTask", ({ queries }, { taskflowId, taskId }, _service, reader) =>
         queries.task(reader, taskflowId, taskId),
@@ -170,8 +125,8 @@ export function TaskflowService(given: TaskflowServiceOptions = {}): ServiceSche
       ),
       listTasks: action("listTasks", ({ queries }, params, _service, reader) => queries.tasks(reader, params)),
       listTaskflows: action("listTaskflows", (engine, params) => engine.queries.list(listQuery(engine, params))),
-      waitForTaskflow: action("waitForTaskflow", ({ queries }, { taskflowId, timeout, stages }, _service, reader) =>
-        queries.wait(reader, taskflowId, timeout === undefined ? 60_000 : parseDuration(timeout), stages),
+      waitForTaskflow: action("waitForTaskflow", ({ queries }, { taskflowId, timeout, ...shown }, _service, reader) =>
+        queries.wait(reader, taskflowId, timeout === undefined ? 60_000 : parseDuration(timeout), shown),
       ),
       getEvents: action("getEvents", ({ queries }, { taskflowId, since, limit }, _service, reader) =>
         queries.events(reader, taskflowId, since ?? 0, limit ?? 500),

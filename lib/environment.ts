@@ -13,6 +13,8 @@ export interface Environment {
   readonly leaseMs: number;
   /** `TASKFLOW_SHUTDOWN_GRACE`, in ms. */
   readonly shutdownGraceMs: number;
+  /** `TASKFLOW_PAUSED`: this coordinator sends nothing until the pause of every action is lifted. */
+  readonly paused: boolean;
 }
 
 const UNITS: Readonly<Record<string, number>> = { "": 1, b: 1, kb: 1024, kib: 1024, mb: 1024 ** 2, mib: 1024 ** 2 };
@@ -23,6 +25,14 @@ export function parseBytes(text: string): number {
   const unit = match && UNITS[(match[2] ?? "").toLowerCase()];
   if (!unit) throw new RangeError(`"${text}" is not a number of bytes: give one such as 4096, 4KiB or 1MB.`);
   return Number(match[1]) * unit;
+}
+
+/** @throws RangeError */
+export function parseSwitch(text: string): boolean {
+  const word = text.trim().toLowerCase();
+  if (word === "1" || word === "true") return true;
+  if (word === "0" || word === "false") return false;
+  throw new RangeError(`"${text}" is neither on nor off: give 1 or 0.`);
 }
 
 function read<T>(env: NodeJS.ProcessEnv, name: string, parse: (text: string) => T, absent: T): T {
@@ -43,5 +53,6 @@ export function readEnvironment(env: NodeJS.ProcessEnv = process.env): Environme
     eventTreeLimit: read(env, "TASKFLOW_EVENT_TREE_LIMIT", parseBytes, 4096),
     leaseMs: read(env, "TASKFLOW_LEASE", parseDuration, 10_000),
     shutdownGraceMs: read(env, "TASKFLOW_SHUTDOWN_GRACE", parseDuration, 10_000),
+    paused: read(env, "TASKFLOW_PAUSED", parseSwitch, false),
   };
 }

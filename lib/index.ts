@@ -14,6 +14,7 @@ export {
 export {
   TaskflowClient,
   type Page,
+  type PausedActions,
   type Produced,
   type SubscribeOptions,
   type TaskflowSummary,

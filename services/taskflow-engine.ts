@@ -7,6 +7,7 @@ import { SystemClock } from "../lib/adapters/system-clock.ts";
 import { systemIds } from "../lib/adapters/system-ids.ts";
 import { compileActionPatterns } from "../lib/allowed-actions.ts";
 import { Coordinator } from "../lib/coordinator/coordinator.ts";
+import { PauseRules } from "../lib/coordinator/pause-rules.ts";
 import { Queries } from "../lib/coordinator/queries.ts";
 import { readEnvironment } from "../lib/environment.ts";
 import { type Limits, resolveLimits } from "../lib/limits.ts";
@@ -34,6 +35,8 @@ export interface TaskflowServiceOptions {
   lease?: number | string;
   /** How long a stop waits for running attempts: ms or "10s". `TASKFLOW_SHUTDOWN_GRACE`, else 10 s. */
   shutdownGrace?: number | string;
+  /** Starts paused: this coordinator sends nothing until `resumeActions({ pattern: "**" })`. `TASKFLOW_PAUSED`, else false. */
+  paused?: boolean;
 }
 
 /** Tasks of one stage in flight at once, where nobody said anything. */
@@ -44,6 +47,9 @@ export interface Engine {
   readonly bus: MoleculerBus;
   readonly coordinator: Coordinator;
   readonly queries: Queries;
+  readonly pauses: PauseRules;
+  /** It starts paused. */
+  readonly startsPaused: boolean;
   readonly limits: Limits;
   readonly isActionAllowed: (action: string) => boolean;
   readonly graceMs: number;
@@ -81,12 +87,15 @@ export function createEngine(service: Service, given: TaskflowServiceOptions): E
     maxActive: given.maxActive ?? 100_000,
     eventTreeLimit,
   };
-  const coordinator = new Coordinator({ store, bus, clock, ids: systemIds, logger }, settings);
+  const pauses = new PauseRules({ store, clock, logger }, settings.owner);
+  const coordinator = new Coordinator({ store, bus, clock, ids: systemIds, logger }, settings, pauses);
   return {
     store,
     bus,
     coordinator,
-    queries: new Queries({ coordinator, store, bus, clock, eventTreeLimit }),
+    queries: new Queries({ coordinator, store, bus, clock, gate: pauses, eventTreeLimit }),
+    pauses,
+    startsPaused: given.paused ?? env.paused,
     limits: resolveLimits(given.limits),
     isActionAllowed: compileActionPatterns(given.allowedActions ?? env.allowedActions),
     graceMs: given.shutdownGrace === undefined ? env.shutdownGraceMs : parseDuration(given.shutdownGrace),

@@ -14,6 +14,7 @@ import { parseDuration } from "../lib/options.ts";
 import type { TaskflowQuery } from "../lib/ports/store.ts";
 import { readTaskflowId, validateParams, validateTaskflow, validationError } from "../lib/validate.ts";
 import type { ActionName, ActionParams } from "../schemas/actions.schema.ts";
+import { pauseActions, PAUSES_CHANGED, resumeActions } from "./paused-actions.ts";
 import { createEngine, type Engine, engineOf, engines, milliseconds, type TaskflowServiceOptions } from "./taskflow-engine.ts";
 
 export type { TaskflowServiceOptions } from "./taskflow-engine.ts";
@@ -111,7 +112,7 @@ async function reportOutcome({ coordinator }: Engine, params: ActionParams["repo
   throw validationError("The params of taskflow.reportOutcome are not valid", [{ path: "/outcome", message, keyword: "type" }]);
 }
 
-async function health({ store, coordinator, ready, delay }: Engine, service: Service): Promise<Record<string, unknown>> {
+async function health({ store, coordinator, pauses, ready, delay }: Engine, service: Service): Promise<Record<string, unknown>> {
   const { transit } = service.broker;
   return {
     ready: ready && !coordinator.isDraining,
@@ -122,6 +123,8 @@ async function health({ store, coordinator, ready, delay }: Engine, service: Ser
     owned: coordinator.active,
     inFlight: coordinator.inFlight,
     draining: coordinator.isDraining,
+    paused: pauses.isPaused,
+    pausedActions: pauses.rules.map(({ pattern }) => pattern),
     // Delay of the event loop since the start, ms.
     lag: { p50: milliseconds(delay.percentile(50)), p99: milliseconds(delay.percentile(99)) },
   };
@@ -176,6 +179,9 @@ export function TaskflowService(given: TaskflowServiceOptions = {}): ServiceSche
       ),
       deleteTaskflow: action("deleteTaskflow", (engine, params) => deleteTaskflow(engine, params)),
       reportOutcome: action("reportOutcome", (engine, params) => reportOutcome(engine, params)),
+      pauseActions: action("pauseActions", (engine, params, service) => pauseActions(engine, params, service)),
+      resumeActions: action("resumeActions", (engine, params, service) => resumeActions(engine, params, service)),
+      listPausedActions: action("listPausedActions", async ({ pauses }) => ({ rows: await pauses.list() })),
       health: action("health", (engine, _params, service) => health(engine, service)),
       live: action("live", () => ({ live: true })),
       ready: action("ready", ({ ready, coordinator }) => ({ ready: ready && !coordinator.isDraining })),
@@ -184,6 +190,11 @@ export function TaskflowService(given: TaskflowServiceOptions = {}): ServiceSche
       [HEARTBEAT_EVENT](this: Service, ctx: Context<{ key?: unknown }>) {
         const { key } = ctx.params;
         if (typeof key === "string") engines.get(this)?.coordinator.heartbeat(key);
+      },
+      [PAUSES_CHANGED](this: Service) {
+        const engine = engines.get(this);
+        // What cannot be read now is read a second later.
+        if (engine?.ready) void engine.pauses.look().catch(() => {});
       },
       [RELEASED](this: Service) {
         const engine = engines.get(this);
@@ -196,6 +207,7 @@ export function TaskflowService(given: TaskflowServiceOptions = {}): ServiceSche
     async started(this: Service) {
       const engine = engineOf(this);
       await engine.store.open();
+      await engine.pauses.start(engine.startsPaused);
       await engine.coordinator.start();
       engine.delay.enable();
       engine.ready = true;
@@ -206,6 +218,7 @@ export function TaskflowService(given: TaskflowServiceOptions = {}): ServiceSche
       engine.ready = false;
       engine.delay.disable();
       await engine.coordinator.stop(engine.graceMs, () => void this.broker.broadcast(RELEASED, {}, TAKERS).catch(() => {}));
+      await engine.pauses.stop();
       engine.bus.close();
       await engine.store.close();
     },

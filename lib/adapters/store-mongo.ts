@@ -8,6 +8,7 @@ import type { Collection, Db } from "mongodb";
 import type {
   Claimed,
   KnownOwner,
+  PauseRule,
   RowChange,
   Store,
   StoredTaskflow,
@@ -24,6 +25,7 @@ import { explainOpening, isDuplicateKey, messageOf } from "./mongo-error.ts";
 import { MongoJournal } from "./mongo-journal.ts";
 import { MongoLink, type MongoLinkOptions } from "./mongo-link.ts";
 import { MongoOwners } from "./mongo-owners.ts";
+import { MongoPauses } from "./mongo-pauses.ts";
 import { deleteTaskflow, readTaskflow } from "./mongo-taskflow.ts";
 import { listTaskflows } from "./mongo-query.ts";
 import { MongoRows, toUpdate } from "./mongo-rows.ts";
@@ -42,6 +44,7 @@ export class MongoStore implements Store {
   readonly #rows: MongoRows;
   readonly #journal: MongoJournal;
   readonly #owners: MongoOwners;
+  readonly #pauses: MongoPauses;
   readonly #active = new Set<Promise<unknown>>();
   #isOpen = false;
 
@@ -51,6 +54,7 @@ export class MongoStore implements Store {
     this.#rows = new MongoRows(this.#link);
     this.#journal = new MongoJournal(this.#link, this.#rows);
     this.#owners = new MongoOwners(this.#link);
+    this.#pauses = new MongoPauses(this.#link);
   }
 
   async open(): Promise<void> {
@@ -153,6 +157,18 @@ export class MongoStore implements Store {
         throw this.#link.unavailable(messageOf(error), error);
       });
     });
+  }
+
+  async pauseRules(): Promise<PauseRule[]> {
+    return this.#run(() => this.#pauses.all());
+  }
+
+  async addPauseRule(rule: PauseRule): Promise<void> {
+    return this.#run(() => this.#pauses.add(rule));
+  }
+
+  async removePauseRules(pattern: string, coordinator?: string): Promise<number> {
+    return this.#run(() => this.#pauses.remove(pattern, coordinator));
   }
 
   async delete(taskflowId: string): Promise<"deleted" | "missing" | "active"> {

@@ -10,6 +10,7 @@ import { taskflowError } from "../errors.ts";
 import type {
   Claimed,
   KnownOwner,
+  PauseRule,
   RowChange,
   Store,
   StoredTaskflow,
@@ -23,6 +24,7 @@ import { messageOf, primaryCode } from "./sqlite-error.ts";
 import { openFile, openMemory } from "./sqlite-file.ts";
 import type { SqliteFile } from "./sqlite-file.ts";
 import { SqliteJournal } from "./sqlite-journal.ts";
+import { SqlitePauses } from "./sqlite-pauses.ts";
 import { SqliteQueries } from "./sqlite-query.ts";
 import { SqliteReader } from "./sqlite-reader.ts";
 import { DUE, LAST_FINISHED, isUnfinished, NEXT_OWNER, OWNED_BY, ROW_COLUMNS, toRow, UNFINISHED } from "./sqlite-schema.ts";
@@ -39,6 +41,7 @@ export interface SqliteStoreOptions {
 interface Opened {
   readonly file: SqliteFile;
   readonly journal: SqliteJournal;
+  readonly pauses: SqlitePauses;
   /** Runs what may look at every row: the reader's thread, or this one for memory. */
   readonly queries: SqliteReader | SqliteQueries;
   readonly begin: StatementSync;
@@ -162,6 +165,18 @@ export class SqliteStore implements Store {
     return this.#attempt(({ queries }) => queries.list(query));
   }
 
+  async pauseRules(): Promise<PauseRule[]> {
+    return this.#attempt(({ pauses }) => pauses.all());
+  }
+
+  async addPauseRule(rule: PauseRule): Promise<void> {
+    this.#write(({ pauses }) => pauses.add(rule));
+  }
+
+  async removePauseRules(pattern: string, coordinator?: string): Promise<number> {
+    return this.#write(({ pauses }) => pauses.remove(pattern, coordinator));
+  }
+
   async delete(taskflowId: string): Promise<"deleted" | "missing" | "active"> {
     return this.#write((opened) => {
       const columns = opened.readRow.get(taskflowId) as RowColumns | undefined;
@@ -197,6 +212,7 @@ export class SqliteStore implements Store {
     return {
       file,
       journal: new SqliteJournal(database),
+      pauses: new SqlitePauses(database),
       queries:
         path === undefined ? new SqliteQueries(database) : new SqliteReader({ path }, (message) => this.#unavailable(message)),
       begin: database.prepare("BEGIN IMMEDIATE"),

@@ -39,6 +39,16 @@ export interface Page<Row> {
   nextCursor?: string;
 }
 
+/** A rule that keeps tasks from calling actions. */
+export interface PausedActions {
+  pattern: string;
+  reason: string | null;
+  /** When it was made. */
+  since: number;
+  /** The coordinator that started paused, whose own rule it is; null: it holds for all. */
+  coordinator: string | null;
+}
+
 /** How long to wait for a taskflow, and what of it to answer. */
 export interface WaitOptions {
   /** How long to wait in all, in ms or as text ("5m"); without it, for as long as it takes. */
@@ -114,6 +124,21 @@ export class TaskflowClient {
   /** Removes a finished taskflow. @throws TASKFLOW_NOT_FOUND, TASKFLOW_NOT_FINISHED */
   deleteTaskflow(taskflowId: string): Promise<{ taskflowId: string }> {
     return this.#call("deleteTaskflow", { taskflowId });
+  }
+
+  /** Keeps tasks from calling the actions of a pattern (`payment.*`, `**`), at every coordinator, until it is lifted. @throws STORE_UNAVAILABLE */
+  pauseActions(pattern: string, reason?: string): Promise<PausedActions> {
+    return this.#call("pauseActions", { pattern, ...(reason === undefined ? {} : { reason }) });
+  }
+
+  /** Lifts the rules with exactly this pattern; `lifted`: how many there were. `**` also ends the pause of coordinators that started paused. */
+  resumeActions(pattern: string): Promise<{ pattern: string; lifted: number }> {
+    return this.#call("resumeActions", { pattern });
+  }
+
+  /** The rules of all coordinators, oldest first. */
+  listPausedActions(): Promise<{ rows: PausedActions[] }> {
+    return this.#call("listPausedActions", {});
   }
 
   health(): Promise<Record<string, unknown>> {

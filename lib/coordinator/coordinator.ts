@@ -14,6 +14,7 @@ import { taskflowError } from "../errors.ts";
 import type { Claimed, StoredTaskflow } from "../ports/store.ts";
 import { announceLast } from "./announce.ts";
 import { Ownership } from "./ownership.ts";
+import { type Gate, OPEN_GATE } from "./pause-rules.ts";
 import type { Ports } from "./ports.ts";
 import { Resident } from "./resident.ts";
 import { restore, restoreOrTell } from "./restore.ts";
@@ -45,14 +46,17 @@ const DRAIN_POLL_MS = 20;
 export class Coordinator {
   readonly #ports: Ports;
   readonly #settings: CoordinatorSettings;
+  readonly #gate: Gate;
   readonly #turns: Turns;
   readonly #ownership: Ownership;
   #ends: (() => void)[] = [];
 
-  constructor(ports: Ports, settings: CoordinatorSettings) {
+  /** @param gate says which actions tasks may not call now */
+  constructor(ports: Ports, settings: CoordinatorSettings, gate = OPEN_GATE) {
+    this.#gate = gate;
     this.#ports = ports;
     this.#settings = settings;
-    this.#turns = new Turns(ports, settings, () => this.#ownership.isHeld());
+    this.#turns = new Turns(ports, settings, () => this.#ownership.isHeld(), gate);
     this.#ownership = new Ownership(ports, settings, {
       taken: (claimed) => this.#take(claimed),
       endsOf: (owner) => this.#endsOf(owner),
@@ -65,6 +69,7 @@ export class Coordinator {
   async start(): Promise<void> {
     this.#ends.push(this.#ports.bus.onWorkersChanged(() => this.#wakeStarved()));
     this.#ends.push(this.#ports.bus.onReconnected(() => this.#turns.suspect()));
+    this.#ends.push(this.#gate.onChanged(() => this.#wakeHeld()));
     this.#pollWorkers();
     await this.#ownership.start();
   }
@@ -259,6 +264,11 @@ export class Coordinator {
 
   #wakeStarved(): void {
     for (const resident of this.#turns.dispatcher.starved) this.#turns.wake(resident);
+  }
+
+  /** What a lifted rule kept back goes on at once. */
+  #wakeHeld(): void {
+    for (const resident of this.#turns.dispatcher.held) this.#turns.wake(resident);
   }
 
   /** Registries are told of services, but not always: waiting work looks by itself too. */

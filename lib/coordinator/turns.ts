@@ -9,6 +9,7 @@ import type { StoredTaskflow, Write, WriteResult } from "../ports/store.ts";
 import { announceSince } from "./announce.ts";
 import { Dispatcher } from "./dispatcher.ts";
 import { callsIn, type Part } from "./part.ts";
+import { OPEN_GATE } from "./pause-rules.ts";
 import type { Ports } from "./ports.ts";
 import type { Resident } from "./resident.ts";
 import { isStored, readPatiently, restoreOrTell } from "./restore.ts";
@@ -34,12 +35,12 @@ export class Turns {
   isDraining = false;
 
   /** @param maySend false while another coordinator may have taken over */
-  constructor(ports: Ports, settings: CoordinatorSettings, maySend: () => boolean) {
+  constructor(ports: Ports, settings: CoordinatorSettings, maySend: () => boolean, gate = OPEN_GATE) {
     const { bus, clock } = ports;
     this.#maySend = maySend;
     this.#ports = ports;
     this.#settings = settings;
-    this.dispatcher = new Dispatcher(settings.maxInFlight, (action, preferred) => bus.route(action, preferred));
+    this.dispatcher = new Dispatcher(settings.maxInFlight, (action, preferred) => bus.route(action, preferred), gate);
     const give = (resident: Resident, input: Input): void => this.give(resident, input);
     const freed = (): void => this.#planForQueue();
     this.#sender = new Sender({ bus, clock, dispatcher: this.dispatcher, maySend, give, freed });

@@ -116,6 +116,16 @@ export interface KnownOwner {
   beat: number;
 }
 
+/** Tasks that call an action of this pattern are not sent. */
+export interface PauseRule {
+  /** `payment.*`; `**` is every action. */
+  readonly pattern: string;
+  readonly reason: string | null;
+  readonly since: number;
+  /** The coordinator that it holds for; null: all of them. */
+  readonly coordinator: string | null;
+}
+
 export interface StoreHealth {
   ok: boolean;
   kind: string;
@@ -178,6 +188,15 @@ export interface Store {
   timeOffset(): Promise<number>;
 
   list(query: TaskflowQuery): Promise<TaskflowPage>;
+
+  /** The rules of all coordinators, oldest first. */
+  pauseRules(): Promise<PauseRule[]>;
+
+  /** Stores a rule in place of one with the same pattern and coordinator. Durable when it resolves. */
+  addPauseRule(rule: PauseRule): Promise<void>;
+
+  /** Removes the rules with this pattern: those for all and for each coordinator, or with `coordinator` that one's alone. Answers how many there were. */
+  removePauseRules(pattern: string, coordinator?: string): Promise<number>;
 
   /** Removes a finished taskflow with its journal. `missing`: none of this id; `active`: not finished, left alone. */
   delete(taskflowId: string): Promise<"deleted" | "missing" | "active">;

@@ -31,6 +31,9 @@ export function storeOf(life: Life): Store {
         return life.storeIsAhead;
       }),
     list: unused,
+    pauseRules: unused,
+    addPauseRule: unused,
+    removePauseRules: unused,
     delete: unused,
     health: unused,
     commit: (writes) => commit(life, writes),

@@ -7,17 +7,24 @@ export function matchesAction(pattern: string, action: string): boolean {
   // The places of the action up to which the pattern so far fits.
   let reached = new Set([0]);
   for (const token of pattern.match(/\*\*|[^]/g) ?? []) {
-    const next = new Set<number>();
-    for (const from of reached) {
-      if (token === "*" || token === "**") {
-        for (let at = from; !next.has(at); at++) {
-          next.add(at);
-          if (at === action.length || (token === "*" && action[at] === ".")) break;
-        }
-      } else if (from < action.length && (token === "?" || token === action[from])) next.add(from + 1);
-    }
-    reached = next;
-    if (reached.size === 0) return false;
+    reached = token.startsWith("*") ? stretch(action, reached, token === "*") : step(action, reached, token);
   }
   return reached.has(action.length);
+}
+
+function step(action: string, reached: ReadonlySet<number>, character: string): Set<number> {
+  const next = new Set<number>();
+  for (const at of reached) if (at < action.length && (character === "?" || character === action[at])) next.add(at + 1);
+  return next;
+}
+
+function stretch(action: string, reached: ReadonlySet<number>, isWithinPart: boolean): Set<number> {
+  const next = new Set<number>();
+  for (const from of reached) {
+    for (let at = from; at <= action.length && !next.has(at); at++) {
+      next.add(at);
+      if (isWithinPart && action[at] === ".") break;
+    }
+  }
+  return next;
 }

@@ -7,14 +7,14 @@ import { toldOutcome } from "../lib/adapters/call-outcome.ts";
 import { getEventsEndpoint } from "../lib/adapters/events-endpoint.ts";
 import { CONTEXT_KEY } from "../lib/adapters/wire-context.ts";
 import { HEARTBEAT_EVENT } from "../lib/worker/handle.ts";
-import { bytesOf } from "../lib/coordinator/fit.ts";
-import type { Reader } from "../lib/coordinator/queries.ts";
 import { taskflowError } from "../lib/errors.ts";
 import { parseDuration } from "../lib/options.ts";
 import type { TaskflowQuery } from "../lib/ports/store.ts";
-import { readTaskflowId, validateParams, validateTaskflow, validationError } from "../lib/validate.ts";
-import type { ActionName, ActionParams } from "../schemas/actions.schema.ts";
-import { pauseActions, PAUSES_CHANGED, resumeActions } from "./paused-actions.ts";
+import { readTaskflowId, validateTaskflow, validationError } from "../lib/validate.ts";
+import type { ActionParams } from "../schemas/actions.schema.ts";
+import { action } from "./action.ts";
+import { OPERATION_ACTIONS } from "./operations.ts";
+import { PAUSES_CHANGED } from "./paused-actions.ts";
 import { createEngine, type Engine, engineOf, engines, milliseconds, type TaskflowServiceOptions } from "./taskflow-engine.ts";
 
 export type { TaskflowServiceOptions } from "./taskflow-engine.ts";
@@ -58,40 +58,6 @@ async function produce(service: Service, ctx: Context): Promise<Record<string, u
     taskflowId: stored.taskflowId,
     eventSubscription: subscription(stored.taskflowId),
     ...(stored.existing ? { existing: true } : {}),
-  };
-}
-
-/** Of a message, what the answer does not get: the packet's frame, and what an error says around it. */
-const MESSAGE_FRAME = 16 * 1024;
-
-/** Moleculer sends the caller's meta back with the answer. */
-function readerOf({ bus }: Engine, { broker }: Service, ctx: Context): Reader {
-  const isLocal = (ctx.nodeID ?? broker.nodeID) === broker.nodeID;
-  const { [CONTEXT_KEY]: _, ...meta } = ctx.meta as Record<string, unknown>;
-  return { isLocal, maxBytes: isLocal ? Infinity : bus.maxMessageBytes - MESSAGE_FRAME - bytesOf(meta) };
-}
-
-type Handler<A extends ActionName> = (engine: Engine, params: ActionParams[A], service: Service, reader: Reader) => unknown;
-
-/** An action: its params checked against the schema of its name, its answer wrapped. */
-function action<A extends ActionName>(
-  name: A,
-  handler: Handler<A>,
-): { handler: (this: Service, ctx: Context) => Promise<unknown> } {
-  return {
-    async handler(ctx) {
-      const params = validateParams(name, ctx.params);
-      try {
-        const engine = engineOf(this);
-        return { success: true, data: await handler(engine, params, this, readerOf(engine, this, ctx)) };
-      } catch (error) {
-        // A cursor that is not ours is the caller's mistake.
-        if (!(error instanceof RangeError)) throw error;
-        throw validationError(`The params of taskflow.${name} are not valid`, [
-          { path: "/cursor", message: error.message, keyword: "format" },
-        ]);
-      }
-    },
   };
 }
 
@@ -179,9 +145,7 @@ export function TaskflowService(given: TaskflowServiceOptions = {}): ServiceSche
       ),
       deleteTaskflow: action("deleteTaskflow", (engine, params) => deleteTaskflow(engine, params)),
       reportOutcome: action("reportOutcome", (engine, params) => reportOutcome(engine, params)),
-      pauseActions: action("pauseActions", (engine, params, service) => pauseActions(engine, params, service)),
-      resumeActions: action("resumeActions", (engine, params, service) => resumeActions(engine, params, service)),
-      listPausedActions: action("listPausedActions", async ({ pauses }) => ({ rows: await pauses.list() })),
+      ...OPERATION_ACTIONS,
       health: action("health", (engine, _params, service) => health(engine, service)),
       live: action("live", () => ({ live: true })),
       ready: action("ready", ({ ready, coordinator }) => ({ ready: ready && !coordinator.isDraining })),

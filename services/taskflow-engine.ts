@@ -1,14 +1,17 @@
 /** What a coordinator's service is made of: one engine for each service that a broker creates. */
 import { monitorEventLoopDelay } from "node:perf_hooks";
-import type { Service } from "moleculer";
+import type { Service, ServiceBroker } from "moleculer";
 import { MoleculerBus } from "../lib/adapters/bus-moleculer.ts";
+import { MoleculerNetwork } from "../lib/adapters/network-moleculer.ts";
 import { storeOf } from "../lib/adapters/open-store.ts";
 import { SystemClock } from "../lib/adapters/system-clock.ts";
 import { systemIds } from "../lib/adapters/system-ids.ts";
 import { compileActionPatterns } from "../lib/allowed-actions.ts";
 import { Coordinator } from "../lib/coordinator/coordinator.ts";
+import { Explanations } from "../lib/coordinator/explanations.ts";
 import { PauseRules } from "../lib/coordinator/pause-rules.ts";
 import { Queries } from "../lib/coordinator/queries.ts";
+import type { Explanation } from "../lib/core/explain.ts";
 import { readEnvironment } from "../lib/environment.ts";
 import { type Limits, resolveLimits } from "../lib/limits.ts";
 import { DEFAULT_OPTIONS, parseDuration, resolveOptions } from "../lib/options.ts";
@@ -48,6 +51,7 @@ export interface Engine {
   readonly coordinator: Coordinator;
   readonly queries: Queries;
   readonly pauses: PauseRules;
+  readonly explanations: Explanations;
   /** It starts paused. */
   readonly startsPaused: boolean;
   readonly limits: Limits;
@@ -72,6 +76,18 @@ const LAG_RESOLUTION_MS = 20;
 export const milliseconds = (nanoseconds: number): number =>
   Math.max(0, Math.round(nanoseconds / 1e5 - LAG_RESOLUTION_MS * 10) / 10);
 
+/** How long the owner of a taskflow may take to explain it, before it is explained without. */
+const ASK_OWNER_MS = 2_000;
+
+/** What only the coordinator that drives a taskflow knows. */
+function askOwner(broker: ServiceBroker): (owner: string, taskflowId: string) => Promise<Explanation> {
+  return async (nodeID, taskflowId) => {
+    const options = { nodeID, timeout: ASK_OWNER_MS, retries: 0 };
+    const { data } = await broker.call<{ data: Explanation }, unknown>("taskflow.explainTaskflow", { taskflowId }, options);
+    return data;
+  };
+}
+
 export function createEngine(service: Service, given: TaskflowServiceOptions): Engine {
   const { broker, logger } = service;
   const env = readEnvironment();
@@ -95,6 +111,10 @@ export function createEngine(service: Service, given: TaskflowServiceOptions): E
     coordinator,
     queries: new Queries({ coordinator, store, bus, clock, gate: pauses, eventTreeLimit }),
     pauses,
+    explanations: new Explanations(
+      { coordinator, store, clock, network: new MoleculerNetwork(broker), pauses, askOwner: askOwner(broker) },
+      settings,
+    ),
     startsPaused: given.paused ?? env.paused,
     limits: resolveLimits(given.limits),
     isActionAllowed: compileActionPatterns(given.allowedActions ?? env.allowedActions),

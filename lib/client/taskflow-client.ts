@@ -3,6 +3,7 @@ import type { ActionName, ActionParams } from "../../schemas/actions.schema.ts";
 import type { TaskDetails, TaskflowDetails } from "../../schemas/taskflow-details.ts";
 import type { TaskflowEvent } from "../../schemas/taskflow-event.ts";
 import type { Taskflow } from "../../schemas/taskflow.schema.ts";
+import type { Explanation } from "../core/explain.ts";
 import { isTaskflowError } from "../errors.ts";
 import { parseDuration } from "../options.ts";
 import { type EventHandler, EventSubscription } from "./event-subscription.ts";
@@ -124,6 +125,11 @@ export class TaskflowClient {
   /** Removes a finished taskflow. @throws TASKFLOW_NOT_FOUND, TASKFLOW_NOT_FINISHED */
   deleteTaskflow(taskflowId: string): Promise<{ taskflowId: string }> {
     return this.#call("deleteTaskflow", { taskflowId });
+  }
+
+  /** In words and as data: why each unfinished part is not moving, and what would move it. @throws TASKFLOW_NOT_FOUND, STORE_UNAVAILABLE */
+  explainTaskflow(taskflowId: string): Promise<Explanation> {
+    return this.#call("explainTaskflow", { taskflowId });
   }
 
   /** Keeps tasks from calling the actions of a pattern (`payment.*`, `**`), at every coordinator, until it is lifted. @throws STORE_UNAVAILABLE */

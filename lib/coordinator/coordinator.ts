@@ -115,6 +115,21 @@ export class Coordinator {
     return this.#turns.dispatcher.inFlight;
   }
 
+  /** False while another coordinator may have taken over. */
+  get isHeld(): boolean {
+    return this.#ownership.isHeld();
+  }
+
+  /** How long a coordinator's beat has not changed; null: it has none. */
+  silenceOf(owner: string): number | null {
+    return this.#ownership.silenceOf(owner);
+  }
+
+  /** What is remembered of a taskflow in its care, to be looked at only. */
+  inspect(taskflowId: string): Readonly<Pick<Resident, "pending" | "unsent">> | undefined {
+    return this.#turns.residents.get(taskflowId);
+  }
+
   get isDraining(): boolean {
     return this.#turns.isDraining;
   }

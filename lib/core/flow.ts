@@ -171,7 +171,7 @@ export interface Flow {
   /** Settled tasks, for `progress`. */
   settled: number;
   /** A person paused it: why. It stands beside a decision that is needed, and outlives it. */
-  hold: Hold | null;
+  hold: (Hold & { readonly at: number }) | null;
   /** Ordinals of the tasks that failed and wait for a person to decide. */
   readonly awaiting: Set<number>;
   /** Answers of the latest commands, by their ids, oldest first. */

@@ -1,5 +1,6 @@
 /** The execution context: what a task's handler is told of the run that it is part of, as JSON text made of shared pieces. */
 import { optionsText } from "../options.ts";
+import { activeChildrenOf } from "./details.ts";
 import type { Flow, JsonText, Stage, Task } from "./flow.ts";
 import { stageId, taskId } from "./ids.ts";
 
@@ -41,6 +42,12 @@ export function previousStageRes(flow: Flow, stage: Stage): Rows | undefined {
   return made;
 }
 
+/** What the handler is told of its meta: with the context of the parent's task, which tells of its own parent, and so on. */
+function toldMeta(flow: Flow, task: Task): Record<string, unknown> {
+  const meta = metaOf(flow, task);
+  return flow.parent ? { ...meta, taskflowExecutionContext: flow.parentContext } : meta;
+}
+
 /** The meta that travels with a task: the producer's, then the task's own. */
 export function metaOf(flow: Flow, task: Task): Record<string, unknown> {
   return { ...flow.meta, ...task.definition.meta };
@@ -52,7 +59,7 @@ export function metaOf(flow: Flow, task: Task): Record<string, unknown> {
  * reference, and params that would still be too long are left out here (the handler has them as its own)
  */
 export function executionContext(flow: Flow, task: Task, fits: (length: number) => boolean): JsonText {
-  const previous = previousStageRes(flow, task.stage);
+  const previous = task.undoes ? undefined : previousStageRes(flow, task.stage);
   const params = JSON.stringify(task.definition.params ?? {});
   const whole = contextText(flow, task, previous?.text, params);
   if (whole.length <= CONTEXT_BUDGET || fits(whole.length)) return whole;
@@ -70,8 +77,9 @@ function contextText(flow: Flow, task: Task, previous: string | undefined, param
   const id = taskId(flow.idBase, task.ordinal);
   const forwarded = options.forwardContext ? `"context":${JSON.stringify(flow.definition.context ?? null)},` : "";
   const info =
-    `{"id":"${id}","attempt":${attempt},"meta":${JSON.stringify(metaOf(flow, task))},"params":${params},` +
-    `"options":${optionsText(options)},"status":"${task.status}","nestedActiveRunningTaskFlowIds":[],"nestedTaskflows":[],` +
+    `{"id":"${id}","attempt":${attempt},"meta":${JSON.stringify(toldMeta(flow, task))},"params":${params},` +
+    `"options":${optionsText(options)},"status":"${task.status}","nestedActiveRunningTaskFlowIds":${JSON.stringify(activeChildrenOf(task))},` +
+    `"nestedTaskflows":${task.children.length === 0 ? "[]" : JSON.stringify(task.children.map((child) => child.id))},` +
     `"name":${JSON.stringify(definition.name)},"type":"${definition.type}","taskDetails":${JSON.stringify(definition.taskDetails)}}`;
   const delivery = task.attempts.at(-1)?.deliveries ?? 1;
   return (`{${previous === undefined ? "" : `"previousStageRes":${previous},`}${forwarded}` +

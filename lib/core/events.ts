@@ -2,9 +2,9 @@
  * Events of a taskflow as JSON text. What is the same from one event to the next is encoded once: each task and stage has a fragment that
  * lives until it changes, and the events of one commit share one tree, the taskflow after that commit.
  */
-import { progressOf, taskflowDetails } from "./details.ts";
+import { compensationOf, flowCompensationOf, progressOf, taskflowDetails } from "./details.ts";
 import type { Fact } from "./facts.ts";
-import type { Flow, Stage, Task } from "./flow.ts";
+import { type Flow, isSettled, type Stage, type Task, taskAt } from "./flow.ts";
 import { stageId, taskId } from "./ids.ts";
 
 export interface EventText {
@@ -66,9 +66,12 @@ export class EventWriter {
   #forget(facts: readonly Fact[]): void {
     for (const fact of facts) {
       if ("task" in fact) {
-        this.#tasks[fact.task] = undefined;
-        const stage = this.#flow.tasks[fact.task]?.stage.index;
-        if (stage !== undefined) this.#stages[stage] = undefined;
+        const changed = taskAt(this.#flow, fact.task);
+        // What undoes a task is told of in that task.
+        const told = changed?.undoes ?? changed;
+        if (!told) continue;
+        this.#tasks[told.ordinal] = undefined;
+        this.#stages[told.stage.index] = undefined;
       } else if (fact.kind === "stage") this.#stages[fact.stage] = undefined;
     }
   }
@@ -86,7 +89,8 @@ export class EventWriter {
       `"retryAttempt":${flow.retryAttempt},"revision":${flow.revision},"progress":${progressOf(flow)}` +
       (flow.startedAt === null ? "" : `,"startedAt":${flow.startedAt}`) +
       (flow.finishedAt === null ? "" : `,"finishedAt":${flow.finishedAt}`) +
-      (flow.error ? `,"error":${JSON.stringify(flow.error)}` : "");
+      (flow.error ? `,"error":${JSON.stringify(flow.error)}` : "") +
+      (flow.undo.status === "WAITING" ? "" : `,"compensation":${JSON.stringify(flowCompensationOf(flow))}`);
     if (flow.tasks.length * SHORTEST_TASK <= this.#limit) {
       const whole = `${head},"stages":{${flow.stages.map((stage) => this.#stage(stage)).join(",")}}}`;
       if (whole.length <= this.#limit) return whole;
@@ -109,7 +113,9 @@ function taskFragment(flow: Flow, task: Task): string {
   const response = task.response === null ? "" : `,"response":${task.response}`;
   const error = task.error === null ? "" : `,"error":${JSON.stringify(task.error)}`;
   const name = JSON.stringify(task.definition.name);
-  return `"${taskId(flow.idBase, task.ordinal)}":{"name":${name},"status":"${task.status}"${reason},"attempt":${task.attempt}${response}${error}}`;
+  const isUndone = task.undo !== null && (task.undo.open || isSettled(task.undo.status));
+  const compensation = isUndone && task.undo ? `,"compensation":${JSON.stringify(compensationOf(task.undo))}` : "";
+  return `"${taskId(flow.idBase, task.ordinal)}":{"name":${name},"status":"${task.status}"${reason},"attempt":${task.attempt}${response}${error}${compensation}}`;
 }
 
 /** Tasks by status, from the counts of the stages: as cheap in a large taskflow as in a small one. */
@@ -148,12 +154,14 @@ const describeTask = (
   response: string,
   error?: unknown,
 ): Description => {
-  const stage = flow.tasks[fact.task]?.stage.index ?? 0;
+  const task = taskAt(flow, fact.task);
+  const stage = (task?.undoes ?? task)?.stage.index ?? 0;
+  const undoes = task?.undoes ? `,"compensates":"${taskId(flow.idBase, task.undoes.ordinal)}"` : "";
   const failed = error === undefined ? "" : `,"error":${JSON.stringify(error)}`;
   return {
     type: "TASK",
     topic: `task.${status.toLowerCase()}`,
-    data: `"attempt":${attempt},"stageId":"${stageId(flow.idBase, stage)}","taskId":"${taskId(flow.idBase, fact.task)}","taskStatus":"${status}","taskResponse":${response}${failed}`,
+    data: `"attempt":${attempt},"stageId":"${stageId(flow.idBase, stage)}","taskId":"${taskId(flow.idBase, fact.task)}","taskStatus":"${status}","taskResponse":${response}${failed}${undoes}`,
   };
 };
 
@@ -175,11 +183,11 @@ export function describe(flow: Flow, fact: Fact): Description | undefined {
     case "returned":
       return describeTask(flow, fact, fact.attempt, "WAITING", "null");
     case "delayed":
-      return describeTask(flow, fact, flow.tasks[fact.task]?.attempt ?? 0, "WAITING", fact.response ?? "null", fact.error);
+      return describeTask(flow, fact, taskAt(flow, fact.task)?.attempt ?? 0, "WAITING", fact.response ?? "null", fact.error);
     case "settled":
-      return describeTask(flow, fact, flow.tasks[fact.task]?.attempt ?? 0, fact.status, fact.response ?? "null", fact.error);
+      return describeTask(flow, fact, taskAt(flow, fact.task)?.attempt ?? 0, fact.status, fact.response ?? "null", fact.error);
     case "reset":
-      return describeTask(flow, fact, flow.tasks[fact.task]?.attempt ?? 0, "WAITING", "null");
+      return describeTask(flow, fact, taskAt(flow, fact.task)?.attempt ?? 0, "WAITING", "null");
     default:
       return undefined;
   }

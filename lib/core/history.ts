@@ -3,7 +3,7 @@ import { apply, isEvent } from "./apply.ts";
 import { build } from "./build.ts";
 import { describe, type EventText, EventWriter } from "./events.ts";
 import type { Entry, Fact } from "./facts.ts";
-import type { Flow } from "./flow.ts";
+import { type Flow, taskAt } from "./flow.ts";
 
 export interface History {
   /** Events with `seq` > `since`, in order. */
@@ -47,7 +47,7 @@ function eventText(then: Flow, now: Flow, fact: Fact, seq: number, at: number, t
 /** Answers that a later attempt replaced are not told again. */
 function withoutReplaced(then: Flow, now: Flow, fact: Fact): Fact {
   if ((fact.kind !== "settled" && fact.kind !== "delayed") || fact.response === undefined) return fact;
-  if (then.tasks[fact.task]?.attempt === now.tasks[fact.task]?.attempt) return fact;
+  if (taskAt(then, fact.task)?.attempt === taskAt(now, fact.task)?.attempt) return fact;
   const { response: _, ...rest } = fact;
   return rest;
 }

@@ -5,6 +5,7 @@ import { cancelTask, resolveTask, updateTask } from "./decide-task.ts";
 import { findTask } from "./find.ts";
 import type { Flow, Task } from "./flow.ts";
 import type { Input } from "./inputs.ts";
+import { join, link } from "./nested.ts";
 import { pause, resume } from "./pause.ts";
 import { retry } from "./retry.ts";
 import { record, type Step } from "./step.ts";
@@ -42,8 +43,9 @@ function carryOut(step: Step, command: Command): Answer {
       return { ok: true, data: { taskflowId: step.flow.taskflowId, type: command.type } };
     }
     case "link":
+      return link(step, command);
     case "join":
-      return refuse("TASKFLOW_CONFLICT", "Nested taskflows come later.");
+      return join(step, command);
   }
 }
 

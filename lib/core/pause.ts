@@ -1,6 +1,7 @@
 /** Holding a taskflow, and letting it go on. */
 import { type Answer, type PauseCommand, refuse, type ResumeCommand } from "./command.ts";
 import { type Flow, isFinished } from "./flow.ts";
+import { passOn } from "./children.ts";
 import { record, type Step } from "./step.ts";
 import { AWAITING_DECISION } from "./task.ts";
 
@@ -14,6 +15,7 @@ export function pause(step: Step, { reason, by }: PauseCommand): Answer {
   if (flow.hold === null) {
     record(step, { kind: "held", hold: { reason: reason ?? null, by: by ?? null } });
     if (flow.awaiting.size === 0) record(step, { kind: "flow", status: "PAUSED", reason: PAUSED });
+    passOn(step, "pause");
   } else if (by === undefined && flow.hold.by !== null) {
     record(step, { kind: "held", hold: { reason: reason ?? null, by: null } });
   }
@@ -27,6 +29,7 @@ export function resume(step: Step, { by }: ResumeCommand): Answer {
   if (by !== undefined && hold?.by !== by) return said(flow);
   if (hold === null) return notHeld(flow);
   record(step, { kind: "held", hold: null });
+  passOn(step, "resume");
   if (flow.awaiting.size === 0) goOnUnlessHeld(step);
   return said(flow);
 }

@@ -6,6 +6,7 @@
  */
 import { watchAge, watchTaskAge } from "./age.ts";
 import { type Answer, refuse, type Refusal, type RetryCommand } from "./command.ts";
+import { isUndone } from "./compensation.ts";
 import { clearDoubt } from "./doubt.ts";
 import { runsNow } from "./decide-task.ts";
 import { findStage, findTask } from "./find.ts";
@@ -73,7 +74,8 @@ function planRetry(flow: Flow, command: RetryCommand): Plan | Refusal {
   return { again: new Set(flow.tasks.filter((task) => again.has(task))), named, follow: followers(flow, again) };
 }
 
-const isDone = ({ status }: Task): boolean => status === "SUCCESS" || status === "SKIPPED";
+/** Its work stands: what was undone does not. */
+const isDone = (task: Task): boolean => (task.status === "SUCCESS" && !isUndone(task)) || task.status === "SKIPPED";
 
 /** What never ran and will, if all goes well: all of it stands behind nothing that goes on blocking. */
 function followers(flow: Flow, again: ReadonlySet<Task>): Set<Task> {
@@ -95,6 +97,7 @@ function notRetryable(flow: Flow): Refusal | undefined {
   const refusal = (why: string): Refusal =>
     refuse("TASKFLOW_NOT_RETRYABLE", `Taskflow "${taskflowId}" cannot be retried: ${why}.`, { taskflowId, status });
   if (flow.awaiting.size > 0) return undefined;
+  if (flow.undo.status === "RUNNING") return refusal("what succeeded is being undone: wait until that has ended");
   if (!isFinished(status)) return refusal(`it is ${status}`);
   if (status === "COMPLETED" && flow.options.exactlyOnceTaskExecution)
     return refusal("it is COMPLETED, and executes its tasks exactly once");
@@ -107,7 +110,11 @@ const LISTED = 10;
 function exactlyOnce(flow: Flow, { again, named }: Plan, { mode, force }: RetryCommand): Refusal | undefined {
   if (force) return undefined;
   const guarded = Array.from(again).filter(
-    (task) => task.status === "SUCCESS" && task.options.exactlyOnceTaskExecution && (mode === "all" || named.has(task)),
+    (task) =>
+      task.status === "SUCCESS" &&
+      !isUndone(task) &&
+      task.options.exactlyOnceTaskExecution &&
+      (mode === "all" || named.has(task)),
   );
   if (guarded.length === 0) return undefined;
   const names = guarded.slice(0, LISTED).map(({ definition, stage }) => `"${definition.name}" of stage "${stage.name}"`);

@@ -1,6 +1,7 @@
 /** How a taskflow goes from stage to stage, and ends. */
 import { isPastAge, watchAge, watchTaskAge } from "./age.ts";
 import { failure } from "./command.ts";
+import { compensate, wantsCompensation } from "./compensation.ts";
 import { clearDoubt } from "./doubt.ts";
 import { type Flow, isFinished, isSettled, type Stage, type TaskError } from "./flow.ts";
 import { stageId, taskId } from "./ids.ts";
@@ -93,10 +94,15 @@ function finish(step: Step): void {
   const success = flow.stages.reduce((sum, stage) => sum + stage.count.success, 0);
   if (isPastAge(flow, now)) {
     const message = `The taskflow is older than its maxAge of ${flow.options.maxAgeMs} ms.`;
-    return record(step, { kind: "flow", status: "FAILED", error: failure("MAX_AGE_EXCEEDED", message) });
+    return fail(step, failure("MAX_AGE_EXCEEDED", message));
   }
-  if (blocked || (failed > 0 && success === 0)) return record(step, { kind: "flow", status: "FAILED", error: failureOf(flow) });
+  if (blocked || (failed > 0 && success === 0)) return fail(step, failureOf(flow));
   record(step, { kind: "flow", status: failed > 0 ? "PARTIAL_COMPLETED" : "COMPLETED" });
+}
+
+function fail(step: Step, error: TaskError): void {
+  record(step, { kind: "flow", status: "FAILED", error });
+  if (wantsCompensation(step.flow)) compensate(step);
 }
 
 /** The error of the taskflow: that of the first task that stopped it, else of the first that failed, with where it stands. */

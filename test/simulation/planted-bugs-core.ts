@@ -138,6 +138,11 @@ export const BUGS_OF_THE_CORE: readonly PlantedBug[] = [
     ],
   },
   {
+    title: "delivered again under the same number",
+    noticedBy: [34],
+    change: ["lib/core/apply.ts", "attempt.deliveries++;", "attempt.deliveries = Math.max(2, attempt.deliveries);"],
+  },
+  {
     title: "no answer to an older delivery counts for the latest",
     noticedBy: [10, 24, 8],
     change: [

@@ -54,7 +54,9 @@ function checkSuspects(world: World, { driver, tasks, flow, taskflowId }: FlowRe
   if (!driver.isAlive || driver.isFrozen || driver.isStopping || driver.isCutOff) return;
   for (const { latest, plan } of tasks) {
     if (latest?.suspectSince === undefined || latest.sentBy !== driver || latest.interrupted) continue;
-    if (latest.askedAt >= latest.suspectSince || flow.tasks[plan.ordinal]?.status !== "RUNNING") latest.suspectSince = undefined;
+    // A question from before the loss is put again until it is answered.
+    const isAsked = latest.askedAt >= latest.suspectSince || latest.isAskedBy(driver);
+    if (isAsked || flow.tasks[plan.ordinal]?.status !== "RUNNING") latest.suspectSince = undefined;
     else if (world.agenda.time - Math.max(latest.suspectSince, driver.thawedAt) > SUSPECT_MS && !latest.latestReply(driver))
       world.report(36, `attempt ${latest.number} of task ${plan.ordinal} of ${taskflowId} is not asked about`);
   }
@@ -81,7 +83,7 @@ function checkCare(world: World): void {
   const { fleet } = world;
   // One that stops waits for its last beat, however slow.
   if (fleet.lives.length === 0 || fleet.lives.some(({ isStopping }) => isStopping)) return;
-  const since = Math.max(world.calmAt, fleet.disturbedAt, ...fleet.lives.map(({ startedAt }) => startedAt));
+  const since = Math.max(world.calmAt, world.ownershipAt, fleet.disturbedAt, ...fleet.lives.map(({ startedAt }) => startedAt));
   if (world.agenda.time < since + world.leaseMs + CARE_MS || !fleet.lives.every(({ hasStarted }) => hasStarted)) return;
   for (const record of world.unfinished) {
     if (!fleet.lives.some((life) => life.cares(record)))

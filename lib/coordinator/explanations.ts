@@ -1,6 +1,6 @@
 /** Why taskflows are not moving: what the core makes of their state and of what can be seen around them. */
 import { explain, type Explanation } from "../core/explain.ts";
-import { type Flow, isFinished } from "../core/flow.ts";
+import { type Flow, isOver, taskAt } from "../core/flow.ts";
 import type { Driver, Sent, Surroundings } from "../core/surroundings.ts";
 import { isTaskflowError, taskflowError } from "../errors.ts";
 import type { Clock } from "../ports/clock.ts";
@@ -42,7 +42,7 @@ export class Explanations {
     if (!stored) throw taskflowError("TASKFLOW_NOT_FOUND", `There is no taskflow "${taskflowId}".`, { taskflowId });
     const { flow } = restore(stored);
     const { owner } = stored.row;
-    if (!isFinished(flow.status) && owner !== null && owner !== this.#settings.owner) {
+    if (!isOver(flow) && owner !== null && owner !== this.#settings.owner) {
       const told = await this.#ports.askOwner(owner, taskflowId).catch(() => undefined);
       if (told) return told;
     }
@@ -58,8 +58,8 @@ export class Explanations {
     });
     if (typeof found === "string") return unreadable(taskflowId, found);
     if (!found) throw taskflowError("TASKFLOW_NOT_FOUND", `There is no taskflow "${taskflowId}".`, { taskflowId });
-    const health = isFinished(found.status) ? undefined : await this.#soon(this.#ports.store.health()).catch(() => undefined);
-    const storeError = isFinished(found.status) || health?.ok ? null : (health?.error ?? "it does not answer.");
+    const health = isOver(found) ? undefined : await this.#soon(this.#ports.store.health()).catch(() => undefined);
+    const storeError = isOver(found) || health?.ok ? null : (health?.error ?? "it does not answer.");
     return explain(found, this.#around(this.#driving(found), storeError));
   }
 
@@ -73,11 +73,11 @@ export class Explanations {
     });
   }
 
-  #driving({ taskflowId, tasks }: Flow): Driver {
+  #driving(flow: Flow): Driver {
     const { coordinator } = this.#ports;
-    const cared = coordinator.inspect(taskflowId);
+    const cared = coordinator.inspect(flow.taskflowId);
     const sent = (ordinal: number): Sent | undefined => {
-      const attempt = tasks[ordinal]?.attempt;
+      const attempt = taskAt(flow, ordinal)?.attempt;
       const pending = cared?.pending.get(ordinal);
       if (pending?.attempt === attempt)
         return { sentAt: pending?.sentAt ?? 0, heardAt: pending?.heardAt ?? null, isUnsent: false };

@@ -1,11 +1,17 @@
 /** How a taskflow that is finished ended, and what could still be done about it. */
-import { nameOf } from "./explain-task.ts";
-import type { Flow, Task } from "./flow.ts";
+import { explainDriver } from "./explain-driver.ts";
+import { explainTask, nameOf } from "./explain-task.ts";
+import { type Flow, isSettled, nextUndo, type Task } from "./flow.ts";
 import { taskId } from "./ids.ts";
 import { count, cut, type ReasonList, type Telling } from "./reason.ts";
+import type { Surroundings } from "./surroundings.ts";
 
-export function explainEnd(list: ReasonList, flow: Flow): void {
+/** How many nested taskflows are named. */
+const NAMED = 10;
+
+export function explainEnd(list: ReasonList, flow: Flow, around: Surroundings): void {
   const { status } = flow;
+  explainUndoing(list, flow, around);
   if (status === "COMPLETED" || status === "PARTIAL_COMPLETED" || status === "FAILED" || status === "CANCELLED") {
     list.add(status, undefined, () => ENDS[status](flow));
   }
@@ -22,6 +28,38 @@ export function explainEnd(list: ReasonList, flow: Flow): void {
     }
     for (const task of stage.tasks) explainSettled(list, task);
   }
+}
+
+/** What is still to be done for one that has ended. */
+function explainUndoing(list: ReasonList, flow: Flow, around: Surroundings): void {
+  const { undo, undoing, childCount } = flow;
+  if (undo.status === "RUNNING" || childCount.dropped > 0) explainDriver(list, around);
+  if (undo.status === "RUNNING") {
+    const next = nextUndo(flow);
+    const of = undoing.order.length;
+    list.add("COMPENSATING", undefined, () => ({
+      sentence: `What succeeded is being undone, the latest first: ${undoing.next} of ${count(of, "task")} done${next ? `, ${nameOf(next)} is next` : ""}.`,
+      data: { done: undoing.next, tasks: of },
+      movedBy: "The end of each compensation; one that fails does not stop the others.",
+    }));
+    if (next && !isSettled(next.status)) explainTask(list, flow, next, around);
+  }
+  for (const task of undo.status === "WAITING" ? [] : undo.tasks) {
+    if (task.status !== "FAILED") continue;
+    const error = { type: task.error?.type ?? null, message: cut(task.error?.message ?? "") };
+    list.add("COMPENSATION_FAILED", task.undoes ?? undefined, () => ({
+      sentence: `${nameOf(task.undoes ?? task).replace("task", "Task")} could not be undone: ${error.type}: ${error.message}`,
+      data: { error, attempt: task.attempt },
+      movedBy: "A person, who undoes it by hand.",
+    }));
+  }
+  if (childCount.dropped === 0) return;
+  const dropped = Array.from(flow.children.values()).filter(({ state }) => state === "dropped");
+  list.add("CANCELLING_NESTED", undefined, () => ({
+    sentence: `It has ${count(dropped.length, "nested taskflow")} still to be cancelled.`,
+    data: { nested: dropped.slice(0, NAMED).map(({ id }) => id), active: dropped.length },
+    movedBy: "Their ends; they are told again and again.",
+  }));
 }
 
 function explainSettled(list: ReasonList, task: Task): void {

@@ -41,6 +41,7 @@ function explainRunning(list: ReasonList, flow: Flow, task: Task, around: Surrou
   const { attempt, nodeID, deliveries } = latestAttempt(task);
   const { driver } = around;
   const data = { attempt, nodeID, deliveries };
+  if (task.held !== null) return explainNested(list, task);
   if (flow.repeats.has(task.ordinal)) {
     if (explainGate(list, task, around)) return;
     list.add("DELIVERING_AGAIN", task, () => ({
@@ -72,6 +73,18 @@ function explainRunning(list: ReasonList, flow: Flow, task: Task, around: Surrou
 }
 
 type AttemptData = Pick<Attempt, "attempt" | "nodeID" | "deliveries">;
+
+/** How many nested taskflows are named. */
+const NAMED = 10;
+
+function explainNested(list: ReasonList, task: Task): void {
+  const ids = task.children.filter(({ state }) => state === "active").map(({ id }) => id);
+  list.add("AWAITING_NESTED", task, () => ({
+    sentence: `${capital(nameOf(task))} has answered and waits for ${count(ids.length, "nested taskflow")}: ${ids.slice(0, 3).join(", ")}${ids.length > 3 ? ", …" : ""}.`,
+    data: { nested: ids.slice(0, NAMED), active: ids.length },
+    movedBy: "Their ends: explainTaskflow of each tells what holds it.",
+  }));
+}
 
 function explainAtWork(
   list: ReasonList,

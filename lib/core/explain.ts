@@ -19,7 +19,7 @@ export interface Explanation {
 
 export function explain(flow: Flow, around: Surroundings): Explanation {
   const list = new ReasonList(flow);
-  if (isFinished(flow.status)) explainEnd(list, flow);
+  if (isFinished(flow.status)) explainEnd(list, flow, around);
   else {
     explainUnfinished(list, flow, around);
     const current = flow.stages.find(({ status }) => status === "RUNNING");

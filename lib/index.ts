@@ -22,6 +22,7 @@ export {
 } from "./client/taskflow-client.ts";
 export type { EventHandler, EventSubscription } from "./client/event-subscription.ts";
 export { NatsTransporter, type NatsTransporterOptions } from "./adapters/nats-transporter.ts";
+export type { TaskflowExport } from "./client/taskflow-export.ts";
 export type { Explanation } from "./core/explain.ts";
 export type { Reason, ReasonCode } from "./core/reason.ts";
 export { getEventsEndpoint } from "./adapters/events-endpoint.ts";

@@ -7,6 +7,7 @@ import { storeOf } from "../lib/adapters/open-store.ts";
 import { SystemClock } from "../lib/adapters/system-clock.ts";
 import { systemIds } from "../lib/adapters/system-ids.ts";
 import { compileActionPatterns } from "../lib/allowed-actions.ts";
+import { Copies } from "../lib/coordinator/copies.ts";
 import { Coordinator } from "../lib/coordinator/coordinator.ts";
 import { Explanations } from "../lib/coordinator/explanations.ts";
 import { PauseRules } from "../lib/coordinator/pause-rules.ts";
@@ -52,6 +53,7 @@ export interface Engine {
   readonly queries: Queries;
   readonly pauses: PauseRules;
   readonly explanations: Explanations;
+  readonly copies: Copies;
   /** It starts paused. */
   readonly startsPaused: boolean;
   readonly limits: Limits;
@@ -115,6 +117,7 @@ export function createEngine(service: Service, given: TaskflowServiceOptions): E
       { coordinator, store, clock, network: new MoleculerNetwork(broker), pauses, askOwner: askOwner(broker) },
       settings,
     ),
+    copies: new Copies(coordinator, { store, clock, ids: systemIds }, settings),
     startsPaused: given.paused ?? env.paused,
     limits: resolveLimits(given.limits),
     isActionAllowed: compileActionPatterns(given.allowedActions ?? env.allowedActions),

@@ -15,6 +15,7 @@ import type {
   StoreHealth,
   TaskflowPage,
   TaskflowQuery,
+  TaskflowRow,
   Write,
   WriteResult,
 } from "../ports/store.ts";
@@ -26,6 +27,7 @@ import { MongoJournal } from "./mongo-journal.ts";
 import { MongoLink, type MongoLinkOptions } from "./mongo-link.ts";
 import { MongoOwners } from "./mongo-owners.ts";
 import { MongoPauses } from "./mongo-pauses.ts";
+import { insertTaskflow } from "./mongo-whole.ts";
 import { deleteTaskflow, readTaskflow } from "./mongo-taskflow.ts";
 import { listTaskflows } from "./mongo-query.ts";
 import { MongoRows, toUpdate } from "./mongo-rows.ts";
@@ -81,6 +83,10 @@ export class MongoStore implements Store {
 
   async commit(writes: readonly Write[]): Promise<WriteResult[]> {
     return this.#run(() => this.#journal.commit(writes));
+  }
+
+  async insert(row: TaskflowRow, entries: readonly string[]): Promise<WriteResult> {
+    return this.#run(() => insertTaskflow(this.#taskflows, this.#link, row, entries));
   }
 
   async read(taskflowId: string): Promise<StoredTaskflow | undefined> {

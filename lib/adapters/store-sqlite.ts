@@ -17,6 +17,7 @@ import type {
   StoreHealth,
   TaskflowPage,
   TaskflowQuery,
+  TaskflowRow,
   Write,
   WriteResult,
 } from "../ports/store.ts";
@@ -97,6 +98,10 @@ export class SqliteStore implements Store {
       for (const write of writes) results.push(opened.journal.write(write));
       return results;
     });
+  }
+
+  async insert(row: TaskflowRow, entries: readonly string[]): Promise<WriteResult> {
+    return this.#write(({ journal }) => journal.insert(row, entries));
   }
 
   async read(taskflowId: string): Promise<StoredTaskflow | undefined> {

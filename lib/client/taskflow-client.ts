@@ -3,6 +3,7 @@ import type { ActionName, ActionParams } from "../../schemas/actions.schema.ts";
 import type { TaskDetails, TaskflowDetails } from "../../schemas/taskflow-details.ts";
 import type { TaskflowEvent } from "../../schemas/taskflow-event.ts";
 import type { Taskflow } from "../../schemas/taskflow.schema.ts";
+import { fetchExport, type TaskflowExport, tooLargeToImport } from "./taskflow-export.ts";
 import type { Explanation } from "../core/explain.ts";
 import { isTaskflowError } from "../errors.ts";
 import { parseDuration } from "../options.ts";
@@ -130,6 +131,29 @@ export class TaskflowClient {
   /** In words and as data: why each unfinished part is not moving, and what would move it. @throws TASKFLOW_NOT_FOUND, STORE_UNAVAILABLE */
   explainTaskflow(taskflowId: string): Promise<Explanation> {
     return this.#call("explainTaskflow", { taskflowId });
+  }
+
+  /**
+   * A portable copy of a taskflow as it is now, of any size: fetched in parts where it does not fit into a message. It is JSON, to be kept anywhere.
+   * @throws TASKFLOW_NOT_FOUND
+   */
+  exportTaskflow(taskflowId: string): Promise<TaskflowExport> {
+    return fetchExport((cursor) => this.#call("exportTaskflow", { taskflowId, ...cursor }));
+  }
+
+  /**
+   * Makes a taskflow of an export. One that was not finished is PAUSED until it is resumed. With a `newTaskflowId` it can be sent again safely.
+   * @throws TASKFLOW_VALIDATION_ERROR, TASKFLOW_OVERLOADED, STORE_UNAVAILABLE; PAYLOAD_TOO_LARGE where the coordinator is in another process and it does not fit into one message
+   */
+  async importTaskflow(
+    exported: TaskflowExport,
+    { newTaskflowId }: { newTaskflowId?: string } = {},
+  ): Promise<Produced & { status: TaskflowDetails["status"] }> {
+    try {
+      return await this.#call("importTaskflow", { ...exported, ...(newTaskflowId === undefined ? {} : { newTaskflowId }) });
+    } catch (error) {
+      throw tooLargeToImport(error) ?? error;
+    }
   }
 
   /** Keeps tasks from calling the actions of a pattern (`payment.*`, `**`), at every coordinator, until it is lifted. @throws STORE_UNAVAILABLE */

@@ -142,13 +142,25 @@ export class Coordinator {
     const taskflowId = given.taskflowId ?? this.#ports.ids.sorted();
     const { residents } = this.#turns;
     if (residents.has(taskflowId) && (await this.exists(taskflowId))) return { taskflowId, existing: true };
-    if (this.isDraining || residents.size >= this.#settings.maxActive) {
-      const why = this.isDraining ? "It is shutting down." : `It drives ${residents.size} taskflows, its limit.`;
-      const message = `This coordinator takes no new taskflow now. ${why} Try again later.`;
-      throw taskflowError("TASKFLOW_OVERLOADED", message, { retryAfter: 1 });
-    }
+    this.checkRoom();
     const isStoredAlready = await this.#create(taskflowId, given);
     return isStoredAlready ? { taskflowId, existing: true } : { taskflowId };
+  }
+
+  /** @throws TASKFLOW_OVERLOADED while no new taskflow is taken */
+  checkRoom(): void {
+    const { size } = this.#turns.residents;
+    if (!this.isDraining && size < this.#settings.maxActive) return;
+    const why = this.isDraining ? "It is shutting down." : `It drives ${size} taskflows, its limit.`;
+    const message = `This coordinator takes no new taskflow now. ${why} Try again later.`;
+    throw taskflowError("TASKFLOW_OVERLOADED", message, { retryAfter: 1 });
+  }
+
+  /** Goes on with a taskflow that was stored for it, whole, a moment ago. */
+  care(stored: StoredTaskflow): void {
+    const { taskflowId, fence } = stored.row;
+    // It shuts down: whoever comes next finds it.
+    if (!this.isDraining && !this.#turns.caresFor(taskflowId, fence)) this.#load(stored, fence);
   }
 
   /** Is there a stored taskflow of this id? One that is being stored at this moment is waited for. */

@@ -211,6 +211,8 @@ export interface Flow {
   /** 0 for one that is not nested. */
   readonly depth: number;
   readonly createdAt: number;
+  /** Attempts that began before this time are another taskflow's, of which it is a copy. */
+  readonly copiedAt: number;
   readonly stages: Stage[];
   /** Every task of the stages, by ordinal. */
   readonly tasks: Task[];

@@ -149,6 +149,9 @@ export interface Store {
    */
   commit(writes: readonly Write[]): WriteResult[] | Promise<WriteResult[]>;
 
+  /** Stores a taskflow with all of its journal, or nothing of it; `conflict`: there is one of this id. For copies, not for speed. */
+  insert(row: TaskflowRow, entries: readonly string[]): Promise<WriteResult>;
+
   read(taskflowId: string): Promise<StoredTaskflow | undefined>;
 
   /**

@@ -31,6 +31,7 @@ export function storeOf(life: Life): Store {
         return life.storeIsAhead;
       }),
     list: unused,
+    insert: unused,
     pauseRules: unused,
     addPauseRule: unused,
     removePauseRules: unused,

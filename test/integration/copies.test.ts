@@ -15,7 +15,10 @@ let server: NatsServer;
 beforeAll(async () => {
   server = await startNatsServer({ config: "max_payload: 64KB" });
 });
+/** Lets slow calls answer. */
+const release: (() => void)[] = [];
 afterEach(async () => {
+  for (const letGo of release.splice(0)) letGo();
   await stopLocalNodes();
   await stopNodes();
 });
@@ -30,7 +33,7 @@ function worker(): { service: ServiceSchema; calls: string[] } {
         ok: () => void calls.push("ok"),
         slow: () => {
           calls.push("slow");
-          return new Promise(() => {});
+          return new Promise<void>((resolve) => release.push(resolve));
         },
         big: () => '\u0001"x'.repeat(2_000),
       },

@@ -12,6 +12,7 @@ import { type Flow, isFinished, isOver, taskAt } from "../core/flow.ts";
 import { idBaseOf } from "../core/ids.ts";
 import type { Outcome } from "../core/inputs.ts";
 import { taskflowError } from "../errors.ts";
+import type { StoredTaskflow } from "../ports/store.ts";
 import { announceLast } from "./announce.ts";
 import { placeOf, taskflowIdOf } from "./attempt-key.ts";
 import { Care } from "./care.ts";
@@ -20,12 +21,13 @@ import { LateAnswers } from "./late-answers.ts";
 import { Nesting, type NewChild, type Producer } from "./nesting.ts";
 import { Orders } from "./orders.ts";
 import { Ownership } from "./ownership.ts";
+import { type Gate, OPEN_GATE } from "./pause-rules.ts";
 import type { Ports } from "./ports.ts";
 import { Resident } from "./resident.ts";
 import { Retention } from "./retention.ts";
 import { restore, restoreOrTell } from "./restore.ts";
 import { type CoordinatorSettings, READ, TURN, WORKER_POLL_MS } from "./settings.ts";
-import { Turns } from "./turns.ts";
+import { Turns, type TurnsListener } from "./turns.ts";
 
 export type { Ports } from "./ports.ts";
 
@@ -46,6 +48,7 @@ const DRAIN_POLL_MS = 20;
 export class Coordinator {
   readonly #ports: Ports;
   readonly #settings: CoordinatorSettings;
+  readonly #gate: Gate;
   readonly #turns: Turns;
   readonly #care: Care;
   readonly #ownership: Ownership;
@@ -55,17 +58,20 @@ export class Coordinator {
   readonly #retention: Retention | undefined;
   #ends: (() => void)[] = [];
 
-  constructor(ports: Ports, settings: CoordinatorSettings) {
+  /** @param gate says which actions tasks may not call now */
+  constructor(ports: Ports, settings: CoordinatorSettings, gate = OPEN_GATE) {
+    this.#gate = gate;
     this.#ports = ports;
     this.#settings = settings;
-    this.#turns = new Turns(ports, settings, {
+    const listener: TurnsListener = {
       maySend: () => this.#ownership.isHeld(),
       parked: (dueAt) => this.#care.left(dueAt),
       left: () => this.#care.freed(),
       late: (last, answer) => void this.#late.add(last, answer),
       order: (from, effect) => this.#nesting.order(from, effect),
       follow: (resident, children) => this.#nesting.follow(resident, children),
-    });
+    };
+    this.#turns = new Turns(ports, settings, listener, gate);
     this.#care = new Care(ports, settings, this.#turns);
     this.#retention = settings.retentionMs === null ? undefined : new Retention(ports, settings.retentionMs);
     this.#ownership = new Ownership(ports, settings, {
@@ -92,6 +98,7 @@ export class Coordinator {
   async start(): Promise<void> {
     this.#ends.push(this.#ports.bus.onWorkersChanged(() => this.#wakeStarved()));
     this.#ends.push(this.#ports.bus.onReconnected(() => this.#turns.suspect()));
+    this.#ends.push(this.#gate.onChanged(() => this.#wakeHeld()));
     this.#pollWorkers();
     await this.#ownership.start();
     this.#care.start();
@@ -144,6 +151,21 @@ export class Coordinator {
     return this.#turns.dispatcher.inFlight;
   }
 
+  /** False while another coordinator may have taken over. */
+  get isHeld(): boolean {
+    return this.#ownership.isHeld();
+  }
+
+  /** How long a coordinator's beat has not changed; null: it has none. */
+  silenceOf(owner: string): number | null {
+    return this.#ownership.silenceOf(owner);
+  }
+
+  /** What is remembered of a taskflow in its care, to be looked at only. */
+  inspect(taskflowId: string): Readonly<Pick<Resident, "pending" | "unsent">> | undefined {
+    return this.#turns.residents.get(taskflowId);
+  }
+
   get isDraining(): boolean {
     return this.#turns.isDraining;
   }
@@ -157,8 +179,7 @@ export class Coordinator {
     const taskflowId = given.taskflowId ?? this.#ports.ids.sorted();
     const { residents } = this.#turns;
     if (residents.has(taskflowId) && (await this.exists(taskflowId))) return { taskflowId, existing: true };
-    if (this.isDraining) throw overloaded("It is shutting down.");
-    this.#admit();
+    this.checkRoom();
     const isStoredAlready = await this.#create(taskflowId, given);
     return isStoredAlready ? { taskflowId, existing: true } : { taskflowId };
   }
@@ -177,14 +198,26 @@ export class Coordinator {
     return row && !isFinished(row.status) ? row.owner : undefined;
   }
 
+  /** @throws TASKFLOW_OVERLOADED while no new taskflow is taken */
+  checkRoom(): void {
+    if (this.isDraining) throw overloaded("It is shutting down.");
+    this.#admit();
+  }
+
   #admit(): void {
     const { size } = this.#turns.residents;
-    if (size >= this.#settings.maxActive) throw overloaded(`It drives ${size} taskflows, its limit.`);
+    if (size >= this.#settings.maxActive) throw overloaded(`It has ${size} taskflows in memory, its limit.`);
   }
 
   async #createUnlessTaken(taskflowId: string, given: NewTaskflow, nested: Nested): Promise<boolean> {
     if (this.#turns.residents.has(taskflowId) && (await this.exists(taskflowId))) return true;
     return this.#create(taskflowId, given, nested);
+  }
+
+  /** Goes on with a taskflow that was stored for it, whole, a moment ago. */
+  care(stored: StoredTaskflow): void {
+    // It shuts down: whoever comes next finds it.
+    if (!this.isDraining) this.#care.adopt(stored);
   }
 
   /** Is there a stored taskflow of this id? One that is being stored at this moment is waited for. */
@@ -329,6 +362,11 @@ export class Coordinator {
 
   #wakeStarved(): void {
     for (const resident of this.#turns.dispatcher.starved) this.#turns.wake(resident);
+  }
+
+  /** What a lifted rule kept back goes on at once. */
+  #wakeHeld(): void {
+    for (const resident of this.#turns.dispatcher.held) this.#turns.wake(resident);
   }
 
   /** Registries are told of services, but not always: waiting work looks by itself too. */

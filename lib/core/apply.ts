@@ -134,7 +134,6 @@ function changeFlow(flow: Flow, fact: FlowChanged, at: number): void {
     flow.finishedAt = at;
     flow.aborting = false;
     flow.hold = null;
-    if (fact.status === "CANCELLED") for (const ordinal of flow.awaiting) taskOf(flow, ordinal).isResolved = true;
     flow.awaiting.clear();
     flow.due.clear();
     flow.repeats.clear();
@@ -159,6 +158,7 @@ function changeStage(flow: Flow, fact: StageChanged, at: number): void {
   // It may have been left with work to do, for an earlier one that is to run again.
   if (stage.count.open > 0) stage.tasks.forEach(close);
   flow.due.clear();
+  if (fact.status === "CANCELLED") for (const ordinal of flow.awaiting) taskOf(flow, ordinal).isResolved = true;
   flow.awaiting.clear();
 }
 

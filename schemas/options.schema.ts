@@ -7,8 +7,8 @@
 import { Type, type Static } from "typebox";
 import { Duration } from "./common.schema.ts";
 
-/** What `onFailure` can say in this version. A later one adds "pause" and "compensate". */
-export const SUPPORTED_ON_FAILURE = ["fail"] as const;
+/** What `onFailure` can say in this version. A later one adds "pause". */
+export const SUPPORTED_ON_FAILURE = ["fail", "compensate"] as const;
 /** What the contract knows. */
 export const ALL_ON_FAILURE: readonly string[] = ["fail", "pause", "compensate"];
 

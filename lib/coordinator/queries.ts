@@ -1,9 +1,9 @@
 /** What is read of taskflows: by their coordinator from memory, of all others from the store. */
 import { actionNameOf } from "../core/action-name.ts";
-import { previousStageRes } from "../core/context.ts";
+import { previousRows } from "../core/context.ts";
 import { historyOf } from "../core/history.ts";
 import { progressOf, standing, taskDetails, taskflowDetails, type WaitReason } from "../core/details.ts";
-import { type Flow, isFinished, type Stage, type Task } from "../core/flow.ts";
+import { type Flow, isOver, type Stage, type Task } from "../core/flow.ts";
 import { stageId, stageIndexOf, taskOrdinalOf } from "../core/ids.ts";
 import { decodeEntry, replay } from "../core/journal.ts";
 import { taskflowError } from "../errors.ts";
@@ -99,7 +99,7 @@ export class Queries {
    */
   async previousStageRes(taskflowId: string, ref: string, cursor?: string): Promise<{ rows: unknown[]; nextCursor?: string }> {
     const flow = await this.#flow(taskflowId);
-    const all = previousStageRes(flow, findTask(flow, ref).stage)?.rows ?? [];
+    const all = previousRows(flow, findTask(flow, ref).stage);
     const rows: unknown[] = [];
     let left = PAGE_LENGTH;
     for (let index = cursor === undefined ? 0 : decodeCursor(cursor); index < all.length; index++) {
@@ -150,7 +150,7 @@ export class Queries {
     return { ...page, rows };
   }
 
-  /** The tree once the taskflow is finished. @throws TASKFLOW_NOT_FOUND, STAGE_NOT_FOUND, TASKFLOW_WAIT_TIMEOUT with the tree so far */
+  /** The tree once the taskflow is finished, its compensation too. @throws TASKFLOW_NOT_FOUND, STAGE_NOT_FOUND, TASKFLOW_WAIT_TIMEOUT with the tree so far */
   async wait(
     reader: Reader,
     taskflowId: string,
@@ -161,7 +161,7 @@ export class Queries {
     for (;;) {
       const flow = await this.#flow(taskflowId);
       if (stages) for (const ref of stages) findStage(flow, ref);
-      if (isFinished(flow.status)) return this.#tree(reader, flow, stages);
+      if (isOver(flow)) return this.#tree(reader, flow, stages);
       const left = deadline - this.#clock.monotonic();
       if (left <= 0)
         throw taskflowError(
@@ -170,7 +170,7 @@ export class Queries {
           this.#tree(reader, flow, stages),
         );
       const last = await this.#gone(taskflowId, left);
-      if (last && isFinished(last.status)) return this.#tree(reader, last, stages);
+      if (last && isOver(last)) return this.#tree(reader, last, stages);
     }
   }
 
@@ -206,7 +206,7 @@ export class Queries {
     const { events, lastSeq } = historyOf(entries, flow, since, limit, this.#eventTreeLimit);
     const texts = events.map(({ text }) => text);
     const fitting = reader.isLocal ? texts : fitEvents(texts, reader.maxBytes);
-    return { events: fitting.map((text) => JSON.parse(text) as unknown), lastSeq, finished: isFinished(flow.status) };
+    return { events: fitting.map((text) => JSON.parse(text) as unknown), lastSeq, finished: isOver(flow) };
   }
 }
 

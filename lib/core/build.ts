@@ -54,6 +54,7 @@ export function build(created: Created, at: number): Flow {
     aborting: false,
     due: new Set(),
     repeats: new Set(),
+    isFollowing: false,
   };
 }
 

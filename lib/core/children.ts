@@ -38,6 +38,7 @@ export function passOn(step: Step, kind: "pause" | "resume"): void {
 /** Looks what has become of the children, and goes on looking. */
 export function follow(step: Step): void {
   const { children, childCount } = step.flow;
+  step.flow.isFollowing = false;
   if (childCount.active + childCount.dropped === 0) return;
   const open = Array.from(children.values()).filter(({ state }) => state === "active" || state === "dropped");
   step.effects.push({ kind: "follow", children: open.map(({ id }) => id) });
@@ -45,7 +46,9 @@ export function follow(step: Step): void {
 }
 
 /** While children run. */
-export function lookLater({ effects, now }: Step): void {
+export function lookLater({ flow, effects, now }: Step): void {
+  if (flow.isFollowing) return;
+  flow.isFollowing = true;
   effects.push({ kind: "timer", at: now + FOLLOW_MS, input: { kind: "follow" } });
 }
 
@@ -61,6 +64,6 @@ export function recoverChildren(step: Step): void {
 /** Tells the parent what has become of this one. */
 export function tellParent({ flow, effects }: Step): void {
   if (!flow.parent) return;
-  const { status, taskflowId } = flow;
-  effects.push({ kind: "order", to: flow.parent.taskflowId, command: { kind: "join", child: taskflowId, status } });
+  const { status, taskflowId, seq } = flow;
+  effects.push({ kind: "order", to: flow.parent.taskflowId, command: { kind: "join", child: taskflowId, status, seq } });
 }

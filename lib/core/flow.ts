@@ -107,6 +107,8 @@ export interface Child {
   /** active: waited for. - ended. - dropped: to be cancelled, and its end does not count. - gone: dropped, and ended. */
   state: "active" | "ended" | "dropped" | "gone";
   status: TaskflowStatus | null;
+  /** Of its latest news: what it told before that comes too late. */
+  seq: number;
 }
 
 /** The task whose handler produced a taskflow. */
@@ -257,4 +259,6 @@ export interface Flow {
   readonly due: Set<number>;
   /** Ordinals of the tasks whose running attempt waits to be delivered again. Not stored either. */
   readonly repeats: Set<number>;
+  /** A timer is going to have its children looked at. Not stored. */
+  isFollowing: boolean;
 }

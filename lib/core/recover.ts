@@ -20,7 +20,6 @@ export function recover(step: Step, { fence, inFlight, isReopened }: Extract<Inp
     if (next) recoverTask(step, next, inFlight);
   }
   if (isFinished(flow.status)) return;
-  if (isFinished(flow.status)) return;
   if (flow.status === "WAITING") return begin(step);
   watchAge(step);
   const stage = flow.stages.find((candidate) => candidate.status === "RUNNING");
@@ -32,6 +31,8 @@ export function recover(step: Step, { fence, inFlight, isReopened }: Extract<Inp
 
 function recoverTask(step: Step, task: Task, inFlight: ReadonlySet<number> | undefined): void {
   const { flow } = step;
+  // One that runs may wait again.
+  if (task.open) watchTaskAge(step, task);
   if (task.status === "WAITING") recoverWaiting(step, task);
   else if (task.status !== "RUNNING" || task.held !== null) return;
   else if (!inFlight?.has(task.ordinal) && !flow.repeats.has(task.ordinal)) ask(step, task);
@@ -39,7 +40,6 @@ function recoverTask(step: Step, task: Task, inFlight: ReadonlySet<number> | und
 
 function recoverWaiting(step: Step, task: Task): void {
   if (!task.open) return;
-  watchTaskAge(step, task);
   if (task.doubt !== null) return ask(step, task);
   if (task.retryAt === null) {
     step.flow.due.add(task.ordinal);

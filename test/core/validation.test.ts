@@ -140,9 +140,9 @@ describe("a bad definition", () => {
     ["meta that is text", withTask({ meta: "a" }), [`${task0}/meta`]],
     ["needs", withTask({ needs: ["a"] }), [`${task0}/needs`]],
     [
-      "when, forEach, compensate",
-      withTask({ when: "a", forEach: "b", compensate: {} }),
-      [`${task0}/when`, `${task0}/forEach`, `${task0}/compensate`],
+      "when, forEach",
+      withTask({ when: "a", forEach: "b" }),
+      [`${task0}/when`, `${task0}/forEach`],
     ],
     ["timeout 0", option({ timeout: 0 }), [`${task0}/options/timeout`]],
     ["timeout 0s", option({ timeout: "0s" }), [`${task0}/options/timeout`]],
@@ -198,7 +198,7 @@ describe("a bad definition", () => {
     expect(problemsOf(withTask({ needs: [] }))[0]?.message).toBe(
       `${task0}/needs is not supported by this version: leave "needs" out.`,
     );
-    expect(problemsOf(withTask({ options: { onFailure: "compensate" } }))[0]?.message).toContain("not supported by this version");
+    expect(problemsOf(withTask({ options: { onFailure: "pause" } }))[0]?.message).toContain("not supported by this version");
   });
 
   test("an action that tasks may not call is a problem of the type ACTION_NOT_ALLOWED", () => {

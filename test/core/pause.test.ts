@@ -1,11 +1,8 @@
 import { describe, expect, test } from "@jest/globals";
 import type { Command } from "../../lib/core/command.ts";
-import type { Options } from "../../lib/options.ts";
+import { ASK, FATAL } from "../helpers/commands.ts";
 import { answered, CoreRun, failed } from "../helpers/core-run.ts";
 
-/** Typed as the only value that `produce` takes so far: the core knows all. */
-const ASK: Options = { onFailure: "pause" as string as "fail" };
-const FATAL = failed({ permanent: true });
 const PAUSE: Command = { kind: "pause", reason: "lunch" };
 const RESUME: Command = { kind: "resume" };
 const RETRY: Command = { kind: "retry" };
@@ -166,8 +163,8 @@ describe("a hold beside a decision that is needed", () => {
     run.send();
     run.answer("b", FATAL);
     run.answer("d", answered(1));
-    const back: Command = { kind: "retry", selection: [{ tasks: ["a"] }] };
-    const dry = run.obey({ ...back, dryRun: true } as Command);
+    const back = { kind: "retry", selection: [{ tasks: ["a"] }] } as const;
+    const dry = run.obey({ ...back, dryRun: true });
     expect(dry).toMatchObject({ retried: [{}], follows: [{}] });
     run.obey(back);
     expect(run.status()).toMatchObject({ flow: "RUNNING", stages: ["RUNNING", "WAITING", "WAITING"] });

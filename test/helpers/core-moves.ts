@@ -3,6 +3,7 @@ import fc from "fast-check";
 import type { Command, RetryCommand, Selected } from "../../lib/core/command.ts";
 import type { Input, Outcome, Reply } from "../../lib/core/inputs.ts";
 import type { Options } from "../../lib/options.ts";
+import { PAUSE } from "./commands.ts";
 import {
   answered,
   CoreRun,
@@ -16,9 +17,6 @@ import {
   SILENT,
   type StageSketch,
 } from "./core-run.ts";
-
-/** Typed as the only value that `produce` takes so far: the core knows all. */
-const PAUSE = "pause" as string as "fail";
 
 const someOptions: fc.Arbitrary<Options> = fc.record(
   {
@@ -89,13 +87,13 @@ export const aRetry: fc.Arbitrary<RetryCommand> = fc
 /** The same selection of what this taskflow has. */
 export function fitting(command: RetryCommand, { stages }: SomeFlow): RetryCommand {
   const stageOf = (name: string) => Number(name.charAt(1)) % stages.length;
-  const fit = (name: string): string => {
+  const nearest = (name: string): string => {
     const stage = stageOf(name);
     return `t${stage}${Number(name.charAt(2)) % Object.keys(stages[stage] ?? {}).length}`;
   };
   const selection = command.selection?.map(({ stage, tasks }): Selected => ({
     ...(stage === undefined ? {} : { stage: `s${stageOf(stage)}` }),
-    ...(tasks ? { tasks: tasks.map(fit) } : {}),
+    ...(tasks ? { tasks: tasks.map(nearest) } : {}),
   }));
   return selection ? { ...command, selection } : command;
 }

@@ -220,12 +220,9 @@ export class FlowRecord {
         task.openSince = undefined;
         return;
       case "returned":
-        checkReturned(this, task, fact.kind);
-        task.attempts.pop();
-        task.openSince = this.world.agenda.time;
-        return;
       case "undelivered":
         checkReturned(this, task, fact.kind);
+        if (fact.kind === "returned") task.attempts.pop();
         task.openSince = this.world.agenda.time;
         return;
       case "delayed":
@@ -237,6 +234,9 @@ export class FlowRecord {
         this.#forgetDelivery(task);
         checkSettled(this, task, before, fact, at);
         task.openSince = undefined;
+        return;
+      default:
+      // What people decide, and nested taskflows, are not simulated.
     }
   }
 
@@ -263,13 +263,9 @@ export class FlowRecord {
     if (row.status !== flow.status || row.finishedAt !== flow.finishedAt || row.startedAt !== flow.startedAt) {
       world.report(25, `${this.taskflowId} is ${flow.status}, its row ${JSON.stringify(row)}`);
     }
-    if (isFinished(flow.status) && row.errorType !== (flow.error?.type ?? this.#firstErrorType())) {
+    if (isFinished(flow.status) && row.errorType !== (flow.error?.type ?? firstErrorType(flow))) {
       world.report(25, `${this.taskflowId} ended with ${flow.error?.type}, its row says ${row.errorType}`);
     }
-  }
-
-  #firstErrorType(): string | null {
-    return flowErrorType(this.flow);
   }
 
   taskOf(ordinal: number): TaskRecord {
@@ -296,6 +292,6 @@ export class FlowRecord {
   }
 }
 
-function flowErrorType(flow: Flow): string | null {
+function firstErrorType(flow: Flow): string | null {
   return flow.tasks.find((task) => task.status === "FAILED")?.error?.type ?? null;
 }

@@ -13,10 +13,17 @@ export {
 } from "../mixins/taskflow-worker.mixin.ts";
 export {
   TaskflowClient,
+  type Decided,
+  type OfTask,
+  type OfTaskflow,
   type Page,
   type Produced,
+  type Retried,
+  type RetryOptions,
   type SubscribeOptions,
+  type TaskDecided,
   type TaskflowSummary,
+  type TaskPlace,
   type WaitOptions,
 } from "./client/taskflow-client.ts";
 export type { EventHandler, EventSubscription } from "./client/event-subscription.ts";

@@ -12,8 +12,9 @@ import type { Reader } from "../lib/coordinator/queries.ts";
 import { taskflowError } from "../lib/errors.ts";
 import { parseDuration } from "../lib/options.ts";
 import type { TaskflowQuery } from "../lib/ports/store.ts";
-import { readTaskflowId, validateParams, validateTaskflow, validationError } from "../lib/validate.ts";
+import { readAnnotationFilter, readTaskflowId, validateParams, validateTaskflow, validationError } from "../lib/validate.ts";
 import type { ActionName, ActionParams } from "../schemas/actions.schema.ts";
+import { orderActions } from "./taskflow-orders.ts";
 import { createEngine, type Engine, engineOf, engines, milliseconds, type TaskflowServiceOptions } from "./taskflow-engine.ts";
 
 export type { TaskflowServiceOptions } from "./taskflow-engine.ts";
@@ -130,8 +131,8 @@ async function health({ store, coordinator, ready, delay }: Engine, service: Ser
 const asArray = <T>(value: T | readonly T[] | undefined): readonly T[] | undefined =>
   value === undefined ? undefined : Array.isArray(value) ? (value as readonly T[]) : [value as T];
 
-function listQuery(params: ActionParams["listTaskflows"]): TaskflowQuery {
-  const { status, errorType, pageSize, ...rest } = params;
+function listQuery({ limits }: Engine, params: ActionParams["listTaskflows"]): TaskflowQuery {
+  const { status, errorType, annotations, pageSize, ...rest } = params;
   const statuses = asArray(status);
   const errorTypes = asArray(errorType);
   return {
@@ -139,6 +140,7 @@ function listQuery(params: ActionParams["listTaskflows"]): TaskflowQuery {
     pageSize: pageSize ?? 50,
     ...(statuses ? { status: statuses } : {}),
     ...(errorTypes ? { errorType: errorTypes } : {}),
+    ...(annotations ? { annotations: readAnnotationFilter(annotations, limits) } : {}),
   };
 }
 
@@ -167,7 +169,7 @@ export function TaskflowService(given: TaskflowServiceOptions = {}): ServiceSche
         queries.previousStageRes(taskflowId, taskId, cursor),
       ),
       listTasks: action("listTasks", ({ queries }, params, _service, reader) => queries.tasks(reader, params)),
-      listTaskflows: action("listTaskflows", ({ queries }, params) => queries.list(listQuery(params))),
+      listTaskflows: action("listTaskflows", (engine, params) => engine.queries.list(listQuery(engine, params))),
       waitForTaskflow: action("waitForTaskflow", ({ queries }, { taskflowId, timeout, stages }, _service, reader) =>
         queries.wait(reader, taskflowId, timeout === undefined ? 60_000 : parseDuration(timeout), stages),
       ),
@@ -175,6 +177,7 @@ export function TaskflowService(given: TaskflowServiceOptions = {}): ServiceSche
         queries.events(reader, taskflowId, since ?? 0, limit ?? 500),
       ),
       deleteTaskflow: action("deleteTaskflow", (engine, params) => deleteTaskflow(engine, params)),
+      ...orderActions(readerOf),
       reportOutcome: action("reportOutcome", (engine, params) => reportOutcome(engine, params)),
       health: action("health", (engine, _params, service) => health(engine, service)),
       live: action("live", () => ({ live: true })),

@@ -16,7 +16,7 @@
 import type { IndexDescription } from "mongodb";
 import { randomBytes } from "node:crypto";
 import { isFinished, type TaskflowStatus } from "../core/flow.ts";
-import type { RowChange, TaskflowRow } from "../ports/store.ts";
+import type { RowAnnotation, RowChange, TaskflowRow } from "../ports/store.ts";
 import { decodeKey, decodeText, encodeKey, encodeText, SEPARATOR } from "./mongo-text.ts";
 
 /** Format of the collections, kept in `taskflow_meta`. A store with a higher one is refused. */
@@ -32,12 +32,16 @@ const TOMBSTONE_SECONDS = 24 * 3_600;
 /** Only rows have a creation time, and every list asks for one: so entries are in none of these indexes. */
 const ROWS = { createdAt: { $gte: 0 } };
 
+/** Nearly all rows are roots: what is looked for by parent or root is in indexes of their own. */
+export const NESTED = { parentTaskflowId: { $gt: "" } };
+
 export const INDEXES: readonly IndexDescription[] = [
   { name: "unfinished", key: { owner: 1, dueAt: 1, _id: 1 }, partialFilterExpression: { open: true } },
   { name: "finished", key: { owner: 1, finishedAt: -1 }, partialFilterExpression: { finishedAt: { $gte: 0 } } },
   { name: "created", key: { createdAt: 1, _id: 1 }, partialFilterExpression: ROWS },
   { name: "status", key: { status: 1, createdAt: 1, _id: 1 }, partialFilterExpression: ROWS },
-  { name: "nested", key: { parentTaskflowId: 1, createdAt: 1 }, partialFilterExpression: { parentTaskflowId: { $gt: "" } } },
+  { name: "nested", key: { parentTaskflowId: 1, createdAt: 1 }, partialFilterExpression: NESTED },
+  { name: "trees", key: { rootId: 1 }, partialFilterExpression: NESTED },
   {
     name: "tombstones",
     key: { gone: 1 },
@@ -85,6 +89,7 @@ export interface RowDocument extends EntryText {
   template?: string;
   tags?: string[];
   attributes?: Record<string, string | number | boolean>;
+  annotations?: RowAnnotation[];
   errorType?: string | null;
   createdAt: number;
   startedAt?: number | null;
@@ -115,6 +120,11 @@ export function newName(): string {
 
 export function entryId(journal: string, revision: number): string {
   return `${journal}/${String(revision).padStart(8, "0")}`;
+}
+
+/** Of an entry. */
+export function journalOf(id: string): string {
+  return id.slice(0, id.lastIndexOf("/"));
 }
 
 export function revisionOf(id: string): number {
@@ -162,6 +172,7 @@ export function toDocument(row: TaskflowRow, journal: string, text: EntryText): 
   if (attributes.length > 0) {
     document.attributes = Object.fromEntries(attributes.map(([key, value]) => [encodeKey(key), encodeValue(value)]));
   }
+  if (row.annotations.length > 0) document.annotations = row.annotations.map(encodeAnnotation);
   if (row.errorType !== null) document.errorType = encodeText(row.errorType);
   if (row.startedAt !== null) document.startedAt = row.startedAt;
   if (row.finishedAt !== null) document.finishedAt = row.finishedAt;
@@ -170,9 +181,18 @@ export function toDocument(row: TaskflowRow, journal: string, text: EntryText): 
 
 /** The fields of a change as they are set. */
 export function toFields(change: RowChange): Partial<RowDocument> {
-  const { errorType } = change;
-  return typeof errorType === "string" ? { ...change, errorType: encodeText(errorType) } : change;
+  const { errorType, annotations, ...fields } = change;
+  return {
+    ...fields,
+    ...(annotations === undefined ? {} : { annotations: annotations.map(encodeAnnotation) }),
+    ...(errorType === undefined ? {} : { errorType: encodeValue(errorType) }),
+  };
 }
+
+const encodeAnnotation = ({ type, value }: RowAnnotation): RowAnnotation => ({
+  type: encodeText(type),
+  value: encodeText(value),
+});
 
 export function encodeValue<Value>(value: Value): Value | string {
   return typeof value === "string" ? encodeText(value) : value;
@@ -202,6 +222,7 @@ export function toRow(document: RowDocument): TaskflowRow {
         typeof value === "string" ? decodeText(value) : value,
       ]),
     ),
+    annotations: document.annotations?.map(({ type, value }) => ({ type: decodeText(type), value: decodeText(value) })) ?? [],
     errorType: decodeOrNull(document.errorType),
     createdAt: document.createdAt,
     startedAt: document.startedAt ?? null,

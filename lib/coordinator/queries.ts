@@ -138,15 +138,15 @@ export class Queries {
     query: TaskflowQuery,
   ): Promise<{ rows: Record<string, unknown>[]; nextCursor?: string; counts: Partial<Record<string, number>> }> {
     const page = await this.#store.list(query);
-    const rows: Record<string, unknown>[] = [];
-    for (const row of page.rows) {
-      const { owner: _owner, fence: _fence, dueAt: _dueAt, format: _format, ...told } = row;
-      if (row.finishedAt !== null) rows.push(told);
-      else {
-        const flow = await this.#coordinator.peek(row.taskflowId);
-        rows.push(flow ? { ...told, status: flow.status, startedAt: flow.startedAt, progress: progressOf(flow) } : told);
-      }
-    }
+    const unfinished = page.rows.flatMap(({ taskflowId, finishedAt }) => (finishedAt === null ? taskflowId : []));
+    const flows = await this.#coordinator.peekMany(unfinished);
+    const rows = page.rows.map((row) => {
+      const { owner: _owner, fence: _fence, dueAt: _dueAt, format: _format, annotations: _annotations, ...told } = row;
+      const flow = flows.get(told.taskflowId);
+      if (!flow) return told;
+      const { status, startedAt, finishedAt } = flow;
+      return { ...told, status, startedAt, finishedAt, progress: progressOf(flow) };
+    });
     return { ...page, rows };
   }
 

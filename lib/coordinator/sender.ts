@@ -11,6 +11,7 @@ import type { Clock } from "../ports/clock.ts";
 import type { Dispatcher } from "./dispatcher.ts";
 import type { Resident } from "./resident.ts";
 import { RESEND_DELAY_MS } from "./settings.ts";
+import type { Late } from "./late-answers.ts";
 
 type EffectOf<Kind extends Effect["kind"]> = Extract<Effect, { kind: Kind }>;
 
@@ -24,6 +25,8 @@ export interface SenderPorts {
   readonly give: (resident: Resident, input: Input) => void;
   /** A slot has become free. */
   readonly freed: () => void;
+  /** An answer has come for a taskflow that has left. */
+  readonly late: Late;
 }
 
 /** Carries out effects: sends attempts and watches their time, and gives inputs back at their time. */
@@ -129,15 +132,19 @@ export class Sender {
     };
     // The commit may have taken longer than the lease was held.
     if (!this.#ports.maySend()) return this.#answered(resident, call, ordinal, { kind: "not-sent" });
-    bus.call(call, (outcome) => this.#answered(resident, call, ordinal, outcome));
+    const answered = (outcome: Outcome): void => {
+      forget();
+      this.#answered(resident, call, ordinal, outcome);
+    };
+    const forget = resident.keepListening(bus.call(call, answered));
   }
 
   #answered(resident: Resident, { attempt, delivery }: Call, task: number, outcome: Outcome): void {
-    const { clock, give } = this.#ports;
-    if (resident.state === "gone") return;
+    const { clock, give, late } = this.#ports;
+    const input = { kind: "answer", task, attempt, delivery, outcome } as const;
+    if (resident.state === "gone") return late(resident.flow, input);
     // A later delivery of it is still watched.
     if (resident.pending.get(task)?.delivery === delivery) this.#release(resident, task, attempt);
-    const input: Input = { kind: "answer", task, attempt, delivery, outcome };
     // What was not sent is due again at once: without a pause it would be tried in every turn.
     if (outcome.kind === "not-sent") {
       const again = (): void => {

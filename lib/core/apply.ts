@@ -327,6 +327,8 @@ function reset(flow: Flow, fact: Reset, at: number): void {
   if (task.undo && isSettled(task.undo.status)) {
     unsettle(flow, task.undo);
     task.undo.status = "WAITING";
+    task.undo.error = null;
+    task.undo.response = null;
   }
   task.status = "WAITING";
   task.runAttempts = 0;

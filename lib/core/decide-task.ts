@@ -38,7 +38,6 @@ export function resolveTask(step: Step, command: ResolveTaskCommand): Answer {
   const refusal = undecidable(flow, task);
   if (refusal) return refusal;
   if (task.status === "SUCCESS" || task.status === "SKIPPED") return notActive(flow, task);
-  if (flow.undo.status === "RUNNING") return isBeingUndone(flow);
   const wasFinished = isFinished(flow.status);
   const wasAwaiting = flow.awaiting.size > 0;
   if (wasFinished) record(step, { kind: "flow", status: "RUNNING", run: true });
@@ -93,11 +92,6 @@ export function updateTask(step: Step, { task: ref, params, options }: UpdateTas
   });
   if (task.open) watchTaskAge(step, task);
   return told(flow, task);
-}
-
-function isBeingUndone({ taskflowId, status }: Flow): Refusal {
-  const message = `Taskflow "${taskflowId}": what succeeded is being undone. Decide once that is over.`;
-  return refuse("TASKFLOW_NOT_FINISHED", message, { taskflowId, status });
 }
 
 function told(flow: Flow, task: Task): Answer {

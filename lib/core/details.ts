@@ -138,7 +138,7 @@ export function taskflowDetails(
     context: definition.context ?? {},
     tags: definition.tags ?? [],
     attributes: definition.attributes ?? {},
-    annotations: flow.annotations,
+    annotations: flow.annotations.map((annotation) => ({ ...annotation })),
     tenant: definition.tenant ?? null,
     rootId: flow.rootId,
     ...(compensation ? { compensation } : {}),

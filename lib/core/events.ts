@@ -6,6 +6,7 @@ import { compensationOf, flowCompensationOf, isTouched, progressOf, taskflowDeta
 import type { Fact } from "./facts.ts";
 import { type Flow, type Stage, type Task, taskAt } from "./flow.ts";
 import { stageId, taskId } from "./ids.ts";
+import { AWAITING_DECISION } from "./task.ts";
 
 /** One event as JSON, in two pieces: the events of one commit end alike, so that a bus may encode that piece once. */
 export class EventText {
@@ -17,13 +18,16 @@ export class EventText {
   readonly own: string;
   /** What it shares with the events of the same commit. */
   readonly shared: string;
+  /** Of a Moleculer event beside it, with the same text. */
+  readonly also: string | undefined;
 
-  constructor(taskflowId: string, seq: number, topic: string, own: string, shared: string) {
+  constructor(taskflowId: string, seq: number, { topic, also }: Description, own: string, shared: string) {
     this.taskflowId = taskflowId;
     this.seq = seq;
     this.topic = topic;
     this.own = own;
     this.shared = shared;
+    this.also = also;
   }
 
   get text(): string {
@@ -59,7 +63,7 @@ export class EventWriter {
     for (const fact of facts) {
       const subject = describe(this.#flow, fact);
       if (!subject) continue;
-      events.push(new EventText(taskflowId, seq, subject.topic, ownPiece(subject, taskflowId, seq, at), shared));
+      events.push(new EventText(taskflowId, seq, subject, ownPiece(subject, taskflowId, seq, at), shared));
       seq++;
     }
     return events;
@@ -74,7 +78,7 @@ export class EventWriter {
   /** Event 1: to be written before anything else of the taskflow is decided. */
   creation(at: number): EventText {
     const { taskflowId } = this.#flow;
-    return new EventText(taskflowId, 1, CREATION.topic, ownPiece(CREATION, taskflowId, 1, at), sharedPiece(this.tree()));
+    return new EventText(taskflowId, 1, CREATION, ownPiece(CREATION, taskflowId, 1, at), sharedPiece(this.tree()));
   }
 
   #forget(facts: readonly Fact[]): void {
@@ -189,6 +193,7 @@ export function sharedPiece(tree: string): string {
 interface Description {
   readonly type: "TASK" | "STAGE" | "TASKFLOW";
   readonly topic: string;
+  readonly also?: string;
   /** Members of `data` between the taskflow's id and its tree. */
   readonly data: string;
 }
@@ -229,7 +234,12 @@ export function describe(flow: Flow, fact: Fact): Description | undefined {
     case "created":
       return CREATION;
     case "flow":
-      return { type: "TASKFLOW", topic: topicOf("flow", fact.status), data: `"taskflowStatus":"${fact.status}"` };
+      return {
+        type: "TASKFLOW",
+        topic: topicOf("flow", fact.status),
+        ...(fact.status === "PAUSED" && fact.reason === AWAITING_DECISION ? { also: "decision.needed" } : {}),
+        data: `"taskflowStatus":"${fact.status}"`,
+      };
     case "stage":
       return {
         type: "STAGE",

@@ -1,6 +1,6 @@
 /** Carries out commands: each is answered, and one that is refused changes nothing. */
 import { cancel } from "./cancel.ts";
-import { type Answer, type Command, type Expect, refuse, type Refusal } from "./command.ts";
+import { type AnnotateCommand, type Answer, type Command, type Expect, refuse, type Refusal } from "./command.ts";
 import { cancelTask, resolveTask, updateTask } from "./decide-task.ts";
 import { findTask } from "./find.ts";
 import type { Flow, Task } from "./flow.ts";
@@ -11,8 +11,8 @@ import { retry } from "./retry.ts";
 import { record, type Step } from "./step.ts";
 
 export function obey(step: Step, { ticket, id, expect, command }: Extract<Input, { kind: "command" }>): void {
-  // What was recorded in this step belongs to the next revision.
-  const revision = step.flow.revision + (step.facts.length > 0 ? 1 : 0);
+  // What was recorded in this step belongs to the next revision. That it has a new owner changes nothing that a decider saw.
+  const revision = step.flow.revision + (step.facts.some(({ kind }) => kind !== "owned") ? 1 : 0);
   const first = id === undefined ? undefined : step.flow.commands.get(id);
   const answer = first ?? unexpected(step.flow, revision, command, expect) ?? carryOut(step, command);
   // A refusal is decided anew each time: it changed nothing.
@@ -38,15 +38,27 @@ function carryOut(step: Step, command: Command): Answer {
       return resolveTask(step, command);
     case "updateTask":
       return updateTask(step, command);
-    case "annotate": {
-      record(step, { kind: "annotated", type: command.type, value: command.value });
-      return { ok: true, data: { taskflowId: step.flow.taskflowId, type: command.type } };
-    }
+    case "annotate":
+      return annotate(step, command);
     case "link":
       return link(step, command);
     case "join":
       return join(step, command);
   }
+}
+
+/** Of one taskflow. */
+const MAX_ANNOTATIONS = 1_000;
+
+function annotate(step: Step, { type, value }: AnnotateCommand): Answer {
+  const { taskflowId, annotations } = step.flow;
+  if (annotations.length >= MAX_ANNOTATIONS) {
+    const message = `Taskflow "${taskflowId}" has ${annotations.length} annotations, the limit: annotate another one.`;
+    const problem = { path: "/taskflowId", message, keyword: "annotations", limit: MAX_ANNOTATIONS };
+    return refuse("TASKFLOW_VALIDATION_ERROR", message, [problem]);
+  }
+  record(step, { kind: "annotated", type, value });
+  return { ok: true, data: { taskflowId, type } };
 }
 
 /** The state that the decider saw is no more: why. */

@@ -60,21 +60,26 @@ export function answerTask(step: Step, { task: ordinal, attempt, delivery, outco
 }
 
 /** It is to be tried again, and its latest attempt may have succeeded. */
-function isAwaited(flow: Flow, { status, error, doubt, undoes }: Task): boolean {
-  if (status !== "WAITING" || (isFinished(flow.status) && !undoes)) return false;
+function isAwaited(flow: Flow, { status, error, doubt, undoes, open }: Task): boolean {
+  if (status !== "WAITING" || (undoes ? !open : isFinished(flow.status))) return false;
   return doubt !== null || error?.type === "TASK_TIMEOUT" || error?.type === "TASK_OUTCOME_UNKNOWN";
 }
 
 /** An answer of an attempt that was given up: a retry finds it. What certainly failed is of interest only where nothing else is known of it. */
 function recordLate(step: Step, task: Task, outcome: Outcome): void {
-  const { status, error } = latestAttempt(task);
-  const isUnknown = status === "CANCELLED" || error?.type === "TASK_OUTCOME_UNKNOWN";
-  if (!isUnknown || task.status === "SUCCESS" || task.status === "SKIPPED") return;
+  if (!awaitsLate(task)) return;
   if (outcome.kind === "answered" && !isReportedFailure(task, outcome)) {
     record(step, { kind: "late", task: task.ordinal, status: "SUCCESS", response: outcome.response });
-  } else if (outcome.kind === "failed" && status === "CANCELLED") {
+  } else if (outcome.kind === "failed" && latestAttempt(task).status === "CANCELLED") {
     record(step, { kind: "late", task: task.ordinal, status: "FAILED", error: outcome.error });
   }
+}
+
+/** Would an answer of its latest attempt be recorded, although nobody waits for it? */
+export function awaitsLate({ attempts, status }: Task): boolean {
+  const latest = attempts.at(-1);
+  if (!latest || status === "SUCCESS" || status === "SKIPPED") return false;
+  return latest.status === "CANCELLED" || latest.error?.type === "TASK_OUTCOME_UNKNOWN";
 }
 
 /** What became of a delivery is of no interest any more where a later one is out, or is about to be. */

@@ -1,6 +1,6 @@
 /**
  * Taskflows nested in one another, driven through the core at random: handlers produce, answer, fail or are never heard of again; what taskflows tell each other
- * comes late, twice and in any order; people decide things; the coordinator of all of them dies.
+ * comes late and twice; people decide things; the coordinator of all of them dies.
  */
 import { assertFlow } from "../../lib/core/assert-flow.ts";
 import { build } from "../../lib/core/build.ts";
@@ -14,7 +14,7 @@ import type { Input } from "../../lib/core/inputs.ts";
 import { decodeEntry, encodeEntry, replay } from "../../lib/core/journal.ts";
 import { DEFAULT_OPTIONS, type Options } from "../../lib/options.ts";
 import type { Random } from "../simulation/random.ts";
-import { answered, error, failed, picture } from "./core-run.ts";
+import { answered, error, failed, fingerprint } from "./core-run.ts";
 import { undoable } from "./undo-run.ts";
 
 interface Tree {
@@ -29,6 +29,7 @@ type Call = Extract<Effect, { kind: "call" }> & { readonly from: string };
 type Ask = Extract<Effect, { kind: "ask" }> & { readonly from: string };
 type Timer = Extract<Effect, { kind: "timer" }> & { readonly from: string };
 interface Order {
+  readonly from: string;
   readonly to: string;
   readonly command: Command;
 }
@@ -69,10 +70,10 @@ export class Forest {
   }
 
   #next(list: unknown[]): void {
+    if (list === this.#orders) return this.#deliver(this.#random.pick(this.#orders));
     const [thing] = list.splice(this.#random.int(0, list.length - 1), 1);
     if (list === this.#calls) this.#handle(thing as Call);
     else if (list === this.#asks) this.#reply(thing as Ask);
-    else if (list === this.#orders) this.#deliver(thing as Order);
     else {
       const { from, at, input } = thing as Timer;
       // What is only repeated when time passes must not keep the run from ending.
@@ -140,7 +141,7 @@ export class Forest {
     if (effect.kind === "call") this.#calls.push({ ...effect, from });
     else if (effect.kind === "ask") this.#asks.push({ ...effect, from });
     else if (effect.kind === "timer") this.#timers.push({ ...effect, from });
-    else if (effect.kind === "order") this.#orders.push(effect);
+    else if (effect.kind === "order") this.#orders.push({ ...effect, from });
     else if (effect.kind === "follow") for (const child of effect.children) this.#follow(from, child);
   }
 
@@ -149,12 +150,12 @@ export class Forest {
     if (flow && !isOver(flow)) return;
     // Said at once, before the child can be produced after all.
     if (!flow) return void this.#command(parent, { kind: "join", child, status: null });
-    this.#orders.push({ to: parent, command: { kind: "join", child, status: flow.status, seq: flow.seq } });
+    this.#orders.push({ from: child, to: parent, command: { kind: "join", child, status: flow.status, seq: flow.seq } });
   }
 
   #compare({ flow, entries }: Tree): void {
-    const memory = JSON.stringify(picture(flow));
-    const journal = JSON.stringify(picture(readBack(entries)));
+    const memory = fingerprint(flow);
+    const journal = fingerprint(readBack(entries));
     if (memory !== journal) throw new Error(`Memory and journal differ:\n${memory}\n${journal}`);
   }
 
@@ -162,9 +163,11 @@ export class Forest {
     return this.#give(to, { kind: "command", ticket: 1, command });
   }
 
-  #deliver(order: Order): void {
-    this.#command(order.to, order.command);
-    if (!this.#isCalm && this.#random.chance(0.2)) this.#orders.push(order);
+  /** What one taskflow tells another comes in its order, if perhaps twice. */
+  #deliver({ from, to }: Order): void {
+    const index = this.#orders.findIndex((order) => order.from === from && order.to === to);
+    const [first] = this.#random.chance(0.2) ? this.#orders.slice(index, index + 1) : this.#orders.splice(index, 1);
+    if (first) this.#command(to, first.command);
   }
 
   /** The handler of an attempt is at it: it produces, answers, fails, or its answer is lost and its time runs out. */

@@ -5,7 +5,7 @@ import type { StoredDefinition } from "../../lib/core/facts.ts";
 import { type Task, taskAt } from "../../lib/core/flow.ts";
 import type { Input } from "../../lib/core/inputs.ts";
 import type { Options } from "../../lib/options.ts";
-import { CoreRun, picture, sketch, type StageSketch, written } from "./core-run.ts";
+import { CoreRun, fingerprint, sketch, type StageSketch, written } from "./core-run.ts";
 
 /** Tasks that `undo <name>` undoes, and beside them others. */
 export function undoable(
@@ -28,8 +28,8 @@ export function undoable(
 export class UndoRun extends CoreRun {
   override give(...inputs: Input[]): Decision {
     const decision = super.give(...inputs);
-    const memory = JSON.stringify(picture(this.flow));
-    const journal = JSON.stringify(picture(this.#replay()));
+    const memory = fingerprint(this.flow);
+    const journal = fingerprint(this.#replay());
     if (memory !== journal) throw new Error(`Memory and journal differ:\n${memory}\n${journal}`);
     return decision;
   }

@@ -15,7 +15,8 @@ import type { Client } from "./client.ts";
 import type { Plan, PlannedTask } from "./definition.ts";
 import { expectedEvent } from "./expected-event.ts";
 import type { Life } from "./life.ts";
-import { checkDelayed, checkReturned, checkSettled, checkStarted } from "./rules.ts";
+import { latestDue } from "./parking.ts";
+import { checkDelayed, checkLate, checkReturned, checkSettled, checkStarted } from "./rules.ts";
 import type { World } from "./world.ts";
 
 export class TaskRecord {
@@ -69,6 +70,11 @@ export class FlowRecord {
   /** Virtual time of its latest entry. */
   storedAt = 0;
   ownedAt = 0;
+  /** In whose memory it is, and the virtual time since which that is so. */
+  keeper: Life | undefined;
+  keptSince = 0;
+  /** It was in the memory of its owner, and its row says when it will be again. */
+  isParked = false;
   /** Virtual time since which its running stage has been below its maxConcurrency. */
   roomSince = 0;
   /** The life that called last for it, and the highest fence of a call. */
@@ -141,10 +147,20 @@ export class FlowRecord {
     }
   }
 
+  /** Somebody takes it although it is finished; its end may be announced once more. */
+  reopened(life: Life): void {
+    this.world.note(() => `    ${life.owner} takes ${this.taskflowId}, which is finished`);
+    this.lastAnnounced.delete(life);
+    this.mayRepeat.add(life);
+    this.ownedAt = this.world.agenda.time;
+  }
+
   #take(fact: Fact, at: number): void {
     const { flow, world } = this;
     this.#countFact(fact);
-    if (isFinished(flow.status)) world.report(11, `${this.taskflowId} is ${flow.status}, and ${fact.kind} is stored`);
+    const changesNothing = fact.kind === "owned" || fact.kind === "late";
+    if (isFinished(flow.status) && !changesNothing)
+      world.report(11, `${this.taskflowId} is ${flow.status}, and ${fact.kind} is stored`);
     if (fact.kind !== "created") {
       this.#checkFact(fact, at);
       apply(flow, fact, at);
@@ -207,6 +223,7 @@ export class FlowRecord {
   }
 
   #checkTask(task: TaskRecord, before: Task, fact: Extract<Fact, { task: number }>, at: number): void {
+    if (fact.kind === "late") return checkLate(this, task, before, fact);
     if (isSettled(before.status)) this.world.report(11, `task ${fact.task} is ${before.status}, and ${fact.kind} is stored`);
     switch (fact.kind) {
       case "started":
@@ -252,6 +269,8 @@ export class FlowRecord {
     } catch (error) {
       world.report(15, (error as Error).message);
     }
+    if (!isFinished(flow.status) && this.row.dueAt > latestDue(this))
+      world.report(25, `${this.taskflowId} is due at ${latestDue(this)}, its row says ${this.row.dueAt}`);
     if (isRowWritten && this.row.owner === null && !world.isUnheard)
       world.report(25, `${this.taskflowId} is written, and its row says that it is nobody's`);
     if (isRowWritten) this.checkRow();

@@ -244,6 +244,8 @@ export interface Flow {
   seq: number;
   /** Counts its owners. */
   fence: number;
+  /** So many stages, from the first on, have ended with nothing that blocks and nothing left to run. */
+  passed: number;
   /** Settled tasks, for `progress`. */
   settled: number;
   /** A person paused it: why. It stands beside a decision that is needed, and outlives it. */

@@ -237,12 +237,9 @@ export class FlowRecord {
         task.openSince = undefined;
         return;
       case "returned":
-        checkReturned(this, task, fact.kind);
-        task.attempts.pop();
-        task.openSince = this.world.agenda.time;
-        return;
       case "undelivered":
         checkReturned(this, task, fact.kind);
+        if (fact.kind === "returned") task.attempts.pop();
         task.openSince = this.world.agenda.time;
         return;
       case "delayed":
@@ -254,6 +251,9 @@ export class FlowRecord {
         this.#forgetDelivery(task);
         checkSettled(this, task, before, fact, at);
         task.openSince = undefined;
+        return;
+      default:
+      // What people decide, and nested taskflows, are not simulated.
     }
   }
 

@@ -12,9 +12,9 @@ import { type Flow, isFinished, isOver, taskAt } from "../core/flow.ts";
 import { idBaseOf } from "../core/ids.ts";
 import type { Outcome } from "../core/inputs.ts";
 import { taskflowError } from "../errors.ts";
-import type { Claimed, StoredTaskflow } from "../ports/store.ts";
 import { announceLast } from "./announce.ts";
 import { placeOf, taskflowIdOf } from "./attempt-key.ts";
+import { Care } from "./care.ts";
 import { Finished } from "./finished.ts";
 import { LateAnswers } from "./late-answers.ts";
 import { Nesting, type NewChild, type Producer } from "./nesting.ts";
@@ -22,8 +22,9 @@ import { Orders } from "./orders.ts";
 import { Ownership } from "./ownership.ts";
 import type { Ports } from "./ports.ts";
 import { Resident } from "./resident.ts";
-import { repairRow, restore, restoreOrTell } from "./restore.ts";
-import { type CoordinatorSettings, TURN, WORKER_POLL_MS } from "./settings.ts";
+import { Retention } from "./retention.ts";
+import { restore, restoreOrTell } from "./restore.ts";
+import { type CoordinatorSettings, READ, TURN, WORKER_POLL_MS } from "./settings.ts";
 import { Turns } from "./turns.ts";
 
 export type { Ports } from "./ports.ts";
@@ -39,9 +40,6 @@ export interface NewTaskflow {
 const overloaded = (why: string): Error =>
   taskflowError("TASKFLOW_OVERLOADED", `This coordinator takes no new taskflow now. ${why} Try again later.`, { retryAfter: 1 });
 
-/** Taskflows read at once while they are taken over: a store may be far away. */
-const READERS = 8;
-
 /** How often a stop looks whether the last attempt has answered. */
 const DRAIN_POLL_MS = 20;
 
@@ -49,10 +47,12 @@ export class Coordinator {
   readonly #ports: Ports;
   readonly #settings: CoordinatorSettings;
   readonly #turns: Turns;
+  readonly #care: Care;
   readonly #ownership: Ownership;
   readonly #late: LateAnswers;
   readonly #orders: Orders;
   readonly #nesting: Nesting;
+  readonly #retention: Retention | undefined;
   #ends: (() => void)[] = [];
 
   constructor(ports: Ports, settings: CoordinatorSettings) {
@@ -60,22 +60,27 @@ export class Coordinator {
     this.#settings = settings;
     this.#turns = new Turns(ports, settings, {
       maySend: () => this.#ownership.isHeld(),
+      parked: (dueAt) => this.#care.left(dueAt),
+      left: () => this.#care.freed(),
       late: (last, answer) => void this.#late.add(last, answer),
       order: (from, effect) => this.#nesting.order(from, effect),
       follow: (resident, children) => this.#nesting.follow(resident, children),
     });
+    this.#care = new Care(ports, settings, this.#turns);
+    this.#retention = settings.retentionMs === null ? undefined : new Retention(ports, settings.retentionMs);
     this.#ownership = new Ownership(ports, settings, {
-      taken: (claimed) => this.#take(claimed),
+      taken: (claimed) => this.#care.take(claimed),
+      rescan: () => this.#care.rescan(),
       endsOf: (owner) => this.#endsOf(owner),
       announceEnd: (taskflowId) => this.#announceEnd(taskflowId),
       lapsed: () => this.#turns.lookAgain(),
     });
     const finished = new Finished(ports, settings, this.#turns, {
-      load: (stored, fence) => this.#load(stored, fence, true),
+      load: (stored, fence) => this.#care.reopen(stored, fence),
       unsure: () => this.#ownership.doubt(),
     });
-    this.#late = new LateAnswers(ports, this.#turns, finished);
-    this.#orders = new Orders(ports, settings, this.#turns, finished);
+    this.#late = new LateAnswers(ports, this.#turns, this.#care, finished);
+    this.#orders = new Orders(ports, settings, this.#turns, this.#care, finished);
     this.#nesting = new Nesting(ports, this.#turns, this.#orders, {
       admit: () => this.#admit(),
       create: (taskflowId, child, nested) => this.#createUnlessTaken(taskflowId, child, nested),
@@ -83,12 +88,14 @@ export class Coordinator {
     });
   }
 
-  /** Goes on with every taskflow of the store, which is open, that nobody drives. Resolves when all of them are in its care. */
+  /** Goes on with every taskflow of the store, which is open, that nobody drives. Resolves when all of them are its own, and what is due of them is in memory. */
   async start(): Promise<void> {
     this.#ends.push(this.#ports.bus.onWorkersChanged(() => this.#wakeStarved()));
     this.#ends.push(this.#ports.bus.onReconnected(() => this.#turns.suspect()));
     this.#pollWorkers();
     await this.#ownership.start();
+    this.#care.start();
+    this.#retention?.start();
   }
 
   /** Looks at once for taskflows that another coordinator has given up. */
@@ -106,6 +113,8 @@ export class Coordinator {
     const { clock, store } = this.#ports;
     this.#turns.isDraining = true;
     this.#ownership.takeNoMore();
+    this.#care.stop();
+    const givenUp = this.#giveUpParked().then(released);
     const deadline = clock.monotonic() + graceMs;
     while (this.active > 0 && clock.monotonic() < deadline) {
       const given = this.#turns.letGo();
@@ -119,11 +128,13 @@ export class Coordinator {
     this.#late.stop();
     for (const end of this.#ends) end();
     this.#ends = [];
+    await givenUp;
+    await this.#retention?.stop();
     await this.#ownership.stop();
     released();
   }
 
-  /** Unfinished taskflows in its care. */
+  /** Taskflows in memory. */
   get active(): number {
     return this.#turns.residents.size;
   }
@@ -222,18 +233,42 @@ export class Coordinator {
 
   /** The state of a taskflow as it is stored; undefined if there is none. It must not be changed, and is not kept. */
   async peek(taskflowId: string): Promise<Flow | undefined> {
-    await this.#turns.committed(taskflowId);
-    const resident = this.#turns.residents.get(taskflowId);
-    if (resident && !resident.creation && resident.state !== "reading") return resident.flow;
+    const inMemory = await this.#inMemory(taskflowId);
+    if (inMemory) return inMemory;
     const stored = await this.#ports.store.read(taskflowId);
     return stored && restore(stored).flow;
   }
 
+  /** The same of several, by id, for little more than one costs. */
+  async peekMany(taskflowIds: readonly string[]): Promise<Map<string, Flow>> {
+    const flows = new Map<string, Flow>();
+    const parked: string[] = [];
+    for (const taskflowId of taskflowIds) {
+      const flow = await this.#inMemory(taskflowId);
+      if (flow) flows.set(taskflowId, flow);
+      else parked.push(taskflowId);
+    }
+    for (let start = 0; start < parked.length; start += READ) {
+      for (const stored of await this.#ports.store.readMany(parked.slice(start, start + READ))) {
+        flows.set(stored.row.taskflowId, restore(stored).flow);
+      }
+    }
+    return flows;
+  }
+
+  /** As it is stored, if it is in memory and that is known. */
+  async #inMemory(taskflowId: string): Promise<Flow | undefined> {
+    await this.#turns.committed(taskflowId);
+    const resident = this.#turns.residents.get(taskflowId);
+    return resident && !resident.creation && resident.state !== "reading" ? resident.flow : undefined;
+  }
+
   /**
    * A worker tells how an attempt ended. True once that is stored, or no longer matters; false if the taskflow is in another's care, or its state is not
-   * known now: then it is to be told again.
+   * known now: then it is to be told again. Rejects if the store does not answer.
    */
   async report(key: string, outcome: Outcome): Promise<boolean> {
+    await this.#care.bring(taskflowIdOf(key));
     const told = this.#attemptOf(key);
     if (!told) {
       const flow = await this.peek(taskflowIdOf(key));
@@ -271,36 +306,13 @@ export class Coordinator {
     return this.#turns.residents.get(taskflowId)?.onGone(gone);
   }
 
-  async #take(claimed: readonly Claimed[]): Promise<void> {
-    const left = claimed.values();
-    const take = async (): Promise<void> => {
-      for (const { taskflowId, fence } of left) {
-        if (this.#turns.caresFor(taskflowId, fence)) continue;
-        const stored = await this.#ports.store.read(taskflowId);
-        // It may have been taken by another one meanwhile, or for an order.
-        if (stored?.row.fence === fence && !this.#turns.caresFor(taskflowId, fence)) this.#load(stored, fence);
-      }
-    };
-    // All of them end before this does, so that a taskflow is never taken twice.
-    const ends = await Promise.allSettled(Array.from({ length: READERS }, take));
-    for (const end of ends) if (end.status === "rejected") throw end.reason;
-  }
-
-  /** @param isWanted also if it is over: something is to be decided about it */
-  #load(stored: StoredTaskflow, fence: number, isWanted = false): Resident | undefined {
-    const { bus, logger } = this.#ports;
-    const restored = restoreOrTell(stored, logger);
-    if (!restored) return undefined;
-    const { entries, flow } = restored;
-    const { eventTreeLimit } = this.#settings;
-    announceLast(bus, entries, flow, eventTreeLimit);
-    if (isOver(flow) && !isWanted) {
-      repairRow(this.#ports, stored.row, flow);
-      return undefined;
-    }
-    const resident = new Resident(flow, eventTreeLimit, fence);
-    this.#turns.add(resident, { kind: "recover", fence, ...(isWanted ? { isReopened: true } : {}) });
-    return resident;
+  /** What is parked needs nobody's care until it is another's. What cannot be given up is taken over once this coordinator has left. */
+  async #giveUpParked(): Promise<void> {
+    await this.#ownership
+      .releaseAll(({ taskflowId }) => !this.#turns.residents.has(taskflowId))
+      .catch((error: unknown) =>
+        this.#ports.logger.warn("Taskflows that wait could not be given up; others take them over later.", error),
+      );
   }
 
   /** Taskflows that had finished need no owner any more, but their end may not have been announced. */

@@ -159,19 +159,15 @@ export class Queries {
     query: TaskflowQuery,
   ): Promise<{ rows: Record<string, unknown>[]; nextCursor?: string; counts: Partial<Record<string, number>> }> {
     const page = await this.#store.list(query);
-    const rows: Record<string, unknown>[] = [];
-    for (const row of page.rows) {
+    const unfinished = page.rows.flatMap(({ taskflowId, finishedAt }) => (finishedAt === null ? taskflowId : []));
+    const flows = await this.#coordinator.peekMany(unfinished);
+    const rows = page.rows.map((row) => {
       const { owner: _owner, fence: _fence, dueAt: _dueAt, format: _format, annotations: _annotations, ...told } = row;
-      if (row.finishedAt !== null) rows.push(told);
-      else {
-        const flow = await this.#coordinator.peek(row.taskflowId);
-        if (!flow) rows.push(told);
-        else {
-          const { status, startedAt, finishedAt } = flow;
-          rows.push({ ...told, status, startedAt, finishedAt, progress: progressOf(flow) });
-        }
-      }
-    }
+      const flow = flows.get(told.taskflowId);
+      if (!flow) return told;
+      const { status, startedAt, finishedAt } = flow;
+      return { ...told, status, startedAt, finishedAt, progress: progressOf(flow) };
+    });
     return { ...page, rows };
   }
 

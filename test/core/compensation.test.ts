@@ -106,7 +106,14 @@ describe("what succeeded is undone", () => {
           name: "s0",
           tasks: [
             { name: "a", type: "ACTION", taskDetails, params: { x: 1 }, compensate: { taskDetails } },
-            { name: "b", type: "ACTION", taskDetails, params: { y: 2 }, compensate: { taskDetails, params }, meta: { who: "me" } },
+            {
+              name: "b",
+              type: "ACTION",
+              taskDetails,
+              params: { y: 2 },
+              compensate: { taskDetails, params },
+              meta: { who: "me" },
+            },
           ],
         },
         { name: "s1", tasks: [{ name: "c", type: "ACTION", taskDetails }] },

@@ -139,11 +139,7 @@ describe("a bad definition", () => {
     ["params that are an array", withTask({ params: [] }), [`${task0}/params`]],
     ["meta that is text", withTask({ meta: "a" }), [`${task0}/meta`]],
     ["needs", withTask({ needs: ["a"] }), [`${task0}/needs`]],
-    [
-      "when, forEach",
-      withTask({ when: "a", forEach: "b" }),
-      [`${task0}/when`, `${task0}/forEach`],
-    ],
+    ["when, forEach", withTask({ when: "a", forEach: "b" }), [`${task0}/when`, `${task0}/forEach`]],
     ["timeout 0", option({ timeout: 0 }), [`${task0}/options/timeout`]],
     ["timeout 0s", option({ timeout: "0s" }), [`${task0}/options/timeout`]],
     ["a negative delay", option({ retryDelay: -1 }), [`${task0}/options/retryDelay`]],

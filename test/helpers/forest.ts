@@ -91,10 +91,17 @@ export class Forest {
       continueOnTaskFailure: random.chance(0.3),
       exactlyOnceTaskExecution: random.chance(0.3),
     });
-    const definition = undoable([{ a: pick(), b: pick() }, { c: pick() }], { onFailure: random.chance(0.5) ? "compensate" : "fail" });
+    const definition = undoable([{ a: pick(), b: pick() }, { c: pick() }], {
+      onFailure: random.chance(0.5) ? "compensate" : "fail",
+    });
     const base = { taskflowId: id, idBase: idBaseOf(random.uuid()), defaults: DEFAULT_OPTIONS, meta: {}, definition };
     const created: Created = { kind: "created", ...base, ...(nested ? { nested } : {}) };
-    const tree: Tree = { flow: build(created, this.#now), entries: [{ at: this.#now, facts: [created] }], fence: 1, isCared: true };
+    const tree: Tree = {
+      flow: build(created, this.#now),
+      entries: [{ at: this.#now, facts: [created] }],
+      fence: 1,
+      isCared: true,
+    };
     tree.flow.revision = 1;
     this.trees.set(id, tree);
     this.#give(id, { kind: "begin" });

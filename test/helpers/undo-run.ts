@@ -8,7 +8,11 @@ import type { Options } from "../../lib/options.ts";
 import { CoreRun, fingerprint, sketch, type StageSketch, written } from "./core-run.ts";
 
 /** Tasks that `undo <name>` undoes, and beside them others. */
-export function undoable(stages: readonly StageSketch[], options: Options = {}, without: readonly string[] = []): StoredDefinition {
+export function undoable(
+  stages: readonly StageSketch[],
+  options: Options = {},
+  without: readonly string[] = [],
+): StoredDefinition {
   const { stages: made } = sketch(stages);
   const compensateOf = (name: string) => ({ compensate: { taskDetails: { serviceId: "undo", actionName: name } } });
   return {

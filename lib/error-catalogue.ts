@@ -130,7 +130,8 @@ export const ERRORS = {
   TASKFLOW_OVERLOADED: {
     code: 503,
     kind: "action",
-    meaning: "A limit on active taskflows or on queued work is reached, or nobody drives the taskflow at this moment. Nothing was stored.",
+    meaning:
+      "A limit on active taskflows or on queued work is reached, or nobody drives the taskflow at this moment. Nothing was stored.",
     whatToDo: "Send it again after `data.retryAfter` seconds.",
     retryable: true,
   },

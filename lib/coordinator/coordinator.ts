@@ -21,8 +21,7 @@ import { Orders } from "./orders.ts";
 import { Ownership } from "./ownership.ts";
 import type { Ports } from "./ports.ts";
 import { Resident } from "./resident.ts";
-import { restore, restoreOrTell } from "./restore.ts";
-import { rowOf } from "./row.ts";
+import { repairRow, restore, restoreOrTell } from "./restore.ts";
 import { type CoordinatorSettings, TURN, WORKER_POLL_MS } from "./settings.ts";
 import { Turns } from "./turns.ts";
 
@@ -213,6 +212,8 @@ export class Coordinator {
     await new Promise<void>((resolve) => this.#ports.clock.soon(resolve));
     const flow = await this.peek(resident.flow.taskflowId);
     const now = flow?.tasks[task];
+    // Without the lease it may be another's by now, and the number of an attempt that was taken back be in use again.
+    if (!this.#ownership.isHeld()) return false;
     return !flow || !now || now.attempt !== attempt || now.status !== "RUNNING";
   }
 
@@ -253,22 +254,17 @@ export class Coordinator {
 
   /** @param isWanted also if it is over: something is to be decided about it */
   #load(stored: StoredTaskflow, fence: number, isWanted = false): Resident | undefined {
-    const { store, bus, logger } = this.#ports;
-    const { taskflowId } = stored.row;
+    const { bus, logger } = this.#ports;
     const restored = restoreOrTell(stored, logger);
     if (!restored) return undefined;
     const { entries, flow } = restored;
-    announceLast(bus, entries, flow, this.#settings.eventTreeLimit);
-    if (!isOver(flow) || isWanted) {
-      const resident = new Resident(flow, this.#settings.eventTreeLimit, fence);
-      this.#turns.add(resident, { kind: "recover", fence });
-      return resident;
-    }
-    // Its row was not written any more before its owner died.
-    store.repair(taskflowId, fence, rowOf(flow)).catch((error: unknown) => {
-      logger.warn(`The row of taskflow ${taskflowId} could not be written; it is tried again after the next start.`, error);
-    });
-    return undefined;
+    const { eventTreeLimit } = this.#settings;
+    announceLast(bus, entries, flow, eventTreeLimit);
+    repairRow(this.#ports, stored.row, flow);
+    if (isOver(flow) && !isWanted) return undefined;
+    const resident = new Resident(flow, eventTreeLimit, fence);
+    this.#turns.add(resident, { kind: "recover", fence });
+    return resident;
   }
 
   /** Taskflows that had finished need no owner any more, but their end may not have been announced. */

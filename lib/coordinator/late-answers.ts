@@ -2,8 +2,7 @@
  * Answers that come when their taskflow is finished and has left: those of tasks that were cancelled while they ran, or of which nobody could tell. They
  * are recorded, for a retry to find; nothing moves.
  */
-import type { Flow } from "../core/flow.ts";
-import { isFinished } from "../core/flow.ts";
+import { type Flow, isFinished, taskAt } from "../core/flow.ts";
 import type { Input } from "../core/inputs.ts";
 import { awaitsLate } from "../core/task.ts";
 import type { Finished } from "./finished.ts";
@@ -92,6 +91,6 @@ export class LateAnswers {
 }
 
 function isAwaited(flow: Flow, { task: ordinal, attempt }: LateAnswer): boolean {
-  const task = flow.tasks[ordinal];
+  const task = taskAt(flow, ordinal);
   return task !== undefined && task.attempt === attempt && awaitsLate(task);
 }

@@ -1,5 +1,5 @@
 import { EventWriter } from "../core/events.ts";
-import type { Flow } from "../core/flow.ts";
+import { type Flow, taskAt } from "../core/flow.ts";
 import type { Input } from "../core/inputs.ts";
 
 /** An attempt that was sent and has not ended. */
@@ -16,6 +16,7 @@ interface Pending {
 interface Unsent {
   readonly task: number;
   readonly attempt: number;
+  readonly delivery: number;
   readonly cancel: () => void;
 }
 
@@ -36,21 +37,21 @@ export interface Creation {
  */
 export class Resident {
   flow: Flow;
+  /** Under which it is in the coordinator's care; that of `flow` is an earlier owner's until this one has stored that it goes on. */
+  readonly fence: number;
   writer: EventWriter;
   state: "idle" | "dirty" | "committing" | "reading" | "gone" = "idle";
   inbox: Input[] = [];
   creation: Creation | undefined;
   /** Commands that were decided, and whose answers wait until it is certain that the taskflow is still this coordinator's. */
   withheld: Input[] = [];
-  readonly fence: number;
   readonly pending = new Map<number, Pending>();
   /** Attempts of which it is known that they never left, with what cancels the pause before that is decided. */
   readonly unsent = new Set<Unsent>();
   readonly #timers = new Set<() => void>();
   readonly #watchers = new Set<(last: Flow | undefined) => void>();
 
-  /** @param fence under which it is this coordinator's; its journal may not know yet */
-  constructor(flow: Flow, eventTreeLimit: number, fence: number = flow.fence) {
+  constructor(flow: Flow, eventTreeLimit: number, fence = flow.fence) {
     this.flow = flow;
     this.fence = fence;
     this.writer = new EventWriter(flow, eventTreeLimit);
@@ -67,12 +68,15 @@ export class Resident {
     return [...this.withheld, ...this.inbox];
   }
 
-  /** Tasks of whose latest attempt something will still be heard here. */
+  /** Tasks of whose latest delivery something will still be heard here. Of one that is stored and was not sent nothing will, whatever went before. */
   awaited(): Set<number> {
-    const isLatest = (task: number, attempt: number): boolean => this.flow.tasks[task]?.attempt === attempt;
     const tasks = new Set<number>();
-    for (const [task, { attempt }] of this.pending) if (isLatest(task, attempt)) tasks.add(task);
-    for (const { task, attempt } of this.unsent) if (isLatest(task, attempt)) tasks.add(task);
+    const addLatest = (task: number, attempt: number, delivery: number): void => {
+      const latest = taskAt(this.flow, task)?.attempts.at(-1);
+      if (latest?.attempt === attempt && latest.deliveries === delivery) tasks.add(task);
+    };
+    for (const [task, { attempt, delivery }] of this.pending) addLatest(task, attempt, delivery);
+    for (const { task, attempt, delivery } of this.unsent) addLatest(task, attempt, delivery);
     return tasks;
   }
 

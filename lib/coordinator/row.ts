@@ -1,7 +1,7 @@
 /** The row of a taskflow in the store, derived from its state. */
 import { progressOf } from "../core/details.ts";
 import type { Fact } from "../core/facts.ts";
-import { type Flow, isOver } from "../core/flow.ts";
+import { type Flow, isFinished, isOver } from "../core/flow.ts";
 import type { RowChange, TaskflowRow } from "../ports/store.ts";
 import { rowAnnotation } from "../row-annotation.ts";
 import { FORMAT } from "./settings.ts";
@@ -10,11 +10,12 @@ import { FORMAT } from "./settings.ts";
 export function rowOf(flow: Flow): Required<Omit<RowChange, "owner" | "annotations">> & Pick<RowChange, "annotations"> {
   return {
     ...(flow.annotations.length > 0 ? { annotations: flow.annotations.map(rowAnnotation) } : {}),
-    status: flow.status,
+    // One that is finished and still has something to do keeps its owner, and is taken over like any other.
+    status: isFinished(flow.status) && !isOver(flow) ? "RUNNING" : flow.status,
     dueAt: 0,
     errorType: isOver(flow) ? errorTypeOf(flow) : null,
     startedAt: flow.startedAt,
-    finishedAt: flow.finishedAt,
+    finishedAt: isOver(flow) ? flow.finishedAt : null,
     retryAttempt: flow.retryAttempt,
     progress: progressOf(flow),
   };
@@ -40,15 +41,13 @@ export function newRow(flow: Flow, owner: string): TaskflowRow {
   };
 }
 
-/** The row changes with the taskflow's status and annotations only: a busy taskflow writes its journal and nothing else. */
+/**
+ * The row changes with the taskflow's status and annotations only: a busy taskflow writes its journal and nothing else. What is stored of one that is over
+ * is the last for the time being: it may have been compensating, or was taken for a decision, and its row says that it runs.
+ */
 export function rowChange(flow: Flow, facts: readonly Fact[]): RowChange | undefined {
-  if (!facts.some((fact) => changesRow(flow, fact))) return undefined;
+  if (!isOver(flow) && !facts.some(({ kind }) => kind === "flow" || kind === "annotated")) return undefined;
   return rowOf(flow);
-}
-
-/** One that is over was taken for a decision, and its row says that it is not. */
-function changesRow(flow: Flow, { kind }: Fact): boolean {
-  return kind === "flow" || kind === "annotated" || (kind === "owned" && isOver(flow));
 }
 
 function errorTypeOf(flow: Flow): string | null {

@@ -1,6 +1,8 @@
 import { actionNameOf } from "../core/action-name.ts";
+import { latestAttempt } from "../core/apply.ts";
 import { executionContext, idempotencyKey, keyOf, metaOf } from "../core/context.ts";
 import type { Effect } from "../core/effects.ts";
+import { taskAt } from "../core/flow.ts";
 import { stageId, taskId } from "../core/ids.ts";
 import { delayAfter } from "../core/task.ts";
 import type { Input, Outcome, Reply } from "../core/inputs.ts";
@@ -39,7 +41,7 @@ export class Sender {
       if (effect.kind === "call") this.#send(resident, effect);
       else if (effect.kind === "ask") this.#ask(resident, effect);
       else if (effect.kind === "abort") this.#abort(resident, effect);
-      else this.#arm(resident, effect.at, effect.input);
+      else if (effect.kind === "timer") this.#arm(resident, effect.at, effect.input);
     }
   }
 
@@ -68,15 +70,17 @@ export class Sender {
   }
 
   #abort({ flow }: Resident, { task: ordinal, attempt, node }: EffectOf<"abort">): void {
-    const task = flow.tasks[ordinal];
+    const task = taskAt(flow, ordinal);
     if (task) this.#ports.bus.abort(node, keyOf(flow, task, attempt));
   }
 
   #ask(resident: Resident, { task: ordinal, attempt, delivery, node, startedAt, patienceMs, cause }: EffectOf<"ask">): void {
     const { bus, clock, give } = this.#ports;
     const { flow } = resident;
-    const task = flow.tasks[ordinal];
-    if (!task) return;
+    const task = taskAt(flow, ordinal);
+    // What was decided after it may have made it idle; the worker would refuse a delivery that is to come.
+    const isOpen = task?.status === "RUNNING" || (task?.doubt ?? null) !== null;
+    if (!task || !isOpen || task.attempt !== attempt || latestAttempt(task).deliveries !== delivery) return;
     const question = {
       action: actionNameOf(task.definition.taskDetails),
       node,
@@ -95,7 +99,7 @@ export class Sender {
   #send(resident: Resident, { task: ordinal, attempt, delivery, node }: EffectOf<"call">): void {
     const { bus, clock, give } = this.#ports;
     const { flow } = resident;
-    const task = flow.tasks[ordinal];
+    const task = taskAt(flow, ordinal);
     if (!task) return;
     const { timeoutMs, exactlyOnceTaskExecution } = task.options;
     const action = actionNameOf(task.definition.taskDetails);
@@ -142,7 +146,7 @@ export class Sender {
         resident.unsent.delete(unsent);
         give(resident, input);
       };
-      const unsent = { task, attempt, cancel: clock.after(RESEND_DELAY_MS, again) };
+      const unsent = { task, attempt, delivery, cancel: clock.after(RESEND_DELAY_MS, again) };
       resident.unsent.add(unsent);
     } else give(resident, input);
   }

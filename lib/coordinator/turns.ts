@@ -14,7 +14,7 @@ import { OrderBook } from "./order-book.ts";
 import { callsIn, type Part } from "./part.ts";
 import type { Ports } from "./ports.ts";
 import type { Resident } from "./resident.ts";
-import { isLast, isStored, readPatiently, restoreOrTell } from "./restore.ts";
+import { isLast, isStored, readPatiently, repairRow, restoreOrTell } from "./restore.ts";
 import { Sender } from "./sender.ts";
 import { type CoordinatorSettings, TURN } from "./settings.ts";
 import { writeOf } from "./write.ts";
@@ -120,6 +120,7 @@ export class Turns {
   }
 
   #planForQueue(): void {
+    if (this.#isPlanned || this.#committing) return;
     if (this.dispatcher.hasNext && this.#mayDispatch) this.#plan();
   }
 
@@ -144,6 +145,8 @@ export class Turns {
     if (stored.length > 0) this.#commit(stored);
     for (const part of parts) this.#carryOut(part);
     if (this.#dirty.length > 0) this.#plan();
+    // Whoever was woken for a slot may have left it.
+    else this.#planForQueue();
   }
 
   #decide(resident: Resident, now: number): Part | undefined {
@@ -159,13 +162,18 @@ export class Turns {
       if (resident.creation) flow.revision = 1;
       const creation = resident.creation && this.#ports.bus.hasAudience() ? resident.writer.creation(at) : undefined;
       const { facts, effects, answers } = decide(flow, inputs, at);
-      const tasks = this.#mayDispatch ? this.dispatcher.admit(resident) : [];
-      taken = tasks.length;
-      if (taken > 0) {
+      for (let mayFollow = this.#mayDispatch; mayFollow;) {
+        const tasks = this.dispatcher.admit(resident);
+        if (tasks.length === 0) break;
+        taken += tasks.length;
         const sent = decide(flow, [{ kind: "dispatch", tasks }], at);
         facts.push(...sent.facts);
         effects.push(...sent.effects);
-        this.dispatcher.release(taken - callsIn(sent.effects));
+        const unused = tasks.length - callsIn(sent.effects);
+        this.dispatcher.release(unused);
+        taken -= unused;
+        // Those were too old to be sent and have ended: others may be due now, those of the next stage.
+        mayFollow = unused > 0;
       }
       const lapses = this.#lapses;
       return {
@@ -214,6 +222,7 @@ export class Turns {
   }
 
   #committed(parts: readonly Part[], results: readonly WriteResult[]): void {
+    const created: Part[] = [];
     parts.forEach((part, index) => {
       const { resident } = part;
       if (results[index] !== "stored") return this.#lost(part);
@@ -226,19 +235,22 @@ export class Turns {
       if (!isInDoubt) this.#announce(part);
       creation?.stored(false);
       if (isInDoubt) return;
-      if (!creation) return this.#carryOut(part);
-      // The answer to `produce` goes first.
-      this.#ports.clock.soon(() => this.#carryOut(part));
+      if (creation) created.push(part);
+      else this.#carryOut(part);
     });
+    // The answers to `produce` go first.
+    if (created.length > 0)
+      this.#ports.clock.soon(() => {
+        for (const part of created) this.#carryOut(part);
+      });
   }
 
   #announce({ resident, facts, at, firstSeq, creation }: Part): void {
     const { bus } = this.#ports;
-    const { flow, writer } = resident;
+    const { writer } = resident;
     if (!bus.hasAudience()) return writer.skip();
-    const { taskflowId } = flow;
-    if (creation) bus.announce({ taskflowId, ...creation });
-    for (const event of writer.write(facts, at, firstSeq)) bus.announce({ taskflowId, ...event });
+    if (creation) bus.announce(creation);
+    for (const event of writer.write(facts, at, firstSeq)) bus.announce(event);
   }
 
   #carryOut(part: Part): void {
@@ -309,15 +321,17 @@ export class Turns {
     const stored = await this.#readHeld(taskflowId);
     const calls = part ? callsIn(part.effects) : 0;
     const wasStored = isStored(stored, part?.write);
+    // Let go of meanwhile; another one may have taken its place.
     if (this.#isStopped || this.residents.get(taskflowId) !== resident) {
-      resident.state = "gone";
       this.#settleOrders(part, wasStored);
-      return this.dispatcher.release(calls);
+      this.dispatcher.release(calls);
+      return this.#drop(resident);
     }
     const isOurs = stored?.row.owner === this.#settings.owner && stored.row.fence === fence;
     if (isOurs && (part ? isLast(stored, part.write) : stored.entries.length === revision)) {
       resident.state = "idle";
       resident.inbox.unshift(...resident.withheld.splice(0));
+      repairRow(this.#ports, stored.row, resident.flow);
       if (part) this.#announce(part);
       if (part) this.#carryOut(part);
       return this.wake(resident);
@@ -334,6 +348,11 @@ export class Turns {
     resident.replace(restored.flow, eventTreeLimit);
     announceSince(this.#ports.bus, restored.entries, restored.flow, part ? part.firstSeq - 1 : seq, eventTreeLimit);
     resident.state = "idle";
+    if (isOver(restored.flow)) {
+      repairRow(this.#ports, restored.row, restored.flow);
+      this.#settleOrders(part, wasStored);
+      return this.#drop(resident);
+    }
     const waiting = resident.unheard;
     resident.inbox = [];
     resident.withheld = [];

@@ -4,11 +4,15 @@
  */
 import { resolveOptions } from "../options.ts";
 import type {
+  Chosen,
   Commanded,
+  Compensating,
   Delayed,
   Fact,
   FlowChanged,
+  Joined,
   Late,
+  Linked,
   Redelivered,
   Reset,
   Returned,
@@ -17,7 +21,8 @@ import type {
   Started,
   Updated,
 } from "./facts.ts";
-import { type Attempt, type Flow, isFinished, isSettled, type Stage, type Task } from "./flow.ts";
+import { type Attempt, type Child, type Flow, isFinished, isSettled, nextUndo, type Stage, type Task, taskAt } from "./flow.ts";
+import { fill } from "./template.ts";
 
 /** Attempts that a task keeps: this many from the beginning, this many from the end. */
 export const FIRST_ATTEMPTS = 10;
@@ -69,7 +74,7 @@ export function apply(flow: Flow, fact: Exclude<Fact, { kind: "created" }>, at: 
     case "reset":
       return reset(flow, fact, at);
     case "chosen":
-      return choose(flow, taskOf(flow, fact.task), at);
+      return chooseWaiting(flow, fact, at);
     case "late":
       return endLate(taskOf(flow, fact.task), fact, at);
     case "held":
@@ -82,11 +87,26 @@ export function apply(flow: Flow, fact: Exclude<Fact, { kind: "created" }>, at: 
       return;
     case "commanded":
       return remember(flow, fact);
+    case "linked":
+      return linkChild(flow, fact);
+    case "joined":
+      return joinChild(flow, fact);
+    case "dropped":
+      return changeChild(flow, childOf(flow, fact.child), "dropped");
+    case "answered":
+      taskOf(flow, fact.task).held = fact.response;
+      return;
+    case "compensating":
+      return startUndo(flow, fact, at);
+    case "compensated":
+      flow.undo.status = fact.status;
+      flow.undo.finishedAt = at;
+      return;
   }
 }
 
 function taskOf(flow: Flow, ordinal: number): Task {
-  const task = flow.tasks[ordinal];
+  const task = taskAt(flow, ordinal);
   if (!task) throw new Error(`Taskflow ${flow.taskflowId} has no task ${ordinal}: its journal does not fit its definition.`);
   return task;
 }
@@ -106,12 +126,15 @@ function changeFlow(flow: Flow, fact: FlowChanged, at: number): void {
   if (fact.run) {
     flow.retryAttempt++;
     flow.runStartedAt = at;
+    flow.runSeq = flow.seq;
     flow.finishedAt = null;
+    flow.undo.status = "WAITING";
   }
   if (isFinished(fact.status)) {
     flow.finishedAt = at;
     flow.aborting = false;
     flow.hold = null;
+    if (fact.status === "CANCELLED") for (const ordinal of flow.awaiting) taskOf(flow, ordinal).isResolved = true;
     flow.awaiting.clear();
     flow.due.clear();
     flow.repeats.clear();
@@ -123,6 +146,7 @@ function changeFlow(flow: Flow, fact: FlowChanged, at: number): void {
 function changeStage(flow: Flow, fact: StageChanged, at: number): void {
   const stage = flow.stages[fact.stage];
   if (!stage) throw new Error(`Taskflow ${flow.taskflowId} has no stage ${fact.stage}: its journal does not fit its definition.`);
+  const wasRunning = stage.status === "RUNNING";
   stage.status = fact.status;
   if (fact.status === "RUNNING") return enter(flow, stage, at, fact.only === true);
   if (fact.status === "WAITING") {
@@ -131,7 +155,11 @@ function changeStage(flow: Flow, fact: StageChanged, at: number): void {
     return;
   }
   stage.finishedAt = at;
+  if (!wasRunning) return;
+  // It may have been left with work to do, for an earlier one that is to run again.
   if (stage.count.open > 0) stage.tasks.forEach(close);
+  flow.due.clear();
+  flow.awaiting.clear();
 }
 
 function forgetChoice(stage: Stage): void {
@@ -171,6 +199,8 @@ function start(flow: Flow, fact: Started, at: number): void {
   task.response = null;
   task.error = null;
   task.doubt = null;
+  // What an earlier attempt produced under an id of its own choice, and still runs, is this one's.
+  for (const child of task.children) if (child.state === "active") child.attempt = fact.attempt;
   task.stage.count.running++;
   flow.due.delete(fact.task);
   task.attempts.push({
@@ -213,6 +243,7 @@ function endAttempt(flow: Flow, task: Task, status: Attempt["status"], at: numbe
   if (task.status !== "RUNNING" && !isLateSuccess) return;
   if (!isLateSuccess) task.stage.count.running--;
   flow.repeats.delete(task.ordinal);
+  task.held = null;
   const attempt = latestAttempt(task);
   attempt.status = status;
   attempt.finishedAt = at;
@@ -242,14 +273,22 @@ function settle(flow: Flow, fact: Settled, at: number): void {
   task.response = fact.response ?? null;
   task.isResolved = fact.reason !== undefined;
   task.settledAt = flow.seq;
+  task.stage.changedAt = flow.seq;
   task.doubt = null;
   flow.due.delete(fact.task);
-  flow.settled++;
+  if (task.undoes) {
+    flow.undoing.next++;
+    dueNextUndo(flow, at);
+  }
+  if (!task.undoes) flow.settled++;
   count.settled++;
   if (fact.status === "SUCCESS") count.success++;
   else if (fact.status !== "SKIPPED") count.failed++;
   task.blocks = fact.blocks === true;
-  if (fact.blocks) count.blocking++;
+  if (fact.blocks) {
+    count.blocking++;
+    task.stage.blockedAt = flow.seq;
+  }
   if (fact.awaits) flow.awaiting.add(fact.task);
   if (fact.abort) {
     flow.aborting = true;
@@ -260,7 +299,7 @@ function settle(flow: Flow, fact: Settled, at: number): void {
 /** As if it had not been settled. */
 function unsettle(flow: Flow, task: Task): void {
   const { count } = task.stage;
-  flow.settled--;
+  if (!task.undoes) flow.settled--;
   count.settled--;
   if (task.status === "SUCCESS") count.success--;
   else if (task.status !== "SKIPPED") count.failed--;
@@ -272,10 +311,16 @@ function unsettle(flow: Flow, task: Task): void {
 
 function reset(flow: Flow, fact: Reset, at: number): void {
   const task = taskOf(flow, fact.task);
-  unsettle(flow, task);
+  if (isSettled(task.status)) unsettle(flow, task);
+  task.stage.changedAt = flow.seq;
+  if (task.undo && isSettled(task.undo.status)) {
+    unsettle(flow, task.undo);
+    task.undo.status = "WAITING";
+  }
   task.status = "WAITING";
   task.runAttempts = 0;
   task.dueSince = null;
+  task.retryAt = null;
   task.error = null;
   task.doubt = fact.doubt ?? null;
   // A success that came too late is taken instead of another attempt.
@@ -285,6 +330,12 @@ function reset(flow: Flow, fact: Reset, at: number): void {
 
 function latestStatus(task: Task): Attempt["status"] | undefined {
   return task.attempts.at(-1)?.status;
+}
+
+function chooseWaiting(flow: Flow, fact: Chosen, at: number): void {
+  const task = taskOf(flow, fact.task);
+  if (fact.named && task.doubt !== null) task.doubt = "ask";
+  choose(flow, task, at);
 }
 
 /** It runs when its stage is entered, or now, if that has happened. */
@@ -304,6 +355,7 @@ function endLate(task: Task, fact: Late, at: number): void {
   if (fact.error) attempt.error = fact.error;
   else delete attempt.error;
   if (fact.response !== undefined) task.response = fact.response;
+  if (fact.status === "FAILED") task.doubt = null;
 }
 
 function update(task: Task, { params, options }: Updated): void {
@@ -317,4 +369,81 @@ function remember(flow: Flow, { id, answer }: Commanded): void {
   flow.commands.set(id, answer);
   const oldest = flow.commands.keys().next();
   if (flow.commands.size > COMMANDS_KEPT && !oldest.done) flow.commands.delete(oldest.value);
+}
+
+function linkChild(flow: Flow, { task: ordinal, child: id, isChosen }: Linked): void {
+  const task = taskOf(flow, ordinal);
+  let child = flow.children.get(id);
+  if (child?.task !== task) {
+    child = { id, task, isChosen: isChosen === true, attempt: task.attempt, state: "ended", status: null };
+    flow.children.set(id, child);
+    task.children.push(child);
+  }
+  child.attempt = task.attempt;
+  child.status = null;
+  changeChild(flow, child, "active");
+}
+
+function childOf(flow: Flow, id: string): Child {
+  const child = flow.children.get(id);
+  if (!child) throw new Error(`Taskflow ${flow.taskflowId} has no nested taskflow ${id}: its journal does not fit.`);
+  return child;
+}
+
+function joinChild(flow: Flow, { child: id, status }: Joined): void {
+  const child = childOf(flow, id);
+  if (status === null) {
+    changeChild(flow, child, "gone");
+    flow.children.delete(id);
+    child.task.children.splice(child.task.children.indexOf(child), 1);
+    return;
+  }
+  child.status = status;
+  if (!isFinished(status)) changeChild(flow, child, "active");
+  else changeChild(flow, child, child.state === "dropped" || child.state === "gone" ? "gone" : "ended");
+}
+
+function changeChild({ childCount }: Flow, child: Child, state: Child["state"]): void {
+  for (const [at, sign] of [
+    [child.state, -1],
+    [state, 1],
+  ] as const) {
+    if (at === "active") {
+      childCount.active += sign;
+      child.task.activeChildren += sign;
+    } else if (at === "dropped") childCount.dropped += sign;
+  }
+  child.state = state;
+}
+
+/** All of them are open; the first is due. Their params are made of what they undo. */
+function startUndo(flow: Flow, { tasks }: Compensating, at: number): void {
+  const { undo } = flow;
+  undo.status = "RUNNING";
+  undo.startedAt = at;
+  undo.finishedAt = null;
+  flow.undoing = { order: tasks, next: 0 };
+  for (const ordinal of tasks) {
+    const task = taskOf(flow, ordinal);
+    if (isSettled(task.status)) unsettle(flow, task);
+    task.status = "WAITING";
+    task.runAttempts = 0;
+    task.open = true;
+    undo.count.open++;
+    task.definition = { ...task.definition, params: undoParams(task.undoes) };
+  }
+  dueNextUndo(flow, at);
+}
+
+function undoParams(task: Task | null): unknown {
+  const { params = {}, compensate } = task?.definition ?? {};
+  const response = JSON.parse(task?.response ?? "null") as unknown;
+  return compensate?.params === undefined ? { params, response } : fill(compensate.params, { params, response });
+}
+
+function dueNextUndo(flow: Flow, at: number): void {
+  const next = nextUndo(flow);
+  if (!next) return;
+  next.dueSince = at;
+  flow.due.add(next.ordinal);
 }

@@ -1,11 +1,13 @@
 /** Cancelling a taskflow: from the moment it is stored nothing of it is sent, and no timer of it fires. */
 import { latestAttempt } from "./apply.ts";
 import type { Answer, CancelCommand } from "./command.ts";
+import { compensate } from "./compensation.ts";
 import { isFinished, isSettled, type Task } from "./flow.ts";
+import { dropAll } from "./children.ts";
 import { finishedAlready } from "./pause.ts";
 import { record, type Step } from "./step.ts";
 
-export function cancel(step: Step, { reason }: CancelCommand): Answer {
+export function cancel(step: Step, { reason, compensate: isUndone }: CancelCommand): Answer {
   const { flow } = step;
   const { taskflowId } = flow;
   if (flow.status === "CANCELLED") return { ok: true, data: { taskflowId, status: flow.status, alreadyFinished: true } };
@@ -15,7 +17,9 @@ export function cancel(step: Step, { reason }: CancelCommand): Answer {
     for (const task of stage.tasks) if (!isSettled(task.status)) giveUp(step, task);
     record(step, { kind: "stage", stage: stage.index, status: "CANCELLED" });
   }
+  dropAll(step, flow.children.values());
   record(step, { kind: "flow", status: "CANCELLED", ...(reason === undefined ? {} : { reason }) });
+  if (isUndone) compensate(step);
   return { ok: true, data: { taskflowId, status: flow.status } };
 }
 
@@ -26,6 +30,9 @@ export function giveUp(step: Step, task: Task): void {
     const node = latestAttempt(task).nodeID;
     if (node !== null) step.effects.push({ kind: "abort", task: ordinal, attempt, node });
   }
+  dropAll(step, task.children);
   const blocks = options.continueOnTaskFailure ? {} : { blocks: true as const };
-  record(step, { kind: "settled", task: ordinal, status: "CANCELLED", ...blocks });
+  // It may be a success that came too late: a retry finds it.
+  const kept = task.response === null ? {} : { response: task.response };
+  record(step, { kind: "settled", task: ordinal, status: "CANCELLED", ...kept, ...blocks });
 }

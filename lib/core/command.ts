@@ -18,8 +18,6 @@ export interface CancelCommand {
   readonly reason?: string;
   /** Undo what succeeded. */
   readonly compensate?: boolean;
-  /** The taskflow whose cancelling reaches this one; absent: somebody asked for it. */
-  readonly by?: string;
 }
 
 export interface RetryCommand {
@@ -80,6 +78,8 @@ export interface LinkCommand {
   readonly child: string;
   /** Its producer chose its id. */
   readonly isChosen: boolean;
+  /** A taskflow that is nested deeper is refused. */
+  readonly maxDepth: number;
   /** The child was stored before and is adopted: what it is now. */
   readonly status?: TaskflowStatus;
 }

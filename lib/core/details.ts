@@ -1,6 +1,6 @@
 /** The tree of a taskflow as callers see it. */
 import { presentOptions } from "../options.ts";
-import type { Flow, JsonText, Stage, Task, TaskStatus } from "./flow.ts";
+import type { Flow, JsonText, Stage, Task, TaskError, TaskStatus } from "./flow.ts";
 import { stageId, taskId } from "./ids.ts";
 
 /** What only the coordinator that drives a taskflow knows: why a due task has not been sent. */
@@ -22,6 +22,7 @@ export function progressOf(flow: Flow): number {
 
 /** Status and reason as they are read: QUEUED and most reasons follow from the state. */
 export function standing(flow: Flow, task: Task, waitReason?: WaitReason): { status: TaskStatus; statusReason: string | null } {
+  if (task.held !== null) return { status: task.status, statusReason: "AWAITING_NESTED" };
   if (task.status !== "WAITING" || task.stage.status !== "RUNNING") return { status: task.status, statusReason: null };
   if (flow.status === "PAUSED") return { status: "WAITING", statusReason: "PAUSED" };
   if (flow.due.has(task.ordinal)) {
@@ -50,10 +51,41 @@ export function taskDetails(flow: Flow, task: Task, waitReason?: WaitReason, val
     response: task.response === null ? null : valueOf(task.response),
     ...(task.error ? { error: task.error } : {}),
     ...(task.retryAt === null ? {} : { nextAttemptAt: task.retryAt }),
-    nestedTaskflows: [],
-    nestedActiveRunningTaskFlowIds: [],
+    ...(task.undo && isTouched(task.undo) ? { compensation: compensationOf(task.undo) } : {}),
+    nestedTaskflows: task.children.map(({ id }) => id),
+    nestedActiveRunningTaskFlowIds: activeChildrenOf(task),
     needs: [],
   };
+}
+
+export function activeChildrenOf({ children, activeChildren }: Task): string[] {
+  if (activeChildren === 0) return [];
+  return children.filter(({ state }) => state === "active").map(({ id }) => id);
+}
+
+interface Compensation {
+  readonly status: "RUNNING" | "SUCCESS" | "FAILED";
+  readonly attempts: number;
+  readonly error?: TaskError;
+}
+
+/** It was, or is to be, carried out. */
+const isTouched = ({ open, attempts, status }: Task): boolean => open || attempts.length > 0 || status !== "WAITING";
+
+/** How far the undoing of a task is. */
+export function compensationOf({ status, attempts, attemptsOmitted, error }: Task): Compensation {
+  const told = status === "SUCCESS" || status === "FAILED" ? status : "RUNNING";
+  return { status: told, attempts: attempts.length + attemptsOmitted, ...(error ? { error } : {}) };
+}
+
+/** The same of a taskflow; undefined if nothing of it is, or was, undone. */
+export function flowCompensationOf({ undo }: Flow): Compensation | undefined {
+  if (undo.status === "WAITING") return undefined;
+  const told = undo.tasks.filter(isTouched);
+  const failed = told.find(({ status }) => status === "FAILED");
+  const attempts = told.reduce((sum, task) => sum + task.attempts.length + task.attemptsOmitted, 0);
+  const status = undo.status === "RUNNING" ? "RUNNING" : undo.status === "FAILED" ? "FAILED" : "SUCCESS";
+  return { status, attempts, ...(failed?.error ? { error: failed.error } : {}) };
 }
 
 /** @param most tasks that are told */
@@ -91,6 +123,7 @@ export function taskflowDetails(
     most = Math.max(0, most - stage.tasks.length);
   }
   const { definition } = flow;
+  const compensation = flowCompensationOf(flow);
   return {
     taskflowId: flow.taskflowId,
     name: flow.name,
@@ -105,10 +138,11 @@ export function taskflowDetails(
     context: definition.context ?? {},
     tags: definition.tags ?? [],
     attributes: definition.attributes ?? {},
-    annotations: flow.annotations.map((annotation) => ({ ...annotation })),
+    annotations: flow.annotations,
     tenant: definition.tenant ?? null,
     rootId: flow.rootId,
-    parentTaskflowDetails: null,
+    ...(compensation ? { compensation } : {}),
+    parentTaskflowDetails: flow.parent,
     progress: progressOf(flow),
     ...(flow.error ? { error: flow.error } : {}),
     stages,

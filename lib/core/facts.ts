@@ -4,7 +4,7 @@
  */
 import type { Options, ResolvedOptions } from "../options.ts";
 import type { Answer } from "./command.ts";
-import type { Hold, JsonText, TaskDefinition, TaskError } from "./flow.ts";
+import type { Hold, JsonText, Parent, TaskDefinition, TaskError, TaskflowStatus } from "./flow.ts";
 
 /** A definition as it is stored: checked, in the long form. Its options are still those that were written. */
 export interface StoredDefinition {
@@ -31,6 +31,16 @@ export interface Created {
   /** The producer's meta. */
   readonly meta: Readonly<Record<string, unknown>>;
   readonly definition: StoredDefinition;
+  /** Where it stands, if a task's handler produced it. */
+  readonly nested?: Nested;
+}
+
+export interface Nested {
+  readonly parent: Parent;
+  readonly rootId: string;
+  readonly depth: number;
+  /** The parent task's execution context. */
+  readonly context: unknown;
 }
 
 /** A coordinator drives the taskflow from here on. */
@@ -127,6 +137,8 @@ export interface Reset {
 export interface Chosen {
   readonly kind: "chosen";
   readonly task: number;
+  /** One by one: whatever its worker cannot tell, it runs. */
+  readonly named?: true;
 }
 
 /** An answer of an attempt that was given up: kept, and nothing moves. No event. */
@@ -150,6 +162,46 @@ export interface Updated {
   readonly task: number;
   readonly params?: unknown;
   readonly options?: Options;
+}
+
+/** The handler of a running attempt produced a taskflow, or adopted one. No event. */
+export interface Linked {
+  readonly kind: "linked";
+  readonly task: number;
+  readonly child: string;
+  readonly isChosen?: true;
+}
+
+/** A nested taskflow has ended, or runs again; null: it was never stored. No event. */
+export interface Joined {
+  readonly kind: "joined";
+  readonly child: string;
+  readonly status: TaskflowStatus | null;
+}
+
+/** A nested taskflow is to be cancelled, and its end does not count. No event. */
+export interface Dropped {
+  readonly kind: "dropped";
+  readonly child: string;
+}
+
+/** The running attempt was answered; its nested taskflows are waited for. No event. */
+export interface Answered {
+  readonly kind: "answered";
+  readonly task: number;
+  readonly response: JsonText;
+}
+
+/** What succeeded is undone, in this order: ordinals of the tasks that do it. No event of its own. */
+export interface Compensating {
+  readonly kind: "compensating";
+  readonly tasks: readonly number[];
+}
+
+/** Nothing is left to undo. No event of its own. */
+export interface Compensated {
+  readonly kind: "compensated";
+  readonly status: "COMPLETED" | "FAILED";
 }
 
 /** No event. */
@@ -183,7 +235,13 @@ export type Fact =
   | Late
   | Held
   | Updated
-  | Annotated;
+  | Annotated
+  | Linked
+  | Joined
+  | Dropped
+  | Answered
+  | Compensating
+  | Compensated;
 
 /** Facts of one commit and the time at which they were decided. */
 export interface Entry {

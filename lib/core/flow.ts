@@ -57,10 +57,18 @@ export interface Attempt {
 export interface TaskDefinition {
   readonly name: string;
   readonly type: "ACTION";
-  readonly taskDetails: { readonly serviceId: string; readonly actionName: string; readonly version?: string | number };
+  readonly taskDetails: ActionDetails;
   readonly params?: unknown;
   readonly meta?: Readonly<Record<string, unknown>>;
   readonly options?: Options;
+  /** What undoes it. */
+  readonly compensate?: { readonly taskDetails: ActionDetails; readonly params?: unknown };
+}
+
+export interface ActionDetails {
+  readonly serviceId: string;
+  readonly actionName: string;
+  readonly version?: string | number;
 }
 
 /** True for the statuses that only a person's decision leaves. */
@@ -68,13 +76,45 @@ export function isFinished(status: TaskflowStatus): boolean {
   return status === "COMPLETED" || status === "PARTIAL_COMPLETED" || status === "FAILED" || status === "CANCELLED";
 }
 
-/** Nothing of it is left to be driven: its coordinator may let go of it. */
-export function isOver({ status }: Pick<Flow, "status">): boolean {
-  return isFinished(status);
+/** Finished, and nothing is left to do: no compensation, no nested taskflow that is still to be cancelled. It needs no owner any more. */
+export function isOver(flow: Flow): boolean {
+  return isFinished(flow.status) && flow.undo.status !== "RUNNING" && flow.childCount.dropped === 0;
+}
+
+/** The task that is to be undone next, or is being undone. */
+export function nextUndo({ undoing: { order, next }, undo, tasks }: Flow): Task | undefined {
+  const ordinal = order[next];
+  return ordinal === undefined ? undefined : undo.tasks[ordinal - tasks.length];
+}
+
+/** By ordinal: those of the stages first, then those that undo them. */
+export function taskAt(flow: Flow, ordinal: number): Task | undefined {
+  return flow.tasks[ordinal] ?? flow.undo.tasks[ordinal - flow.tasks.length];
 }
 
 export function isSettled(status: StoredTaskStatus): boolean {
   return status !== "WAITING" && status !== "RUNNING";
+}
+
+/** A nested taskflow, as the task that its producer served sees it. */
+export interface Child {
+  readonly id: string;
+  readonly task: Task;
+  /** Its producer chose its id: it may be produced again, and is adopted then. */
+  readonly isChosen: boolean;
+  /** Of the task: the one that waits for it. */
+  attempt: number;
+  /** active: waited for. - ended. - dropped: to be cancelled, and its end does not count. - gone: dropped, and ended. */
+  state: "active" | "ended" | "dropped" | "gone";
+  status: TaskflowStatus | null;
+}
+
+/** The task whose handler produced a taskflow. */
+export interface Parent {
+  readonly taskflowId: string;
+  readonly stageId: string;
+  readonly taskId: string;
+  readonly attempt: number;
 }
 
 export interface Task {
@@ -107,7 +147,17 @@ export interface Task {
   chosen: boolean;
   /** Its latest attempt may have succeeded unseen: before it runs again its worker is asked. `only`: it runs again only if it certainly did not. */
   doubt: "ask" | "only" | null;
-  /** A person settled it. */
+  /** The task that it undoes; null for those of the stages. */
+  readonly undoes: Task | null;
+  /** Undoes it. */
+  undo: Task | null;
+  /** Nested taskflows that its attempts produced. */
+  readonly children: Child[];
+  /** How many of them run. */
+  activeChildren: number;
+  /** The answer of its attempt, while nested taskflows are waited for. */
+  held: JsonText | null;
+  /** A person settled it, or ended the taskflow that waited for a decision about it. */
   isResolved: boolean;
   /** `seq` of the taskflow when it was settled last. */
   settledAt: number;
@@ -121,6 +171,9 @@ export interface Stage {
   status: StageStatus;
   startedAt: number | null;
   finishedAt: number | null;
+  /** `seq` of the taskflow when a task of it was settled or reset last, and when one came to block it last. */
+  changedAt: number;
+  blockedAt: number;
   /** Tasks by what they are now; kept by `apply`. */
   readonly count: {
     settled: number;
@@ -155,10 +208,22 @@ export interface Flow {
   readonly meta: Readonly<Record<string, unknown>>;
   readonly options: ResolvedOptions;
   readonly rootId: string;
+  readonly parent: Parent | null;
+  /** The execution context of that task, for this one's tasks to see. */
+  readonly parentContext: unknown;
+  /** 0 for one that is not nested. */
+  readonly depth: number;
   readonly createdAt: number;
   readonly stages: Stage[];
-  /** Every task, by ordinal. */
+  /** Every task of the stages, by ordinal. */
   readonly tasks: Task[];
+  /** The stage in which tasks are undone, one after another; none of `stages`. Its tasks follow those of the stages in their ordinals. */
+  readonly undo: Stage;
+  /** Ordinals of the tasks that undo, in the order of the latest compensation, and which of them is next. */
+  undoing: { readonly order: readonly number[]; next: number };
+  /** Nested taskflows, by id. */
+  readonly children: Map<string, Child>;
+  readonly childCount: { active: number; dropped: number };
   status: TaskflowStatus;
   statusReason: string | null;
   startedAt: number | null;
@@ -166,6 +231,8 @@ export interface Flow {
   retryAttempt: number;
   /** When the latest run began: `createdAt`, or the latest manual retry. Its `maxAge` counts from here. */
   runStartedAt: number;
+  /** `seq` of that; 0 in the first run. */
+  runSeq: number;
   error: TaskError | null;
   /** Entries of its journal. */
   revision: number;

@@ -49,6 +49,8 @@ function encodeFact(fact: Fact, definition: string | undefined): string {
       return `{"kind":"delayed","task":${fact.task},"retryAt":${fact.retryAt}${encodeResult(fact)}}`;
     case "late":
       return `{"kind":"late","task":${fact.task},"status":"${fact.status}"${encodeResult(fact)}}`;
+    case "answered":
+      return `{"kind":"answered","task":${fact.task}${encodeResult(fact)}}`;
     case "created": {
       if (definition === undefined) return JSON.stringify(fact);
       const { definition: _, ...rest } = fact;

@@ -5,6 +5,7 @@ import { cancelTask, resolveTask, updateTask } from "./decide-task.ts";
 import { findTask } from "./find.ts";
 import type { Flow, Task } from "./flow.ts";
 import type { Input } from "./inputs.ts";
+import { join, link } from "./nested.ts";
 import { pause, resume } from "./pause.ts";
 import { retry } from "./retry.ts";
 import { record, type Step } from "./step.ts";
@@ -40,8 +41,9 @@ function carryOut(step: Step, command: Command): Answer {
     case "annotate":
       return annotate(step, command);
     case "link":
+      return link(step, command);
     case "join":
-      return refuse("TASKFLOW_CONFLICT", "Nested taskflows come later.");
+      return join(step, command);
   }
 }
 
@@ -75,13 +77,16 @@ function unexpected(flow: Flow, revision: number, command: Command, expect: Expe
   }
   const task = findTask(flow, ref);
   if ("ok" in task) return task;
-  if (!isDecided(task) && (expect.attempt === undefined || expect.attempt === task.attempt)) return undefined;
-  const now = isDecided(task) ? "was decided about meanwhile" : `is at attempt ${task.attempt}`;
+  // Who names the revision has seen the latest decision.
+  const isOutdated = expect.revision === undefined && isDecided(task);
+  if (!isOutdated && (expect.attempt === undefined || expect.attempt === task.attempt)) return undefined;
+  const now = isOutdated ? "was decided about meanwhile" : `is at attempt ${task.attempt}`;
   const message = `Task "${task.definition.name}" ${now}, and the decision was made at attempt ${expect.attempt ?? "?"}: look again.`;
   return refuse("TASKFLOW_CONFLICT", message, { taskflowId, taskId: ref, attempt: task.attempt, expected: expect.attempt });
 }
 
-/** Somebody settled its latest attempt by hand, or had it reset: an old button decides nothing. */
+/** Somebody decided about its latest attempt, or had it reset: an old button decides nothing. */
 function isDecided({ status, isResolved, attempts, runAttempts }: Task): boolean {
-  return isResolved || (status === "WAITING" && attempts.length > 0 && runAttempts === 0);
+  const isReset = attempts.length > 0 && runAttempts === 0;
+  return isResolved || (isReset && (status === "WAITING" || status === "SUCCESS"));
 }

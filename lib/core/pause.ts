@@ -1,6 +1,8 @@
 /** Holding a taskflow, and letting it go on. */
 import { type Answer, type PauseCommand, refuse, type ResumeCommand } from "./command.ts";
 import { type Flow, isFinished } from "./flow.ts";
+import { passOn } from "./children.ts";
+import { begin } from "./stage.ts";
 import { record, type Step } from "./step.ts";
 import { AWAITING_DECISION } from "./task.ts";
 
@@ -10,10 +12,13 @@ export const PAUSED = "PAUSED";
 export function pause(step: Step, { reason, by }: PauseCommand): Answer {
   const { flow } = step;
   if (isFinished(flow.status)) return finishedAlready(flow, "paused");
+  // Otherwise nothing would begin it when it goes on.
+  begin(step);
   // One that somebody paused stays so, whatever becomes of its parent.
   if (flow.hold === null) {
     record(step, { kind: "held", hold: { reason: reason ?? null, by: by ?? null } });
     if (flow.awaiting.size === 0) record(step, { kind: "flow", status: "PAUSED", reason: PAUSED });
+    passOn(step, "pause");
   } else if (by === undefined && flow.hold.by !== null) {
     record(step, { kind: "held", hold: { reason: reason ?? null, by: null } });
   }
@@ -27,6 +32,7 @@ export function resume(step: Step, { by }: ResumeCommand): Answer {
   if (by !== undefined && hold?.by !== by) return said(flow);
   if (hold === null) return notHeld(flow);
   record(step, { kind: "held", hold: null });
+  passOn(step, "resume");
   if (flow.awaiting.size === 0) goOnUnlessHeld(step);
   return said(flow);
 }
@@ -36,6 +42,13 @@ export function goOnUnlessHeld(step: Step): void {
   const { flow } = step;
   if (flow.hold === null) record(step, { kind: "flow", status: "RUNNING" });
   else record(step, { kind: "flow", status: "PAUSED", reason: PAUSED });
+}
+
+/** A new run of a taskflow in which somebody is still to decide, or that somebody holds. */
+export function pauseAgain(step: Step): void {
+  const { flow } = step;
+  if (flow.awaiting.size > 0) record(step, { kind: "flow", status: "PAUSED", reason: AWAITING_DECISION });
+  else if (flow.hold !== null) record(step, { kind: "flow", status: "PAUSED", reason: PAUSED });
 }
 
 function said({ taskflowId, status, statusReason }: Flow): Answer {

@@ -9,7 +9,7 @@ import { latestAttempt } from "./apply.ts";
 import { ask } from "./ask.ts";
 import { failure } from "./command.ts";
 import { unknownOutcome, verdict } from "./doubt.ts";
-import type { Task, TaskError } from "./flow.ts";
+import { type Task, taskAt, type TaskError } from "./flow.ts";
 import type { Input, Reply } from "./inputs.ts";
 import type { Step } from "./step.ts";
 import { failAttempt, isReportedFailure, settle, settleAttempt } from "./task.ts";
@@ -23,8 +23,10 @@ export const MAX_DELIVERIES = 5;
 const ASK_AGAIN_MS = 5_000;
 
 function running(step: Step, ordinal: number, attempt?: number): Task | undefined {
-  const task = step.flow.tasks[ordinal];
-  return task?.status === "RUNNING" && (attempt === undefined || task.attempt === attempt) ? task : undefined;
+  const task = taskAt(step.flow, ordinal);
+  return task?.status === "RUNNING" && task.held === null && (attempt === undefined || task.attempt === attempt)
+    ? task
+    : undefined;
 }
 
 export function suspectTask(step: Step, ordinal: number): void {
@@ -39,7 +41,7 @@ export function askAgain(step: Step, { task: ordinal, attempt, cause }: InputOf<
 
 /** A task that is to run again, and of whose latest attempt nothing is known yet. */
 function doubtful({ flow }: Step, ordinal: number, attempt: number): Task | undefined {
-  const task = flow.tasks[ordinal];
+  const task = taskAt(flow, ordinal);
   const isDoubtful = task?.open && task.doubt !== null && task.attempt === attempt && !flow.due.has(ordinal);
   return isDoubtful ? task : undefined;
 }
@@ -68,7 +70,7 @@ export function heedReply(step: Step, { task: ordinal, attempt, delivery, node, 
 
 function heedDoubt(step: Step, task: Task, reply: Reply): void {
   const { ordinal, attempt } = task;
-  if (reply.kind === "done") {
+  if (reply.kind === "done" && reply.outcome.kind !== "unknown") {
     const { outcome } = reply;
     if (outcome.kind === "answered" && !isReportedFailure(task, outcome))
       settle(step, task, { status: "SUCCESS", response: outcome.response });

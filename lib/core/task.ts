@@ -3,9 +3,11 @@ import { isPastAge, isTooOld } from "./age.ts";
 import { latestAttempt } from "./apply.ts";
 import { ask } from "./ask.ts";
 import { chanceOf, retryDelay } from "./backoff.ts";
+import { dropChildren } from "./children.ts";
 import { failure } from "./command.ts";
+import { goOnUndoing } from "./compensation.ts";
 import type { Settled } from "./facts.ts";
-import type { Flow, JsonText, Task, TaskError } from "./flow.ts";
+import { type Flow, isFinished, type JsonText, type Task, taskAt, type TaskError } from "./flow.ts";
 import { taskId } from "./ids.ts";
 import type { Input, Outcome } from "./inputs.ts";
 import { afterSettled, stopIfAborted } from "./stage.ts";
@@ -16,11 +18,17 @@ export const AWAITING_DECISION = "AWAITING_DECISION";
 
 type InputOf<Kind extends Input["kind"]> = Extract<Input, { kind: Kind }>;
 
+/** May something of it be sent? */
+export function isDispatching({ status, undo }: Flow): boolean {
+  return status === "RUNNING" || undo.status === "RUNNING";
+}
+
 export function dispatchTask(step: Step, ordinal: number, node: string): void {
   const { flow } = step;
-  const task = flow.tasks[ordinal];
-  if (!task || flow.status !== "RUNNING" || !(flow.due.has(ordinal) || flow.repeats.has(ordinal))) return;
+  const task = taskAt(flow, ordinal);
+  if (!task || !isDispatching(flow) || !(flow.due.has(ordinal) || flow.repeats.has(ordinal))) return;
   if (task.status === "RUNNING") {
+    dropChildren(step, task);
     record(step, { kind: "redelivered", task: ordinal, node });
   } else if (flow.aborting) {
     return;
@@ -28,6 +36,7 @@ export function dispatchTask(step: Step, ordinal: number, node: string): void {
     return expireTask(step, task);
   } else {
     const attempt = task.attempts.length === 0 ? 0 : task.attempt + 1;
+    dropChildren(step, task);
     record(step, { kind: "started", task: ordinal, attempt, node });
   }
   const { attempt, deliveries } = latestAttempt(task);
@@ -36,34 +45,42 @@ export function dispatchTask(step: Step, ordinal: number, node: string): void {
 
 /** An answer counts for the attempt that runs, whichever delivery it answers; a late success also in the delay after that attempt's timeout. */
 export function answerTask(step: Step, { task: ordinal, attempt, delivery, outcome }: InputOf<"answer">): void {
-  const task = step.flow.tasks[ordinal];
+  const task = taskAt(step.flow, ordinal);
   if (!task || task.attempt !== attempt || task.attempts.length === 0) return;
   if (task.status === "RUNNING") {
+    // It was answered before, and waits for what it produced.
+    if (task.held !== null) return;
     if (isSuperseded(step.flow, task, delivery) && (outcome.kind === "unknown" || outcome.kind === "not-sent")) return;
     return settleAttempt(step, task, outcome);
   }
   const isSuccess = outcome.kind === "answered" && !isReportedFailure(task, outcome);
-  const isInTime = task.status === "WAITING" && (task.error?.type === "TASK_TIMEOUT" || task.doubt !== null);
-  if (isInTime) {
+  if (isAwaited(step.flow, task)) {
     if (isSuccess) succeed(step, task, outcome.response);
   } else recordLate(step, task, outcome);
 }
 
+/** It is to be tried again, and its latest attempt may have succeeded. */
+function isAwaited(flow: Flow, { status, error, doubt, undoes }: Task): boolean {
+  if (status !== "WAITING" || (isFinished(flow.status) && !undoes)) return false;
+  return doubt !== null || error?.type === "TASK_TIMEOUT" || error?.type === "TASK_OUTCOME_UNKNOWN";
+}
+
 /** An answer of an attempt that was given up: a retry finds it. What certainly failed is of interest only where nothing else is known of it. */
 function recordLate(step: Step, task: Task, outcome: Outcome): void {
+  const { status } = latestAttempt(task);
   if (!awaitsLate(task)) return;
   if (outcome.kind === "answered" && !isReportedFailure(task, outcome)) {
     record(step, { kind: "late", task: task.ordinal, status: "SUCCESS", response: outcome.response });
-  } else if (outcome.kind === "failed" && task.status === "CANCELLED") {
+  } else if (outcome.kind === "failed" && status === "CANCELLED") {
     record(step, { kind: "late", task: task.ordinal, status: "FAILED", error: outcome.error });
   }
 }
 
 /** Would an answer of its latest attempt be recorded, although nobody waits for it? */
-export function awaitsLate(task: Task): boolean {
-  const status = task.attempts.at(-1)?.status;
-  if (task.status === "CANCELLED") return status === "CANCELLED";
-  return task.status === "FAILED" && status === "FAILED" && task.error?.type === "TASK_OUTCOME_UNKNOWN";
+export function awaitsLate({ attempts, status }: Task): boolean {
+  const latest = attempts.at(-1);
+  const isUnknown = latest?.status === "CANCELLED" || latest?.error?.type === "TASK_OUTCOME_UNKNOWN";
+  return isUnknown && status !== "SUCCESS" && status !== "SKIPPED";
 }
 
 /** What became of a delivery is of no interest any more where a later one is out, or is about to be. */
@@ -78,7 +95,7 @@ export function isReportedFailure(task: Task, outcome: Extract<Outcome, { kind: 
 export function settleAttempt(step: Step, task: Task, outcome: Outcome): void {
   switch (outcome.kind) {
     case "answered": {
-      if (!isReportedFailure(task, outcome)) return succeed(step, task, outcome.response);
+      if (!isReportedFailure(task, outcome)) return answered(step, task, outcome.response);
       const error = failure("TASK_REPORTED_FAILURE", "The answer says success: false.");
       return failAttempt(step, task, { error, permanent: false, response: outcome.response });
     }
@@ -98,7 +115,13 @@ export function settleAttempt(step: Step, task: Task, outcome: Outcome): void {
 
 export function settle(step: Step, task: Task, fact: Omit<Settled, "kind" | "task">): void {
   const { flow, now } = step;
-  const awaits = fact.blocks && !fact.abort && task.options.onFailure === "pause" && !isPastAge(flow, now);
+  if (task.undoes) {
+    // Whatever becomes of it, nothing is blocked, and nobody is asked.
+    const { blocks: _blocks, abort: _abort, ...rest } = fact;
+    record(step, { kind: "settled", task: task.ordinal, ...rest });
+    return goOnUndoing(step);
+  }
+  const awaits = fact.blocks && !fact.abort && !flow.aborting && task.options.onFailure === "pause" && !isPastAge(flow, now);
   record(step, { kind: "settled", task: task.ordinal, ...fact, ...(awaits ? { awaits } : {}) });
   if (awaits && flow.statusReason !== AWAITING_DECISION)
     record(step, { kind: "flow", status: "PAUSED", reason: AWAITING_DECISION });
@@ -107,6 +130,27 @@ export function settle(step: Step, task: Task, fact: Omit<Settled, "kind" | "tas
 
 function succeed(step: Step, task: Task, response: JsonText): void {
   settle(step, task, { status: "SUCCESS", response });
+}
+
+/** The handler has answered: the task is finished, unless taskflows that it produced run. */
+function answered(step: Step, task: Task, response: JsonText): void {
+  if (task.children.length === 0 || !task.options.waitForNested) return succeed(step, task, response);
+  record(step, { kind: "answered", task: task.ordinal, response });
+  settleNested(step, task);
+}
+
+/** A task whose own answer is in ends with the last of them. */
+export function settleNested(step: Step, task: Task): void {
+  const { held } = task;
+  if (held === null || task.activeChildren > 0) return;
+  const failed = task.children.filter(({ state, status, attempt }) => {
+    return state === "ended" && attempt === task.attempt && (status === "FAILED" || status === "CANCELLED");
+  });
+  if (failed.length === 0) return succeed(step, task, held);
+  const names = failed.map(({ id, status }) => `"${id}" is ${status ?? "lost"}`).join(", ");
+  const taskflows = failed.map(({ id, status }) => ({ taskflowId: id, status }));
+  const error = failure("NESTED_TASKFLOW_FAILED", `Of the taskflows that the task produced, ${names}.`, { taskflows });
+  failAttempt(step, task, { error, permanent: false, response: held });
 }
 
 interface Failure {
@@ -147,8 +191,8 @@ function loseAttempt(step: Step, task: Task, error: TaskError): void {
 }
 
 export function timeOutTask(step: Step, { task: ordinal, attempt }: InputOf<"timeout">): void {
-  const task = step.flow.tasks[ordinal];
-  if (!task || task.status !== "RUNNING" || task.attempt !== attempt) return;
+  const task = taskAt(step.flow, ordinal);
+  if (!task || task.status !== "RUNNING" || task.attempt !== attempt || task.held !== null) return;
   const { nodeID } = latestAttempt(task);
   loseAttempt(step, task, {
     ...failure("TASK_TIMEOUT", `No answer within ${task.options.timeoutMs} ms.`, { timeout: task.options.timeoutMs }),
@@ -159,8 +203,9 @@ export function timeOutTask(step: Step, { task: ordinal, attempt }: InputOf<"tim
 /** A retry delay is over: from here on the task is due. It is no fact, for the time of the next attempt is stored already. */
 export function retryTask(step: Step, { task: ordinal, attempt }: InputOf<"retry-due">): void {
   const { flow, now } = step;
-  const task = flow.tasks[ordinal];
-  if (!task || task.status !== "WAITING" || task.retryAt === null || task.attempt !== attempt || flow.aborting) return;
+  const task = taskAt(flow, ordinal);
+  if (!task || task.status !== "WAITING" || task.retryAt === null || !task.open || task.attempt !== attempt || flow.aborting)
+    return;
   if (now < task.retryAt) {
     step.effects.push({ kind: "timer", at: task.retryAt, input: { kind: "retry-due", task: ordinal, attempt } });
   } else if (isTooOld(flow, task, now)) {
@@ -177,7 +222,7 @@ function tooOld(task: Task, lastError: TaskError | null): TaskError {
 
 /** The age of a task may be over: an open one ends, one that runs is awaited. */
 export function ageTask(step: Step, ordinal: number): void {
-  const task = step.flow.tasks[ordinal];
+  const task = taskAt(step.flow, ordinal);
   if (task?.open && task.status === "WAITING" && task.dueSince !== null && isTooOld(step.flow, task, step.now))
     expireTask(step, task);
 }

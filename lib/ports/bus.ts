@@ -34,9 +34,11 @@ export interface EventMessage {
   /** Of the Moleculer event, without its prefix `taskflow.`: `task.success`. */
   readonly topic: string;
   /** The same of a further Moleculer event with this text. */
-  readonly also?: string;
-  /** The event as JSON. */
+  readonly also: string | undefined;
+  /** The event as JSON: its own piece, then one that it shares with those announced beside it. */
   readonly text: string;
+  readonly own: string;
+  readonly shared: string;
 }
 
 /** Asks for the outcome of an attempt of which nothing is heard. */

@@ -63,7 +63,7 @@ describe("params of actions", () => {
     ["listTaskflows", { pageSize: "10" }, ["/pageSize"]],
     ["listTaskflows", { annotations: {}, nmae: "x" }, ["/nmae", "/annotations/type"]],
     ["waitForTaskflow", { taskflowId, timeout: "soon" }, ["/timeout"]],
-    ["cancelTaskflow", { taskflowId, commandId: "x".repeat(129), reason: "" }, ["/reason", "/commandId"]],
+    ["cancelTaskflow", { taskflowId, commandId: "x".repeat(129), reason: "" }, ["/commandId", "/reason"]],
     [
       "cancelTaskflow",
       { taskflowId, expect: { revision: 0, attempt: -1, seq: 1 } },
@@ -73,7 +73,7 @@ describe("params of actions", () => {
     ["retryTaskflow", { taskflowId, stagesInfo: [{ stageId: "one", taskIds: [] }] }, ["/stagesInfo/0/taskIds"]],
     ["retryTaskflow", { taskflowId, stagesInfo: [5, { taskIds: ["a"] }] }, ["/stagesInfo/0", "/stagesInfo/1/stageId"]],
     ["retryTaskflow", { taskflowId, tasksInfo: ["a"], mode: "some" }, ["/tasksInfo/0", "/mode"]],
-    ["resolveTask", { taskflowId, taskId: "a", outcome: "FAILED" }, ["/outcome", "/reason"]],
+    ["resolveTask", { taskflowId, taskId: "a", outcome: "FAILED" }, ["/reason", "/outcome"]],
     [
       "updateTask",
       { taskflowId, taskId: "a", options: { timeout: 0, eventTree: "full" } },

@@ -56,6 +56,11 @@ export const BUGS_OF_THE_COORDINATOR: readonly PlantedBug[] = [
     ],
   },
   {
+    title: "answers forgotten when a commit failed",
+    noticedBy: [23],
+    change: [turns, "this.give(resident, ...(part?.inputs ?? []), ...waiting, {", "this.give(resident, {"],
+  },
+  {
     title: "a taken id is answered as a new one",
     noticedBy: [20],
     change: [turns, "creation.stored(true);", "creation.stored(false);"],
@@ -86,11 +91,7 @@ export const BUGS_OF_THE_COORDINATOR: readonly PlantedBug[] = [
   {
     title: "row not written",
     noticedBy: [25],
-    change: [
-      "lib/coordinator/row.ts",
-      "if (!facts.some((fact) => changesRow(flow, fact))) return undefined;",
-      "if (!facts.some((fact) => changesRow(flow, fact)) || isOver(flow)) return undefined;",
-    ],
+    change: ["lib/coordinator/row.ts", "if (!isOver(flow) && !facts.some(", "if (isOver(flow) || !facts.some("],
   },
   {
     title: "slots not given back",

@@ -6,6 +6,7 @@ import fc from "fast-check";
 import type { Store } from "../../lib/ports/store.ts";
 import { describeCommit } from "./store-commit.suite.ts";
 import { describeDelete, describeList, describeOwners } from "./store-query.suite.ts";
+import { describeReopen } from "./store-reopen.suite.ts";
 import { append, create, newRow } from "./store-writes.ts";
 
 export interface StoreUnderTest {
@@ -42,6 +43,7 @@ export function describeStore(name: string, make: () => StoreUnderTest | Promise
     describeOwners(under);
     describeList(under);
     describeDelete(under);
+    describeReopen(under);
     describeValues(under);
     describeOpening(under);
   });
@@ -154,6 +156,7 @@ function describeOpening(under: OpenStore): void {
         async () => under.store.due("me", 1, 1),
         async () => under.store.list({ pageSize: 1 }),
         async () => under.store.delete("f"),
+        async () => under.store.reopen("f", "me", 1),
       ]) {
         await expect(call()).rejects.toMatchObject({ type: "STORE_UNAVAILABLE" });
       }

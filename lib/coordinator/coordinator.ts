@@ -16,8 +16,7 @@ import { announceLast } from "./announce.ts";
 import { Ownership } from "./ownership.ts";
 import type { Ports } from "./ports.ts";
 import { Resident } from "./resident.ts";
-import { restore, restoreOrTell } from "./restore.ts";
-import { rowOf } from "./row.ts";
+import { repairRow, restore, restoreOrTell } from "./restore.ts";
 import { type CoordinatorSettings, TURN, WORKER_POLL_MS } from "./settings.ts";
 import { Turns } from "./turns.ts";
 
@@ -189,6 +188,8 @@ export class Coordinator {
     await new Promise<void>((resolve) => this.#ports.clock.soon(resolve));
     const flow = await this.peek(resident.flow.taskflowId);
     const now = flow?.tasks[task];
+    // Without the lease it may be another's by now, and the number of an attempt that was taken back be in use again.
+    if (!this.#ownership.isHeld()) return false;
     return !flow || !now || now.attempt !== attempt || now.status !== "RUNNING";
   }
 
@@ -229,20 +230,14 @@ export class Coordinator {
   }
 
   #load(stored: StoredTaskflow, fence: number): void {
-    const { store, bus, logger } = this.#ports;
-    const { taskflowId } = stored.row;
+    const { bus, logger } = this.#ports;
     const restored = restoreOrTell(stored, logger);
     if (!restored) return;
     const { entries, flow } = restored;
-    announceLast(bus, entries, flow, this.#settings.eventTreeLimit);
-    if (!isFinished(flow.status)) {
-      this.#turns.add(new Resident(flow, this.#settings.eventTreeLimit), { kind: "recover", fence });
-      return;
-    }
-    // Its row was not written any more before its owner died.
-    store.repair(taskflowId, fence, rowOf(flow)).catch((error: unknown) => {
-      logger.warn(`The row of taskflow ${taskflowId} could not be written; it is tried again after the next start.`, error);
-    });
+    const { eventTreeLimit } = this.#settings;
+    announceLast(bus, entries, flow, eventTreeLimit);
+    repairRow(this.#ports, stored.row, flow);
+    if (!isFinished(flow.status)) this.#turns.add(new Resident(flow, eventTreeLimit, fence), { kind: "recover", fence });
   }
 
   /** Taskflows that had finished need no owner any more, but their end may not have been announced. */

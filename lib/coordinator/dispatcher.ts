@@ -53,17 +53,20 @@ export class Dispatcher {
   }
 
   get hasNext(): boolean {
-    return this.#queued.size > 0 && this.#inFlight < this.#maxInFlight;
+    return this.#inFlight < this.#maxInFlight && this.#firstQueued(1).length > 0;
   }
 
   /** The taskflows that may have a slot now, in the order in which they began to wait. */
   next(): Resident[] {
-    const free = this.#maxInFlight - this.#inFlight;
+    return this.#firstQueued(this.#maxInFlight - this.#inFlight);
+  }
+
+  /** Those of which something is on its way to or from the store have their turn when it is there: nobody waits behind them. */
+  #firstQueued(limit: number): Resident[] {
     const chosen: Resident[] = [];
-    if (free <= 0) return chosen;
     for (const resident of this.#queued) {
-      if (chosen.length >= free) break;
-      chosen.push(resident);
+      if (chosen.length >= limit) break;
+      if (resident.state === "idle") chosen.push(resident);
     }
     return chosen;
   }

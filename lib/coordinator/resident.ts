@@ -16,6 +16,7 @@ interface Pending {
 interface Unsent {
   readonly task: number;
   readonly attempt: number;
+  readonly delivery: number;
   readonly cancel: () => void;
 }
 
@@ -36,6 +37,8 @@ export interface Creation {
  */
 export class Resident {
   flow: Flow;
+  /** Under which it is in the coordinator's care; that of `flow` is an earlier owner's until this one has stored that it goes on. */
+  readonly fence: number;
   writer: EventWriter;
   state: "idle" | "dirty" | "committing" | "reading" | "gone" = "idle";
   inbox: Input[] = [];
@@ -46,8 +49,9 @@ export class Resident {
   readonly #timers = new Set<() => void>();
   readonly #watchers = new Set<(last: Flow | undefined) => void>();
 
-  constructor(flow: Flow, eventTreeLimit: number) {
+  constructor(flow: Flow, eventTreeLimit: number, fence = flow.fence) {
     this.flow = flow;
+    this.fence = fence;
     this.writer = new EventWriter(flow, eventTreeLimit);
   }
 
@@ -57,12 +61,15 @@ export class Resident {
     this.writer = new EventWriter(flow, eventTreeLimit);
   }
 
-  /** Tasks of whose latest attempt something will still be heard here. */
+  /** Tasks of whose latest delivery something will still be heard here. Of one that is stored and was not sent nothing will, whatever went before. */
   awaited(): Set<number> {
-    const isLatest = (task: number, attempt: number): boolean => this.flow.tasks[task]?.attempt === attempt;
     const tasks = new Set<number>();
-    for (const [task, { attempt }] of this.pending) if (isLatest(task, attempt)) tasks.add(task);
-    for (const { task, attempt } of this.unsent) if (isLatest(task, attempt)) tasks.add(task);
+    const addLatest = (task: number, attempt: number, delivery: number): void => {
+      const latest = this.flow.tasks[task]?.attempts.at(-1);
+      if (latest?.attempt === attempt && latest.deliveries === delivery) tasks.add(task);
+    };
+    for (const [task, { attempt, delivery }] of this.pending) addLatest(task, attempt, delivery);
+    for (const { task, attempt, delivery } of this.unsent) addLatest(task, attempt, delivery);
     return tasks;
   }
 

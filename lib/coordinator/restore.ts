@@ -1,12 +1,14 @@
 import type { Entry } from "../core/facts.ts";
-import type { Flow } from "../core/flow.ts";
+import { type Flow, isFinished } from "../core/flow.ts";
 import { decodeEntry, replay } from "../core/journal.ts";
 import type { Logger } from "../ports/logger.ts";
-import type { StoredTaskflow, Write } from "../ports/store.ts";
+import type { StoredTaskflow, TaskflowRow, Write } from "../ports/store.ts";
 import type { Ports } from "./ports.ts";
+import { rowOf } from "./row.ts";
 
 /** A taskflow as the store tells of it. */
 export interface Restored {
+  readonly row: TaskflowRow;
   readonly entries: readonly Entry[];
   readonly flow: Flow;
 }
@@ -14,7 +16,7 @@ export interface Restored {
 /** @throws Error if its journal cannot be read */
 export function restore(stored: StoredTaskflow): Restored {
   const entries = stored.entries.map(decodeEntry);
-  return { entries, flow: replay(entries) };
+  return { row: stored.row, entries, flow: replay(entries) };
 }
 
 /** The same; undefined, and said to people, if its journal cannot be read. */
@@ -25,6 +27,14 @@ export function restoreOrTell(stored: StoredTaskflow, logger: Logger): Restored 
     logger.error(`Taskflow ${stored.row.taskflowId} cannot be read from the store and is put aside.`, error);
     return undefined;
   }
+}
+
+/** Writes the row of a finished taskflow again where it does not say so: whoever stored the end was replaced or died before it wrote the row. */
+export function repairRow({ store, logger }: Ports, { taskflowId, fence, status }: TaskflowRow, flow: Flow): void {
+  if (!isFinished(flow.status) || isFinished(status)) return;
+  store.repair(taskflowId, fence, rowOf(flow)).catch((error: unknown) => {
+    logger.warn(`The row of taskflow ${taskflowId} could not be written; it is tried again after the next start.`, error);
+  });
 }
 
 /** Is the write the last thing that was stored of its taskflow? */

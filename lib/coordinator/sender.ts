@@ -1,4 +1,5 @@
 import { actionNameOf } from "../core/action-name.ts";
+import { latestAttempt } from "../core/apply.ts";
 import { executionContext, idempotencyKey, metaOf } from "../core/context.ts";
 import type { Effect } from "../core/effects.ts";
 import { stageId, taskId } from "../core/ids.ts";
@@ -68,7 +69,8 @@ export class Sender {
     const { bus, clock, give } = this.#ports;
     const { flow } = resident;
     const task = flow.tasks[ordinal];
-    if (!task) return;
+    // What was decided after it may have made it idle; the worker would refuse a delivery that is to come.
+    if (task?.status !== "RUNNING" || task.attempt !== attempt || latestAttempt(task).deliveries !== delivery) return;
     const question = {
       action: actionNameOf(task.definition.taskDetails),
       node,
@@ -134,7 +136,7 @@ export class Sender {
         resident.unsent.delete(unsent);
         give(resident, input);
       };
-      const unsent = { task, attempt, cancel: clock.after(RESEND_DELAY_MS, again) };
+      const unsent = { task, attempt, delivery, cancel: clock.after(RESEND_DELAY_MS, again) };
       resident.unsent.add(unsent);
     } else give(resident, input);
   }

@@ -11,7 +11,7 @@ import { Dispatcher } from "./dispatcher.ts";
 import { callsIn, type Part } from "./part.ts";
 import type { Ports } from "./ports.ts";
 import type { Resident } from "./resident.ts";
-import { isStored, readPatiently, restoreOrTell } from "./restore.ts";
+import { isStored, readPatiently, repairRow, restoreOrTell } from "./restore.ts";
 import { Sender } from "./sender.ts";
 import { type CoordinatorSettings, TURN } from "./settings.ts";
 import { writeOf } from "./write.ts";
@@ -92,6 +92,7 @@ export class Turns {
   }
 
   #planForQueue(): void {
+    if (this.#isPlanned || this.#committing) return;
     if (this.dispatcher.hasNext && this.#mayDispatch) this.#plan();
   }
 
@@ -116,6 +117,8 @@ export class Turns {
     if (stored.length > 0) this.#commit(stored);
     for (const part of parts) this.#carryOut(part);
     if (this.#dirty.length > 0) this.#plan();
+    // Whoever was woken for a slot may have left it.
+    else this.#planForQueue();
   }
 
   #decide(resident: Resident, now: number): Part | undefined {
@@ -131,13 +134,18 @@ export class Turns {
       if (resident.creation) flow.revision = 1;
       const creation = resident.creation && this.#ports.bus.hasAudience() ? resident.writer.creation(at) : undefined;
       const { facts, effects } = decide(flow, inputs, at);
-      const tasks = this.#mayDispatch ? this.dispatcher.admit(resident) : [];
-      taken = tasks.length;
-      if (taken > 0) {
+      for (let mayFollow = this.#mayDispatch; mayFollow;) {
+        const tasks = this.dispatcher.admit(resident);
+        if (tasks.length === 0) break;
+        taken += tasks.length;
         const sent = decide(flow, [{ kind: "dispatch", tasks }], at);
         facts.push(...sent.facts);
         effects.push(...sent.effects);
-        this.dispatcher.release(taken - callsIn(sent.effects));
+        const unused = tasks.length - callsIn(sent.effects);
+        this.dispatcher.release(unused);
+        taken -= unused;
+        // Those were too old to be sent and have ended: others may be due now, those of the next stage.
+        mayFollow = unused > 0;
       }
       const lapses = this.#lapses;
       return {
@@ -263,14 +271,20 @@ export class Turns {
    * decided on the outdated picture.
    */
   async #readBack(resident: Resident, part?: Part): Promise<void> {
-    const { taskflowId, fence, idBase, revision, seq } = resident.flow;
+    const { fence } = resident;
+    const { taskflowId, idBase, revision, seq } = resident.flow;
     resident.state = "reading";
     const stored = await this.#readHeld(taskflowId);
     const calls = part ? callsIn(part.effects) : 0;
-    if (this.#isStopped || this.residents.get(taskflowId) !== resident) return this.dispatcher.release(calls);
+    // Let go of meanwhile; another one may have taken its place.
+    if (this.#isStopped || this.residents.get(taskflowId) !== resident) {
+      this.dispatcher.release(calls);
+      return this.#drop(resident);
+    }
     const isOurs = stored?.row.owner === this.#settings.owner && stored.row.fence === fence;
     if (isOurs && (part ? isStored(stored, part.write) : stored.entries.length === revision)) {
       resident.state = "idle";
+      repairRow(this.#ports, stored.row, resident.flow);
       if (part) this.#announce(part);
       if (part) this.#carryOut(part);
       return this.wake(resident);
@@ -284,6 +298,10 @@ export class Turns {
     resident.replace(restored.flow, eventTreeLimit);
     announceSince(this.#ports.bus, restored.entries, restored.flow, part ? part.firstSeq - 1 : seq, eventTreeLimit);
     resident.state = "idle";
+    if (isFinished(restored.flow.status)) {
+      repairRow(this.#ports, restored.row, restored.flow);
+      return this.#drop(resident);
+    }
     const waiting = resident.inbox;
     resident.inbox = [];
     // Answers first: what has been answered is neither in flight nor lost.
@@ -319,7 +337,7 @@ export class Turns {
   /** Is it in the coordinator's care under this fence? What is there under a lower one was another's meanwhile: that is let go of. */
   caresFor(taskflowId: string, fence: number): boolean {
     const resident = this.residents.get(taskflowId);
-    if (!resident || resident.flow.fence >= fence) return resident !== undefined;
+    if (!resident || resident.fence >= fence) return resident !== undefined;
     // One that is to be stored under an id that is taken, as will turn out, makes room and no more.
     if (!resident.creation) this.#drop(resident);
     return false;

@@ -1,6 +1,6 @@
 import { watchAge, watchTaskAge } from "./age.ts";
 import { ask } from "./ask.ts";
-import { isFinished, type Task } from "./flow.ts";
+import { isFinished, isSettled, type Task } from "./flow.ts";
 import { begin } from "./stage.ts";
 import { record, type Step } from "./step.ts";
 
@@ -10,20 +10,21 @@ import { record, type Step } from "./step.ts";
  */
 export function recover(step: Step, fence: number, inFlight?: ReadonlySet<number>): void {
   const { flow } = step;
-  if (flow.fence !== fence) record(step, { kind: "owned", fence });
   if (isFinished(flow.status)) return;
+  if (flow.fence !== fence) record(step, { kind: "owned", fence });
   if (flow.status === "WAITING") return begin(step);
   watchAge(step);
   const stage = flow.stages.find((candidate) => candidate.status === "RUNNING");
   for (const task of stage?.tasks ?? []) {
     if (isFinished(flow.status)) return;
+    // One that runs may wait again.
+    if (!isSettled(task.status)) watchTaskAge(step, task);
     if (task.status === "WAITING") recoverWaiting(step, task);
     else if (task.status === "RUNNING" && !inFlight?.has(task.ordinal) && !flow.repeats.has(task.ordinal)) ask(step, task);
   }
 }
 
 function recoverWaiting(step: Step, task: Task): void {
-  watchTaskAge(step, task);
   if (task.retryAt === null) {
     step.flow.due.add(task.ordinal);
     return;

@@ -34,9 +34,14 @@ export class DurableStore {
       !this.#world.plants.has("no revision guard") &&
       (record.driver === life || !this.#world.plants.has("no guard between owners"));
     if (!isFree && isGuarded) return "conflict";
-    record.append(life, write.entry, write.row ?? {});
+    record.append(life, write.entry, this.#reachesRow(life, record) ? (write.row ?? {}) : undefined);
     this.changed.add(record);
     return "stored";
+  }
+
+  /** A row of another fence is left alone; and what nobody heard of may not have reached the row. */
+  #reachesRow(life: Life, { holder }: FlowRecord): boolean {
+    return life === holder && !(this.#world.isUnheard && this.#world.random.chance(0.5));
   }
 
   #create(life: Life, { row, entry }: Extract<Write, { kind: "create" }>): WriteResult {

@@ -56,6 +56,11 @@ export const BUGS_OF_THE_COORDINATOR: readonly PlantedBug[] = [
     ],
   },
   {
+    title: "answers forgotten when a commit failed",
+    noticedBy: [23],
+    change: [turns, "this.give(resident, ...(part?.inputs ?? []), ...waiting, {", "this.give(resident, {"],
+  },
+  {
     title: "a taken id is answered as a new one",
     noticedBy: [20],
     change: [turns, "creation.stored(true);", "creation.stored(false);"],

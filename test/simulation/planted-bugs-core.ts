@@ -55,6 +55,15 @@ export const BUGS_OF_THE_CORE: readonly PlantedBug[] = [
     ],
   },
   {
+    title: "age of the taskflow not watched",
+    noticedBy: [17],
+    change: [
+      "lib/core/decide.ts",
+      "if (input.task === undefined) return ageFlow(step);",
+      "if (input.task === undefined) return;",
+    ],
+  },
+  {
     title: "answers of older attempts taken",
     noticedBy: [10, 24],
     change: [task, "task.attempt !== attempt || task.attempts.length === 0", "task.attempts.length === 0"],
@@ -136,6 +145,11 @@ export const BUGS_OF_THE_CORE: readonly PlantedBug[] = [
       '    case "never":\n      return deliverAgain(step, task, cause);',
       '    case "never":\n      return undefined;',
     ],
+  },
+  {
+    title: "delivered again under the same number",
+    noticedBy: [34],
+    change: ["lib/core/apply.ts", "attempt.deliveries++;", "attempt.deliveries = Math.max(2, attempt.deliveries);"],
   },
   {
     title: "no answer to an older delivery counts for the latest",

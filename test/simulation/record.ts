@@ -61,8 +61,9 @@ export class FlowRecord {
   readonly mayRepeat = new Set<Life>();
   /** `seq` of the latest event that anybody announced. */
   announcedUpTo = 0;
-  /** Who wrote last as its owner. */
+  /** Who wrote last as its owner, and who has claimed it since or was that already. */
   driver: Life;
+  holder: Life;
   /** Virtual time at which the driver became that, and at which the row's owner changed. */
   drivenSince = 0;
   /** Virtual time of its latest entry. */
@@ -77,7 +78,7 @@ export class FlowRecord {
 
   constructor(world: World, life: Life, row: TaskflowRow, text: string) {
     this.world = world;
-    this.driver = life;
+    this.driver = this.holder = life;
     this.drivenSince = this.ownedAt = world.agenda.time;
     this.row = { ...row };
     this.taskflowId = row.taskflowId;
@@ -93,7 +94,8 @@ export class FlowRecord {
     this.append(life, text, {}, entry);
   }
 
-  append(life: Life, text: string, change: Partial<TaskflowRow>, entry = decodeEntry(text)): void {
+  /** @param change undefined: it does not reach the row */
+  append(life: Life, text: string, change: Partial<TaskflowRow> | undefined, entry = decodeEntry(text)): void {
     this.#checkWriter(life, entry);
     this.texts.push(text);
     this.entries.push(entry);
@@ -102,7 +104,7 @@ export class FlowRecord {
     Object.assign(this.row, change);
     this.roomSince = this.world.agenda.time;
     this.storedAt = this.world.agenda.time;
-    this.#checkCommit();
+    this.#checkCommit(change !== undefined);
   }
 
   /** An owner's first entry says that it is that; from then on nobody before it stores anything. */
@@ -130,6 +132,7 @@ export class FlowRecord {
       world.report(32, `${life.owner}, which is to end, takes ${this.taskflowId}`);
     world.note(() => `    ${life.owner} claims ${this.taskflowId} of ${before ?? "nobody"}`);
     this.interrupt();
+    this.holder = life;
     this.lastAnnounced.delete(life);
     this.ownedAt = world.agenda.time;
     for (const other of world.fleet.lives) {
@@ -234,19 +237,22 @@ export class FlowRecord {
     if (latest) this.driver.outstanding.delete(`${this.taskflowId}:${taskId(this.flow.idBase, plan.ordinal)}:${latest.number}`);
   }
 
-  #checkCommit(): void {
-    const { flow, row, world } = this;
+  #checkCommit(isRowWritten: boolean): void {
+    const { flow, world } = this;
     try {
       assertFlow(flow);
     } catch (error) {
       world.report(15, (error as Error).message);
     }
-    if (
-      row.status !== flow.status ||
-      row.owner === null ||
-      row.finishedAt !== flow.finishedAt ||
-      row.startedAt !== flow.startedAt
-    ) {
+    if (isRowWritten && this.row.owner === null && !world.isUnheard)
+      world.report(25, `${this.taskflowId} is written, and its row says that it is nobody's`);
+    if (isRowWritten) this.checkRow();
+    else if (isFinished(flow.status)) world.count("world: row does not say that it is finished");
+  }
+
+  checkRow(): void {
+    const { flow, row, world } = this;
+    if (row.status !== flow.status || row.finishedAt !== flow.finishedAt || row.startedAt !== flow.startedAt) {
       world.report(25, `${this.taskflowId} is ${flow.status}, its row ${JSON.stringify(row)}`);
     }
     if (isFinished(flow.status) && row.errorType !== (flow.error?.type ?? this.#firstErrorType())) {

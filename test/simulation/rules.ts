@@ -158,7 +158,11 @@ function checkUnknown(record: FlowRecord, task: TaskRecord, attempt: AttemptReco
   const isOld = isPast(plan.options.maxAge, flow.createdAt, at) || isPast(task.plan.options.maxAge, task.dueSince, at);
   const deliveries = flow.tasks[task.plan.ordinal]?.attempts.at(-1)?.deliveries ?? 0;
   const told = (attempt.replies.get(record.driver) ?? []).filter(({ delivery }) => delivery === deliveries);
-  const isReason = ({ kind }: Told): boolean => {
+  // What was answered to whoever says so, before anybody told that he does not know, is known.
+  const { answeredTo } = attempt;
+  const isKnown = answeredTo?.life === record.driver && answeredTo.fence === flow.fence;
+  const isReason = ({ kind, at: toldAt }: Told): boolean => {
+    if (isKnown && answeredTo.at < toldAt) return false;
     if (kind === "running" || kind === "done") return kind === "running" && isOld;
     return deliveries >= 5 || (kind !== "never" && task.plan.options.exactlyOnceTaskExecution);
   };

@@ -35,7 +35,7 @@ export async function simulate(seed: number, plants: ReadonlySet<string> = new S
     const run = world.agenda.next();
     if (!run) break;
     const { time } = world.agenda;
-    if (finishedAt !== undefined && time > finishedAt + world.leaseMs + AFTERMATH_MS) break;
+    if (finishedAt !== undefined && time > Math.max(finishedAt, world.ownershipAt) + world.leaseMs + AFTERMATH_MS) break;
     run();
     events++;
     for (let turn = 0; turn < PROMISE_TURNS; turn++) await SETTLED;
@@ -117,6 +117,7 @@ function checkFinished(world: World, record: FlowRecord): void {
   const { flow, taskflowId, entries } = record;
   const fail = (property: PropertyNumber, what: string): void => world.report(property, `${taskflowId}: ${what}`);
   if (!isFinished(flow.status)) return fail(2, `is ${flow.status} at the end`);
+  record.checkRow();
   const expected = expectedStatuses(record);
   const actual = actualStatuses(flow);
   if (expected.join(" ") !== actual.join(" "))

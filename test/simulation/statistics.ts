@@ -97,6 +97,7 @@ const WORLDS = [
   "frozen for longer than the lease",
   "an earlier owner's write is turned away",
   "commit of several taskflows",
+  "row does not say that it is finished",
 ] as const;
 
 export const KINDS = { fault: FAULTS, crash: PLACES, fact: FACTS, input: INPUTS, world: WORLDS } as const;

@@ -43,6 +43,8 @@ export class World {
   isCalm = false;
   /** The machine's time has been set back: what compares times of different moments cannot be held to them. */
   wentBack = false;
+  /** What is being stored was given up by whoever sent it. */
+  isUnheard = false;
   readonly calmAt: number;
   readonly submitUntil: number;
   readonly isStoreAsync: boolean;
@@ -160,7 +162,9 @@ export class World {
 
   /** Stores what no coordinator is told of. */
   applyUnheard(life: Life, writes: readonly Write[]): void {
+    this.isUnheard = true;
     this.store.apply(life, writes);
+    this.isUnheard = false;
     for (const write of writes)
       this.store.records.get(write.kind === "create" ? write.row.taskflowId : write.taskflowId)?.interrupt();
   }

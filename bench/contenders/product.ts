@@ -15,6 +15,9 @@ interface Data {
   readonly stages: Record<string, { tasks: Record<string, { response: Answer }> }>;
 }
 
+/** A slow store takes its time for 200 stages. */
+const WAIT_MS = 600_000;
+
 async function call(broker: ServiceBroker, action: string, params: object): Promise<Data> {
   const { data } = await broker.call<{ data: Data }, object>(`taskflow.${action}`, params);
   return data;
@@ -71,7 +74,7 @@ export const product: Contender = {
   async run(client, flow, { variant }) {
     const { taskflowId } = await call(client, "produce", definitionOf(flow, variant));
     const last = `s${flow.stages.length - 1}`;
-    const { stages } = await call(client, "waitForTaskflow", { taskflowId, stages: [last] });
+    const { stages } = await call(client, "waitForTaskflow", { taskflowId, stages: [last], timeout: WAIT_MS });
     return Object.values(stages).flatMap(({ tasks }) => Object.values(tasks).map(({ response }) => response));
   },
 };

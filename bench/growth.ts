@@ -63,18 +63,21 @@ async function stored(rounds: number, counts: readonly number[], options: RunOpt
   return rows;
 }
 
-/** @param isFull up to 100,000 tasks and a million flows: half an hour more */
-export async function growthTables(rounds: number, isFull: boolean, options: RunOptions): Promise<string> {
+/**
+ * Prints each table when it is there.
+ * @param isFull up to 100,000 tasks and a million flows: half an hour more
+ */
+export async function printGrowth(rounds: number, isFull: boolean, options: RunOptions): Promise<void> {
   const sizes = [10, 100, 1_000, 10_000, ...(isFull ? [99_999] : [])].map((size) => `wide-${size}`);
   const payloads = [100, 1_000, 10_000, 100_000, 1_000_000].map((bytes) => `payload-${bytes}`);
   const head = ["", "product, ms a flow", "limit with events, ms a flow", "ratio", "product, µs a task"];
   const counts = [0, 10_000, 100_000, ...(isFull ? [1_000_000] : [])];
-  return [
-    "Tasks of a stage, and a join:\n",
-    table(head, await beside(rounds, sizes, options)),
-    "\nBytes of each answer of a flow of [1,4,1]:\n",
-    table(head, await beside(rounds, payloads, options)),
-    "\nFinished flows in the store:\n",
+  console.log("Tasks of a stage, and a join:\n");
+  console.log(table(head, await beside(rounds, sizes, options)));
+  console.log("\nBytes of each answer of a flow of [1,4,1]:\n");
+  console.log(table(head, await beside(rounds, payloads, options)));
+  console.log("\nFinished flows in the store:\n");
+  console.log(
     table(["flows", "one in flight, p50 ms", "100 in flight, flows/s", "CPU ms a flow"], await stored(rounds, counts, options)),
-  ].join("\n");
+  );
 }

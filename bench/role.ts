@@ -89,6 +89,7 @@ async function runWorkload(client: ServiceBroker, workload: Workload): Promise<R
   const result = await measure(client, async () => {
     times = [];
     await wait(ms * share);
+    while (times.length === 0) await wait(100);
     return times.slice();
   });
   state.isOver = true;

@@ -6,7 +6,7 @@ import { cpus } from "node:os";
 import { parseArgs } from "node:util";
 import { findMongoBinary } from "../test/helpers/mongo-process.ts";
 import { type Contestant, runRounds, type RunOptions } from "./contestants.ts";
-import { growthTables } from "./growth.ts";
+import { printGrowth } from "./growth.ts";
 import { ON_MONGODB, ON_SQLITE, targetTable } from "./targets.ts";
 import { workloadOf } from "./workloads.ts";
 
@@ -48,7 +48,7 @@ async function main(): Promise<void> {
   for (const section of values.sections.split(",")) {
     if (section === "sqlite") console.log(targetTable(await runRounds(chosen(ON_SQLITE), rounds, options)));
     else if (section === "mongodb") console.log(targetTable(await runRounds(chosen(ON_MONGODB), rounds, options)));
-    else if (section === "growth") console.log(await growthTables(rounds, values.full, options));
+    else if (section === "growth") await printGrowth(rounds, values.full, options);
     else throw new Error(`There is no section "${section}": give sqlite, mongodb or growth.`);
     console.log();
   }

@@ -78,7 +78,7 @@ export function workloadOf(name: string): Workload {
   if (known) return known;
   const [, kind, size] = /^(wide|payload)-(\d+)$/.exec(name) ?? [];
   if (kind === "wide") return repeat(Number(size) >= 10_000 ? 1 : 5, plain([Number(size), 1]));
-  if (kind === "payload") return repeat(20, plain([1, 4, 1], Number(size)));
+  if (kind === "payload") return repeat(Number(size) > 10_000 ? 3 : 20, plain([1, 4, 1], Number(size)));
   throw new Error(
     `There is no workload "${name}": give one of ${Object.keys(WORKLOADS).join(", ")}, wide-<tasks> or payload-<bytes>.`,
   );

@@ -9,6 +9,9 @@ const BATCH = 1_000;
 /** By the server's clock. */
 const FORGOTTEN_AFTER_MS = 24 * 3_600_000;
 
+/** A row says "finished" after the end was announced, so nearly all of them were. What remains are commits that were under way at the same time. */
+const LAST_MOMENTS_MS = 2_000;
+
 type Candidate = Pick<RowDocument, "_id" | "owner" | "fence" | "dueAt" | "rootId">;
 
 /** Rows that are being taken. The mark is written into them, so that what became of it can be asked. */
@@ -93,7 +96,7 @@ export class MongoOwners {
           .limit(limit)
           .toArray(),
       );
-      return (await Promise.all(each)).flat();
+      return (await Promise.all(each)).flatMap(lastMoments);
     });
     found.sort((a, b) => (b.finishedAt ?? 0) - (a.finishedAt ?? 0));
     return found.slice(0, limit).map(({ _id }) => _id);
@@ -257,6 +260,12 @@ export class MongoOwners {
       .toArray();
     return new Set(marked.map(({ _id }) => _id));
   }
+}
+
+/** Of one owner's ends, the last first: those that may have been in its last commits. */
+function lastMoments<Row extends Pick<RowDocument, "finishedAt">>(ends: readonly Row[]): Row[] {
+  const since = (ends[0]?.finishedAt ?? 0) - LAST_MOMENTS_MS;
+  return ends.filter(({ finishedAt }) => (finishedAt ?? 0) >= since);
 }
 
 /** One statement for all candidates of the same owner and fence. */

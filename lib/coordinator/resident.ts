@@ -51,6 +51,7 @@ export class Resident {
   /** Attempts of which it is known that they never left, with what cancels the pause before that is decided. */
   readonly unsent = new Set<Unsent>();
   readonly #timers = new Set<() => void>();
+  readonly #listening = new Set<() => void>();
   readonly #watchers = new Set<(last: Flow | undefined) => void>();
 
   constructor(flow: Flow, eventTreeLimit: number, fence = flow.fence, dueAt = 0) {
@@ -91,6 +92,12 @@ export class Resident {
     return () => this.#timers.delete(cancel);
   }
 
+  /** Keeps what ends the listening for the answer to a call; returns what forgets it. An answer that was lost is listened for as long as the taskflow is here. */
+  keepListening(end: () => void): () => void {
+    this.#listening.add(end);
+    return () => this.#listening.delete(end);
+  }
+
   cancelTimers(): void {
     for (const cancel of this.#timers) cancel();
     this.#timers.clear();
@@ -109,6 +116,8 @@ export class Resident {
     this.state = "gone";
     this.inbox = [];
     this.cancelTimers();
+    for (const end of this.#listening) end();
+    this.#listening.clear();
     for (const { cancelTimeout } of this.pending.values()) cancelTimeout();
     this.pending.clear();
     for (const { cancel } of this.unsent) cancel();

@@ -124,7 +124,11 @@ export class Sender {
     };
     // The commit may have taken longer than the lease was held.
     if (!this.#ports.maySend()) return this.#answered(resident, call, ordinal, { kind: "not-sent" });
-    bus.call(call, (outcome) => this.#answered(resident, call, ordinal, outcome));
+    const answered = (outcome: Outcome): void => {
+      forget();
+      this.#answered(resident, call, ordinal, outcome);
+    };
+    const forget = resident.keepListening(bus.call(call, answered));
   }
 
   #answered(resident: Resident, { attempt, delivery }: Call, task: number, outcome: Outcome): void {

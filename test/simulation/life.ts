@@ -271,6 +271,7 @@ export class Life {
       onReconnected: (listener) => listen(this.linkListeners, listener),
       call: (call, done) => {
         if (this.goesOn()) bus.call(this, call, done);
+        return () => {};
       },
       announce: (event) => {
         if (this.goesOn()) bus.announce(this, event);

@@ -42,7 +42,16 @@ async function fill(file: string, count: number): Promise<void> {
         dueAt: 0,
         rootId: taskflowId,
       } as const;
-      const rest = { parentTaskflowId: null, tenant: null, template: null, tags: [], attributes: {}, errorType: null, format: 1 };
+      const rest = {
+        parentTaskflowId: null,
+        tenant: null,
+        template: null,
+        tags: [],
+        attributes: {},
+        annotations: [],
+        errorType: null,
+        format: 1,
+      };
       const times = { createdAt: 1, startedAt: 1, finishedAt: 2, retryAttempt: 0, progress: 100 };
       return { kind: "create", row: { ...row, ...rest, ...times }, entry };
     });

@@ -4,9 +4,7 @@
  */
 import type { Context, Service, ServiceSchema } from "moleculer";
 import { toldOutcome } from "../lib/adapters/call-outcome.ts";
-import { CONTEXT_KEY } from "../lib/adapters/wire-context.ts";
 import { HEARTBEAT_EVENT } from "../lib/worker/handle.ts";
-import { taskflowError } from "../lib/errors.ts";
 import { parseDuration } from "../lib/options.ts";
 import type { TaskflowQuery } from "../lib/ports/store.ts";
 import { readAnnotationFilter, validationError } from "../lib/validate.ts";
@@ -49,6 +47,14 @@ async function health({ store, coordinator, pauses, ready, delay }: Engine, serv
     // Delay of the event loop since the start, ms.
     lag: { p50: milliseconds(delay.percentile(50)), p99: milliseconds(delay.percentile(99)) },
   };
+}
+
+async function start(engine: Engine): Promise<void> {
+  await engine.store.open();
+  await engine.pauses.start(engine.startsPaused);
+  await engine.coordinator.start();
+  engine.delay.enable();
+  engine.ready = true;
 }
 
 const asArray = <T>(value: T | readonly T[] | undefined): readonly T[] | undefined =>
@@ -126,13 +132,8 @@ export function TaskflowService(given: TaskflowServiceOptions = {}): ServiceSche
     created(this: Service) {
       engines.set(this, createEngine(this, given));
     },
-    async started(this: Service) {
-      const engine = engineOf(this);
-      await engine.store.open();
-      await engine.pauses.start(engine.startsPaused);
-      await engine.coordinator.start();
-      engine.delay.enable();
-      engine.ready = true;
+    started(this: Service) {
+      return start(engineOf(this));
     },
     async stopped(this: Service) {
       const engine = engines.get(this);

@@ -33,25 +33,29 @@ export async function addNestedTrees(root: Node, depth: number, room: number, ho
   let level: Node[] = [root];
   for (let n = 0; n < depth && level.length > 0; n++) {
     const next: Node[] = [];
-    for (const node of level) {
-      const slots = childrenOf(node);
-      for (let from = 0; from < slots.length; from += READERS) {
-        const some = slots.slice(from, from + READERS);
-        const flows = await Promise.all(some.map(([, id]) => host.peek(id)));
-        for (const [index, [task, id]] of some.entries()) {
-          const flow = flows[index];
-          if (!flow) continue;
-          const whole = host.treeOf(flow);
-          const told = fitting(whole, left);
-          if (told !== whole) root.tree["truncated"] = true;
-          if (!told) continue;
-          left -= sizeOf(told, left);
-          (task["nested"] as Tree)[id] = told;
-          if (told === whole) next.push({ tree: whole, flow });
-        }
-      }
+    for await (const { task, id, flow } of read(level, host)) {
+      const whole = host.treeOf(flow);
+      const told = fitting(whole, left);
+      if (told !== whole) root.tree["truncated"] = true;
+      if (!told) continue;
+      left -= sizeOf(told, left);
+      (task["nested"] as Tree)[id] = told;
+      if (told === whole) next.push({ tree: whole, flow });
     }
     level = next;
+  }
+}
+
+/** What is nested below these, several read at once. */
+async function* read(level: readonly Node[], host: NestedTreesHost): AsyncGenerator<{ task: Tree; id: string; flow: Flow }> {
+  const slots = level.flatMap(childrenOf);
+  for (let from = 0; from < slots.length; from += READERS) {
+    const some = slots.slice(from, from + READERS);
+    const flows = await Promise.all(some.map(([, id]) => host.peek(id)));
+    for (const [index, [task, id]] of some.entries()) {
+      const flow = flows[index];
+      if (flow) yield { task, id, flow };
+    }
   }
 }
 

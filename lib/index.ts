@@ -11,15 +11,20 @@ export {
   type TaskflowHandle,
   type TaskflowWorkerOptions,
 } from "../mixins/taskflow-worker.mixin.ts";
-export {
-  TaskflowClient,
-  type Page,
-  type PausedActions,
-  type Produced,
-  type SubscribeOptions,
-  type TaskflowSummary,
-  type WaitOptions,
-} from "./client/taskflow-client.ts";
+export { TaskflowClient, type SubscribeOptions, type WaitOptions } from "./client/taskflow-client.ts";
+export type {
+  Decided,
+  OfTask,
+  OfTaskflow,
+  Page,
+  PausedActions,
+  Produced,
+  Retried,
+  RetryOptions,
+  TaskDecided,
+  TaskflowSummary,
+  TaskPlace,
+} from "./client/answers.ts";
 export type { EventHandler, EventSubscription } from "./client/event-subscription.ts";
 export { NatsTransporter, type NatsTransporterOptions } from "./adapters/nats-transporter.ts";
 export type { TaskflowExport } from "./client/taskflow-export.ts";

@@ -11,7 +11,7 @@ import { type Engine, engineOf } from "./taskflow-engine.ts";
 const MESSAGE_FRAME = 16 * 1024;
 
 /** Moleculer sends the caller's meta back with the answer. */
-function readerOf({ bus }: Engine, { broker }: Service, ctx: Context): Reader {
+export function readerOf({ bus }: Engine, { broker }: Service, ctx: Context): Reader {
   const isLocal = (ctx.nodeID ?? broker.nodeID) === broker.nodeID;
   const { [CONTEXT_KEY]: _, ...meta } = ctx.meta as Record<string, unknown>;
   return { isLocal, maxBytes: isLocal ? Infinity : bus.maxMessageBytes - MESSAGE_FRAME - bytesOf(meta) };

@@ -1,6 +1,7 @@
 /** Actions with which people run the whole. */
 import type { Service } from "moleculer";
 import { getEventsEndpoint } from "../lib/adapters/events-endpoint.ts";
+import { taskflowError } from "../lib/errors.ts";
 import { validateExport, validationError } from "../lib/validate.ts";
 import type { ActionParams } from "../schemas/actions.schema.ts";
 import { action } from "./action.ts";
@@ -9,6 +10,7 @@ import type { Engine } from "./taskflow-engine.ts";
 
 export const OPERATION_ACTIONS = {
   explainTaskflow: action("explainTaskflow", ({ explanations }, { taskflowId }) => explanations.explain(taskflowId)),
+  deleteTaskflow: action("deleteTaskflow", (engine, params) => deleteTaskflow(engine, params)),
   exportTaskflow: action("exportTaskflow", ({ copies }, { taskflowId, cursor }, _service, reader) =>
     copies.export(reader, taskflowId, cursor),
   ),
@@ -27,4 +29,13 @@ async function importTaskflow(
   if (!checked.ok) throw validationError("The export is not valid", checked.problems);
   const { taskflowId, ...rest } = await copies.import(checked.journal, params.newTaskflowId);
   return { taskflowId, eventSubscription: getEventsEndpoint(taskflowId, true, broker.namespace), ...rest };
+}
+
+async function deleteTaskflow({ store }: Engine, { taskflowId }: { taskflowId: string }): Promise<{ taskflowId: string }> {
+  const result = await store.delete(taskflowId);
+  if (result === "deleted") return { taskflowId };
+  if (result === "missing") throw taskflowError("TASKFLOW_NOT_FOUND", `There is no taskflow "${taskflowId}".`, { taskflowId });
+  throw taskflowError("TASKFLOW_NOT_FINISHED", `Taskflow "${taskflowId}" is not finished: only finished ones can be deleted.`, {
+    taskflowId,
+  });
 }

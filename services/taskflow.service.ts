@@ -7,14 +7,14 @@ import { toldOutcome } from "../lib/adapters/call-outcome.ts";
 import { getEventsEndpoint } from "../lib/adapters/events-endpoint.ts";
 import { CONTEXT_KEY } from "../lib/adapters/wire-context.ts";
 import { HEARTBEAT_EVENT } from "../lib/worker/handle.ts";
-import { taskflowError } from "../lib/errors.ts";
 import { parseDuration } from "../lib/options.ts";
-import type { TaskflowQuery } from "../lib/ports/store.ts";
 import { readTaskflowId, validateTaskflow, validationError } from "../lib/validate.ts";
 import type { ActionParams } from "../schemas/actions.schema.ts";
-import { action } from "./action.ts";
+import { action, readerOf } from "./action.ts";
+import { listQuery } from "./list-query.ts";
 import { OPERATION_ACTIONS } from "./operations.ts";
 import { PAUSES_CHANGED } from "./paused-actions.ts";
+import { orderActions } from "./taskflow-orders.ts";
 import { createEngine, type Engine, engineOf, engines, milliseconds, type TaskflowServiceOptions } from "./taskflow-engine.ts";
 
 export type { TaskflowServiceOptions } from "./taskflow-engine.ts";
@@ -61,15 +61,6 @@ async function produce(service: Service, ctx: Context): Promise<Record<string, u
   };
 }
 
-async function deleteTaskflow({ store }: Engine, { taskflowId }: { taskflowId: string }): Promise<{ taskflowId: string }> {
-  const result = await store.delete(taskflowId);
-  if (result === "deleted") return { taskflowId };
-  if (result === "missing") throw taskflowError("TASKFLOW_NOT_FOUND", `There is no taskflow "${taskflowId}".`, { taskflowId });
-  throw taskflowError("TASKFLOW_NOT_FINISHED", `Taskflow "${taskflowId}" is not finished: only finished ones can be deleted.`, {
-    taskflowId,
-  });
-}
-
 /** From a worker, which repeats it until the coordinator whose taskflow it is has accepted it. */
 async function reportOutcome({ coordinator }: Engine, params: ActionParams["reportOutcome"]): Promise<{ accepted: boolean }> {
   const outcome = toldOutcome(params.outcome, params.action, Date.now());
@@ -93,21 +84,6 @@ async function health({ store, coordinator, pauses, ready, delay }: Engine, serv
     pausedActions: pauses.rules.map(({ pattern }) => pattern),
     // Delay of the event loop since the start, ms.
     lag: { p50: milliseconds(delay.percentile(50)), p99: milliseconds(delay.percentile(99)) },
-  };
-}
-
-const asArray = <T>(value: T | readonly T[] | undefined): readonly T[] | undefined =>
-  value === undefined ? undefined : Array.isArray(value) ? (value as readonly T[]) : [value as T];
-
-function listQuery(params: ActionParams["listTaskflows"]): TaskflowQuery {
-  const { status, errorType, pageSize, ...rest } = params;
-  const statuses = asArray(status);
-  const errorTypes = asArray(errorType);
-  return {
-    ...rest,
-    pageSize: pageSize ?? 50,
-    ...(statuses ? { status: statuses } : {}),
-    ...(errorTypes ? { errorType: errorTypes } : {}),
   };
 }
 
@@ -136,14 +112,14 @@ export function TaskflowService(given: TaskflowServiceOptions = {}): ServiceSche
         queries.previousStageRes(taskflowId, taskId, cursor),
       ),
       listTasks: action("listTasks", ({ queries }, params, _service, reader) => queries.tasks(reader, params)),
-      listTaskflows: action("listTaskflows", ({ queries }, params) => queries.list(listQuery(params))),
+      listTaskflows: action("listTaskflows", (engine, params) => engine.queries.list(listQuery(engine, params))),
       waitForTaskflow: action("waitForTaskflow", ({ queries }, { taskflowId, timeout, stages }, _service, reader) =>
         queries.wait(reader, taskflowId, timeout === undefined ? 60_000 : parseDuration(timeout), stages),
       ),
       getEvents: action("getEvents", ({ queries }, { taskflowId, since, limit }, _service, reader) =>
         queries.events(reader, taskflowId, since ?? 0, limit ?? 500),
       ),
-      deleteTaskflow: action("deleteTaskflow", (engine, params) => deleteTaskflow(engine, params)),
+      ...orderActions(readerOf),
       reportOutcome: action("reportOutcome", (engine, params) => reportOutcome(engine, params)),
       ...OPERATION_ACTIONS,
       health: action("health", (engine, _params, service) => health(engine, service)),

@@ -119,6 +119,15 @@ export class MongoStore implements Store {
     });
   }
 
+  async reopen(taskflowId: string, owner: string, fence: number): Promise<boolean> {
+    return this.#run(async () => {
+      await this.#rows.flush();
+      const isTaken = await this.#owners.reopen(taskflowId, owner, fence);
+      if (isTaken) this.#journal.claimed(taskflowId, fence + 1);
+      return isTaken;
+    });
+  }
+
   async repair(taskflowId: string, fence: number, change: RowChange): Promise<void> {
     return this.#run(async () => {
       await this.#rows.flush();

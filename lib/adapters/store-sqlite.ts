@@ -131,6 +131,16 @@ export class SqliteStore implements Store {
     return this.#attempt((opened) => opened.due.all(owner, until, limit).map((row) => ({ ...(row as unknown as Claimed) })));
   }
 
+  async reopen(taskflowId: string, owner: string, fence: number): Promise<boolean> {
+    return this.#write((opened) => {
+      const columns = opened.readRow.get(taskflowId) as (RowColumns & { number: number }) | undefined;
+      if (columns?.fence !== fence || isUnfinished(columns.status)) return false;
+      opened.take.get(owner, columns.number);
+      opened.journal.changeRow(columns.number, { status: "RUNNING", finishedAt: null, dueAt: 0 });
+      return true;
+    });
+  }
+
   async repair(taskflowId: string, fence: number, change: RowChange): Promise<void> {
     this.#write((opened) => {
       const columns = opened.readRow.get(taskflowId) as (RowColumns & { number: number }) | undefined;

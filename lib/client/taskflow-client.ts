@@ -3,53 +3,23 @@ import type { ActionName, ActionParams } from "../../schemas/actions.schema.ts";
 import type { TaskDetails, TaskflowDetails } from "../../schemas/taskflow-details.ts";
 import type { TaskflowEvent } from "../../schemas/taskflow-event.ts";
 import type { Taskflow } from "../../schemas/taskflow.schema.ts";
+import type {
+  Produced,
+  TaskflowSummary,
+  Page,
+  PausedActions,
+  RetryOptions,
+  Retried,
+  Decided,
+  TaskDecided,
+  OfTaskflow,
+  OfTask,
+} from "./answers.ts";
 import { fetchExport, type TaskflowExport, tooLargeToImport } from "./taskflow-export.ts";
 import type { Explanation } from "../core/explain.ts";
 import { isTaskflowError } from "../errors.ts";
 import { parseDuration } from "../options.ts";
 import { type EventHandler, EventSubscription } from "./event-subscription.ts";
-
-/** Answer of `produce`. */
-export interface Produced {
-  taskflowId: string;
-  /** The NATS subject of its events. */
-  eventSubscription: string;
-  /** A taskflow of this id was stored before: nothing was started. */
-  existing?: true;
-}
-
-/** A row of `listTaskflows`: a taskflow without its tasks. */
-export type TaskflowSummary = Pick<
-  TaskflowDetails,
-  | "taskflowId"
-  | "name"
-  | "status"
-  | "createdAt"
-  | "startedAt"
-  | "finishedAt"
-  | "retryAttempt"
-  | "progress"
-  | "tags"
-  | "attributes"
-  | "tenant"
-  | "rootId"
-> & { parentTaskflowId: string | null; template: string | null; errorType: string | null };
-
-/** One page of a list; without `nextCursor` it is the last. */
-export interface Page<Row> {
-  rows: Row[];
-  nextCursor?: string;
-}
-
-/** A rule that keeps tasks from calling actions. */
-export interface PausedActions {
-  pattern: string;
-  reason: string | null;
-  /** When it was made. */
-  since: number;
-  /** The coordinator that started paused, whose own rule it is; null: it holds for all. */
-  coordinator: string | null;
-}
 
 /** How long to wait for a taskflow, and what of it to answer. */
 export interface WaitOptions {
@@ -121,6 +91,68 @@ export class TaskflowClient {
     query: ActionParams["listTaskflows"] = {},
   ): Promise<Page<TaskflowSummary> & { counts: Partial<Record<TaskflowDetails["status"], number>> }> {
     return this.#call("listTaskflows", query);
+  }
+
+  /**
+   * Ends a taskflow: once this has answered, nothing of it is sent any more. Handlers with the worker mixin see `signal.aborted`.
+   * @throws TASKFLOW_NOT_FOUND, TASKFLOW_ALREADY_FINISHED, TASKFLOW_CONFLICT
+   */
+  cancelTaskflow(taskflowId: string, options: OfTaskflow<"cancelTaskflow"> = {}): Promise<Decided> {
+    return this.#call("cancelTaskflow", { taskflowId, ...options });
+  }
+
+  /**
+   * A new run of a taskflow that has ended, or that waits for a decision: of everything, or of what is selected.
+   * @throws TASKFLOW_NOT_FOUND, STAGE_NOT_FOUND, TASK_NOT_FOUND, TASKFLOW_NOT_RETRYABLE, TASKFLOW_EXACTLY_ONCE, TASK_RUNNING, TASKFLOW_CONFLICT
+   */
+  retryTaskflow(
+    taskflowId: string,
+    stagesInfo?: RetryOptions["stagesInfo"],
+    tasksInfo?: RetryOptions["tasksInfo"],
+  ): Promise<Retried>;
+  retryTaskflow(taskflowId: string, options: RetryOptions): Promise<Retried>;
+  retryTaskflow(
+    taskflowId: string,
+    first?: RetryOptions["stagesInfo"] | RetryOptions,
+    tasksInfo?: RetryOptions["tasksInfo"],
+  ): Promise<Retried> {
+    const options = Array.isArray(first) ? { stagesInfo: first } : (first ?? {});
+    return this.#call("retryTaskflow", { taskflowId, ...options, ...(tasksInfo ? { tasksInfo } : {}) });
+  }
+
+  /** Starts nothing new of a taskflow; answers of what runs are taken. @throws TASKFLOW_NOT_FOUND, TASKFLOW_ALREADY_FINISHED, TASKFLOW_CONFLICT */
+  pauseTaskflow(taskflowId: string, options: OfTaskflow<"pauseTaskflow"> = {}): Promise<Decided> {
+    return this.#call("pauseTaskflow", { taskflowId, ...options });
+  }
+
+  /** Lets a paused taskflow go on. @throws TASKFLOW_NOT_FOUND, TASKFLOW_ALREADY_FINISHED, TASKFLOW_CONFLICT if it is not paused */
+  resumeTaskflow(taskflowId: string, options: OfTaskflow<"resumeTaskflow"> = {}): Promise<Decided> {
+    return this.#call("resumeTaskflow", { taskflowId, ...options });
+  }
+
+  /** Ends a task that waits or runs, as CANCELLED. @throws TASKFLOW_NOT_FOUND, TASK_NOT_FOUND, TASK_NOT_ACTIVE, TASKFLOW_ALREADY_FINISHED, TASKFLOW_CONFLICT */
+  cancelTask(taskflowId: string, taskId: string, options: OfTask<"cancelTask"> = {}): Promise<TaskDecided> {
+    return this.#call("cancelTask", { taskflowId, taskId, ...options });
+  }
+
+  /** Settles a failed or waiting task by hand; the taskflow goes on. @throws TASKFLOW_NOT_FOUND, TASK_NOT_FOUND, TASK_RUNNING, TASK_NOT_ACTIVE, TASKFLOW_CONFLICT */
+  resolveTask(taskflowId: string, taskId: string, options: OfTask<"resolveTask">): Promise<TaskDecided> {
+    return this.#call("resolveTask", { taskflowId, taskId, ...options });
+  }
+
+  /** Other params or options for the attempts to come. @throws TASKFLOW_NOT_FOUND, TASK_NOT_FOUND, TASK_RUNNING, TASKFLOW_CONFLICT */
+  updateTask(taskflowId: string, taskId: string, options: OfTask<"updateTask">): Promise<TaskDecided> {
+    return this.#call("updateTask", { taskflowId, taskId, ...options });
+  }
+
+  /** Adds an annotation, which the details have and `listTaskflows` finds. @throws TASKFLOW_NOT_FOUND */
+  annotateTaskflow(
+    taskflowId: string,
+    type: string,
+    value: unknown,
+    options: Omit<OfTaskflow<"annotateTaskflow">, "type" | "value"> = {},
+  ): Promise<{ taskflowId: string; type: string }> {
+    return this.#call("annotateTaskflow", { taskflowId, type, value, ...options });
   }
 
   /** Removes a finished taskflow. @throws TASKFLOW_NOT_FOUND, TASKFLOW_NOT_FINISHED */

@@ -7,19 +7,25 @@
  */
 import { build } from "../core/build.ts";
 import type { Created, StoredDefinition } from "../core/facts.ts";
-import { type Flow, isFinished } from "../core/flow.ts";
-import { idBaseOf, taskOrdinalOf } from "../core/ids.ts";
+import type { Answer, Order } from "../core/command.ts";
+import { type Flow, isFinished, isOver } from "../core/flow.ts";
+import { idBaseOf } from "../core/ids.ts";
 import type { Outcome } from "../core/inputs.ts";
 import { taskflowError } from "../errors.ts";
 import type { Claimed, StoredTaskflow } from "../ports/store.ts";
 import { announceLast } from "./announce.ts";
+import { placeOf, taskflowIdOf } from "./attempt-key.ts";
+import { Finished } from "./finished.ts";
+import { LateAnswers } from "./late-answers.ts";
+import { Orders } from "./orders.ts";
 import { Ownership } from "./ownership.ts";
 import { type Gate, OPEN_GATE } from "./pause-rules.ts";
 import type { Ports } from "./ports.ts";
 import { Resident } from "./resident.ts";
 import { repairRow, restore, restoreOrTell } from "./restore.ts";
-import { type CoordinatorSettings, TURN, WORKER_POLL_MS } from "./settings.ts";
+import { type CoordinatorSettings, TURN } from "./settings.ts";
 import { Turns } from "./turns.ts";
+import { wakeWaiting } from "./waiting.ts";
 
 export type { Ports } from "./ports.ts";
 
@@ -30,11 +36,6 @@ export interface NewTaskflow {
   readonly text: string;
   readonly meta: Readonly<Record<string, unknown>>;
 }
-
-/** `taskflowId:taskId:attempt`. */
-const KEY = /^(.+):([^:]+):(\d+)$/;
-
-const taskflowIdOf = (key: string): string => KEY.exec(key)?.[1] ?? "";
 
 /** Taskflows read at once while they are taken over: a store may be far away. */
 const READERS = 8;
@@ -48,6 +49,8 @@ export class Coordinator {
   readonly #gate: Gate;
   readonly #turns: Turns;
   readonly #ownership: Ownership;
+  readonly #late: LateAnswers;
+  readonly #orders: Orders;
   #ends: (() => void)[] = [];
 
   /** @param gate says which actions tasks may not call now */
@@ -55,21 +58,26 @@ export class Coordinator {
     this.#gate = gate;
     this.#ports = ports;
     this.#settings = settings;
-    this.#turns = new Turns(ports, settings, () => this.#ownership.isHeld(), gate);
+    const maySend = (): boolean => this.#ownership.isHeld();
+    this.#turns = new Turns(ports, settings, { maySend, late: (last, answer) => void this.#late.add(last, answer) }, gate);
     this.#ownership = new Ownership(ports, settings, {
       taken: (claimed) => this.#take(claimed),
       endsOf: (owner) => this.#endsOf(owner),
       announceEnd: (taskflowId) => this.#announceEnd(taskflowId),
       lapsed: () => this.#turns.lookAgain(),
     });
+    const finished = new Finished(ports, settings, this.#turns, {
+      load: (stored, fence) => this.#load(stored, fence, true),
+      unsure: () => this.#ownership.doubt(),
+    });
+    this.#late = new LateAnswers(ports, this.#turns, finished);
+    this.#orders = new Orders(ports, settings, this.#turns, finished);
   }
 
   /** Goes on with every taskflow of the store, which is open, that nobody drives. Resolves when all of them are in its care. */
   async start(): Promise<void> {
-    this.#ends.push(this.#ports.bus.onWorkersChanged(() => this.#wakeStarved()));
+    this.#ends.push(wakeWaiting(this.#ports, this.#turns, this.#gate));
     this.#ends.push(this.#ports.bus.onReconnected(() => this.#turns.suspect()));
-    this.#ends.push(this.#gate.onChanged(() => this.#wakeHeld()));
-    this.#pollWorkers();
     await this.#ownership.start();
   }
 
@@ -98,6 +106,7 @@ export class Coordinator {
       await new Promise<void>((resolve) => void clock.after(DRAIN_POLL_MS, resolve));
     }
     await this.#turns.stop();
+    this.#late.stop();
     for (const end of this.#ends) end();
     this.#ends = [];
     await this.#ownership.stop();
@@ -114,14 +123,9 @@ export class Coordinator {
     return this.#turns.dispatcher.inFlight;
   }
 
-  /** False while another coordinator may have taken over. */
-  get isHeld(): boolean {
-    return this.#ownership.isHeld();
-  }
-
-  /** How long a coordinator's beat has not changed; null: it has none. */
-  silenceOf(owner: string): number | null {
-    return this.#ownership.silenceOf(owner);
+  /** What is known of who is alive: asked only. */
+  get owners(): Pick<Ownership, "isHeld" | "silenceOf"> {
+    return this.#ownership;
   }
 
   /** What is remembered of a taskflow in its care, to be looked at only. */
@@ -196,6 +200,16 @@ export class Coordinator {
     });
   }
 
+  /** Has an order carried out by whoever is the owner of the taskflow. Rejects as `Orders.command` does. */
+  command(taskflowId: string, order: Order): Promise<Answer> {
+    return this.#orders.command(taskflowId, order);
+  }
+
+  /** An order that another coordinator has passed on; undefined: the taskflow is not this one's. */
+  heed(taskflowId: string, order: Order): Promise<Answer | undefined> {
+    return this.#orders.heed(taskflowId, order);
+  }
+
   /** The state of a taskflow as it is stored; undefined if there is none. It must not be changed, and is not kept. */
   async peek(taskflowId: string): Promise<Flow | undefined> {
     await this.#turns.committed(taskflowId);
@@ -213,7 +227,9 @@ export class Coordinator {
     const told = this.#attemptOf(key);
     if (!told) {
       const flow = await this.peek(taskflowIdOf(key));
-      return !flow || isFinished(flow.status);
+      if (!flow || !isFinished(flow.status)) return !flow;
+      const place = placeOf(key, flow);
+      return place === undefined || this.#late.add(flow, { kind: "answer", ...place, outcome });
     }
     const { resident, task, attempt } = told;
     this.#turns.give(resident, { kind: "answer", task, attempt, outcome });
@@ -232,10 +248,9 @@ export class Coordinator {
   }
 
   #attemptOf(key: string): { resident: Resident; task: number; attempt: number } | undefined {
-    const [, , id = "", attempt = ""] = KEY.exec(key) ?? [];
     const resident = this.#turns.residents.get(taskflowIdOf(key));
-    const task = resident && taskOrdinalOf(resident.flow.idBase, id);
-    return resident && task !== undefined ? { resident, task, attempt: Number(attempt) } : undefined;
+    const place = resident && placeOf(key, resident.flow);
+    return place && { resident, ...place };
   }
 
   /**
@@ -252,8 +267,8 @@ export class Coordinator {
       for (const { taskflowId, fence } of left) {
         if (this.#turns.caresFor(taskflowId, fence)) continue;
         const stored = await this.#ports.store.read(taskflowId);
-        // It may have been taken by another one meanwhile.
-        if (stored?.row.fence === fence) this.#load(stored, fence);
+        // It may have been taken by another one meanwhile, or for an order.
+        if (stored?.row.fence === fence && !this.#turns.caresFor(taskflowId, fence)) this.#load(stored, fence);
       }
     };
     // All of them end before this does, so that a taskflow is never taken twice.
@@ -261,15 +276,19 @@ export class Coordinator {
     for (const end of ends) if (end.status === "rejected") throw end.reason;
   }
 
-  #load(stored: StoredTaskflow, fence: number): void {
+  /** @param isWanted also if it is over: something is to be decided about it */
+  #load(stored: StoredTaskflow, fence: number, isWanted = false): Resident | undefined {
     const { bus, logger } = this.#ports;
     const restored = restoreOrTell(stored, logger);
-    if (!restored) return;
+    if (!restored) return undefined;
     const { entries, flow } = restored;
     const { eventTreeLimit } = this.#settings;
     announceLast(bus, entries, flow, eventTreeLimit);
     repairRow(this.#ports, stored.row, flow);
-    if (!isFinished(flow.status)) this.#turns.add(new Resident(flow, eventTreeLimit, fence), { kind: "recover", fence });
+    if (isOver(flow) && !isWanted) return undefined;
+    const resident = new Resident(flow, eventTreeLimit, fence);
+    this.#turns.add(resident, { kind: "recover", fence });
+    return resident;
   }
 
   /** Taskflows that had finished need no owner any more, but their end may not have been announced. */
@@ -282,25 +301,5 @@ export class Coordinator {
     const stored = await store.read(taskflowId);
     const restored = stored && restoreOrTell(stored, logger);
     if (restored) announceLast(bus, restored.entries, restored.flow, this.#settings.eventTreeLimit);
-  }
-
-  #wakeStarved(): void {
-    for (const resident of this.#turns.dispatcher.starved) this.#turns.wake(resident);
-  }
-
-  /** What a lifted rule kept back goes on at once. */
-  #wakeHeld(): void {
-    for (const resident of this.#turns.dispatcher.held) this.#turns.wake(resident);
-  }
-
-  /** Registries are told of services, but not always: waiting work looks by itself too. */
-  #pollWorkers(): void {
-    const { clock } = this.#ports;
-    const poll = (): void => {
-      this.#wakeStarved();
-      cancel = clock.after(WORKER_POLL_MS, poll);
-    };
-    let cancel = clock.after(WORKER_POLL_MS, poll);
-    this.#ends.push(() => cancel());
   }
 }

@@ -45,6 +45,8 @@ export class Ownership {
   readonly #untold = new Set<string>();
   /** Something may be this owner's that it does not know of. */
   #isUnsure = false;
+  /** That has come up since the latest look for it began. */
+  #isDoubted = false;
   #heldUntil = 0;
   #hasLapsed = false;
   #beating: Promise<void> | undefined;
@@ -107,6 +109,12 @@ export class Ownership {
   async look(): Promise<void> {
     await this.#beatOnce();
     await this.#caring;
+  }
+
+  /** Something may be this owner's that it does not know of: that is looked for with the next beat. */
+  doubt(): void {
+    this.#isUnsure = true;
+    this.#isDoubted = true;
   }
 
   /** Takes nothing over any more: what it gives up is for others. */
@@ -222,6 +230,7 @@ export class Ownership {
     const { store } = this.#ports;
     const { owner } = this.#settings;
     // A claim whose answer was lost, or that could not be read: nobody else looks after what is this owner's by now.
+    this.#isDoubted = false;
     if (this.#isUnsure) await this.#listener.taken(await store.due(owner, Number.MAX_SAFE_INTEGER, Number.MAX_SAFE_INTEGER));
     this.#isUnsure = true;
     for (;;) {
@@ -229,6 +238,6 @@ export class Ownership {
       if (claimed.length > 0) await this.#listener.taken(claimed);
       if (claimed.length < BATCH || this.#isStopped) break;
     }
-    this.#isUnsure = false;
+    this.#isUnsure = this.#isDoubted;
   }
 }

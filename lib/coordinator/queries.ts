@@ -1,6 +1,6 @@
 /** What is read of taskflows: by their coordinator from memory, of all others from the store. */
 import { actionNameOf } from "../core/action-name.ts";
-import { previousStageRes } from "../core/context.ts";
+import { previousRows } from "../core/context.ts";
 import { historyOf } from "../core/history.ts";
 import { progressOf, standing, taskDetails, taskflowDetails, type WaitReason } from "../core/details.ts";
 import { type Flow, isFinished, type Stage, type Task } from "../core/flow.ts";
@@ -104,7 +104,7 @@ export class Queries {
    */
   async previousStageRes(taskflowId: string, ref: string, cursor?: string): Promise<{ rows: unknown[]; nextCursor?: string }> {
     const flow = await this.#flow(taskflowId);
-    const all = previousStageRes(flow, findTask(flow, ref).stage)?.rows ?? [];
+    const all = previousRows(flow, findTask(flow, ref).stage);
     const rows: unknown[] = [];
     let left = PAGE_LENGTH;
     for (let index = cursor === undefined ? 0 : decodeCursor(cursor); index < all.length; index++) {
@@ -145,11 +145,15 @@ export class Queries {
     const page = await this.#store.list(query);
     const rows: Record<string, unknown>[] = [];
     for (const row of page.rows) {
-      const { owner: _owner, fence: _fence, dueAt: _dueAt, format: _format, ...told } = row;
+      const { owner: _owner, fence: _fence, dueAt: _dueAt, format: _format, annotations: _annotations, ...told } = row;
       if (row.finishedAt !== null) rows.push(told);
       else {
         const flow = await this.#coordinator.peek(row.taskflowId);
-        rows.push(flow ? { ...told, status: flow.status, startedAt: flow.startedAt, progress: progressOf(flow) } : told);
+        if (!flow) rows.push(told);
+        else {
+          const { status, startedAt, finishedAt } = flow;
+          rows.push({ ...told, status, startedAt, finishedAt, progress: progressOf(flow) });
+        }
       }
     }
     return { ...page, rows };

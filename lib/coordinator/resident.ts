@@ -46,6 +46,8 @@ export class Resident {
   state: "idle" | "dirty" | "committing" | "reading" | "gone" = "idle";
   inbox: Input[] = [];
   creation: Creation | undefined;
+  /** Commands that were decided, and whose answers wait until it is certain that the taskflow is still this coordinator's. */
+  withheld: Input[] = [];
   readonly pending = new Map<number, Pending>();
   /** Attempts of which it is known that they never left, with what cancels the pause before that is decided. */
   readonly unsent = new Set<Unsent>();
@@ -62,6 +64,11 @@ export class Resident {
   replace(flow: Flow, eventTreeLimit: number): void {
     this.flow = flow;
     this.writer = new EventWriter(flow, eventTreeLimit);
+  }
+
+  /** Inputs that nothing has come of yet. */
+  get unheard(): Input[] {
+    return [...this.withheld, ...this.inbox];
   }
 
   /** Tasks of whose latest delivery something will still be heard here. Of one that is stored and was not sent nothing will, whatever went before. */
@@ -99,6 +106,7 @@ export class Resident {
     const last = this.state === "reading" ? undefined : this.flow;
     this.state = "gone";
     this.inbox = [];
+    this.withheld = [];
     this.cancelTimers();
     for (const { cancelTimeout } of this.pending.values()) cancelTimeout();
     this.pending.clear();

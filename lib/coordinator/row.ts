@@ -1,18 +1,21 @@
 /** The row of a taskflow in the store, derived from its state. */
 import { progressOf } from "../core/details.ts";
 import type { Fact } from "../core/facts.ts";
-import { type Flow, isFinished } from "../core/flow.ts";
+import { type Flow, isFinished, isOver } from "../core/flow.ts";
 import type { RowChange, TaskflowRow } from "../ports/store.ts";
+import { rowAnnotation } from "../row-annotation.ts";
 import { FORMAT } from "./settings.ts";
 
-/** What of a row may change, as the taskflow is now. */
-export function rowOf(flow: Flow): Required<Omit<RowChange, "owner">> {
+/** What of a row may change, as the taskflow is now. Annotations are never taken back, so that none need no saying. */
+export function rowOf(flow: Flow): Required<Omit<RowChange, "owner" | "annotations">> & Pick<RowChange, "annotations"> {
   return {
-    status: flow.status,
+    ...(flow.annotations.length > 0 ? { annotations: flow.annotations.map(rowAnnotation) } : {}),
+    // One that is finished and still has something to do keeps its owner, and is taken over like any other.
+    status: isFinished(flow.status) && !isOver(flow) ? "RUNNING" : flow.status,
     dueAt: 0,
-    errorType: isFinished(flow.status) ? errorTypeOf(flow) : null,
+    errorType: isOver(flow) ? errorTypeOf(flow) : null,
     startedAt: flow.startedAt,
-    finishedAt: flow.finishedAt,
+    finishedAt: isOver(flow) ? flow.finishedAt : null,
     retryAttempt: flow.retryAttempt,
     progress: progressOf(flow),
   };
@@ -31,15 +34,19 @@ export function newRow(flow: Flow, owner: string): TaskflowRow {
     template: null,
     tags: definition.tags ?? [],
     attributes: definition.attributes ?? {},
+    annotations: [],
     createdAt: flow.createdAt,
     format: FORMAT,
     ...rowOf(flow),
   };
 }
 
-/** The row changes with the taskflow's status only: a busy taskflow writes its journal and nothing else. */
+/**
+ * The row changes with the taskflow's status and annotations only: a busy taskflow writes its journal and nothing else. What is stored of one that is over
+ * is the last for the time being: it may have been compensating, or was taken for a decision, and its row says that it runs.
+ */
 export function rowChange(flow: Flow, facts: readonly Fact[]): RowChange | undefined {
-  if (!facts.some((fact) => fact.kind === "flow")) return undefined;
+  if (!isOver(flow) && !facts.some(({ kind }) => kind === "flow" || kind === "annotated")) return undefined;
   return rowOf(flow);
 }
 

@@ -11,6 +11,7 @@ import type { Clock } from "../ports/clock.ts";
 import type { Dispatcher } from "./dispatcher.ts";
 import type { Resident } from "./resident.ts";
 import { RESEND_DELAY_MS } from "./settings.ts";
+import type { Late } from "./late-answers.ts";
 
 type EffectOf<Kind extends Effect["kind"]> = Extract<Effect, { kind: Kind }>;
 
@@ -24,6 +25,7 @@ export interface SenderPorts {
   readonly give: (resident: Resident, input: Input) => void;
   /** A slot has become free. */
   readonly freed: () => void;
+  readonly late: Late;
 }
 
 /** Carries out effects: sends attempts and watches their time, and gives inputs back at their time. */
@@ -134,11 +136,11 @@ export class Sender {
   }
 
   #answered(resident: Resident, { attempt, delivery }: Call, task: number, outcome: Outcome): void {
-    const { clock, give } = this.#ports;
-    if (resident.state === "gone") return;
+    const { clock, give, late } = this.#ports;
+    const input = { kind: "answer", task, attempt, delivery, outcome } as const;
+    if (resident.state === "gone") return late(resident.flow, input);
     // A later delivery of it is still watched.
     if (resident.pending.get(task)?.delivery === delivery) this.#release(resident, task, attempt);
-    const input: Input = { kind: "answer", task, attempt, delivery, outcome };
     // What was not sent is due again at once: without a pause it would be tried in every turn.
     if (outcome.kind === "not-sent") {
       const again = (): void => {

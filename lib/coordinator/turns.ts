@@ -3,19 +3,28 @@
  * then the effects are carried out. What comes in meanwhile waits for the next turn.
  */
 import { decide } from "../core/decide.ts";
-import { isFinished } from "../core/flow.ts";
+import type { Answer, Order } from "../core/command.ts";
+import { isOver } from "../core/flow.ts";
 import type { Input } from "../core/inputs.ts";
 import type { StoredTaskflow, Write, WriteResult } from "../ports/store.ts";
 import { announceSince } from "./announce.ts";
 import { Dispatcher } from "./dispatcher.ts";
+import type { Late } from "./late-answers.ts";
+import { OrderBook } from "./order-book.ts";
 import { callsIn, type Part } from "./part.ts";
 import { OPEN_GATE } from "./pause-rules.ts";
 import type { Ports } from "./ports.ts";
 import type { Resident } from "./resident.ts";
-import { isStored, readPatiently, repairRow, restoreOrTell } from "./restore.ts";
+import { isLast, isStored, readPatiently, repairRow, restoreOrTell } from "./restore.ts";
 import { Sender } from "./sender.ts";
 import { type CoordinatorSettings, TURN } from "./settings.ts";
 import { writeOf } from "./write.ts";
+
+export interface TurnsListener {
+  /** False while another coordinator may have taken over. */
+  readonly maySend: () => boolean;
+  readonly late: Late;
+}
 
 export class Turns {
   readonly #ports: Ports;
@@ -23,6 +32,8 @@ export class Turns {
   readonly #sender: Sender;
   readonly #maySend: () => boolean;
   readonly dispatcher: Dispatcher;
+  readonly #orders = new OrderBook();
+  readonly #late: Late;
   /** The taskflows in the coordinator's care, by id. */
   readonly residents = new Map<string, Resident>();
   #dirty: Resident[] = [];
@@ -34,28 +45,42 @@ export class Turns {
   /** True: nothing is sent any more; answers are still taken. */
   isDraining = false;
 
-  /** @param maySend false while another coordinator may have taken over */
-  constructor(ports: Ports, settings: CoordinatorSettings, maySend: () => boolean, gate = OPEN_GATE) {
+  constructor(ports: Ports, settings: CoordinatorSettings, { maySend, late }: TurnsListener, gate = OPEN_GATE) {
     const { bus, clock } = ports;
     this.#maySend = maySend;
+    this.#late = late;
     this.#ports = ports;
     this.#settings = settings;
     this.dispatcher = new Dispatcher(settings.maxInFlight, (action, preferred) => bus.route(action, preferred), gate);
     const give = (resident: Resident, input: Input): void => this.give(resident, input);
     const freed = (): void => this.#planForQueue();
-    this.#sender = new Sender({ bus, clock, dispatcher: this.dispatcher, maySend, give, freed });
+    this.#sender = new Sender({ bus, clock, dispatcher: this.dispatcher, maySend, give, freed, late });
   }
 
-  /** Takes a taskflow into care, and its first input into its mailbox. */
-  add(resident: Resident, input: Input): void {
+  /** Takes a taskflow into care, and its first inputs into its mailbox. */
+  add(resident: Resident, ...inputs: Input[]): void {
     this.residents.set(resident.flow.taskflowId, resident);
-    this.give(resident, input);
+    this.give(resident, ...inputs);
   }
 
   give(resident: Resident, ...inputs: Input[]): void {
-    if (resident.state === "gone" || this.#isStopped) return;
+    if (resident.state === "gone" || this.#isStopped) return this.#orders.lose(inputs);
     resident.inbox.push(...inputs);
     this.wake(resident);
+  }
+
+  /**
+   * Has an order decided in its turn, and answered once what it changed is stored. Undefined: the taskflow has left before, and of the order
+   * nothing is stored.
+   */
+  order(resident: Resident, order: Order): Promise<Answer | undefined> {
+    const { ticket, answered } = this.#orders.open();
+    this.give(resident, { kind: "command", ticket, ...order });
+    return answered;
+  }
+
+  get isStopped(): boolean {
+    return this.#isStopped;
   }
 
   extend(resident: Resident, task: number, attempt: number): void {
@@ -82,7 +107,10 @@ export class Turns {
       await new Promise<void>((resolve) => this.#ports.clock.soon(resolve));
     }
     this.#isStopped = true;
-    for (const resident of this.residents.values()) resident.leave();
+    for (const resident of this.residents.values()) {
+      this.#orders.lose(resident.unheard);
+      resident.leave();
+    }
     this.residents.clear();
   }
 
@@ -134,14 +162,19 @@ export class Turns {
     try {
       if (resident.creation) flow.revision = 1;
       const creation = resident.creation && this.#ports.bus.hasAudience() ? resident.writer.creation(at) : undefined;
-      const { facts, effects } = decide(flow, inputs, at);
-      const tasks = this.#mayDispatch ? this.dispatcher.admit(resident) : [];
-      taken = tasks.length;
-      if (taken > 0) {
+      const { facts, effects, answers } = decide(flow, inputs, at);
+      for (let mayFollow = this.#mayDispatch; mayFollow;) {
+        const tasks = this.dispatcher.admit(resident);
+        if (tasks.length === 0) break;
+        taken += tasks.length;
         const sent = decide(flow, [{ kind: "dispatch", tasks }], at);
         facts.push(...sent.facts);
         effects.push(...sent.effects);
-        this.dispatcher.release(taken - callsIn(sent.effects));
+        const unused = tasks.length - callsIn(sent.effects);
+        this.dispatcher.release(unused);
+        taken -= unused;
+        // Those were too old to be sent and have ended: others may be due now, those of the next stage.
+        mayFollow = unused > 0;
       }
       const lapses = this.#lapses;
       return {
@@ -149,6 +182,7 @@ export class Turns {
         inputs,
         facts,
         effects,
+        answers,
         firstSeq,
         at,
         creation,
@@ -160,6 +194,7 @@ export class Turns {
       const message = `Taskflow ${flow.taskflowId} is put aside after an internal error; it is unchanged in the store.`;
       this.#ports.logger.error(message, error);
       this.dispatcher.release(taken);
+      this.#orders.lose(inputs);
       resident.creation?.failed(error);
       this.#drop(resident);
       return undefined;
@@ -188,6 +223,7 @@ export class Turns {
   }
 
   #committed(parts: readonly Part[], results: readonly WriteResult[]): void {
+    const created: Part[] = [];
     parts.forEach((part, index) => {
       const { resident } = part;
       if (results[index] !== "stored") return this.#lost(part);
@@ -200,35 +236,51 @@ export class Turns {
       if (!isInDoubt) this.#announce(part);
       creation?.stored(false);
       if (isInDoubt) return;
-      if (!creation) return this.#carryOut(part);
-      // The answer to `produce` goes first.
-      this.#ports.clock.soon(() => this.#carryOut(part));
+      if (creation) created.push(part);
+      else this.#carryOut(part);
     });
+    // The answers to `produce` go first.
+    if (created.length > 0)
+      this.#ports.clock.soon(() => {
+        for (const part of created) this.#carryOut(part);
+      });
   }
 
   #announce({ resident, facts, at, firstSeq, creation }: Part): void {
     const { bus } = this.#ports;
-    const { flow, writer } = resident;
+    const { writer } = resident;
     if (!bus.hasAudience()) return writer.skip();
-    const { taskflowId } = flow;
-    if (creation) bus.announce({ taskflowId, topic: creation.topic, text: creation.text });
-    for (const { topic, text } of writer.write(facts, at, firstSeq)) bus.announce({ taskflowId, topic, text });
+    if (creation) bus.announce(creation);
+    for (const event of writer.write(facts, at, firstSeq)) bus.announce(event);
   }
 
-  #carryOut({ resident, facts, effects }: Part): void {
+  #carryOut(part: Part): void {
+    const { resident, facts, effects } = part;
+    this.#answer(part);
     if (resident.state === "gone") return this.dispatcher.release(callsIn(effects));
     for (const fact of facts) if (fact.kind === "settled" || fact.kind === "delayed") this.#sender.ended(resident, fact.task);
     this.#sender.carryOut(resident, effects);
-    if (isFinished(resident.flow.status)) this.#drop(resident);
+    if (isOver(resident.flow)) this.#drop(resident);
     else if (resident.inbox.length > 0) this.wake(resident);
   }
 
+  /** What nothing was stored of is the truth only while the taskflow is this coordinator's: without the lease it is decided once more when that is known. */
+  #answer({ resident, inputs, answers, write }: Part): void {
+    if (answers.length === 0) return;
+    if (write || this.#maySend()) this.#orders.give(answers);
+    else if (resident.state === "gone") this.#orders.lose(inputs);
+    else resident.withheld.push(...inputs.filter(({ kind }) => kind === "command"));
+  }
+
   #drop(resident: Resident): void {
+    const { unheard } = resident;
     this.dispatcher.forget(resident);
     this.dispatcher.release(resident.pending.size);
     const { taskflowId } = resident.flow;
     if (this.residents.get(taskflowId) === resident) this.residents.delete(taskflowId);
     resident.leave();
+    this.#orders.lose(unheard);
+    for (const input of unheard) if (input.kind === "answer") this.#late(resident.flow, input);
     this.#planForQueue();
   }
 
@@ -238,6 +290,7 @@ export class Turns {
     const { creation } = resident;
     if (creation) {
       this.dispatcher.release(callsIn(effects));
+      this.#orders.lose(part.inputs);
       this.#drop(resident);
       creation.stored(true);
       return;
@@ -268,14 +321,17 @@ export class Turns {
     resident.state = "reading";
     const stored = await this.#readHeld(taskflowId);
     const calls = part ? callsIn(part.effects) : 0;
+    const wasStored = isStored(stored, part?.write);
     // Let go of meanwhile; another one may have taken its place.
     if (this.#isStopped || this.residents.get(taskflowId) !== resident) {
+      this.#settleOrders(part, wasStored);
       this.dispatcher.release(calls);
       return this.#drop(resident);
     }
     const isOurs = stored?.row.owner === this.#settings.owner && stored.row.fence === fence;
-    if (isOurs && (part ? isStored(stored, part.write) : stored.entries.length === revision)) {
+    if (isOurs && (part ? isLast(stored, part.write) : stored.entries.length === revision)) {
       resident.state = "idle";
+      resident.inbox.unshift(...resident.withheld.splice(0));
       repairRow(this.#ports, stored.row, resident.flow);
       if (part) this.#announce(part);
       if (part) this.#carryOut(part);
@@ -284,21 +340,35 @@ export class Turns {
     this.dispatcher.release(calls);
     const restored = isOurs ? restoreOrTell(stored, this.#ports.logger) : undefined;
     // Not ours either: a taskflow that was to be stored, and whose id somebody else has taken.
-    if (restored?.flow.idBase !== idBase) return this.#drop(resident);
+    if (restored?.flow.idBase !== idBase) {
+      this.#settleOrders(part, wasStored);
+      return this.#drop(resident);
+    }
     const { eventTreeLimit } = this.#settings;
     resident.cancelTimers();
     resident.replace(restored.flow, eventTreeLimit);
     announceSince(this.#ports.bus, restored.entries, restored.flow, part ? part.firstSeq - 1 : seq, eventTreeLimit);
     resident.state = "idle";
-    if (isFinished(restored.flow.status)) {
+    if (isOver(restored.flow)) {
       repairRow(this.#ports, restored.row, restored.flow);
+      this.#settleOrders(part, wasStored);
       return this.#drop(resident);
     }
-    const waiting = resident.inbox;
+    const waiting = resident.unheard;
     resident.inbox = [];
+    resident.withheld = [];
+    if (wasStored) this.#settleOrders(part, true);
+    const again = part?.inputs.filter(({ kind }) => !wasStored || kind !== "command") ?? [];
     // Answers first: what has been answered is neither in flight nor lost.
     const inFlight = resident.awaited();
-    this.give(resident, ...(part?.inputs ?? []), ...waiting, { kind: "recover", fence, inFlight });
+    this.give(resident, ...again, ...waiting, { kind: "recover", fence, inFlight });
+  }
+
+  /** A part that is not carried out here any more: its orders are answered if it was stored, else they are looked at anew. */
+  #settleOrders(part: Part | undefined, wasStored: boolean): void {
+    if (!part) return;
+    if (wasStored) this.#orders.give(part.answers);
+    this.#orders.lose(part.inputs);
   }
 
   /** What is stored, read while the lease was held all the time. */

@@ -4,6 +4,7 @@
  */
 import { resolveOptions } from "../options.ts";
 import type {
+  Chosen,
   Commanded,
   Compensating,
   Delayed,
@@ -73,7 +74,7 @@ export function apply(flow: Flow, fact: Exclude<Fact, { kind: "created" }>, at: 
     case "reset":
       return reset(flow, fact, at);
     case "chosen":
-      return choose(flow, taskOf(flow, fact.task), at);
+      return chooseWaiting(flow, fact, at);
     case "late":
       return endLate(taskOf(flow, fact.task), fact, at);
     case "held":
@@ -125,6 +126,7 @@ function changeFlow(flow: Flow, fact: FlowChanged, at: number): void {
   if (fact.run) {
     flow.retryAttempt++;
     flow.runStartedAt = at;
+    flow.runSeq = flow.seq;
     flow.finishedAt = null;
     flow.undo.status = "WAITING";
   }
@@ -132,6 +134,7 @@ function changeFlow(flow: Flow, fact: FlowChanged, at: number): void {
     flow.finishedAt = at;
     flow.aborting = false;
     flow.hold = null;
+    if (fact.status === "CANCELLED") for (const ordinal of flow.awaiting) taskOf(flow, ordinal).isResolved = true;
     flow.awaiting.clear();
     flow.due.clear();
     flow.repeats.clear();
@@ -143,6 +146,7 @@ function changeFlow(flow: Flow, fact: FlowChanged, at: number): void {
 function changeStage(flow: Flow, fact: StageChanged, at: number): void {
   const stage = flow.stages[fact.stage];
   if (!stage) throw new Error(`Taskflow ${flow.taskflowId} has no stage ${fact.stage}: its journal does not fit its definition.`);
+  const wasRunning = stage.status === "RUNNING";
   stage.status = fact.status;
   if (fact.status === "RUNNING") return enter(flow, stage, at, fact.only === true);
   if (fact.status === "WAITING") {
@@ -151,7 +155,11 @@ function changeStage(flow: Flow, fact: StageChanged, at: number): void {
     return;
   }
   stage.finishedAt = at;
+  if (!wasRunning) return;
+  // It may have been left with work to do, for an earlier one that is to run again.
   if (stage.count.open > 0) stage.tasks.forEach(close);
+  flow.due.clear();
+  flow.awaiting.clear();
 }
 
 function forgetChoice(stage: Stage): void {
@@ -265,6 +273,7 @@ function settle(flow: Flow, fact: Settled, at: number): void {
   task.response = fact.response ?? null;
   task.isResolved = fact.reason !== undefined;
   task.settledAt = flow.seq;
+  task.stage.changedAt = flow.seq;
   task.doubt = null;
   flow.due.delete(fact.task);
   if (task.undoes) {
@@ -276,7 +285,10 @@ function settle(flow: Flow, fact: Settled, at: number): void {
   if (fact.status === "SUCCESS") count.success++;
   else if (fact.status !== "SKIPPED") count.failed++;
   task.blocks = fact.blocks === true;
-  if (fact.blocks) count.blocking++;
+  if (fact.blocks) {
+    count.blocking++;
+    task.stage.blockedAt = flow.seq;
+  }
   if (fact.awaits) flow.awaiting.add(fact.task);
   if (fact.abort) {
     flow.aborting = true;
@@ -299,7 +311,8 @@ function unsettle(flow: Flow, task: Task): void {
 
 function reset(flow: Flow, fact: Reset, at: number): void {
   const task = taskOf(flow, fact.task);
-  unsettle(flow, task);
+  if (isSettled(task.status)) unsettle(flow, task);
+  task.stage.changedAt = flow.seq;
   if (task.undo && isSettled(task.undo.status)) {
     unsettle(flow, task.undo);
     task.undo.status = "WAITING";
@@ -307,6 +320,7 @@ function reset(flow: Flow, fact: Reset, at: number): void {
   task.status = "WAITING";
   task.runAttempts = 0;
   task.dueSince = null;
+  task.retryAt = null;
   task.error = null;
   task.doubt = fact.doubt ?? null;
   // A success that came too late is taken instead of another attempt.
@@ -316,6 +330,12 @@ function reset(flow: Flow, fact: Reset, at: number): void {
 
 function latestStatus(task: Task): Attempt["status"] | undefined {
   return task.attempts.at(-1)?.status;
+}
+
+function chooseWaiting(flow: Flow, fact: Chosen, at: number): void {
+  const task = taskOf(flow, fact.task);
+  if (fact.named && task.doubt !== null) task.doubt = "ask";
+  choose(flow, task, at);
 }
 
 /** It runs when its stage is entered, or now, if that has happened. */
@@ -335,6 +355,7 @@ function endLate(task: Task, fact: Late, at: number): void {
   if (fact.error) attempt.error = fact.error;
   else delete attempt.error;
   if (fact.response !== undefined) task.response = fact.response;
+  if (fact.status === "FAILED") task.doubt = null;
 }
 
 function update(task: Task, { params, options }: Updated): void {

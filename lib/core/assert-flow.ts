@@ -14,6 +14,7 @@
  * 11. Decisions are waited for only while it is unfinished, about failed tasks of the running stage.
  * 12. It is undone only when it has ended, and until nothing is left to undo.
  * 13. An answer is held exactly while nested taskflows are waited for, and their counts are what they say.
+ * 14. It is PAUSED exactly while somebody holds it or is to decide about it.
  */
 import { type Flow, isFinished, isSettled, type Stage, type Task, taskAt } from "./flow.ts";
 
@@ -52,6 +53,8 @@ export function assertFlow(flow: Flow): void {
   if (flow.undo.status === "RUNNING" && (!isFinished(flow.status) || flow.undo.count.open === 0))
     violated(flow, 12, `it is ${flow.status}, and ${flow.undo.count.open} tasks are to be undone`);
   assertChildren(flow);
+  const isPaused = flow.hold !== null || flow.awaiting.size > 0;
+  if ((flow.status === "PAUSED") !== isPaused) violated(flow, 14, `it is ${flow.status}`);
   for (const ordinal of flow.due) {
     const task = taskAt(flow, ordinal);
     if (!task?.open || task.stage.status !== "RUNNING" || task.status !== "WAITING") violated(flow, 9, `task ${ordinal} is due`);

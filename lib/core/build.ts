@@ -41,6 +41,7 @@ export function build(created: Created, at: number): Flow {
     finishedAt: null,
     retryAttempt: 0,
     runStartedAt: at,
+    runSeq: 0,
     error: null,
     revision: 0,
     seq: 1,
@@ -65,6 +66,8 @@ function buildStage(index: number, name: string, options: ResolvedOptions): Stag
     status: "WAITING",
     startedAt: null,
     finishedAt: null,
+    changedAt: 0,
+    blockedAt: 0,
     count: { settled: 0, success: 0, failed: 0, running: 0, blocking: 0, open: 0, chosen: 0 },
   };
 }

@@ -32,5 +32,7 @@ export function giveUp(step: Step, task: Task): void {
   }
   dropAll(step, task.children);
   const blocks = options.continueOnTaskFailure ? {} : { blocks: true as const };
-  record(step, { kind: "settled", task: ordinal, status: "CANCELLED", ...blocks });
+  // It may be a success that came too late: a retry finds it.
+  const kept = task.response === null ? {} : { response: task.response };
+  record(step, { kind: "settled", task: ordinal, status: "CANCELLED", ...kept, ...blocks });
 }

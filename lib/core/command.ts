@@ -111,6 +111,13 @@ export interface Expect {
   readonly revision?: number;
 }
 
+/** A command as it is given: `id` names it, so that the same one again gets the first answer and does nothing. */
+export interface Order {
+  readonly id?: string;
+  readonly expect?: Expect;
+  readonly command: Command;
+}
+
 /** Why a command is refused: an error of the catalogue, as data. */
 export interface Refusal {
   readonly ok: false;

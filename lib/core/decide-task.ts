@@ -1,4 +1,5 @@
 /** What people decide about single tasks. */
+import { watchAge, watchTaskAge } from "./age.ts";
 import { giveUp } from "./cancel.ts";
 import {
   type Answer,
@@ -22,6 +23,7 @@ export function cancelTask(step: Step, command: CancelTaskCommand): Answer {
   if (isFinished(flow.status)) return finishedAlready(flow, "changed");
   if (isSettled(task.status)) return notActive(flow, task);
   giveUp(step, task);
+  restate(step, task.stage);
   afterSettled(step, task.stage);
   return told(flow, task);
 }
@@ -33,7 +35,8 @@ export function resolveTask(step: Step, command: ResolveTaskCommand): Answer {
   const task = findTask(flow, command.task);
   if ("ok" in task) return task;
   if (flow.status === "CANCELLED" || flow.status === "COMPLETED") return finishedAlready(flow, "changed");
-  if (task.status === "RUNNING") return runsNow(flow, task);
+  const refusal = undecidable(flow, task);
+  if (refusal) return refusal;
   if (task.status === "SUCCESS" || task.status === "SKIPPED") return notActive(flow, task);
   const wasFinished = isFinished(flow.status);
   const wasAwaiting = flow.awaiting.size > 0;
@@ -45,8 +48,9 @@ export function resolveTask(step: Step, command: ResolveTaskCommand): Answer {
     reason,
     ...(response === undefined ? {} : { response }),
   });
+  restate(step, task.stage);
   if (wasFinished) {
-    restate(step, task.stage);
+    watchAge(step);
     goOn(step, 0);
   } else {
     if (wasAwaiting && flow.awaiting.size === 0) goOnUnlessHeld(step);
@@ -55,12 +59,23 @@ export function resolveTask(step: Step, command: ResolveTaskCommand): Answer {
   return told(flow, task);
 }
 
-/** A stage that has ended: with what it is now it may have ended better, and what never ran of it follows. */
+/** Nothing can be made of a decision now. */
+function undecidable(flow: Flow, task: Task): Refusal | undefined {
+  if (task.status === "RUNNING") return runsNow(flow, task);
+  const why =
+    flow.undo.status === "RUNNING"
+      ? "what succeeded is being undone"
+      : flow.aborting && isSettled(task.status)
+        ? "a handler has ended it, and it waits for what runs"
+        : undefined;
+  if (why === undefined) return undefined;
+  const { taskflowId, status } = flow;
+  return refuse("TASKFLOW_NOT_FINISHED", `Taskflow "${taskflowId}": ${why}. Decide once that is over.`, { taskflowId, status });
+}
+
+/** With what a stage is now that has ended before, it may have ended otherwise. */
 function restate(step: Step, stage: Stage): void {
-  if (stage.status === "WAITING") return;
-  const { settled } = stage.count;
-  if (settled < stage.tasks.length) record(step, { kind: "stage", stage: stage.index, status: "WAITING" });
-  else if (stage.status !== endOf(stage)) closeStage(step, stage);
+  if (stage.status !== "WAITING" && stage.status !== "RUNNING" && stage.status !== endOf(stage)) closeStage(step, stage);
 }
 
 /** Other params or options for the attempts to come. */
@@ -75,6 +90,7 @@ export function updateTask(step: Step, { task: ref, params, options }: UpdateTas
     ...(params === undefined ? {} : { params }),
     ...(options === undefined ? {} : { options }),
   });
+  if (task.open) watchTaskAge(step, task);
   return told(flow, task);
 }
 

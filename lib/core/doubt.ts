@@ -16,8 +16,8 @@ export function clearDoubt(step: Step, task: Task): void {
   record(step, { kind: "settled", task: ordinal, status: "SUCCESS", ...(response === null ? {} : { response }) });
 }
 
-/** What the reply makes of a doubtful task: it succeeded, is due, has failed, or is to be asked about once more. */
-export function verdict(task: Task, reply: Exclude<Reply, { kind: "done" }>): "due" | "failed" | "ask" {
+/** What a reply that tells of no outcome makes of a doubtful task: it is due, has failed, or is to be asked about once more. */
+export function verdict(task: Task, reply: Reply): "due" | "failed" | "ask" {
   if (reply.kind === "running") return "ask";
   return reply.kind === "never" || task.doubt === "ask" ? "due" : "failed";
 }

@@ -139,6 +139,8 @@ export interface Reset {
 export interface Chosen {
   readonly kind: "chosen";
   readonly task: number;
+  /** One by one: whatever its worker cannot tell, it runs. */
+  readonly named?: true;
 }
 
 /** An answer of an attempt that was given up: kept, and nothing moves. No event. */

@@ -157,7 +157,7 @@ export interface Task {
   activeChildren: number;
   /** The answer of its attempt, while nested taskflows are waited for. */
   held: JsonText | null;
-  /** A person settled it. */
+  /** A person settled it, or ended the taskflow that waited for a decision about it. */
   isResolved: boolean;
   /** `seq` of the taskflow when it was settled last. */
   settledAt: number;
@@ -171,6 +171,9 @@ export interface Stage {
   status: StageStatus;
   startedAt: number | null;
   finishedAt: number | null;
+  /** `seq` of the taskflow when a task of it was settled or reset last, and when one came to block it last. */
+  changedAt: number;
+  blockedAt: number;
   /** Tasks by what they are now; kept by `apply`. */
   readonly count: {
     settled: number;
@@ -230,6 +233,8 @@ export interface Flow {
   retryAttempt: number;
   /** When the latest run began: `createdAt`, or the latest manual retry. Its `maxAge` counts from here. */
   runStartedAt: number;
+  /** `seq` of that; 0 in the first run. */
+  runSeq: number;
   error: TaskError | null;
   /** Entries of its journal. */
   revision: number;

@@ -1,5 +1,5 @@
 /** Inputs: what the world tells a taskflow. Each may come late, twice or never; `decide` makes nothing worse of it. */
-import type { Command, Expect } from "./command.ts";
+import type { Order } from "./command.ts";
 import type { JsonText, TaskError } from "./flow.ts";
 
 /** How one delivery of an attempt ended. */
@@ -64,14 +64,8 @@ export type Input =
   | { readonly kind: "retry-due"; readonly task: number; readonly attempt: number }
   /** The age of the taskflow (no task) or of a task may be over. */
   | { readonly kind: "age"; readonly task?: number }
-  /** Somebody decides something about it; the answer bears the ticket. `id`: the same one again gets the first answer and does nothing. */
-  | {
-      readonly kind: "command";
-      readonly ticket: number;
-      readonly id?: string;
-      readonly expect?: Expect;
-      readonly command: Command;
-    }
+  /** Somebody decides something about it; the answer bears the ticket. */
+  | ({ readonly kind: "command"; readonly ticket: number } & Order)
   /** A coordinator has read it from the store and goes on with it. `inFlight`: tasks whose latest delivery this very coordinator still listens to. */
   | {
       readonly kind: "recover";

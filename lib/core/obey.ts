@@ -1,6 +1,6 @@
 /** Carries out commands: each is answered, and one that is refused changes nothing. */
 import { cancel } from "./cancel.ts";
-import { type Answer, type Command, type Expect, refuse, type Refusal } from "./command.ts";
+import { type AnnotateCommand, type Answer, type Command, type Expect, refuse, type Refusal } from "./command.ts";
 import { cancelTask, resolveTask, updateTask } from "./decide-task.ts";
 import { findTask } from "./find.ts";
 import type { Flow, Task } from "./flow.ts";
@@ -11,8 +11,8 @@ import { retry } from "./retry.ts";
 import { record, type Step } from "./step.ts";
 
 export function obey(step: Step, { ticket, id, expect, command }: Extract<Input, { kind: "command" }>): void {
-  // What was recorded in this step belongs to the next revision.
-  const revision = step.flow.revision + (step.facts.length > 0 ? 1 : 0);
+  // What was recorded in this step belongs to the next revision. That it has a new owner changes nothing that a decider saw.
+  const revision = step.flow.revision + (step.facts.some(({ kind }) => kind !== "owned") ? 1 : 0);
   const first = id === undefined ? undefined : step.flow.commands.get(id);
   const answer = first ?? unexpected(step.flow, revision, command, expect) ?? carryOut(step, command);
   // A refusal is decided anew each time: it changed nothing.
@@ -38,15 +38,27 @@ function carryOut(step: Step, command: Command): Answer {
       return resolveTask(step, command);
     case "updateTask":
       return updateTask(step, command);
-    case "annotate": {
-      record(step, { kind: "annotated", type: command.type, value: command.value });
-      return { ok: true, data: { taskflowId: step.flow.taskflowId, type: command.type } };
-    }
+    case "annotate":
+      return annotate(step, command);
     case "link":
       return link(step, command);
     case "join":
       return join(step, command);
   }
+}
+
+/** Of one taskflow. */
+const MAX_ANNOTATIONS = 1_000;
+
+function annotate(step: Step, { type, value }: AnnotateCommand): Answer {
+  const { taskflowId, annotations } = step.flow;
+  if (annotations.length >= MAX_ANNOTATIONS) {
+    const message = `Taskflow "${taskflowId}" has ${annotations.length} annotations, the limit: annotate another one.`;
+    const problem = { path: "/taskflowId", message, keyword: "annotations", limit: MAX_ANNOTATIONS };
+    return refuse("TASKFLOW_VALIDATION_ERROR", message, [problem]);
+  }
+  record(step, { kind: "annotated", type, value });
+  return { ok: true, data: { taskflowId, type } };
 }
 
 /** The state that the decider saw is no more: why. */
@@ -65,13 +77,16 @@ function unexpected(flow: Flow, revision: number, command: Command, expect: Expe
   }
   const task = findTask(flow, ref);
   if ("ok" in task) return task;
-  if (!isDecided(task) && (expect.attempt === undefined || expect.attempt === task.attempt)) return undefined;
-  const now = isDecided(task) ? "was decided about meanwhile" : `is at attempt ${task.attempt}`;
+  // Who names the revision has seen the latest decision.
+  const isOutdated = expect.revision === undefined && isDecided(task);
+  if (!isOutdated && (expect.attempt === undefined || expect.attempt === task.attempt)) return undefined;
+  const now = isOutdated ? "was decided about meanwhile" : `is at attempt ${task.attempt}`;
   const message = `Task "${task.definition.name}" ${now}, and the decision was made at attempt ${expect.attempt ?? "?"}: look again.`;
   return refuse("TASKFLOW_CONFLICT", message, { taskflowId, taskId: ref, attempt: task.attempt, expected: expect.attempt });
 }
 
-/** Somebody settled its latest attempt by hand, or had it reset: an old button decides nothing. */
+/** Somebody decided about its latest attempt, or had it reset: an old button decides nothing. */
 function isDecided({ status, isResolved, attempts, runAttempts }: Task): boolean {
-  return isResolved || (status === "WAITING" && attempts.length > 0 && runAttempts === 0);
+  const isReset = attempts.length > 0 && runAttempts === 0;
+  return isResolved || (isReset && (status === "WAITING" || status === "SUCCESS"));
 }

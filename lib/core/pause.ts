@@ -2,6 +2,7 @@
 import { type Answer, type PauseCommand, refuse, type ResumeCommand } from "./command.ts";
 import { type Flow, isFinished } from "./flow.ts";
 import { passOn } from "./children.ts";
+import { begin } from "./stage.ts";
 import { record, type Step } from "./step.ts";
 import { AWAITING_DECISION } from "./task.ts";
 
@@ -11,6 +12,8 @@ export const PAUSED = "PAUSED";
 export function pause(step: Step, { reason, by }: PauseCommand): Answer {
   const { flow } = step;
   if (isFinished(flow.status)) return finishedAlready(flow, "paused");
+  // Otherwise nothing would begin it when it goes on.
+  begin(step);
   // One that somebody paused stays so, whatever becomes of its parent.
   if (flow.hold === null) {
     record(step, { kind: "held", hold: { reason: reason ?? null, by: by ?? null } });
@@ -39,6 +42,13 @@ export function goOnUnlessHeld(step: Step): void {
   const { flow } = step;
   if (flow.hold === null) record(step, { kind: "flow", status: "RUNNING" });
   else record(step, { kind: "flow", status: "PAUSED", reason: PAUSED });
+}
+
+/** A new run of a taskflow in which somebody is still to decide, or that somebody holds. */
+export function pauseAgain(step: Step): void {
+  const { flow } = step;
+  if (flow.awaiting.size > 0) record(step, { kind: "flow", status: "PAUSED", reason: AWAITING_DECISION });
+  else if (flow.hold !== null) record(step, { kind: "flow", status: "PAUSED", reason: PAUSED });
 }
 
 function said({ taskflowId, status, statusReason }: Flow): Answer {

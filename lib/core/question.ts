@@ -70,7 +70,7 @@ export function heedReply(step: Step, { task: ordinal, attempt, delivery, node, 
 
 function heedDoubt(step: Step, task: Task, reply: Reply): void {
   const { ordinal, attempt } = task;
-  if (reply.kind === "done") {
+  if (reply.kind === "done" && reply.outcome.kind !== "unknown") {
     const { outcome } = reply;
     if (outcome.kind === "answered" && !isReportedFailure(task, outcome))
       settle(step, task, { status: "SUCCESS", response: outcome.response });

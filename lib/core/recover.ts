@@ -32,6 +32,8 @@ export function recover(step: Step, { fence, inFlight, isReopened }: Extract<Inp
 
 function recoverTask(step: Step, task: Task, inFlight: ReadonlySet<number> | undefined): void {
   const { flow } = step;
+  // One that runs may wait again.
+  if (task.open) watchTaskAge(step, task);
   if (task.status === "WAITING") recoverWaiting(step, task);
   else if (task.status !== "RUNNING" || task.held !== null) return;
   else if (!inFlight?.has(task.ordinal) && !flow.repeats.has(task.ordinal)) ask(step, task);
@@ -39,7 +41,6 @@ function recoverTask(step: Step, task: Task, inFlight: ReadonlySet<number> | und
 
 function recoverWaiting(step: Step, task: Task): void {
   if (!task.open) return;
-  watchTaskAge(step, task);
   if (task.doubt !== null) return ask(step, task);
   if (task.retryAt === null) {
     step.flow.due.add(task.ordinal);

@@ -1,17 +1,18 @@
 /**
  * A person's retry: a new run of a taskflow that has ended, or that waits for a decision.
  *
- * The chosen tasks are reset, and their stages run again in stage order. Stages that never ran follow as usual; a stage behind one that blocks
- * runs only what was chosen of it. What it would do is planned first, and the plan is what a dry run answers.
+ * The chosen tasks are reset, and their stages run again in stage order. Stages that never ran follow as usual; a stage behind one that blocked
+ * before runs only what was chosen of it, and what blocks anew ends the run. What it would do is planned first, and the plan is what a dry run answers.
  */
 import { watchAge, watchTaskAge } from "./age.ts";
-import { type Answer, refuse, type Refusal, type RetryCommand } from "./command.ts";
+import { type Answer, refuse, type Refusal, type RetryCommand, type Selected } from "./command.ts";
 import { isUndone } from "./compensation.ts";
 import { clearDoubt } from "./doubt.ts";
 import { runsNow } from "./decide-task.ts";
-import { findStage, findTask } from "./find.ts";
+import { Finder } from "./find.ts";
 import { type Flow, isFinished, isSettled, type Stage, type Task } from "./flow.ts";
 import { stageId, taskId } from "./ids.ts";
+import { pauseAgain } from "./pause.ts";
 import { afterSettled, closeStage, goOn } from "./stage.ts";
 import { record, type Step } from "./step.ts";
 
@@ -20,7 +21,7 @@ interface Plan {
   readonly again: ReadonlySet<Task>;
   /** Named one by one. */
   readonly named: ReadonlySet<Task>;
-  /** Never ran, and run when their turn comes. */
+  /** Still to run, and run when their turn comes. */
   readonly follow: ReadonlySet<Task>;
 }
 
@@ -28,7 +29,7 @@ export function retry(step: Step, command: RetryCommand): Answer {
   const { flow } = step;
   const plan = planRetry(flow, command);
   if ("ok" in plan) return plan;
-  const refusal = notRetryable(flow) ?? exactlyOnce(flow, plan, command) ?? running(flow, plan);
+  const refusal = notRetryable(flow) ?? exactlyOnce(flow, plan, command) ?? underWay(flow, plan);
   if (refusal) return refusal;
   const answer = answerOf(flow, plan, command.dryRun === true);
   const isNothing = plan.again.size === 0 && plan.follow.size === 0;
@@ -36,66 +37,87 @@ export function retry(step: Step, command: RetryCommand): Answer {
   return answer;
 }
 
+interface Choice {
+  readonly named: ReadonlySet<Task>;
+  readonly stages: Iterable<Stage>;
+}
+
 /** What a retry would run, if it is allowed. */
 function planRetry(flow: Flow, command: RetryCommand): Plan | Refusal {
-  const { selection, mode, force, cascade } = command;
-  const named = new Set<Task>();
-  const again = new Set<Task>();
-  const isWanted = (task: Task): boolean => {
-    if (mode === "all" || force) return true;
-    if (mode === "failed" || task.options.exactlyOnceTaskExecution) return !isDone(task);
-    return true;
+  const { selection, mode, cascade } = command;
+  const choice: Choice | Refusal = selection ? choose(flow, selection) : { named: new Set(), stages: flow.stages };
+  if ("ok" in choice) return choice;
+  const { named, stages } = choice;
+  const again = new Set(named);
+  const isWanted = wantedBy(command);
+  const add = (stage: Stage, matches: (task: Task) => boolean): void => {
+    for (const task of stage.tasks) if (matches(task)) again.add(task);
   };
-  if (selection) {
-    for (const { stage: ref, tasks } of selection) {
-      const stage = ref === undefined ? undefined : findStage(flow, ref);
-      if (stage && "ok" in stage) return stage;
-      for (const name of tasks ?? []) {
-        const task = findTask(flow, name, stage);
-        if ("ok" in task) return task;
-        named.add(task);
-        again.add(task);
-      }
-      if (!tasks && stage) for (const task of stage.tasks) if (isWanted(task)) again.add(task);
-    }
-  } else if (flow.awaiting.size > 0 && mode === undefined) {
+  if (!selection && mode === undefined && flow.awaiting.size > 0) {
     for (const ordinal of flow.awaiting) again.add(flow.tasks[ordinal] as Task);
   } else {
-    for (const stage of flow.stages)
-      if (stage.startedAt !== null) for (const task of stage.tasks) if (isWanted(task)) again.add(task);
+    // Of the whole taskflow, what was not reached follows.
+    for (const stage of stages) add(stage, (task) => isWanted(task) && (selection !== undefined || !isUntouched(task)));
   }
   if (cascade) {
-    const first = Math.min(...Array.from(again, (task) => task.stage.index));
-    for (const stage of flow.stages)
-      if (stage.index > first && stage.startedAt !== null) for (const task of stage.tasks) if (isWanted(task)) again.add(task);
+    const first = flow.stages.findIndex((stage) => stage.tasks.some((task) => again.has(task)));
+    if (first !== -1)
+      for (const stage of flow.stages.slice(first + 1)) add(stage, (task) => isWanted(task) && !isUntouched(task));
   }
   // What is under way of a taskflow that waits for a decision goes on by itself.
-  for (const task of again) if (!named.has(task) && (task.status === "RUNNING" || task.open)) again.delete(task);
-  return { again: new Set(flow.tasks.filter((task) => again.has(task))), named, follow: followers(flow, again) };
+  for (const task of again) if (task.open && !named.has(task)) again.delete(task);
+  const follow = flow.awaiting.size > 0 && again.size === 0 ? new Set<Task>() : followers(flow, again);
+  return { again: new Set(flow.tasks.filter((task) => again.has(task))), named, follow };
+}
+
+function choose(flow: Flow, selection: readonly Selected[]): Choice | Refusal {
+  const finder = new Finder(flow);
+  const named = new Set<Task>();
+  const stages = new Set<Stage>();
+  for (const { stage: ref, tasks } of selection) {
+    const stage = ref === undefined ? undefined : finder.stage(ref);
+    if (stage && "ok" in stage) return stage;
+    if (stage && !tasks) stages.add(stage);
+    for (const name of tasks ?? []) {
+      const task = finder.task(name, stage);
+      if ("ok" in task) return task;
+      named.add(task);
+    }
+  }
+  return { named, stages };
+}
+
+/** Which tasks of a stage are meant, if nobody names them. */
+function wantedBy({ mode, force }: RetryCommand): (task: Task) => boolean {
+  if (mode === "failed") return (task) => !isDone(task);
+  if (mode === "all" || force) return () => true;
+  return (task) => !task.options.exactlyOnceTaskExecution || !isDone(task);
 }
 
 /** Its work stands: what was undone does not. */
 const isDone = (task: Task): boolean => (task.status === "SUCCESS" && !isUndone(task)) || task.status === "SKIPPED";
 
-/** What never ran and will, if all goes well: all of it stands behind nothing that goes on blocking. */
+/** What did not run yet and will, if all goes well: all of it stands behind nothing that goes on blocking. */
 function followers(flow: Flow, again: ReadonlySet<Task>): Set<Task> {
   const follow = new Set<Task>();
   for (const stage of flow.stages) {
-    for (const task of stage.tasks) if (!again.has(task) && isUntouched(task) && !task.open) follow.add(task);
+    for (const task of stage.tasks) if (!again.has(task) && isUntouched(task)) follow.add(task);
     if (stage.tasks.some((task) => task.blocks && !again.has(task) && !isUntouched(task))) break;
   }
   return follow;
 }
 
-/** It never ran: it was not reached, or was cancelled together with its stage before that. */
-function isUntouched({ status, stage }: Task): boolean {
-  return status === "WAITING" || (status === "CANCELLED" && stage.startedAt === null);
+/** It is still to run: it was not reached, or was cancelled together with its stage before that. */
+function isUntouched({ status, stage, runAttempts }: Task): boolean {
+  const wasNotReached = stage.status === "CANCELLED" && stage.startedAt === null && runAttempts === 0;
+  return status === "WAITING" || (status === "CANCELLED" && wasNotReached);
 }
 
 function notRetryable(flow: Flow): Refusal | undefined {
   const { taskflowId, status } = flow;
   const refusal = (why: string): Refusal =>
     refuse("TASKFLOW_NOT_RETRYABLE", `Taskflow "${taskflowId}" cannot be retried: ${why}.`, { taskflowId, status });
+  if (flow.aborting) return refusal("a handler has ended it, and it waits only for what runs");
   if (flow.awaiting.size > 0) return undefined;
   if (flow.undo.status === "RUNNING") return refusal("what succeeded is being undone: wait until that has ended");
   if (!isFinished(status)) return refusal(`it is ${status}`);
@@ -126,10 +148,14 @@ function exactlyOnce(flow: Flow, { again, named }: Plan, { mode, force }: RetryC
   return refuse("TASKFLOW_EXACTLY_ONCE", message, { taskflowId: flow.taskflowId, tasks });
 }
 
-/** Of a taskflow that waits for a decision: what runs must not be named, and a stage that is to be left must not run. */
-function running(flow: Flow, { again, named }: Plan): Refusal | undefined {
-  const named1 = Array.from(named).find((task) => task.status === "RUNNING");
-  if (named1) return runsNow(flow, named1);
+/** Of a taskflow that waits for a decision: what is under way must not be named, and a stage that is to be left must not run. */
+function underWay(flow: Flow, { again, named }: Plan): Refusal | undefined {
+  const busy = Array.from(named).find((task) => task.open);
+  if (busy?.status === "RUNNING") return runsNow(flow, busy);
+  if (busy) {
+    const message = `Task "${busy.definition.name}" of taskflow "${flow.taskflowId}" cannot be retried: it is about to run.`;
+    return refuse("TASKFLOW_NOT_RETRYABLE", message, { taskflowId: flow.taskflowId, taskId: taskId(flow.idBase, busy.ordinal) });
+  }
   const current = currentStage(flow);
   if (!current || !leaves(current, again)) return undefined;
   const one = current.tasks.find((task) => task.status === "RUNNING");
@@ -159,6 +185,7 @@ function carryOut(step: Step, { again, named }: Plan): void {
   record(step, { kind: "flow", status: "RUNNING", run: true });
   watchAge(step);
   for (const stage of flow.stages) putBack(step, stage, again, named);
+  pauseAgain(step);
   const stays = currentStage(flow);
   if (!stays) return goOn(step, 0);
   for (const task of stays.tasks) {
@@ -171,26 +198,24 @@ function carryOut(step: Step, { again, named }: Plan): void {
 
 /** A stage of which something is to run (again) waits for its turn, and so do those tasks. */
 function putBack(step: Step, stage: Stage, again: ReadonlySet<Task>, named: ReadonlySet<Task>): void {
-  const isChosen = stage.tasks.some((task) => again.has(task));
-  const hasUntouched = stage.tasks.some(isUntouched);
-  const untouched = stage.tasks.filter((task) => isUntouched(task) && isSettled(task.status));
-  const hasEnded = stage.status !== "WAITING" && stage.status !== "RUNNING";
-  if (hasEnded && (isChosen || hasUntouched)) record(step, { kind: "stage", stage: stage.index, status: "WAITING" });
-  for (const task of stage.tasks) {
+  const tasks = stage.tasks.filter((task) => again.has(task) || isUntouched(task));
+  if (tasks.length === 0) return;
+  if (stage.status !== "WAITING" && stage.status !== "RUNNING")
+    record(step, { kind: "stage", stage: stage.index, status: "WAITING" });
+  for (const task of tasks) {
     const { ordinal } = task;
-    if (again.has(task)) {
-      const doubt = doubtOf(task, named.has(task));
-      if (!isSettled(task.status)) record(step, { kind: "chosen", task: ordinal });
-      else record(step, { kind: "reset", task: ordinal, ...(doubt ? { doubt } : {}) });
-    }
+    const doubt = doubtOf(task, named.has(task));
+    // One that waits between two attempts has been left with its stage, and begins anew too.
+    if (isSettled(task.status) || (!task.open && task.retryAt !== null))
+      record(step, { kind: "reset", task: ordinal, ...(doubt ? { doubt } : {}), ...(again.has(task) ? {} : { follows: true }) });
+    else if (again.has(task)) record(step, { kind: "chosen", task: ordinal, ...(named.has(task) ? { named: true } : {}) });
   }
-  for (const task of untouched) if (!again.has(task)) record(step, { kind: "reset", task: task.ordinal, follows: true });
 }
 
-/** Its latest attempt may have succeeded: nobody could tell, or it was cancelled while it ran. */
-function doubtOf(task: Task, isNamed: boolean): "ask" | "only" | undefined {
-  const latest = task.attempts.at(-1);
-  const wasCut = task.status === "CANCELLED" && latest !== undefined && latest.status !== "FAILED";
-  if (!wasCut && !(task.status === "FAILED" && task.error?.type === "TASK_OUTCOME_UNKNOWN")) return undefined;
-  return isNamed || !task.options.exactlyOnceTaskExecution ? "ask" : "only";
+/** Its latest attempt may have succeeded: nobody could tell, or it was cancelled while it ran, or its success came too late. */
+function doubtOf({ attempts, options, response, status }: Task, isNamed: boolean): "ask" | "only" | undefined {
+  const latest = attempts.at(-1);
+  const isLate = latest?.status === "SUCCESS" && (status === "FAILED" || status === "CANCELLED") && response !== null;
+  if (!isLate && latest?.status !== "CANCELLED" && latest?.error?.type !== "TASK_OUTCOME_UNKNOWN") return undefined;
+  return isNamed || !options.exactlyOnceTaskExecution ? "ask" : "only";
 }

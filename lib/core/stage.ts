@@ -18,25 +18,29 @@ export function begin(step: Step): void {
 /** Enters the next stage that is to run, from this one on; the taskflow ends if there is none. */
 export function goOn(step: Step, from: number): void {
   const { flow, now } = step;
-  let isBlocked = blocksBefore(flow, from);
-  for (let index = from; index < flow.stages.length; index++) {
+  let isBlocked = false;
+  // In a later run something before may be left to do: a person has decided about what blocked it.
+  for (let index = flow.retryAttempt === 0 ? Math.max(0, from - 1) : 0; index < flow.stages.length; index++) {
     const stage = flow.stages[index] as Stage;
-    if (stage.status === "WAITING" && (!isBlocked || stage.count.chosen > 0)) {
+    if (isToRun(stage, isBlocked)) {
       if (isPastAge(flow, now)) break;
+      if (stage.status !== "WAITING") record(step, { kind: "stage", stage: index, status: "WAITING" });
       enter(step, stage, isBlocked);
       if (stage.count.open > 0) return;
       // Nothing of it is left to do.
       closeStage(step, stage);
     }
-    isBlocked ||= stage.count.blocking > 0;
+    if (stage.count.blocking === 0) continue;
+    // What blocked before the run does not keep back what was chosen for it.
+    if (stage.blockedAt > flow.runSeq) break;
+    isBlocked = true;
   }
   if (!isFinished(flow.status)) finish(step);
 }
 
-/** In the first run the stage that blocks ends the taskflow. Later ones may run what was chosen behind it. */
-function blocksBefore(flow: Flow, index: number): boolean {
-  if (flow.retryAttempt === 0) return (flow.stages[index - 1]?.count.blocking ?? 0) > 0;
-  return flow.stages.slice(0, index).some((stage) => stage.count.blocking > 0);
+function isToRun({ status, count, tasks }: Stage, isBlocked: boolean): boolean {
+  if (isBlocked) return count.chosen > 0;
+  return status === "WAITING" || count.settled < tasks.length;
 }
 
 function enter(step: Step, stage: Stage, onlyChosen: boolean): void {

@@ -7,7 +7,7 @@ import { dropChildren } from "./children.ts";
 import { failure } from "./command.ts";
 import { goOnUndoing } from "./compensation.ts";
 import type { Settled } from "./facts.ts";
-import { type Flow, type JsonText, type Task, taskAt, type TaskError } from "./flow.ts";
+import { type Flow, isFinished, type JsonText, type Task, taskAt, type TaskError } from "./flow.ts";
 import { taskId } from "./ids.ts";
 import type { Input, Outcome } from "./inputs.ts";
 import { afterSettled, stopIfAborted } from "./stage.ts";
@@ -54,22 +54,33 @@ export function answerTask(step: Step, { task: ordinal, attempt, delivery, outco
     return settleAttempt(step, task, outcome);
   }
   const isSuccess = outcome.kind === "answered" && !isReportedFailure(task, outcome);
-  const isInTime = task.status === "WAITING" && (task.error?.type === "TASK_TIMEOUT" || task.doubt !== null);
-  if (isInTime) {
+  if (isAwaited(step.flow, task)) {
     if (isSuccess) succeed(step, task, outcome.response);
   } else recordLate(step, task, outcome);
+}
+
+/** It is to be tried again, and its latest attempt may have succeeded. */
+function isAwaited(flow: Flow, { status, error, doubt, undoes }: Task): boolean {
+  if (status !== "WAITING" || (isFinished(flow.status) && !undoes)) return false;
+  return doubt !== null || error?.type === "TASK_TIMEOUT" || error?.type === "TASK_OUTCOME_UNKNOWN";
 }
 
 /** An answer of an attempt that was given up: a retry finds it. What certainly failed is of interest only where nothing else is known of it. */
 function recordLate(step: Step, task: Task, outcome: Outcome): void {
   const { status } = latestAttempt(task);
-  const isOpen = task.status === "CANCELLED" ? status === "CANCELLED" : task.error?.type === "TASK_OUTCOME_UNKNOWN";
-  if (!isOpen || status === "SUCCESS") return;
+  if (!awaitsLate(task)) return;
   if (outcome.kind === "answered" && !isReportedFailure(task, outcome)) {
     record(step, { kind: "late", task: task.ordinal, status: "SUCCESS", response: outcome.response });
-  } else if (outcome.kind === "failed" && task.status === "CANCELLED") {
+  } else if (outcome.kind === "failed" && status === "CANCELLED") {
     record(step, { kind: "late", task: task.ordinal, status: "FAILED", error: outcome.error });
   }
+}
+
+/** Would an answer of its latest attempt be recorded, although nobody waits for it? */
+export function awaitsLate({ attempts, status }: Task): boolean {
+  const latest = attempts.at(-1);
+  const isUnknown = latest?.status === "CANCELLED" || latest?.error?.type === "TASK_OUTCOME_UNKNOWN";
+  return isUnknown && status !== "SUCCESS" && status !== "SKIPPED";
 }
 
 /** What became of a delivery is of no interest any more where a later one is out, or is about to be. */
@@ -110,7 +121,7 @@ export function settle(step: Step, task: Task, fact: Omit<Settled, "kind" | "tas
     record(step, { kind: "settled", task: task.ordinal, ...rest });
     return goOnUndoing(step);
   }
-  const awaits = fact.blocks && !fact.abort && task.options.onFailure === "pause" && !isPastAge(flow, now);
+  const awaits = fact.blocks && !fact.abort && !flow.aborting && task.options.onFailure === "pause" && !isPastAge(flow, now);
   record(step, { kind: "settled", task: task.ordinal, ...fact, ...(awaits ? { awaits } : {}) });
   if (awaits && flow.statusReason !== AWAITING_DECISION)
     record(step, { kind: "flow", status: "PAUSED", reason: AWAITING_DECISION });
@@ -193,7 +204,8 @@ export function timeOutTask(step: Step, { task: ordinal, attempt }: InputOf<"tim
 export function retryTask(step: Step, { task: ordinal, attempt }: InputOf<"retry-due">): void {
   const { flow, now } = step;
   const task = taskAt(flow, ordinal);
-  if (!task || task.status !== "WAITING" || task.retryAt === null || task.attempt !== attempt || flow.aborting) return;
+  if (!task || task.status !== "WAITING" || task.retryAt === null || !task.open || task.attempt !== attempt || flow.aborting)
+    return;
   if (now < task.retryAt) {
     step.effects.push({ kind: "timer", at: task.retryAt, input: { kind: "retry-due", task: ordinal, attempt } });
   } else if (isTooOld(flow, task, now)) {

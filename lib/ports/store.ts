@@ -13,6 +13,12 @@
  */
 import type { TaskflowStatus } from "../core/flow.ts";
 
+/** An annotation as it can be found: its value in a form in which equal ones are the same text. */
+export interface RowAnnotation {
+  type: string;
+  value: string;
+}
+
 /** The queryable face of a taskflow. Times are epoch milliseconds of the store's clock. */
 export interface TaskflowRow {
   taskflowId: string;
@@ -31,6 +37,7 @@ export interface TaskflowRow {
   template: string | null;
   tags: readonly string[];
   attributes: Readonly<Record<string, string | number | boolean>>;
+  annotations: readonly RowAnnotation[];
   /** `type` of the taskflow's error, or of the first task that failed for good. */
   errorType: string | null;
   createdAt: number;
@@ -44,7 +51,10 @@ export interface TaskflowRow {
 
 /** The fields of a row that a later commit may change. */
 export type RowChange = Partial<
-  Pick<TaskflowRow, "status" | "owner" | "dueAt" | "errorType" | "startedAt" | "finishedAt" | "retryAttempt" | "progress">
+  Pick<
+    TaskflowRow,
+    "status" | "owner" | "dueAt" | "annotations" | "errorType" | "startedAt" | "finishedAt" | "retryAttempt" | "progress"
+  >
 >;
 
 /**
@@ -90,6 +100,8 @@ export interface TaskflowQuery {
   /** All of them. */
   tags?: readonly string[];
   attributes?: Readonly<Record<string, string | number | boolean>>;
+  /** With at least one such annotation. */
+  annotations?: Partial<RowAnnotation> & Pick<RowAnnotation, "type">;
   parentTaskflowId?: string;
   createdAfter?: number;
   createdBefore?: number;
@@ -165,6 +177,12 @@ export interface Store {
    * and any that a `claim` took for it whose answer was lost.
    */
   due(owner: string, until: number, limit: number): Promise<Claimed[]>;
+
+  /**
+   * Takes a finished taskflow that still has this fence: its row is RUNNING again, with this owner, the next fence and no `finishedAt`; its journal stays as it
+   * is. False: it is unfinished, gone, or has another fence; nothing changed. Durable when it resolves; if it rejects, nobody knows.
+   */
+  reopen(taskflowId: string, owner: string, fence: number): Promise<boolean>;
 
   /**
    * Writes fields of a row whose journal says otherwise (see `Write`), if the taskflow still has this fence; else, or if there is none,

@@ -97,7 +97,7 @@ const PROPERTIES: Properties = {
     reason: Type.Optional(longText),
   },
   reset: { task, doubt: Type.Optional(oneOf("ask", "only")), follows: only(true) },
-  chosen: { task },
+  chosen: { task, named: only(true) },
   late: { task, status: oneOf("SUCCESS", "FAILED"), response: Type.Optional(anything), error: Type.Optional(error) },
   held: {
     hold: nullable(Type.Object({ reason: nullable(longText), by: nullable(TaskflowId) }, closed)),

@@ -39,6 +39,27 @@ export function checkRules(definition: unknown, context: RuleContext, problems: 
   checkStages(stages, context, problems);
 }
 
+/** What may change of a task, by the rules for a new one. @param textLength of JSON text that holds the change */
+export function checkTaskChange(
+  change: { readonly params: unknown; readonly options: unknown },
+  limits: Limits,
+  textLength: number,
+  problems: ProblemList,
+): void {
+  checkOptions(change.options, ROOT, limits, problems);
+  checkData(change.params, ROOT, "params", { limits, textLength }, problems);
+}
+
+/** Any JSON value, of at most that many bytes. */
+export function checkValue(key: string, value: unknown, maxBytes: number, limits: Limits, problems: ProblemList): void {
+  if (value === undefined) return;
+  if (typeof value === "object" && value !== null && !checkDepth(value, ROOT, key, limits, problems)) return;
+  const bytes = byteLengthOver(JSON.stringify(value), maxBytes);
+  if (bytes === undefined) return;
+  const message = `/${key} is ${bytes} bytes of JSON, over the limit of ${maxBytes}: pass a reference to large data.`;
+  problems.add({ path: `/${key}`, message, keyword: "bytes", limit: maxBytes });
+}
+
 function checkStages(stages: readonly unknown[], context: RuleContext, problems: ProblemList): void {
   checkNames(stages, "/stages", "stage", problems);
   let taskCount = 0;
@@ -133,7 +154,13 @@ function checkTags(definition: Json, limits: Limits, problems: ProblemList): voi
   for (const key of keys.slice(0, limits.attributes)) checkReserved(key, `/attributes${pointerStep(key)}`, problems);
 }
 
-function checkData(data: unknown, owner: Path, key: "params" | "context", context: RuleContext, problems: ProblemList): void {
+function checkData(
+  data: unknown,
+  owner: Path,
+  key: "params" | "context",
+  context: Omit<RuleContext, "isActionAllowed">,
+  problems: ProblemList,
+): void {
   if (typeof data !== "object" || data === null) return;
   const { limits } = context;
   // Text of something too deep might not be made within the stack.

@@ -198,6 +198,20 @@ describe("going on with what the store tells of", () => {
     expect(run.send()).toEqual(["b"]);
   });
 
+  test("the age of what runs is watched: it may wait again", () => {
+    const run = new CoreRun([{ a: { maxAge: 4_000, maxRetries: 1, retryDelay: 60_000 } }]).begin();
+    run.send();
+    const { effects } = run.give({ kind: "recover", fence: 2 });
+    expect(effects).toContainEqual({ kind: "timer", at: START + 4_000, input: { kind: "age", task: 0 } });
+  });
+
+  test("what is finished has no new owner", () => {
+    const run = new CoreRun([["a"]]).begin();
+    run.send();
+    run.answer("a", answered(1));
+    expect(run.give({ kind: "recover", fence: 2 }).facts).toEqual([]);
+  });
+
   test("past the taskflow's age it ends what waits as soon as it is looked at", () => {
     const run = new CoreRun([["a", "b"]], { options: { maxAge: 1_000 } }).begin();
     run.send(1);

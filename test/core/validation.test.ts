@@ -152,7 +152,7 @@ describe("a bad definition", () => {
     ["maxRetries -2", option({ maxRetries: -2 }), [`${task0}/options/maxRetries`]],
     ["an unknown backoff", option({ backoff: { type: "random" } }), [`${task0}/options/backoff/type`]],
     ["jitter over 1", option({ backoff: { type: "fixed", jitter: 1.1 } }), [`${task0}/options/backoff/jitter`]],
-    ["onFailure of a later version", option({ onFailure: "pause" }), [`${task0}/options/onFailure`]],
+    ["onFailure of a later version", option({ onFailure: "compensate" }), [`${task0}/options/onFailure`]],
     ["eventTree of a task", option({ eventTree: "none" }), [`${task0}/options/eventTree`]],
     [
       "an alias that contradicts",

@@ -1,4 +1,5 @@
 /** A taskflow driven through the core by hand: inputs in, facts and effects out, and the journal that they make. */
+import type { Answer, Command, Expect } from "../../lib/core/command.ts";
 import { assertFlow } from "../../lib/core/assert-flow.ts";
 import { build } from "../../lib/core/build.ts";
 import { decide, dispatchable, type Decision } from "../../lib/core/decide.ts";
@@ -6,6 +7,7 @@ import type { Effect } from "../../lib/core/effects.ts";
 import type { Created, Entry, Fact, StoredDefinition } from "../../lib/core/facts.ts";
 import type { Flow, JsonText, Task, TaskError } from "../../lib/core/flow.ts";
 import type { Input, Outcome, Reply } from "../../lib/core/inputs.ts";
+import { encodeEntry } from "../../lib/core/journal.ts";
 import { DEFAULT_OPTIONS, type Options } from "../../lib/options.ts";
 
 export const ID_BASE = "01234567-89ab-8def-8123-";
@@ -64,6 +66,26 @@ export const failed = (more: Partial<Extract<Outcome, { kind: "failed" }>> = {})
   ...more,
 });
 
+/** All that a journal must tell, as text; `due` and `repeats` follow from timers and replies, and are told by `recover`. */
+export function fingerprint({ due: _, repeats: _repeats, ...flow }: Flow): string {
+  return JSON.stringify(flow, (key: string, value: unknown) => {
+    if (value instanceof Map) return Array.from(value as Map<unknown, unknown>);
+    if (value instanceof Set) return Array.from(value);
+    if (key === "task" && typeof value === "object") return (value as Task).ordinal;
+    if (key === "undoes") return (value as Task | null)?.ordinal ?? null;
+    if (key !== "stage") return value;
+    return (value as { index: number }).index;
+  });
+}
+
+export const picture = (flow: Flow): unknown => JSON.parse(fingerprint(flow));
+
+/** The texts of a journal. */
+export const written = (run: CoreRun): string[] =>
+  run.entries.map(({ at, facts }, index) =>
+    encodeEntry(at, facts, index === 0 ? JSON.stringify(run.created.definition) : undefined),
+  );
+
 export class CoreRun {
   readonly created: Created;
   readonly entries: Entry[] = [];
@@ -92,6 +114,38 @@ export class CoreRun {
     this.effects.push(...decision.effects);
     assertFlow(this.flow);
     return decision;
+  }
+
+  /** One commit of one command: its answer beside what followed. */
+  command(command: Command, { id, expect }: { id?: string; expect?: Expect } = {}): Decision & { readonly answer: Answer } {
+    const given = {
+      kind: "command",
+      ticket: 1,
+      command,
+      ...(id === undefined ? {} : { id }),
+      ...(expect ? { expect } : {}),
+    } as const;
+    const decision = this.give(given);
+    const answer = decision.answers[0]?.answer;
+    if (!answer || decision.answers.length > 1) throw new Error("A command is answered once.");
+    return { ...decision, answer };
+  }
+
+  /** The answer's data of a command that is carried out. */
+  obey(command: Command, more: { id?: string; expect?: Expect } = {}): Readonly<Record<string, unknown>> {
+    const { answer } = this.command(command, more);
+    if (!answer.ok) throw new Error(`${answer.type}: ${answer.message}`);
+    return answer.data;
+  }
+
+  /** The type of error of a command that is refused. That it changed nothing is checked. */
+  refusal(command: Command, more: { id?: string; expect?: Expect } = {}): string {
+    const before = fingerprint(this.flow);
+    const { answer, facts, effects } = this.command(command, more);
+    if (answer.ok) throw new Error(`It is carried out: ${JSON.stringify(answer.data)}`);
+    if (facts.length + effects.length > 0 || fingerprint(this.flow) !== before)
+      throw new Error(`It is refused with ${answer.type}, and ${JSON.stringify(facts)} is stored`);
+    return answer.type;
   }
 
   begin(): this {

@@ -37,6 +37,8 @@ export class AttemptRecord {
   readonly nevers = new Map<Life, number>();
   /** The highest delivery of which `never` was said to whoever stored that another one follows. */
   cleared = 0;
+  /** Who heard first how it ended, as the owner with this fence, by the answer to a call. */
+  answeredTo: { readonly life: Life; readonly fence: number; readonly at: number } | undefined;
   /** Outcomes that reached a living coordinator. */
   readonly told: Outcome[] = [];
   /** Deliveries of which nobody knows how they ended, as a coordinator was told. */

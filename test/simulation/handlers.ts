@@ -108,7 +108,7 @@ export class Handlers {
     let isHeard = false;
     world.agenda.in(world.delay(), () =>
       life.reach(() => {
-        if (life.cares(record)) attempt.told.push(outcome);
+        if (life.cares(record) || isFinished(record.flow.status)) attempt.told.push(outcome);
         life.coordinator.report(call.idempotencyKey, outcome).then(
           (isAccepted) => {
             isHeard = isAccepted && !world.strikes("report lost");

@@ -43,6 +43,13 @@ export function storeOf(life: Life): Store {
         refusedBy("read refused");
         return store.read(taskflowId);
       }),
+    reopen: (taskflowId, owner, fence): Promise<boolean> =>
+      answer(life, () => {
+        refusedBy("claim refused");
+        const isTaken = store.reopen(life, taskflowId, owner, fence);
+        if (isTaken) refusedBy("claim unsure");
+        return isTaken;
+      }),
     repair: (taskflowId, fence, change): Promise<void> => answer(life, () => store.repair(taskflowId, fence, change)),
     beat: (owner): Promise<KnownOwner[]> => beat(life, owner),
     lastFinished: (owner, limit): Promise<string[]> =>

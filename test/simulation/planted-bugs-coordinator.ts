@@ -42,7 +42,7 @@ export const BUGS_OF_THE_COORDINATOR: readonly PlantedBug[] = [
     noticedBy: [3, 4],
     change: [
       turns,
-      "if (isOurs && (part ? isStored(stored, part.write) : stored.entries.length === revision)) {",
+      "if (isOurs && (part ? isLast(stored, part.write) : stored.entries.length === revision)) {",
       "if (isOurs || part) {",
     ],
   },
@@ -51,9 +51,14 @@ export const BUGS_OF_THE_COORDINATOR: readonly PlantedBug[] = [
     noticedBy: [8, 23, 29, 13],
     change: [
       turns,
-      "if (isOurs && (part ? isStored(stored, part.write) : stored.entries.length === revision)) {",
+      "if (isOurs && (part ? isLast(stored, part.write) : stored.entries.length === revision)) {",
       "if (false as boolean) {",
     ],
+  },
+  {
+    title: "answers forgotten when a commit failed",
+    noticedBy: [23],
+    change: [turns, "this.give(resident, ...(part?.inputs ?? []), ...waiting, {", "this.give(resident, {"],
   },
   {
     title: "a taken id is answered as a new one",
@@ -86,11 +91,7 @@ export const BUGS_OF_THE_COORDINATOR: readonly PlantedBug[] = [
   {
     title: "row not written",
     noticedBy: [25],
-    change: [
-      "lib/coordinator/row.ts",
-      'if (!facts.some((fact) => fact.kind === "flow")) return undefined;',
-      'if (!facts.some((fact) => fact.kind === "flow") || isFinished(flow.status)) return undefined;',
-    ],
+    change: ["lib/coordinator/row.ts", "if (!isOver(flow) && !facts.some(", "if (isOver(flow) || !facts.some("],
   },
   {
     title: "slots not given back",
@@ -208,8 +209,8 @@ export const BUGS_OF_THE_COORDINATOR: readonly PlantedBug[] = [
     noticedBy: [13, 29],
     change: [
       "lib/coordinator/coordinator.ts",
-      "    announceLast(bus, entries, flow, this.#settings.eventTreeLimit);\n    if (!isFinished",
-      "    if (!isFinished",
+      "    announceLast(bus, entries, flow, this.#settings.eventTreeLimit);\n    if (!isOver",
+      "    if (!isOver",
     ],
   },
   {

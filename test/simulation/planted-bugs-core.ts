@@ -55,6 +55,15 @@ export const BUGS_OF_THE_CORE: readonly PlantedBug[] = [
     ],
   },
   {
+    title: "age of the taskflow not watched",
+    noticedBy: [17],
+    change: [
+      "lib/core/decide.ts",
+      "if (input.task === undefined) return ageFlow(step);",
+      "if (input.task === undefined) return;",
+    ],
+  },
+  {
     title: "answers of older attempts taken",
     noticedBy: [10, 24],
     change: [task, "task.attempt !== attempt || task.attempts.length === 0", "task.attempts.length === 0"],

@@ -9,14 +9,17 @@ import type { World } from "./world.ts";
 const PROMPT_MS = 1_500;
 /** Longer than what was read from a store with faults takes to be read again. */
 const CARE_MS = 5_000;
-/** Longer than a store with faults takes to be read again, after which a link's loss is thought of. */
-const SUSPECT_MS = 10_000;
+/** Longer than a store with faults takes to be written, and read again. */
+const PATIENCE_MS = 10_000;
 /** How often a worker that is at it is asked again. */
 const ASK_AGAIN_MS = 5_000;
 
 export function checkPromptness(world: World): void {
   checkCare(world);
-  for (const record of world.unfinished) checkSuspects(world, record);
+  for (const record of world.unfinished) {
+    checkSuspects(world, record);
+    checkAges(world, record);
+  }
   if (!world.checksPromptness) return;
   for (const life of world.fleet.lives) {
     const isAble = life.hasStarted && !life.isFrozen && !life.isStopping && life.heldUntil > world.agenda.time;
@@ -57,8 +60,27 @@ function checkSuspects(world: World, { driver, tasks, flow, taskflowId }: FlowRe
     // A question from before the loss is put again until it is answered.
     const isAsked = latest.askedAt >= latest.suspectSince || latest.isAskedBy(driver);
     if (isAsked || flow.tasks[plan.ordinal]?.status !== "RUNNING") latest.suspectSince = undefined;
-    else if (world.agenda.time - Math.max(latest.suspectSince, driver.thawedAt) > SUSPECT_MS && !latest.latestReply(driver))
+    else if (world.agenda.time - Math.max(latest.suspectSince, driver.thawedAt) > PATIENCE_MS && !latest.latestReply(driver))
       world.report(36, `attempt ${latest.number} of task ${plan.ordinal} of ${taskflowId} is not asked about`);
+  }
+}
+
+/** What waits ends with its age, or its taskflow's. */
+function checkAges(world: World, record: FlowRecord): void {
+  const { flow, driver, drivenSince, row, ownedAt, plan, taskflowId } = record;
+  if (world.wentBack || !driver.isAlive || driver.isFrozen || driver.isStopping || row.owner !== driver.owner) return;
+  const stage = flow.stages.find(({ status }) => status === "RUNNING");
+  if (!stage || flow.aborting) return;
+  const { time, now } = world.agenda;
+  const since = Math.max(drivenSince, ownedAt, driver.startedAt, driver.thawedAt);
+  const patience = world.checksPromptness ? PROMPT_MS : PATIENCE_MS;
+  if (time - since <= patience) return;
+  const ofFlow = flow.createdAt + (plan.options.maxAge ?? Infinity);
+  for (const task of stage.tasks) {
+    if (task.status !== "WAITING") continue;
+    const { dueSince, plan: planned } = record.taskOf(task.ordinal);
+    const over = now - Math.min(ofFlow, dueSince + (planned.options.maxAge ?? Infinity));
+    if (over > patience) world.report(17, `task ${task.ordinal} of ${taskflowId} waits, ${over} ms past its maxAge`);
   }
 }
 

@@ -16,7 +16,7 @@ export const PROPERTIES = {
   14: "the journal replays to what the coordinator has in memory",
   15: "the core's invariants hold after every commit",
   16: "no attempt starts before its retry delay, which is the one that the options ask for",
-  17: "no attempt starts past the maxAge of its taskflow or task",
+  17: "no attempt starts past the maxAge of its taskflow or task, and what waits ends then",
   18: "what is in flight stays within maxInFlight and maxConcurrency",
   19: "final statuses follow from the tasks' by the rules of the contract",
   20: "the same id starts one taskflow, whoever asks how often",

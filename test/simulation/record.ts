@@ -15,7 +15,7 @@ import type { Client } from "./client.ts";
 import type { Plan, PlannedTask } from "./definition.ts";
 import { expectedEvent } from "./expected-event.ts";
 import type { Life } from "./life.ts";
-import { checkDelayed, checkReturned, checkSettled, checkStarted } from "./rules.ts";
+import { checkDelayed, checkLate, checkReturned, checkSettled, checkStarted } from "./rules.ts";
 import type { World } from "./world.ts";
 
 export class TaskRecord {
@@ -141,10 +141,20 @@ export class FlowRecord {
     }
   }
 
+  /** Somebody takes it although it is finished; its end may be announced once more. */
+  reopened(life: Life): void {
+    this.world.note(() => `    ${life.owner} takes ${this.taskflowId}, which is finished`);
+    this.lastAnnounced.delete(life);
+    this.mayRepeat.add(life);
+    this.ownedAt = this.world.agenda.time;
+  }
+
   #take(fact: Fact, at: number): void {
     const { flow, world } = this;
     this.#countFact(fact);
-    if (isFinished(flow.status)) world.report(11, `${this.taskflowId} is ${flow.status}, and ${fact.kind} is stored`);
+    const changesNothing = fact.kind === "owned" || fact.kind === "late";
+    if (isFinished(flow.status) && !changesNothing)
+      world.report(11, `${this.taskflowId} is ${flow.status}, and ${fact.kind} is stored`);
     if (fact.kind !== "created") {
       this.#checkFact(fact, at);
       apply(flow, fact, at);
@@ -207,6 +217,7 @@ export class FlowRecord {
   }
 
   #checkTask(task: TaskRecord, before: Task, fact: Extract<Fact, { task: number }>, at: number): void {
+    if (fact.kind === "late") return checkLate(this, task, before, fact);
     if (isSettled(before.status)) this.world.report(11, `task ${fact.task} is ${before.status}, and ${fact.kind} is stored`);
     switch (fact.kind) {
       case "started":
@@ -263,13 +274,9 @@ export class FlowRecord {
     if (row.status !== flow.status || row.finishedAt !== flow.finishedAt || row.startedAt !== flow.startedAt) {
       world.report(25, `${this.taskflowId} is ${flow.status}, its row ${JSON.stringify(row)}`);
     }
-    if (isFinished(flow.status) && row.errorType !== (flow.error?.type ?? this.#firstErrorType())) {
+    if (isFinished(flow.status) && row.errorType !== (flow.error?.type ?? firstErrorType(flow))) {
       world.report(25, `${this.taskflowId} ended with ${flow.error?.type}, its row says ${row.errorType}`);
     }
-  }
-
-  #firstErrorType(): string | null {
-    return flowErrorType(this.flow);
   }
 
   taskOf(ordinal: number): TaskRecord {
@@ -296,6 +303,6 @@ export class FlowRecord {
   }
 }
 
-function flowErrorType(flow: Flow): string | null {
+function firstErrorType(flow: Flow): string | null {
   return flow.tasks.find((task) => task.status === "FAILED")?.error?.type ?? null;
 }

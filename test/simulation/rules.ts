@@ -1,5 +1,5 @@
 /** Rules for single facts: what must have happened before one may be stored. */
-import type { Delayed, Settled, Started } from "../../lib/core/facts.ts";
+import type { Delayed, Late, Settled, Started } from "../../lib/core/facts.ts";
 import type { Task, TaskError } from "../../lib/core/flow.ts";
 import type { AttemptRecord, Told } from "./attempt.ts";
 import type { EffectiveOptions } from "./definition.ts";
@@ -102,6 +102,15 @@ export function checkSettled(record: FlowRecord, task: TaskRecord, before: Task,
   checkReach(record, task, fact);
 }
 
+/** An answer that nobody waits for any more: of an attempt whose outcome nobody could tell. */
+export function checkLate(record: FlowRecord, { latest }: TaskRecord, before: Task, fact: Late): void {
+  const what = `a late answer of task ${fact.task} of ${record.taskflowId}`;
+  if (before.status !== "FAILED" || before.error?.type !== "TASK_OUTCOME_UNKNOWN")
+    record.world.report(11, `${what} is stored, and the task is ${before.status}`);
+  if (fact.status !== "SUCCESS" || !latest?.hasAnswered(fact.response ?? ""))
+    record.world.report(10, `${what} is stored, which attempt ${latest?.number} never gave`);
+}
+
 /** How far a failure reaches: whether it blocks, and whether it ends the taskflow. */
 function checkReach(record: FlowRecord, task: TaskRecord, fact: Settled): void {
   const failed = fact.error && task.latest?.hasFailed(fact.error.message);
@@ -158,7 +167,11 @@ function checkUnknown(record: FlowRecord, task: TaskRecord, attempt: AttemptReco
   const isOld = isPast(plan.options.maxAge, flow.createdAt, at) || isPast(task.plan.options.maxAge, task.dueSince, at);
   const deliveries = flow.tasks[task.plan.ordinal]?.attempts.at(-1)?.deliveries ?? 0;
   const told = (attempt.replies.get(record.driver) ?? []).filter(({ delivery }) => delivery === deliveries);
-  const isReason = ({ kind }: Told): boolean => {
+  // What was answered to whoever says so, before anybody told that he does not know, is known.
+  const { answeredTo } = attempt;
+  const isKnown = answeredTo?.life === record.driver && answeredTo.fence === flow.fence;
+  const isReason = ({ kind, at: toldAt }: Told): boolean => {
+    if (isKnown && answeredTo.at < toldAt) return false;
     if (kind === "running" || kind === "done") return kind === "running" && isOld;
     return deliveries >= 5 || (kind !== "never" && task.plan.options.exactlyOnceTaskExecution);
   };

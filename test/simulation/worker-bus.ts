@@ -166,6 +166,8 @@ export class WorkerBus {
       life.reach(() => {
         attempt.told.push(outcome);
         if (outcome.kind === "unknown") attempt.lost.add(call.delivery);
+        if (outcome.kind === "answered" || outcome.kind === "failed")
+          attempt.answeredTo ??= { life, fence: call.fence, at: this.#world.agenda.time };
         life.outstanding.delete(call.idempotencyKey);
         this.#count(delivery, outcome);
         this.#world.note(

@@ -13,6 +13,7 @@ export {
 } from "../mixins/taskflow-worker.mixin.ts";
 export { TaskflowClient, type SubscribeOptions, type WaitOptions } from "./client/taskflow-client.ts";
 export type {
+  BulkDone,
   Decided,
   OfTask,
   OfTaskflow,

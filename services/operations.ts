@@ -1,10 +1,11 @@
 /** Actions with which people run the whole. */
 import type { Service } from "moleculer";
 import { getEventsEndpoint } from "../lib/adapters/events-endpoint.ts";
-import { taskflowError } from "../lib/errors.ts";
 import { validateExport, validationError } from "../lib/validate.ts";
 import type { ActionParams } from "../schemas/actions.schema.ts";
 import { action } from "./action.ts";
+import { bulk } from "./bulk.ts";
+import { deleteTaskflow } from "./delete.ts";
 import { pauseActions, resumeActions } from "./paused-actions.ts";
 import type { Engine } from "./taskflow-engine.ts";
 
@@ -15,6 +16,7 @@ export const OPERATION_ACTIONS = {
     copies.export(reader, taskflowId, cursor),
   ),
   importTaskflow: action("importTaskflow", (engine, params, service) => importTaskflow(engine, params, service)),
+  bulk: action("bulk", (engine, params, service) => bulk(engine, params, service)),
   pauseActions: action("pauseActions", (engine, params, service) => pauseActions(engine, params, service)),
   resumeActions: action("resumeActions", (engine, params, service) => resumeActions(engine, params, service)),
   listPausedActions: action("listPausedActions", async ({ pauses }) => ({ rows: await pauses.list() })),
@@ -29,13 +31,4 @@ async function importTaskflow(
   if (!checked.ok) throw validationError("The export is not valid", checked.problems);
   const { taskflowId, ...rest } = await copies.import(checked.journal, params.newTaskflowId);
   return { taskflowId, eventSubscription: getEventsEndpoint(taskflowId, true, broker.namespace), ...rest };
-}
-
-async function deleteTaskflow({ store }: Engine, { taskflowId }: { taskflowId: string }): Promise<{ taskflowId: string }> {
-  const result = await store.delete(taskflowId);
-  if (result === "deleted") return { taskflowId };
-  if (result === "missing") throw taskflowError("TASKFLOW_NOT_FOUND", `There is no taskflow "${taskflowId}".`, { taskflowId });
-  throw taskflowError("TASKFLOW_NOT_FINISHED", `Taskflow "${taskflowId}" is not finished: only finished ones can be deleted.`, {
-    taskflowId,
-  });
 }

@@ -91,3 +91,19 @@ export interface TaskDecided extends TaskPlace {
 export type OfTaskflow<A extends ActionName> = Omit<ActionParams[A], "taskflowId">;
 /** Params of an action about a task, without its ids. */
 export type OfTask<A extends ActionName> = Omit<ActionParams[A], "taskflowId" | "taskId">;
+
+/** Answer of `bulk`. */
+export interface BulkDone {
+  /** Of a bulk that was carried out: names it in the events of its progress. */
+  bulkId?: string;
+  /** Taskflows that match. */
+  matched: number;
+  done?: number;
+  /** There was nothing to do: it had ended before, say. */
+  skipped?: number;
+  /** By the type of the error. */
+  failed?: Record<string, number>;
+  /** Of a dry run: what matches, by status. */
+  counts?: Partial<Record<TaskflowDetails["status"], number>>;
+  dryRun?: true;
+}

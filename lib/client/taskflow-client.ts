@@ -4,6 +4,7 @@ import type { TaskDetails, TaskflowDetails } from "../../schemas/taskflow-detail
 import type { TaskflowEvent } from "../../schemas/taskflow-event.ts";
 import type { Taskflow } from "../../schemas/taskflow.schema.ts";
 import type {
+  BulkDone,
   Produced,
   TaskflowSummary,
   Page,
@@ -163,6 +164,15 @@ export class TaskflowClient {
   /** In words and as data: why each unfinished part is not moving, and what would move it. @throws TASKFLOW_NOT_FOUND, STORE_UNAVAILABLE */
   explainTaskflow(taskflowId: string): Promise<Explanation> {
     return this.#call("explainTaskflow", { taskflowId });
+  }
+
+  /**
+   * One decision about every taskflow that matches: each has its turn once, and what cannot be done is counted by the type of its error. It takes as long as it
+   * takes; the event `taskflow.bulk.progress` tells how far it is. With `dryRun` it only counts.
+   * @throws STORE_UNAVAILABLE, TASKFLOW_OVERLOADED when its coordinator stops: what was done is done, and the same can be sent again
+   */
+  bulk(params: ActionParams["bulk"]): Promise<BulkDone> {
+    return this.#call("bulk", params, { timeout: 0, retries: 0 });
   }
 
   /**

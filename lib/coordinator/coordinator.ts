@@ -171,21 +171,7 @@ export class Coordinator {
   async exists(taskflowId: string): Promise<boolean> {
     const resident = this.#turns.residents.get(taskflowId);
     if (!resident || resident.state === "reading") return (await this.#ports.store.read(taskflowId)) !== undefined;
-    const { creation } = resident;
-    if (!creation) return true;
-    return new Promise((resolve, reject) => {
-      resident.creation = {
-        text: creation.text,
-        stored: (existing) => {
-          creation.stored(existing);
-          resolve(true);
-        },
-        failed: (error) => {
-          creation.failed(error);
-          reject(error instanceof Error ? error : new Error(String(error)));
-        },
-      };
-    });
+    return resident.whenStored();
   }
 
   /** Resolves with true if the id was taken. */

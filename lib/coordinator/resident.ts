@@ -71,6 +71,25 @@ export class Resident {
     return [...this.withheld, ...this.inbox];
   }
 
+  /** Resolves with true once it is stored, by this coordinator or another; rejects if that cannot be known. */
+  whenStored(): Promise<boolean> {
+    const { creation } = this;
+    if (!creation) return Promise.resolve(true);
+    return new Promise((resolve, reject) => {
+      this.creation = {
+        text: creation.text,
+        stored: (existing) => {
+          creation.stored(existing);
+          resolve(true);
+        },
+        failed: (error) => {
+          creation.failed(error);
+          reject(error instanceof Error ? error : new Error(String(error)));
+        },
+      };
+    });
+  }
+
   /** Tasks of whose latest delivery something will still be heard here. Of one that is stored and was not sent nothing will, whatever went before. */
   awaited(): Set<number> {
     const tasks = new Set<number>();

@@ -131,6 +131,17 @@ export const ACTION_SCHEMAS = {
     closed,
   ),
   carryOut: ForwardedSchema,
+  /** Between coordinators. */
+  produceBelow: Type.Object(
+    {
+      producer: Type.Object({ taskflowId, taskId, attempt: Type.Integer({ minimum: 0 }) }, closed),
+      taskflowId,
+      isChosen: Type.Boolean(),
+      taskflow: JsonObject("As `produce` takes it"),
+      meta: JsonObject("Of the producer"),
+    },
+    closed,
+  ),
   reportOutcome: Type.Object(
     {
       key: Type.String({ minLength: 1, maxLength: 512, description: "`taskflowId:taskId:attempt`" }),

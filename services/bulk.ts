@@ -5,7 +5,7 @@ import type { Answer } from "../lib/core/command.ts";
 import { type BulkProgress, carryOutBulk, commandOf, matchesOf } from "../lib/coordinator/bulk.ts";
 import { taskflowError } from "../lib/errors.ts";
 import type { ActionParams } from "../schemas/actions.schema.ts";
-import { deleteTaskflow } from "./delete.ts";
+import { deleteTaskflow } from "./taskflow-deletion.ts";
 import { listQuery } from "./list-query.ts";
 import type { Engine } from "./taskflow-engine.ts";
 

@@ -5,7 +5,7 @@ import { validateExport, validationError } from "../lib/validate.ts";
 import type { ActionParams } from "../schemas/actions.schema.ts";
 import { action } from "./action.ts";
 import { bulk } from "./bulk.ts";
-import { deleteTaskflow } from "./delete.ts";
+import { deleteTaskflow } from "./taskflow-deletion.ts";
 import { pauseActions, resumeActions } from "./paused-actions.ts";
 import type { Engine } from "./taskflow-engine.ts";
 

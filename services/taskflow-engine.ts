@@ -13,7 +13,7 @@ import { Explanations } from "../lib/coordinator/explanations.ts";
 import { PauseRules } from "../lib/coordinator/pause-rules.ts";
 import { Queries } from "../lib/coordinator/queries.ts";
 import type { Explanation } from "../lib/core/explain.ts";
-import { readEnvironment } from "../lib/environment.ts";
+import { parseLongDuration, readEnvironment } from "../lib/environment.ts";
 import { type Limits, resolveLimits } from "../lib/limits.ts";
 import { DEFAULT_OPTIONS, parseDuration, resolveOptions } from "../lib/options.ts";
 import type { Clock } from "../lib/ports/clock.ts";
@@ -32,8 +32,15 @@ export interface TaskflowServiceOptions {
   allowedActions?: readonly string[];
   /** Attempts in flight at once, over all taskflows of this coordinator. Default 1,000. */
   maxInFlight?: number;
-  /** Unfinished taskflows at once; beyond it `produce` is refused with `TASKFLOW_OVERLOADED`. Default 100,000. */
+  /**
+   * Taskflows in memory at once; those that wait for long (`parkAfter`) do not count. Beyond it `produce` is refused with `TASKFLOW_OVERLOADED`, and what
+   * is due waits in the store. Default 100,000.
+   */
   maxActive?: number;
+  /** A taskflow in which nothing can happen for longer than this leaves memory until then: ms or "30s". `TASKFLOW_PARK_AFTER`, else 30 s. */
+  parkAfter?: number | string;
+  /** How long finished taskflows are kept: ms or "30d". `TASKFLOW_RETENTION`, else for ever. */
+  retention?: number | string;
   /** Bytes from which the state tree in events gives way to counts. `TASKFLOW_EVENT_TREE_LIMIT`, else 4096. */
   eventTreeLimit?: number;
   /** How long it keeps its taskflows without a sign of life, before others take them over: ms or "10s". `TASKFLOW_LEASE`, else 10 s. */
@@ -60,6 +67,8 @@ export interface Engine {
   readonly startsPaused: boolean;
   readonly limits: Limits;
   readonly isActionAllowed: (action: string) => boolean;
+  /** Of a taskflow whose producer chose none. */
+  readonly newId: () => string;
   readonly graceMs: number;
   readonly delay: ReturnType<typeof monitorEventLoopDelay>;
   ready: boolean;
@@ -103,8 +112,10 @@ export function createEngine(service: Service, given: TaskflowServiceOptions): E
     owner: broker.nodeID,
     defaults: resolveOptions(DEFAULT_OPTIONS, { maxConcurrency: STAGE_CONCURRENCY, ...given.options }),
     leaseMs: given.lease === undefined ? env.leaseMs : parseDuration(given.lease),
+    retentionMs: given.retention === undefined ? env.retentionMs : parseLongDuration(given.retention),
     maxInFlight: given.maxInFlight ?? 1_000,
     maxActive: given.maxActive ?? 100_000,
+    parkMs: given.parkAfter === undefined ? env.parkMs : parseLongDuration(given.parkAfter),
     eventTreeLimit,
   };
   const pauses = new PauseRules({ store, clock, logger }, settings.owner);
@@ -124,6 +135,7 @@ export function createEngine(service: Service, given: TaskflowServiceOptions): E
     startsPaused: given.paused ?? env.paused,
     limits: resolveLimits(given.limits),
     isActionAllowed: compileActionPatterns(given.allowedActions ?? env.allowedActions),
+    newId: () => systemIds.sorted(),
     graceMs: given.shutdownGrace === undefined ? env.shutdownGraceMs : parseDuration(given.shutdownGrace),
     delay: monitorEventLoopDelay({ resolution: LAG_RESOLUTION_MS }),
     ready: false,

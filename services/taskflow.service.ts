@@ -4,17 +4,16 @@
  */
 import type { Context, Service, ServiceSchema } from "moleculer";
 import { toldOutcome } from "../lib/adapters/call-outcome.ts";
-import { getEventsEndpoint } from "../lib/adapters/events-endpoint.ts";
-import { CONTEXT_KEY } from "../lib/adapters/wire-context.ts";
 import { HEARTBEAT_EVENT } from "../lib/worker/handle.ts";
 import { parseDuration } from "../lib/options.ts";
-import { readTaskflowId, validateTaskflow, validationError } from "../lib/validate.ts";
+import { validationError } from "../lib/validate.ts";
 import type { ActionParams } from "../schemas/actions.schema.ts";
-import { action, readerOf } from "./action.ts";
+import { action } from "./action.ts";
 import { listQuery } from "./list-query.ts";
 import { OPERATION_ACTIONS } from "./operations.ts";
 import { PAUSES_CHANGED } from "./paused-actions.ts";
-import { orderActions } from "./taskflow-orders.ts";
+import { ORDER_ACTIONS } from "./taskflow-orders.ts";
+import { produce, produceBelow } from "./taskflow-produce.ts";
 import { createEngine, type Engine, engineOf, engines, milliseconds, type TaskflowServiceOptions } from "./taskflow-engine.ts";
 
 export type { TaskflowServiceOptions } from "./taskflow-engine.ts";
@@ -22,44 +21,6 @@ export type { TaskflowServiceOptions } from "./taskflow-engine.ts";
 /** Between coordinators: one of them has given up taskflows. */
 const RELEASED = "taskflow-coordinator.released";
 const TAKERS = { groups: ["taskflow"] };
-
-/** The producer's meta, to travel with every task: plain JSON, without the execution context and what is Moleculer's own. */
-function producersMeta(meta: Readonly<Record<string, unknown>>): Record<string, unknown> {
-  const kept: Record<string, unknown> = {};
-  let isEmpty = true;
-  for (const [key, value] of Object.entries(meta)) {
-    if (key === CONTEXT_KEY || key.startsWith("$")) continue;
-    kept[key] = value;
-    isEmpty = false;
-  }
-  if (isEmpty) return kept;
-  try {
-    return JSON.parse(JSON.stringify(kept)) as Record<string, unknown>;
-  } catch (error) {
-    const message = `ctx.meta of the producer is stored with the taskflow, and is not JSON: ${(error as Error).message}`;
-    throw validationError("The taskflow is not valid", [{ path: "/meta", message, keyword: "type" }]);
-  }
-}
-
-async function produce(service: Service, ctx: Context): Promise<Record<string, unknown>> {
-  const { coordinator, limits, isActionAllowed } = engineOf(service);
-  const given: unknown = ctx.params;
-  const taskflowId = readTaskflowId(given);
-  const subscription = (id: string): string => getEventsEndpoint(id, true, service.broker.namespace);
-  if (taskflowId !== undefined && (await coordinator.exists(taskflowId))) {
-    return { taskflowId, eventSubscription: subscription(taskflowId), existing: true };
-  }
-  const checked = validateTaskflow(given, limits, isActionAllowed);
-  if (!checked.ok) throw validationError("The taskflow is not valid", checked.problems);
-  const { definition, text } = checked;
-  const meta = producersMeta(ctx.meta);
-  const stored = await coordinator.produce({ ...(taskflowId === undefined ? {} : { taskflowId }), definition, text, meta });
-  return {
-    taskflowId: stored.taskflowId,
-    eventSubscription: subscription(stored.taskflowId),
-    ...(stored.existing ? { existing: true } : {}),
-  };
-}
 
 /** From a worker, which repeats it until the coordinator whose taskflow it is has accepted it. */
 async function reportOutcome({ coordinator }: Engine, params: ActionParams["reportOutcome"]): Promise<{ accepted: boolean }> {
@@ -87,6 +48,14 @@ async function health({ store, coordinator, pauses, ready, delay }: Engine, serv
   };
 }
 
+async function start(engine: Engine): Promise<void> {
+  await engine.store.open();
+  await engine.pauses.start(engine.startsPaused);
+  await engine.coordinator.start();
+  engine.delay.enable();
+  engine.ready = true;
+}
+
 /**
  * Factory of the coordinator's service schema, for `broker.createService(TaskflowService({ … }))` or as a mixin.
  * Opening the store makes `started` reject with a sentence that says what to do.
@@ -102,8 +71,9 @@ export function TaskflowService(given: TaskflowServiceOptions = {}): ServiceSche
           return { success: true, data: await produce(this, ctx) };
         },
       },
-      getTaskflowDetails: action("getTaskflowDetails", ({ queries }, { taskflowId, stages }, _service, reader) =>
-        queries.details(reader, taskflowId, stages),
+      produceBelow: action("produceBelow", (engine, params) => produceBelow(engine, params)),
+      getTaskflowDetails: action("getTaskflowDetails", ({ queries }, { taskflowId, ...shown }, _service, reader) =>
+        queries.details(reader, taskflowId, shown),
       ),
       getTask: action("getTask", ({ queries }, { taskflowId, taskId }, _service, reader) =>
         queries.task(reader, taskflowId, taskId),
@@ -113,13 +83,13 @@ export function TaskflowService(given: TaskflowServiceOptions = {}): ServiceSche
       ),
       listTasks: action("listTasks", ({ queries }, params, _service, reader) => queries.tasks(reader, params)),
       listTaskflows: action("listTaskflows", (engine, params) => engine.queries.list(listQuery(engine, params))),
-      waitForTaskflow: action("waitForTaskflow", ({ queries }, { taskflowId, timeout, stages }, _service, reader) =>
-        queries.wait(reader, taskflowId, timeout === undefined ? 60_000 : parseDuration(timeout), stages),
+      waitForTaskflow: action("waitForTaskflow", ({ queries }, { taskflowId, timeout, ...shown }, _service, reader) =>
+        queries.wait(reader, taskflowId, timeout === undefined ? 60_000 : parseDuration(timeout), shown),
       ),
       getEvents: action("getEvents", ({ queries }, { taskflowId, since, limit }, _service, reader) =>
         queries.events(reader, taskflowId, since ?? 0, limit ?? 500),
       ),
-      ...orderActions(readerOf),
+      ...ORDER_ACTIONS,
       reportOutcome: action("reportOutcome", (engine, params) => reportOutcome(engine, params)),
       ...OPERATION_ACTIONS,
       health: action("health", (engine, _params, service) => health(engine, service)),
@@ -144,13 +114,8 @@ export function TaskflowService(given: TaskflowServiceOptions = {}): ServiceSche
     created(this: Service) {
       engines.set(this, createEngine(this, given));
     },
-    async started(this: Service) {
-      const engine = engineOf(this);
-      await engine.store.open();
-      await engine.pauses.start(engine.startsPaused);
-      await engine.coordinator.start();
-      engine.delay.enable();
-      engine.ready = true;
+    started(this: Service) {
+      return start(engineOf(this));
     },
     async stopped(this: Service) {
       const engine = engines.get(this);

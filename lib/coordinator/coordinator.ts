@@ -6,25 +6,28 @@
  * nothing is sent, answered or announced that is not stored.
  */
 import { build } from "../core/build.ts";
-import type { Created, StoredDefinition } from "../core/facts.ts";
+import type { Created, Nested, StoredDefinition } from "../core/facts.ts";
 import type { Answer, Order } from "../core/command.ts";
-import { type Flow, isFinished, isOver } from "../core/flow.ts";
+import { type Flow, isFinished, isOver, taskAt } from "../core/flow.ts";
 import { idBaseOf } from "../core/ids.ts";
 import type { Outcome } from "../core/inputs.ts";
 import { taskflowError } from "../errors.ts";
-import type { Claimed, StoredTaskflow } from "../ports/store.ts";
+import type { StoredTaskflow } from "../ports/store.ts";
 import { announceLast } from "./announce.ts";
 import { placeOf, taskflowIdOf } from "./attempt-key.ts";
+import { Care } from "./care.ts";
 import { Finished } from "./finished.ts";
 import { LateAnswers } from "./late-answers.ts";
+import { Nesting, type NewChild, type Producer } from "./nesting.ts";
 import { Orders } from "./orders.ts";
 import { Ownership } from "./ownership.ts";
 import { type Gate, OPEN_GATE } from "./pause-rules.ts";
 import type { Ports } from "./ports.ts";
 import { Resident } from "./resident.ts";
-import { repairRow, restore, restoreOrTell } from "./restore.ts";
-import { type CoordinatorSettings, TURN } from "./settings.ts";
-import { Turns } from "./turns.ts";
+import { Retention } from "./retention.ts";
+import { restore, restoreOrTell } from "./restore.ts";
+import { type CoordinatorSettings, READ, TURN } from "./settings.ts";
+import { Turns, type TurnsListener } from "./turns.ts";
 import { wakeWaiting } from "./waiting.ts";
 
 export type { Ports } from "./ports.ts";
@@ -37,8 +40,8 @@ export interface NewTaskflow {
   readonly meta: Readonly<Record<string, unknown>>;
 }
 
-/** Taskflows read at once while they are taken over: a store may be far away. */
-const READERS = 8;
+const overloaded = (why: string): Error =>
+  taskflowError("TASKFLOW_OVERLOADED", `This coordinator takes no new taskflow now. ${why} Try again later.`, { retryAfter: 1 });
 
 /** How often a stop looks whether the last attempt has answered. */
 const DRAIN_POLL_MS = 20;
@@ -48,9 +51,12 @@ export class Coordinator {
   readonly #settings: CoordinatorSettings;
   readonly #gate: Gate;
   readonly #turns: Turns;
+  readonly #care: Care;
   readonly #ownership: Ownership;
   readonly #late: LateAnswers;
   readonly #orders: Orders;
+  readonly #nesting: Nesting;
+  readonly #retention: Retention | undefined;
   #ends: (() => void)[] = [];
 
   /** @param gate says which actions tasks may not call now */
@@ -58,27 +64,44 @@ export class Coordinator {
     this.#gate = gate;
     this.#ports = ports;
     this.#settings = settings;
-    const maySend = (): boolean => this.#ownership.isHeld();
-    this.#turns = new Turns(ports, settings, { maySend, late: (last, answer) => void this.#late.add(last, answer) }, gate);
+    const listener: TurnsListener = {
+      maySend: () => this.#ownership.isHeld(),
+      parked: (dueAt) => this.#care.left(dueAt),
+      left: () => this.#care.freed(),
+      late: (last, answer) => void this.#late.add(last, answer),
+      order: (from, effect) => this.#nesting.order(from, effect),
+      follow: (resident, children) => this.#nesting.follow(resident, children),
+    };
+    this.#turns = new Turns(ports, settings, listener, gate);
+    this.#care = new Care(ports, settings, this.#turns);
+    this.#retention = settings.retentionMs === null ? undefined : new Retention(ports, settings.retentionMs);
     this.#ownership = new Ownership(ports, settings, {
-      taken: (claimed) => this.#take(claimed),
+      taken: (claimed) => this.#care.take(claimed),
+      rescan: () => this.#care.rescan(),
       endsOf: (owner) => this.#endsOf(owner),
       announceEnd: (taskflowId) => this.#announceEnd(taskflowId),
       lapsed: () => this.#turns.lookAgain(),
     });
     const finished = new Finished(ports, settings, this.#turns, {
-      load: (stored, fence) => this.#load(stored, fence, true),
+      load: (stored, fence) => this.#care.reopen(stored, fence),
       unsure: () => this.#ownership.doubt(),
     });
-    this.#late = new LateAnswers(ports, this.#turns, finished);
-    this.#orders = new Orders(ports, settings, this.#turns, finished);
+    this.#late = new LateAnswers(ports, this.#turns, this.#care, finished);
+    this.#orders = new Orders(ports, settings, this.#turns, this.#care, finished);
+    this.#nesting = new Nesting(ports, this.#turns, this.#orders, {
+      admit: () => this.#admit(),
+      create: (taskflowId, child, nested) => this.#createUnlessTaken(taskflowId, child, nested),
+      peek: (taskflowId) => this.peek(taskflowId),
+    });
   }
 
-  /** Goes on with every taskflow of the store, which is open, that nobody drives. Resolves when all of them are in its care. */
+  /** Goes on with every taskflow of the store, which is open, that nobody drives. Resolves when all of them are its own, and what is due of them is in memory. */
   async start(): Promise<void> {
     this.#ends.push(wakeWaiting(this.#ports, this.#turns, this.#gate));
     this.#ends.push(this.#ports.bus.onReconnected(() => this.#turns.suspect()));
     await this.#ownership.start();
+    this.#care.start();
+    this.#retention?.start();
   }
 
   /** Looks at once for taskflows that another coordinator has given up. */
@@ -96,6 +119,8 @@ export class Coordinator {
     const { clock, store } = this.#ports;
     this.#turns.isDraining = true;
     this.#ownership.takeNoMore();
+    this.#care.stop();
+    const givenUp = this.#giveUpParked().then(released);
     const deadline = clock.monotonic() + graceMs;
     while (this.active > 0 && clock.monotonic() < deadline) {
       const given = this.#turns.letGo();
@@ -109,11 +134,13 @@ export class Coordinator {
     this.#late.stop();
     for (const end of this.#ends) end();
     this.#ends = [];
+    await givenUp;
+    await this.#retention?.stop();
     await this.#ownership.stop();
     released();
   }
 
-  /** Unfinished taskflows in its care. */
+  /** Taskflows in memory. */
   get active(): number {
     return this.#turns.residents.size;
   }
@@ -151,20 +178,40 @@ export class Coordinator {
     return isStoredAlready ? { taskflowId, existing: true } : { taskflowId };
   }
 
+  /**
+   * The same below a task whose handler produces it: linked to the task first, then stored. Undefined: the parent is not in this coordinator's care.
+   * @throws TASKFLOW_OVERLOADED: nothing is stored. STORE_UNAVAILABLE: nobody knows
+   */
+  produceBelow(producer: Producer, given: NewChild): Promise<Answer | undefined> {
+    return this.#nesting.produce(producer, given);
+  }
+
+  /** The coordinator that drives an unfinished taskflow; null: none at this moment; undefined: it is finished, or there is none. */
+  async ownerOf(taskflowId: string): Promise<string | null | undefined> {
+    const row = (await this.#ports.store.read(taskflowId))?.row;
+    return row && !isFinished(row.status) ? row.owner : undefined;
+  }
+
   /** @throws TASKFLOW_OVERLOADED while no new taskflow is taken */
   checkRoom(): void {
+    if (this.isDraining) throw overloaded("It is shutting down.");
+    this.#admit();
+  }
+
+  #admit(): void {
     const { size } = this.#turns.residents;
-    if (!this.isDraining && size < this.#settings.maxActive) return;
-    const why = this.isDraining ? "It is shutting down." : `It drives ${size} taskflows, its limit.`;
-    const message = `This coordinator takes no new taskflow now. ${why} Try again later.`;
-    throw taskflowError("TASKFLOW_OVERLOADED", message, { retryAfter: 1 });
+    if (size >= this.#settings.maxActive) throw overloaded(`It has ${size} taskflows in memory, its limit.`);
+  }
+
+  async #createUnlessTaken(taskflowId: string, given: NewTaskflow, nested: Nested): Promise<boolean> {
+    if (this.#turns.residents.has(taskflowId) && (await this.exists(taskflowId))) return true;
+    return this.#create(taskflowId, given, nested);
   }
 
   /** Goes on with a taskflow that was stored for it, whole, a moment ago. */
   care(stored: StoredTaskflow): void {
-    const { taskflowId, fence } = stored.row;
     // It shuts down: whoever comes next finds it.
-    if (!this.isDraining && !this.#turns.caresFor(taskflowId, fence)) this.#load(stored, fence);
+    if (!this.isDraining) this.#care.adopt(stored);
   }
 
   /** Is there a stored taskflow of this id? One that is being stored at this moment is waited for. */
@@ -175,10 +222,11 @@ export class Coordinator {
   }
 
   /** Resolves with true if the id was taken. */
-  #create(taskflowId: string, { definition, text, meta }: NewTaskflow): Promise<boolean> {
+  #create(taskflowId: string, { definition, text, meta }: NewTaskflow, nested?: Nested): Promise<boolean> {
     const { defaults, eventTreeLimit } = this.#settings;
     const { ids, clock } = this.#ports;
-    const created: Created = { kind: "created", taskflowId, idBase: idBaseOf(ids.random()), defaults, meta, definition };
+    const idBase = idBaseOf(ids.random());
+    const created: Created = { kind: "created", taskflowId, idBase, defaults, meta, definition, ...(nested ? { nested } : {}) };
     return new Promise((resolve, reject) => {
       const resident = new Resident(build(created, clock.now()), eventTreeLimit);
       resident.creation = { text, stored: resolve, failed: reject };
@@ -198,22 +246,46 @@ export class Coordinator {
 
   /** The state of a taskflow as it is stored; undefined if there is none. It must not be changed, and is not kept. */
   async peek(taskflowId: string): Promise<Flow | undefined> {
-    await this.#turns.committed(taskflowId);
-    const resident = this.#turns.residents.get(taskflowId);
-    if (resident && !resident.creation && resident.state !== "reading") return resident.flow;
+    const inMemory = await this.#inMemory(taskflowId);
+    if (inMemory) return inMemory;
     const stored = await this.#ports.store.read(taskflowId);
     return stored && restore(stored).flow;
   }
 
+  /** The same of several, by id, for little more than one costs. */
+  async peekMany(taskflowIds: readonly string[]): Promise<Map<string, Flow>> {
+    const flows = new Map<string, Flow>();
+    const parked: string[] = [];
+    for (const taskflowId of taskflowIds) {
+      const flow = await this.#inMemory(taskflowId);
+      if (flow) flows.set(taskflowId, flow);
+      else parked.push(taskflowId);
+    }
+    for (let start = 0; start < parked.length; start += READ) {
+      for (const stored of await this.#ports.store.readMany(parked.slice(start, start + READ))) {
+        flows.set(stored.row.taskflowId, restore(stored).flow);
+      }
+    }
+    return flows;
+  }
+
+  /** As it is stored, if it is in memory and that is known. */
+  async #inMemory(taskflowId: string): Promise<Flow | undefined> {
+    await this.#turns.committed(taskflowId);
+    const resident = this.#turns.residents.get(taskflowId);
+    return resident && !resident.creation && resident.state !== "reading" ? resident.flow : undefined;
+  }
+
   /**
    * A worker tells how an attempt ended. True once that is stored, or no longer matters; false if the taskflow is in another's care, or its state is not
-   * known now: then it is to be told again.
+   * known now: then it is to be told again. Rejects if the store does not answer.
    */
   async report(key: string, outcome: Outcome): Promise<boolean> {
+    await this.#care.bring(taskflowIdOf(key));
     const told = this.#attemptOf(key);
     if (!told) {
       const flow = await this.peek(taskflowIdOf(key));
-      if (!flow || !isFinished(flow.status)) return !flow;
+      if (!flow || !isOver(flow)) return !flow;
       const place = placeOf(key, flow);
       return place === undefined || this.#late.add(flow, { kind: "answer", ...place, outcome });
     }
@@ -221,10 +293,10 @@ export class Coordinator {
     this.#turns.give(resident, { kind: "answer", task, attempt, outcome });
     await new Promise<void>((resolve) => this.#ports.clock.soon(resolve));
     const flow = await this.peek(resident.flow.taskflowId);
-    const now = flow?.tasks[task];
+    const now = flow && taskAt(flow, task);
     // Without the lease it may be another's by now, and the number of an attempt that was taken back be in use again.
     if (!this.#ownership.isHeld()) return false;
-    return !flow || !now || now.attempt !== attempt || now.status !== "RUNNING";
+    return !flow || !now || now.attempt !== attempt || now.status !== "RUNNING" || now.held !== null;
   }
 
   /** A handler says that it is still at it: the time of its attempt begins anew. */
@@ -247,34 +319,13 @@ export class Coordinator {
     return this.#turns.residents.get(taskflowId)?.onGone(gone);
   }
 
-  async #take(claimed: readonly Claimed[]): Promise<void> {
-    const left = claimed.values();
-    const take = async (): Promise<void> => {
-      for (const { taskflowId, fence } of left) {
-        if (this.#turns.caresFor(taskflowId, fence)) continue;
-        const stored = await this.#ports.store.read(taskflowId);
-        // It may have been taken by another one meanwhile, or for an order.
-        if (stored?.row.fence === fence && !this.#turns.caresFor(taskflowId, fence)) this.#load(stored, fence);
-      }
-    };
-    // All of them end before this does, so that a taskflow is never taken twice.
-    const ends = await Promise.allSettled(Array.from({ length: READERS }, take));
-    for (const end of ends) if (end.status === "rejected") throw end.reason;
-  }
-
-  /** @param isWanted also if it is over: something is to be decided about it */
-  #load(stored: StoredTaskflow, fence: number, isWanted = false): Resident | undefined {
-    const { bus, logger } = this.#ports;
-    const restored = restoreOrTell(stored, logger);
-    if (!restored) return undefined;
-    const { entries, flow } = restored;
-    const { eventTreeLimit } = this.#settings;
-    announceLast(bus, entries, flow, eventTreeLimit);
-    repairRow(this.#ports, stored.row, flow);
-    if (isOver(flow) && !isWanted) return undefined;
-    const resident = new Resident(flow, eventTreeLimit, fence);
-    this.#turns.add(resident, { kind: "recover", fence });
-    return resident;
+  /** What is parked needs nobody's care until it is another's. What cannot be given up is taken over once this coordinator has left. */
+  async #giveUpParked(): Promise<void> {
+    await this.#ownership
+      .releaseAll(({ taskflowId }) => !this.#turns.residents.has(taskflowId))
+      .catch((error: unknown) =>
+        this.#ports.logger.warn("Taskflows that wait could not be given up; others take them over later.", error),
+      );
   }
 
   /** Taskflows that had finished need no owner any more, but their end may not have been announced. */

@@ -42,6 +42,7 @@ export function build(created: Created, at: number): Flow {
     retryAttempt: 0,
     runStartedAt: at,
     runSeq: 0,
+    passed: 0,
     error: null,
     revision: 0,
     seq: 1,
@@ -54,6 +55,7 @@ export function build(created: Created, at: number): Flow {
     aborting: false,
     due: new Set(),
     repeats: new Set(),
+    isFollowing: false,
   };
 }
 

@@ -1,6 +1,6 @@
 /** The tree of a taskflow as callers see it. */
 import { presentOptions } from "../options.ts";
-import type { Flow, JsonText, Stage, Task, TaskError, TaskStatus } from "./flow.ts";
+import { type Flow, isSettled, type JsonText, type Stage, type Task, type TaskError, type TaskStatus } from "./flow.ts";
 import { stageId, taskId } from "./ids.ts";
 
 /** What only the coordinator that drives a taskflow knows: why a due task has not been sent. */
@@ -69,8 +69,8 @@ interface Compensation {
   readonly error?: TaskError;
 }
 
-/** It was, or is to be, carried out. */
-const isTouched = ({ open, attempts, status }: Task): boolean => open || attempts.length > 0 || status !== "WAITING";
+/** It was, or is to be, carried out in this run. */
+export const isTouched = ({ open, status }: Task): boolean => open || isSettled(status);
 
 /** How far the undoing of a task is. */
 export function compensationOf({ status, attempts, attemptsOmitted, error }: Task): Compensation {
@@ -138,7 +138,7 @@ export function taskflowDetails(
     context: definition.context ?? {},
     tags: definition.tags ?? [],
     attributes: definition.attributes ?? {},
-    annotations: flow.annotations,
+    annotations: flow.annotations.map((annotation) => ({ ...annotation })),
     tenant: definition.tenant ?? null,
     rootId: flow.rootId,
     ...(compensation ? { compensation } : {}),

@@ -179,6 +179,8 @@ export interface Joined {
   readonly kind: "joined";
   readonly child: string;
   readonly status: TaskflowStatus | null;
+  /** The child's, when that was so. */
+  readonly seq?: number;
 }
 
 /** A nested taskflow is to be cancelled, and its end does not count. No event. */

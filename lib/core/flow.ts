@@ -107,6 +107,8 @@ export interface Child {
   /** active: waited for. - ended. - dropped: to be cancelled, and its end does not count. - gone: dropped, and ended. */
   state: "active" | "ended" | "dropped" | "gone";
   status: TaskflowStatus | null;
+  /** Of its latest news: what it told before that comes too late. */
+  seq: number;
 }
 
 /** The task whose handler produced a taskflow. */
@@ -242,6 +244,8 @@ export interface Flow {
   seq: number;
   /** Counts its owners. */
   fence: number;
+  /** So many stages, from the first on, have ended with nothing that blocks and nothing left to run. */
+  passed: number;
   /** Settled tasks, for `progress`. */
   settled: number;
   /** A person paused it: why. It stands beside a decision that is needed, and outlives it. */
@@ -257,4 +261,6 @@ export interface Flow {
   readonly due: Set<number>;
   /** Ordinals of the tasks whose running attempt waits to be delivered again. Not stored either. */
   readonly repeats: Set<number>;
+  /** A timer is going to have its children looked at. Not stored. */
+  isFollowing: boolean;
 }

@@ -106,7 +106,7 @@ const PROPERTIES: Properties = {
   annotated: { type: Name("Its type"), value: anything },
   commanded: { id: Name("Its id"), answer: Type.Unsafe<object>({ type: "object" }) },
   linked: { task, child: TaskflowId, isChosen: only(true) },
-  joined: { child: TaskflowId, status: nullable(oneOfType(TASKFLOW_STATUSES)) },
+  joined: { child: TaskflowId, status: nullable(oneOfType(TASKFLOW_STATUSES)), seq: Type.Optional(number) },
   dropped: { child: TaskflowId },
   answered: { task, response: anything },
   compensating: { tasks: Type.Array(task, { maxItems: 1_000_000 }) },

@@ -5,40 +5,27 @@
  * and their facts go to the store in one group commit. So a taskflow has one commit at a time, a busy coordinator few large ones, and
  * nothing is sent, answered or announced that is not stored.
  */
-import { build } from "../core/build.ts";
-import type { Created, Nested, StoredDefinition } from "../core/facts.ts";
 import type { Answer, Order } from "../core/command.ts";
 import { type Flow, isFinished, isOver, taskAt } from "../core/flow.ts";
-import { idBaseOf } from "../core/ids.ts";
 import type { Outcome } from "../core/inputs.ts";
-import { taskflowError } from "../errors.ts";
 import { announceLast } from "./announce.ts";
 import { placeOf, taskflowIdOf } from "./attempt-key.ts";
 import { Care } from "./care.ts";
+import { Creations, type NewTaskflow } from "./creations.ts";
 import { Finished } from "./finished.ts";
 import { LateAnswers } from "./late-answers.ts";
 import { Nesting, type NewChild, type Producer } from "./nesting.ts";
 import { Orders } from "./orders.ts";
 import { Ownership } from "./ownership.ts";
 import type { Ports } from "./ports.ts";
-import { Resident } from "./resident.ts";
+import type { Resident } from "./resident.ts";
 import { Retention } from "./retention.ts";
 import { restore, restoreOrTell } from "./restore.ts";
 import { type CoordinatorSettings, READ, TURN, WORKER_POLL_MS } from "./settings.ts";
 import { Turns } from "./turns.ts";
 
+export type { NewTaskflow } from "./creations.ts";
 export type { Ports } from "./ports.ts";
-
-/** What `produce` hands over: checked, in the long form, with its text. */
-export interface NewTaskflow {
-  readonly taskflowId?: string;
-  readonly definition: StoredDefinition;
-  readonly text: string;
-  readonly meta: Readonly<Record<string, unknown>>;
-}
-
-const overloaded = (why: string): Error =>
-  taskflowError("TASKFLOW_OVERLOADED", `This coordinator takes no new taskflow now. ${why} Try again later.`, { retryAfter: 1 });
 
 /** How often a stop looks whether the last attempt has answered. */
 const DRAIN_POLL_MS = 20;
@@ -51,6 +38,7 @@ export class Coordinator {
   readonly #ownership: Ownership;
   readonly #late: LateAnswers;
   readonly #orders: Orders;
+  readonly #creations: Creations;
   readonly #nesting: Nesting;
   readonly #retention: Retention | undefined;
   #ends: (() => void)[] = [];
@@ -81,11 +69,8 @@ export class Coordinator {
     });
     this.#late = new LateAnswers(ports, this.#turns, this.#care, finished);
     this.#orders = new Orders(ports, settings, this.#turns, this.#care, finished);
-    this.#nesting = new Nesting(ports, this.#turns, this.#orders, {
-      admit: () => this.#admit(),
-      create: (taskflowId, child, nested) => this.#createUnlessTaken(taskflowId, child, nested),
-      peek: (taskflowId) => this.peek(taskflowId),
-    });
+    this.#creations = new Creations(ports, settings, this.#turns);
+    this.#nesting = new Nesting(ports, this.#turns, this.#orders, this.#creations, (taskflowId) => this.peek(taskflowId));
   }
 
   /** Goes on with every taskflow of the store, which is open, that nobody drives. Resolves when all of them are its own, and what is due of them is in memory. */
@@ -148,23 +133,18 @@ export class Coordinator {
     return this.#turns.isDraining;
   }
 
-  /**
-   * Stores a taskflow; it starts in a later turn of the event loop than the one in which this resolves. An id that is stored already answers
-   * `existing` and starts nothing.
-   * @throws TASKFLOW_OVERLOADED: nothing is stored. STORE_UNAVAILABLE: nobody knows; with an id of the caller's it can be sent again safely
-   */
-  async produce(given: NewTaskflow): Promise<{ taskflowId: string; existing?: true }> {
-    const taskflowId = given.taskflowId ?? this.#ports.ids.sorted();
-    const { residents } = this.#turns;
-    if (residents.has(taskflowId) && (await this.exists(taskflowId))) return { taskflowId, existing: true };
-    if (this.isDraining) throw overloaded("It is shutting down.");
-    this.#admit();
-    const isStoredAlready = await this.#create(taskflowId, given);
-    return isStoredAlready ? { taskflowId, existing: true } : { taskflowId };
+  /** Stores a taskflow, which starts then. Rejects as `Creations.produce` does. */
+  produce(given: NewTaskflow): Promise<{ taskflowId: string; existing?: true }> {
+    return this.#creations.produce(given);
+  }
+
+  /** Is there a stored taskflow of this id? One that is being stored at this moment is waited for. */
+  exists(taskflowId: string): Promise<boolean> {
+    return this.#creations.exists(taskflowId);
   }
 
   /**
-   * The same below a task whose handler produces it: linked to the task first, then stored. Undefined: the parent is not in this coordinator's care.
+   * Stores one below a task whose handler produces it: linked to the task first, then stored. Undefined: the parent is not in this coordinator's care.
    * @throws TASKFLOW_OVERLOADED: nothing is stored. STORE_UNAVAILABLE: nobody knows
    */
   produceBelow(producer: Producer, given: NewChild): Promise<Answer | undefined> {
@@ -175,50 +155,6 @@ export class Coordinator {
   async ownerOf(taskflowId: string): Promise<string | null | undefined> {
     const row = (await this.#ports.store.read(taskflowId))?.row;
     return row && !isFinished(row.status) ? row.owner : undefined;
-  }
-
-  #admit(): void {
-    const { size } = this.#turns.residents;
-    if (size >= this.#settings.maxActive) throw overloaded(`It drives ${size} taskflows, its limit.`);
-  }
-
-  async #createUnlessTaken(taskflowId: string, given: NewTaskflow, nested: Nested): Promise<boolean> {
-    if (this.#turns.residents.has(taskflowId) && (await this.exists(taskflowId))) return true;
-    return this.#create(taskflowId, given, nested);
-  }
-
-  /** Is there a stored taskflow of this id? One that is being stored at this moment is waited for. */
-  async exists(taskflowId: string): Promise<boolean> {
-    const resident = this.#turns.residents.get(taskflowId);
-    if (!resident || resident.state === "reading") return (await this.#ports.store.read(taskflowId)) !== undefined;
-    const { creation } = resident;
-    if (!creation) return true;
-    return new Promise((resolve, reject) => {
-      resident.creation = {
-        text: creation.text,
-        stored: (existing) => {
-          creation.stored(existing);
-          resolve(true);
-        },
-        failed: (error) => {
-          creation.failed(error);
-          reject(error instanceof Error ? error : new Error(String(error)));
-        },
-      };
-    });
-  }
-
-  /** Resolves with true if the id was taken. */
-  #create(taskflowId: string, { definition, text, meta }: NewTaskflow, nested?: Nested): Promise<boolean> {
-    const { defaults, eventTreeLimit } = this.#settings;
-    const { ids, clock } = this.#ports;
-    const idBase = idBaseOf(ids.random());
-    const created: Created = { kind: "created", taskflowId, idBase, defaults, meta, definition, ...(nested ? { nested } : {}) };
-    return new Promise((resolve, reject) => {
-      const resident = new Resident(build(created, clock.now()), eventTreeLimit);
-      resident.creation = { text, stored: resolve, failed: reject };
-      this.#turns.add(resident, { kind: "begin" });
-    });
   }
 
   /** Has an order carried out by whoever is the owner of the taskflow. Rejects as `Orders.command` does. */

@@ -13,7 +13,7 @@ import type { Bus } from "../ports/bus.ts";
 import type { Clock } from "../ports/clock.ts";
 import type { Store, TaskflowQuery } from "../ports/store.ts";
 import type { Coordinator } from "./coordinator.ts";
-import { addNestedTrees } from "./nested-trees.ts";
+import { addNestedTrees, branchOf } from "./nested-trees.ts";
 import { boundOfTask, bytesOf, fitTask, fitTree, shapeOf } from "./fit.ts";
 
 /** How often a taskflow that another coordinator drives is looked at while somebody waits for it. */
@@ -87,9 +87,9 @@ export class Queries {
     const tree = this.#tree(reader, flow, stages);
     if (depth === 0 || flow.children.size === 0) return tree;
     const room = reader.isLocal ? Infinity : reader.maxBytes - bytesOf(tree);
-    await addNestedTrees({ tree, flow }, depth, room, {
-      peek: (id) => this.#coordinator.peek(id),
-      treeOf: (nested) => copyJson(taskflowDetails(nested, this.#waitReason)) as Record<string, unknown>,
+    await addNestedTrees(branchOf(flow, tree), depth, room, async (id) => {
+      const nested = await this.#coordinator.peek(id);
+      return nested && branchOf(nested, copyJson(taskflowDetails(nested, this.#waitReason)) as Record<string, unknown>);
     });
     return tree;
   }
@@ -172,12 +172,7 @@ export class Queries {
   }
 
   /** The tree once the taskflow is finished, its compensation too. @throws TASKFLOW_NOT_FOUND, STAGE_NOT_FOUND, TASKFLOW_WAIT_TIMEOUT with the tree so far */
-  async wait(
-    reader: Reader,
-    taskflowId: string,
-    timeoutMs: number,
-    shown: Shown = {},
-  ): Promise<Record<string, unknown>> {
+  async wait(reader: Reader, taskflowId: string, timeoutMs: number, shown: Shown = {}): Promise<Record<string, unknown>> {
     const deadline = this.#clock.monotonic() + timeoutMs;
     for (;;) {
       const flow = await this.#flow(taskflowId);

@@ -85,7 +85,10 @@ export const ACTION_SCHEMAS = {
     closed,
   ),
   deleteTaskflow: Type.Object({ taskflowId }, closed),
-  cancelTaskflow: Type.Object({ ...deciding, reason }, closed),
+  cancelTaskflow: Type.Object(
+    { ...deciding, reason, compensate: Type.Optional(Type.Boolean({ description: "Undo what succeeded" })) },
+    closed,
+  ),
   retryTaskflow: Type.Object(
     {
       ...deciding,

@@ -28,6 +28,8 @@ export interface WaitOptions {
   timeout?: number | string;
   /** Ids or names of the stages to answer; all if absent. */
   stages?: string[];
+  /** Levels of nested taskflows to answer; all if absent. */
+  depth?: number;
 }
 
 /** Where a subscription begins. */
@@ -221,11 +223,11 @@ export class TaskflowClient {
    * The tree once the taskflow is finished, whatever its status. It calls again while the taskflow goes on, and through losses of the bus.
    * @throws TASKFLOW_WAIT_TIMEOUT when `timeout` passes first (`data`: the tree so far), TASKFLOW_NOT_FOUND, STAGE_NOT_FOUND
    */
-  async waitForTaskflow(taskflowId: string, { timeout, stages }: WaitOptions = {}): Promise<TaskflowDetails> {
+  async waitForTaskflow(taskflowId: string, { timeout, ...shown }: WaitOptions = {}): Promise<TaskflowDetails> {
     const deadline = timeout === undefined ? Number.POSITIVE_INFINITY : performance.now() + parseDuration(timeout);
     for (;;) {
       const slice = Math.max(0, Math.min(SLICE_MS, Math.ceil(deadline - performance.now())));
-      const params = { taskflowId, timeout: slice, ...(stages ? { stages } : {}) };
+      const params = { taskflowId, timeout: slice, ...shown };
       try {
         return await this.#call("waitForTaskflow", params, { timeout: slice + SPARE_MS, retries: 0 });
       } catch (error) {

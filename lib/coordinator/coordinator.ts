@@ -5,17 +5,14 @@
  * and their facts go to the store in one group commit. So a taskflow has one commit at a time, a busy coordinator few large ones, and
  * nothing is sent, answered or announced that is not stored.
  */
-import { build } from "../core/build.ts";
-import type { Created, Nested, StoredDefinition } from "../core/facts.ts";
 import type { Answer, Order } from "../core/command.ts";
 import { type Flow, isFinished, isOver, taskAt } from "../core/flow.ts";
-import { idBaseOf } from "../core/ids.ts";
 import type { Outcome } from "../core/inputs.ts";
-import { taskflowError } from "../errors.ts";
 import type { StoredTaskflow } from "../ports/store.ts";
 import { announceLast } from "./announce.ts";
 import { placeOf, taskflowIdOf } from "./attempt-key.ts";
 import { Care } from "./care.ts";
+import { Creations, type NewTaskflow } from "./creations.ts";
 import { Finished } from "./finished.ts";
 import { LateAnswers } from "./late-answers.ts";
 import { Nesting, type NewChild, type Producer } from "./nesting.ts";
@@ -23,25 +20,15 @@ import { Orders } from "./orders.ts";
 import { Ownership } from "./ownership.ts";
 import { type Gate, OPEN_GATE } from "./pause-rules.ts";
 import type { Ports } from "./ports.ts";
-import { Resident } from "./resident.ts";
+import type { Resident } from "./resident.ts";
 import { Retention } from "./retention.ts";
 import { restore, restoreOrTell } from "./restore.ts";
 import { type CoordinatorSettings, READ, TURN } from "./settings.ts";
 import { Turns, type TurnsListener } from "./turns.ts";
 import { wakeWaiting } from "./waiting.ts";
 
+export type { NewTaskflow } from "./creations.ts";
 export type { Ports } from "./ports.ts";
-
-/** What `produce` hands over: checked, in the long form, with its text. */
-export interface NewTaskflow {
-  readonly taskflowId?: string;
-  readonly definition: StoredDefinition;
-  readonly text: string;
-  readonly meta: Readonly<Record<string, unknown>>;
-}
-
-const overloaded = (why: string): Error =>
-  taskflowError("TASKFLOW_OVERLOADED", `This coordinator takes no new taskflow now. ${why} Try again later.`, { retryAfter: 1 });
 
 /** How often a stop looks whether the last attempt has answered. */
 const DRAIN_POLL_MS = 20;
@@ -55,6 +42,7 @@ export class Coordinator {
   readonly #ownership: Ownership;
   readonly #late: LateAnswers;
   readonly #orders: Orders;
+  readonly #creations: Creations;
   readonly #nesting: Nesting;
   readonly #retention: Retention | undefined;
   #ends: (() => void)[] = [];
@@ -88,11 +76,8 @@ export class Coordinator {
     });
     this.#late = new LateAnswers(ports, this.#turns, this.#care, finished);
     this.#orders = new Orders(ports, settings, this.#turns, this.#care, finished);
-    this.#nesting = new Nesting(ports, this.#turns, this.#orders, {
-      admit: () => this.#admit(),
-      create: (taskflowId, child, nested) => this.#createUnlessTaken(taskflowId, child, nested),
-      peek: (taskflowId) => this.peek(taskflowId),
-    });
+    this.#creations = new Creations(ports, settings, this.#turns);
+    this.#nesting = new Nesting(ports, this.#turns, this.#orders, this.#creations, (taskflowId) => this.peek(taskflowId));
   }
 
   /** Goes on with every taskflow of the store, which is open, that nobody drives. Resolves when all of them are its own, and what is due of them is in memory. */
@@ -164,22 +149,18 @@ export class Coordinator {
     return this.#turns.isDraining;
   }
 
-  /**
-   * Stores a taskflow; it starts in a later turn of the event loop than the one in which this resolves. An id that is stored already answers
-   * `existing` and starts nothing.
-   * @throws TASKFLOW_OVERLOADED: nothing is stored. STORE_UNAVAILABLE: nobody knows; with an id of the caller's it can be sent again safely
-   */
-  async produce(given: NewTaskflow): Promise<{ taskflowId: string; existing?: true }> {
-    const taskflowId = given.taskflowId ?? this.#ports.ids.sorted();
-    const { residents } = this.#turns;
-    if (residents.has(taskflowId) && (await this.exists(taskflowId))) return { taskflowId, existing: true };
-    this.checkRoom();
-    const isStoredAlready = await this.#create(taskflowId, given);
-    return isStoredAlready ? { taskflowId, existing: true } : { taskflowId };
+  /** Stores a taskflow, which starts then. Rejects as `Creations.produce` does. */
+  produce(given: NewTaskflow): Promise<{ taskflowId: string; existing?: true }> {
+    return this.#creations.produce(given);
+  }
+
+  /** Is there a stored taskflow of this id? One that is being stored at this moment is waited for. */
+  exists(taskflowId: string): Promise<boolean> {
+    return this.#creations.exists(taskflowId);
   }
 
   /**
-   * The same below a task whose handler produces it: linked to the task first, then stored. Undefined: the parent is not in this coordinator's care.
+   * Stores one below a task whose handler produces it: linked to the task first, then stored. Undefined: the parent is not in this coordinator's care.
    * @throws TASKFLOW_OVERLOADED: nothing is stored. STORE_UNAVAILABLE: nobody knows
    */
   produceBelow(producer: Producer, given: NewChild): Promise<Answer | undefined> {
@@ -194,44 +175,13 @@ export class Coordinator {
 
   /** @throws TASKFLOW_OVERLOADED while no new taskflow is taken */
   checkRoom(): void {
-    if (this.isDraining) throw overloaded("It is shutting down.");
-    this.#admit();
-  }
-
-  #admit(): void {
-    const { size } = this.#turns.residents;
-    if (size >= this.#settings.maxActive) throw overloaded(`It has ${size} taskflows in memory, its limit.`);
-  }
-
-  async #createUnlessTaken(taskflowId: string, given: NewTaskflow, nested: Nested): Promise<boolean> {
-    if (this.#turns.residents.has(taskflowId) && (await this.exists(taskflowId))) return true;
-    return this.#create(taskflowId, given, nested);
+    this.#creations.checkRoom();
   }
 
   /** Goes on with a taskflow that was stored for it, whole, a moment ago. */
   care(stored: StoredTaskflow): void {
     // It shuts down: whoever comes next finds it.
     if (!this.isDraining) this.#care.adopt(stored);
-  }
-
-  /** Is there a stored taskflow of this id? One that is being stored at this moment is waited for. */
-  async exists(taskflowId: string): Promise<boolean> {
-    const resident = this.#turns.residents.get(taskflowId);
-    if (!resident || resident.state === "reading") return (await this.#ports.store.read(taskflowId)) !== undefined;
-    return resident.whenStored();
-  }
-
-  /** Resolves with true if the id was taken. */
-  #create(taskflowId: string, { definition, text, meta }: NewTaskflow, nested?: Nested): Promise<boolean> {
-    const { defaults, eventTreeLimit } = this.#settings;
-    const { ids, clock } = this.#ports;
-    const idBase = idBaseOf(ids.random());
-    const created: Created = { kind: "created", taskflowId, idBase, defaults, meta, definition, ...(nested ? { nested } : {}) };
-    return new Promise((resolve, reject) => {
-      const resident = new Resident(build(created, clock.now()), eventTreeLimit);
-      resident.creation = { text, stored: resolve, failed: reject };
-      this.#turns.add(resident, { kind: "begin" });
-    });
   }
 
   /** Has an order carried out by whoever is the owner of the taskflow. Rejects as `Orders.command` does. */

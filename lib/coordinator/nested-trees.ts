@@ -5,20 +5,35 @@ import { bytesOf } from "./fit.ts";
 
 type Tree = Record<string, unknown>;
 
-export interface NestedTreesHost {
-  readonly peek: (taskflowId: string) => Promise<Flow | undefined>;
-  readonly treeOf: (flow: Flow) => Tree;
-}
-
 /** Nested taskflows that are read at once. */
 const READERS = 8;
 
 /** What a key with its quotes and commas takes beside its value. */
 const KEY_FRAME = 64;
 
-interface Node {
+/** Where the tree of a nested taskflow belongs. */
+interface Slot {
+  readonly task: Tree;
+  readonly id: string;
+}
+
+/** A tree, and where in it the trees of nested taskflows belong. */
+export interface Branch {
   readonly tree: Tree;
-  readonly flow: Flow;
+  readonly slots: readonly Slot[];
+}
+
+/** Taken at one moment: the taskflow may go on. */
+export function branchOf(flow: Flow, tree: Tree): Branch {
+  const slots: Slot[] = [];
+  const stages = tree["stages"] as Readonly<Record<string, { tasks: Readonly<Record<string, Tree>> }>>;
+  for (const { id, task } of flow.children.values()) {
+    const told = stages[stageId(flow.idBase, task.stage.index)]?.tasks[taskId(flow.idBase, task.ordinal)];
+    if (!told) continue;
+    told["nested"] ??= {};
+    slots.push({ task: told, id });
+  }
+  return { tree, slots };
 }
 
 /**
@@ -27,49 +42,44 @@ interface Node {
  *
  * @param depth levels to add
  * @param room bytes that may be added
+ * @param read undefined: there is no such taskflow
  */
-export async function addNestedTrees(root: Node, depth: number, room: number, host: NestedTreesHost): Promise<void> {
+export async function addNestedTrees(
+  root: Branch,
+  depth: number,
+  room: number,
+  read: (taskflowId: string) => Promise<Branch | undefined>,
+): Promise<void> {
   let left = room;
-  let level: Node[] = [root];
+  let level: readonly Branch[] = [root];
   for (let n = 0; n < depth && level.length > 0; n++) {
-    const next: Node[] = [];
-    for await (const { task, id, flow } of read(level, host)) {
-      const whole = host.treeOf(flow);
-      const told = fitting(whole, left);
-      if (told !== whole) root.tree["truncated"] = true;
+    const next: Branch[] = [];
+    for await (const { slot, branch } of readAll(level, read)) {
+      const told = fitting(branch.tree, left);
+      if (told !== branch.tree) root.tree["truncated"] = true;
       if (!told) continue;
       left -= sizeOf(told, left);
-      (task["nested"] as Tree)[id] = told;
-      if (told === whole) next.push({ tree: whole, flow });
+      (slot.task["nested"] as Tree)[slot.id] = told;
+      if (told === branch.tree) next.push(branch);
     }
     level = next;
   }
 }
 
 /** What is nested below these, several read at once. */
-async function* read(level: readonly Node[], host: NestedTreesHost): AsyncGenerator<{ task: Tree; id: string; flow: Flow }> {
-  const slots = level.flatMap(childrenOf);
+async function* readAll(
+  level: readonly Branch[],
+  read: (taskflowId: string) => Promise<Branch | undefined>,
+): AsyncGenerator<{ slot: Slot; branch: Branch }> {
+  const slots = level.flatMap((branch) => branch.slots);
   for (let from = 0; from < slots.length; from += READERS) {
     const some = slots.slice(from, from + READERS);
-    const flows = await Promise.all(some.map(([, id]) => host.peek(id)));
-    for (const [index, [task, id]] of some.entries()) {
-      const flow = flows[index];
-      if (flow) yield { task, id, flow };
+    const branches = await Promise.all(some.map(({ id }) => read(id)));
+    for (const [index, slot] of some.entries()) {
+      const branch = branches[index];
+      if (branch) yield { slot, branch };
     }
   }
-}
-
-/** The tasks that the tree tells of, with what is nested below each. */
-function childrenOf({ tree, flow }: Node): [Tree, string][] {
-  const found: [Tree, string][] = [];
-  const stages = tree["stages"] as Readonly<Record<string, { tasks: Readonly<Record<string, Tree>> }>>;
-  for (const { id, task } of flow.children.values()) {
-    const told = stages[stageId(flow.idBase, task.stage.index)]?.tasks[taskId(flow.idBase, task.ordinal)];
-    if (!told) continue;
-    told["nested"] ??= {};
-    found.push([told, id]);
-  }
-  return found;
 }
 
 const sizeOf = (tree: Tree, room: number): number => (room === Infinity ? 0 : bytesOf(tree) + KEY_FRAME);

@@ -8,7 +8,7 @@ import type { Effect } from "../core/effects.ts";
 import type { Nested } from "../core/facts.ts";
 import { type Flow, isFinished, isOver, taskAt } from "../core/flow.ts";
 import { stageId, taskOrdinalOf } from "../core/ids.ts";
-import type { NewTaskflow } from "./coordinator.ts";
+import type { Creations, NewTaskflow } from "./creations.ts";
 import type { Orders } from "./orders.ts";
 import type { Ports } from "./ports.ts";
 import type { Resident } from "./resident.ts";
@@ -37,14 +37,6 @@ export interface NewChild extends Omit<NewTaskflow, "taskflowId"> {
   readonly maxDepth: number;
 }
 
-export interface NestingHost {
-  /** @throws TASKFLOW_OVERLOADED */
-  readonly admit: () => void;
-  /** Resolves with true if the id was taken. */
-  readonly create: (taskflowId: string, given: Omit<NewTaskflow, "taskflowId">, nested: Nested) => Promise<boolean>;
-  readonly peek: (taskflowId: string) => Promise<Flow | undefined>;
-}
-
 /** Pause before an order that could not be given is given again. */
 const AGAIN_MS = 1_000;
 
@@ -52,17 +44,25 @@ export class Nesting implements Family {
   readonly #ports: Ports;
   readonly #turns: Turns;
   readonly #orders: Orders;
-  readonly #host: NestingHost;
+  readonly #creations: Creations;
+  readonly #peek: (taskflowId: string) => Promise<Flow | undefined>;
   /** Children that are being produced at this moment: each is linked and not stored yet. */
   readonly #producing = new Map<string, Promise<unknown>>();
   /** What one taskflow has yet to tell another, in its order. */
   readonly #letters = new Map<string, Command[]>();
 
-  constructor(ports: Ports, turns: Turns, orders: Orders, host: NestingHost) {
+  constructor(
+    ports: Ports,
+    turns: Turns,
+    orders: Orders,
+    creations: Creations,
+    peek: (taskflowId: string) => Promise<Flow | undefined>,
+  ) {
     this.#ports = ports;
     this.#turns = turns;
     this.#orders = orders;
-    this.#host = host;
+    this.#creations = creations;
+    this.#peek = peek;
   }
 
   order(from: string, { to, command }: Extract<Effect, { kind: "order" }>): void {
@@ -136,9 +136,9 @@ export class Nesting implements Family {
 
   async #produce(resident: Resident, producer: Producer, given: NewChild): Promise<Answer | undefined> {
     const { taskflowId, isNew } = given;
-    const existing = isNew ? undefined : await this.#host.peek(taskflowId);
+    const existing = isNew ? undefined : await this.#peek(taskflowId);
     if (existing) return this.#adopt(resident, existing, producer, given);
-    this.#host.admit();
+    this.#creations.admit();
     const context = contextOf(resident.flow, producer);
     const linked = await this.#link(resident, producer, given);
     if (!linked?.ok) return linked;
@@ -147,7 +147,11 @@ export class Nesting implements Family {
     const child = inheriting(given, resident.flow);
     let isTaken: boolean;
     try {
-      isTaken = await this.#host.create(taskflowId, child, { parent: parentOf(resident.flow, producer), ...place, context });
+      isTaken = await this.#creations.createBelow(taskflowId, child, {
+        parent: parentOf(resident.flow, producer),
+        ...place,
+        context,
+      });
     } catch (error) {
       // What was stored is found out soon.
       const gone = (): void => this.#turns.give(resident, { kind: "follow" });
@@ -187,7 +191,7 @@ export class Nesting implements Family {
     if (!isBroken) return answer;
     const id = `adopted:${producer.taskId}:${producer.attempt}`;
     await this.#orders.command(taskflowId, { id, command: { kind: "retry" } });
-    const now = await this.#host.peek(taskflowId);
+    const now = await this.#peek(taskflowId);
     const ended = now && endOf(now);
     // It has ended again, or could not be tried again.
     if (ended) await this.#link(resident, producer, given, ended);

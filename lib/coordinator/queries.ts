@@ -13,7 +13,7 @@ import type { Bus } from "../ports/bus.ts";
 import type { Clock } from "../ports/clock.ts";
 import type { Store, TaskflowQuery } from "../ports/store.ts";
 import type { Coordinator } from "./coordinator.ts";
-import { addNestedTrees } from "./nested-trees.ts";
+import { addNestedTrees, branchOf } from "./nested-trees.ts";
 import type { Gate } from "./pause-rules.ts";
 import { boundOfTask, bytesOf, fitTask, fitTree, shapeOf } from "./fit.ts";
 
@@ -92,9 +92,9 @@ export class Queries {
     const tree = this.#tree(reader, flow, stages);
     if (depth === 0 || flow.children.size === 0) return tree;
     const room = reader.isLocal ? Infinity : reader.maxBytes - bytesOf(tree);
-    await addNestedTrees({ tree, flow }, depth, room, {
-      peek: (id) => this.#coordinator.peek(id),
-      treeOf: (nested) => copyJson(taskflowDetails(nested, this.#waitReason)) as Record<string, unknown>,
+    await addNestedTrees(branchOf(flow, tree), depth, room, async (id) => {
+      const nested = await this.#coordinator.peek(id);
+      return nested && branchOf(nested, copyJson(taskflowDetails(nested, this.#waitReason)) as Record<string, unknown>);
     });
     return tree;
   }

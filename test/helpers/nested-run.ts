@@ -2,7 +2,10 @@ import type { Answer, Command } from "../../lib/core/command.ts";
 import type { Decision } from "../../lib/core/decide.ts";
 import type { Effect } from "../../lib/core/effects.ts";
 import type { TaskflowStatus } from "../../lib/core/flow.ts";
-import { taskId } from "../../lib/core/ids.ts";
+import { taskflowDetails } from "../../lib/core/details.ts";
+import { stageId, taskId } from "../../lib/core/ids.ts";
+import type { Options } from "../../lib/options.ts";
+import type { TaskDetails, TaskflowDetails } from "../../schemas/taskflow-details.ts";
 import { ID_BASE } from "./core-run.ts";
 import { UndoRun } from "./undo-run.ts";
 
@@ -37,3 +40,17 @@ export class NestedRun extends UndoRun {
     return this.flow.children.get(child)?.state;
   }
 }
+
+/** A task whose handler has produced these, and is still at it. */
+export function producing(children: readonly string[], options: Options = {}, more: { isChosen?: boolean } = {}): NestedRun {
+  const run = new NestedRun([{ a: options }, ["b"]]).begin();
+  run.send();
+  for (const child of children) run.link("a", child, more);
+  return run;
+}
+
+/** Of the first task, as callers see it. */
+export const taskDetails = (run: NestedRun): TaskDetails => {
+  const { stages } = taskflowDetails(run.flow) as unknown as TaskflowDetails;
+  return stages[stageId(ID_BASE, 0)]?.tasks[taskId(ID_BASE, 0)] as TaskDetails;
+};

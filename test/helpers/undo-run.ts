@@ -1,11 +1,13 @@
 import { decodeEntry, replay } from "../../lib/core/journal.ts";
 import type { Decision } from "../../lib/core/decide.ts";
+import { taskflowDetails } from "../../lib/core/details.ts";
 import { actionNameOf } from "../../lib/core/action-name.ts";
 import type { StoredDefinition } from "../../lib/core/facts.ts";
 import { type Task, taskAt } from "../../lib/core/flow.ts";
 import type { Input } from "../../lib/core/inputs.ts";
 import type { Options } from "../../lib/options.ts";
-import { CoreRun, fingerprint, sketch, type StageSketch, written } from "./core-run.ts";
+import type { TaskflowDetails } from "../../schemas/taskflow-details.ts";
+import { answered, CoreRun, failed, fingerprint, sketch, type StageSketch, written } from "./core-run.ts";
 
 /** Tasks that `undo <name>` undoes, and beside them others. */
 export function undoable(
@@ -64,3 +66,25 @@ export class UndoRun extends CoreRun {
     return super.task(name).undo;
   }
 }
+
+/** Two tasks side by side that end in the order b, a; then c; then d fails. */
+export function failing(options: Options = {}, stages = [["a", "b"], ["c"], ["d"]]): UndoRun {
+  const run = new UndoRun(undoable(stages, options)).begin();
+  run.send();
+  run.answer("b", answered({ id: "B" }));
+  run.answer("a", answered({ id: "A" }));
+  run.send();
+  run.answer("c", answered({ id: "C" }));
+  run.send();
+  run.now += 10;
+  run.answer("d", failed());
+  return run;
+}
+
+export const details = (run: UndoRun): TaskflowDetails => taskflowDetails(run.flow) as unknown as TaskflowDetails;
+
+/** By the names of the tasks. */
+export const compensationsOf = (run: UndoRun): Record<string, unknown> => {
+  const tasks = Object.values(details(run).stages).flatMap((stage) => Object.values(stage.tasks));
+  return Object.fromEntries(tasks.map(({ name, compensation }) => [name, compensation]));
+};

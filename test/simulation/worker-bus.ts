@@ -134,8 +134,13 @@ export class WorkerBus {
       this.#tell(delivery, call.listenMs, silence);
       return;
     }
+    const deaths = this.nodes.deathsOf(call.node);
+    const hasDied = (): boolean => this.nodes.deathsOf(call.node) !== deaths;
     if (world.strikes("worker lost")) {
-      if (world.random.chance(0.5)) world.agenda.in(travel, () => this.#handlers.take(delivery, world.delay(), () => {}));
+      const arrive = (): void => {
+        if (!hasDied()) this.#handlers.take(delivery, world.delay(), () => {});
+      };
+      if (world.random.chance(0.5)) world.agenda.in(travel, arrive);
       this.#tell(delivery, travel + world.delay(), gone);
       return;
     }
@@ -152,9 +157,8 @@ export class WorkerBus {
       // Two replies to one request; that a request never left is told once, by the own node.
       if (outcome && world.strikes("reply doubled")) this.#tell(delivery, world.delay(), outcome);
     };
-    const deaths = this.nodes.deathsOf(call.node);
     world.agenda.in(arrival, () => {
-      if (this.nodes.deathsOf(call.node) !== deaths) return;
+      if (hasDied()) return;
       if (!this.#handlers.take(delivery, duration, ended)) stopListening();
     });
   }

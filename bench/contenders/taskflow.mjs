@@ -23,6 +23,21 @@ const definition = ({ id, stages }, options) => ({
   })),
 });
 
+/** Past a quarter of `max_payload` a plain worker gets a reference, and asks for the rows page by page. */
+async function previousStageRes(ctx) {
+  const { previousStageRes: given, taskflow } = ctx.meta.taskflowExecutionContext;
+  if (given?.$ref === undefined) return given;
+  const rows = [];
+  let cursor;
+  do {
+    const params = { taskflowId: taskflow.id, taskId: taskflow.taskId, cursor };
+    const { data } = await ctx.broker.call("taskflow.getPreviousStageRes", params);
+    rows.push(...data.rows);
+    cursor = data.nextCursor;
+  } while (cursor !== undefined);
+  return rows;
+}
+
 export const make = (options) => ({
   title: `moleculer-taskflow, eventTree ${options.eventTree}`,
   durability: "every step is committed (SQLite, WAL, synchronous FULL) before anything tells of it",
@@ -33,8 +48,8 @@ export const make = (options) => ({
         name: "work",
         actions: {
           noop: {
-            handler(ctx) {
-              const rows = ctx.meta.taskflowExecutionContext.previousStageRes;
+            async handler(ctx) {
+              const rows = await previousStageRes(ctx);
               return runTask({ ...ctx.params, prev: rows?.map((row) => row.response) });
             },
           },

@@ -1,12 +1,14 @@
 import type { ServiceBroker } from "moleculer";
+import type { NatsConnection } from "nats";
 import type { Outcome } from "../core/inputs.ts";
 import { fitEvent } from "../fit-event.ts";
 import type { Bus, Call, EventMessage, Question, Reply } from "../ports/bus.ts";
 import { askWorker } from "./ask-worker.ts";
 import { answered } from "./call-outcome.ts";
-import { getEventsEndpoint, localSubjects, maxMessageBytesOf, natsClientOf } from "./events-endpoint.ts";
+import { getEventsEndpoint, type LocalSubjects, localSubjects, maxMessageBytesOf, natsClientOf } from "./events-endpoint.ts";
 import { KnownWorkers } from "./known-workers.ts";
 import { onReconnected } from "./link-watch.ts";
+import { outboxOf } from "./nats-outbox.ts";
 import { classifyError, isRefusedDelivery } from "./task-error.ts";
 import { CONTEXT_KEY, WireContext } from "./wire-context.ts";
 
@@ -36,6 +38,9 @@ export class MoleculerBus implements Bus {
   readonly #broker: ServiceBroker;
   /** Topics that some service listens for; forgotten whenever the registry changes. */
   readonly #listened = new Map<string, boolean>();
+  /** Those of events, up to the taskflow's id. */
+  readonly #subjects: string;
+  readonly #local: LocalSubjects;
   readonly #forget = (): void => this.#listened.clear();
   readonly #workers: KnownWorkers;
   /** Ends what is being asked. */
@@ -43,6 +48,8 @@ export class MoleculerBus implements Bus {
 
   constructor(broker: ServiceBroker) {
     this.#broker = broker;
+    this.#subjects = getEventsEndpoint("", true, broker.namespace);
+    this.#local = localSubjects(broker);
     for (const event of REGISTRY_EVENTS) broker.localBus.on(event, this.#forget);
     this.#workers = new KnownWorkers(broker);
   }
@@ -125,7 +132,7 @@ export class MoleculerBus implements Bus {
   #shared(call: Call): { params: unknown; meta: Record<string, unknown> } {
     const { taskflowId, stageId, taskId, attempt, delivery, fence, idempotencyKey } = call;
     const headers = { taskflowId, stageId, taskId, attempt, delivery, fence, idempotencyKey };
-    return { params: call.params, meta: { ...call.meta, [CONTEXT_KEY]: new WireContext(call.context, headers) } };
+    return { params: call.params, meta: { ...call.meta, [CONTEXT_KEY]: new WireContext(call.context, headers, true) } };
   }
 
   /** For this process: nothing is serialized on the way, so the handler is given copies of its own. */
@@ -136,11 +143,7 @@ export class MoleculerBus implements Bus {
   }
 
   hasAudience(): boolean {
-    return (
-      natsClientOf(this.#broker) !== undefined ||
-      localSubjects(this.#broker).eventNames().length > 0 ||
-      this.#isListenedFor("taskflow.**")
-    );
+    return natsClientOf(this.#broker) !== undefined || this.#local.areHeard || this.#isListenedFor("**");
   }
 
   /** Bytes that fit into one message to another node. */
@@ -148,19 +151,31 @@ export class MoleculerBus implements Bus {
     return maxMessageBytesOf(this.#broker);
   }
 
-  announce({ taskflowId, topic, text }: EventMessage): void {
-    const subject = getEventsEndpoint(taskflowId, true, this.#broker.namespace);
+  announce(message: EventMessage): void {
+    const subject = this.#subjects + message.taskflowId;
     try {
-      localSubjects(this.#broker).emit(subject, text);
+      if (this.#local.areHeard) this.#local.say(subject, message.text);
       const nats = natsClientOf(this.#broker);
-      const sent = nats ? fitEvent(text, this.maxMessageBytes - EVENT_FRAME) : text;
-      nats?.publish(subject, Buffer.from(sent));
-      const event = `taskflow.${topic}`;
-      if (this.#isListenedFor(event))
-        this.#broker.emit(event, JSON.parse(sent)).catch((error: unknown) => this.#notAnnounced(event, error));
+      if (nats) this.#publish(nats, subject, message);
+      if (this.#isListenedFor(message.topic)) {
+        const event = `taskflow.${message.topic}`;
+        const fitting = nats ? this.#fitted(message) : message.text;
+        this.#broker.emit(event, JSON.parse(fitting)).catch((error: unknown) => this.#notAnnounced(event, error));
+      }
     } catch (error) {
       this.#notAnnounced(subject, error);
     }
+  }
+
+  #publish(nats: NatsConnection, subject: string, message: EventMessage): void {
+    const { own, shared } = message;
+    // A UTF-16 unit is at most three bytes: most events need no counting.
+    if ((own.length + shared.length) * 3 <= this.maxMessageBytes - EVENT_FRAME) outboxOf(nats).publishText(subject, own, shared);
+    else outboxOf(nats).publishText(subject, this.#fitted(message));
+  }
+
+  #fitted({ text }: EventMessage): string {
+    return fitEvent(text, this.maxMessageBytes - EVENT_FRAME);
   }
 
   /** Subscribers that ask for the history get it all the same. */
@@ -168,11 +183,11 @@ export class MoleculerBus implements Bus {
     this.#broker.logger.debug(`An event could not be announced (${what}).`, error);
   }
 
-  #isListenedFor(event: string): boolean {
-    let known = this.#listened.get(event);
+  #isListenedFor(topic: string): boolean {
+    let known = this.#listened.get(topic);
     if (known === undefined) {
-      known = listensFor(this.#broker, event);
-      this.#listened.set(event, known);
+      known = listensFor(this.#broker, `taskflow.${topic}`);
+      this.#listened.set(topic, known);
     }
     return known;
   }

@@ -1,6 +1,6 @@
 /** Where the events of a taskflow are announced, and how a process without NATS hears of them. */
-import { EventEmitter } from "node:events";
 import type { ServiceBroker } from "moleculer";
+import type { NatsConnection } from "nats";
 
 /**
  * The NATS subject of a taskflow's events: `<namespace>.taskflow.events.<taskflowId>`, without the prefix where there is no namespace.
@@ -13,40 +13,50 @@ export function getEventsEndpoint(taskflowId: string, fullyQualified = false, na
   return fullyQualified && namespace !== "" ? `${namespace}.${subject}` : subject;
 }
 
-const emitters = new WeakMap<ServiceBroker, EventEmitter>();
+type Heard = (text: string) => void;
 
-/** The subjects of a broker's own process: the coordinator emits here what it publishes to NATS. */
-export function localSubjects(broker: ServiceBroker): EventEmitter {
-  let emitter = emitters.get(broker);
-  if (!emitter) {
-    emitter = new EventEmitter();
-    emitter.setMaxListeners(0);
-    emitters.set(broker, emitter);
+/** The subjects of a broker's own process: the coordinator says here what it publishes to NATS. */
+export class LocalSubjects {
+  readonly #listeners = new Map<string, Set<Heard>>();
+
+  /** True if anybody listens to any of them. */
+  get areHeard(): boolean {
+    return this.#listeners.size > 0;
   }
-  return emitter;
+
+  say(subject: string, text: string): void {
+    for (const heard of this.#listeners.get(subject) ?? []) heard(text);
+  }
+
+  /** Returns what ends it. */
+  listen(subject: string, heard: Heard): () => void {
+    const listeners = this.#listeners.get(subject) ?? new Set();
+    this.#listeners.set(subject, listeners.add(heard));
+    return () => {
+      listeners.delete(heard);
+      if (listeners.size === 0 && this.#listeners.get(subject) === listeners) this.#listeners.delete(subject);
+    };
+  }
 }
 
-/** What this project uses of a NATS connection. */
-export interface NatsClient {
-  publish(subject: string, data: Uint8Array): void;
-  subscribe(
-    subject: string,
-    options: { callback: (error: Error | null, message: { data: Uint8Array }) => void },
-  ): { unsubscribe(): void };
+const subjects = new WeakMap<ServiceBroker, LocalSubjects>();
+
+export function localSubjects(broker: ServiceBroker): LocalSubjects {
+  let known = subjects.get(broker);
+  if (!known) subjects.set(broker, (known = new LocalSubjects()));
+  return known;
 }
 
 /** The broker's NATS connection; undefined without a NATS transporter (Moleculer's own or the project's). */
-export function natsClientOf(broker: ServiceBroker): NatsClient | undefined {
+export function natsClientOf(broker: ServiceBroker): NatsConnection | undefined {
   const transporter: unknown = broker.transit?.tx;
   if (typeof transporter !== "object" || transporter === null || !("client" in transporter)) return undefined;
   const { client } = transporter;
   const isNats = typeof client === "object" && client !== null && "publish" in client && "jetstream" in client;
-  return isNats ? (client as unknown as NatsClient) : undefined;
+  return isNats ? (client as unknown as NatsConnection) : undefined;
 }
 
 /** Bytes that the broker's NATS server takes in one message; no limit where there is no NATS, or it has not said so. */
 export function maxMessageBytesOf(broker: ServiceBroker): number {
-  const client: unknown = natsClientOf(broker);
-  const info = (client as { info?: { max_payload?: unknown } } | undefined)?.info;
-  return typeof info?.max_payload === "number" ? info.max_payload : Number.POSITIVE_INFINITY;
+  return natsClientOf(broker)?.info?.max_payload ?? Number.POSITIVE_INFINITY;
 }

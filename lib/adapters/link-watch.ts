@@ -17,7 +17,7 @@ export function onReconnected(broker: ServiceBroker, listener: () => void): () =
     const client = natsClientOf(broker);
     if (isOver || client === undefined || client === watched || broker.transit?.tx instanceof NatsTransporter) return;
     watched = client;
-    watchStatus(client as unknown as NatsConnection, ({ type }) => {
+    watchStatus(client, ({ type }) => {
       if (type === "reconnected" && watched === client) again();
     });
   };

@@ -8,6 +8,7 @@ import type { Msg, NatsConnection, PublishOptions, Subscription } from "nats";
 import { withDeadline } from "./nats-deadline.ts";
 import { resolveNatsOptions } from "./nats-options.ts";
 import type { NatsTransporterOptions, ResolvedNatsOptions } from "./nats-options.ts";
+import { outboxOf } from "./nats-outbox.ts";
 import { describeConnectFailure, describeError, watchStatus } from "./nats-status.ts";
 import type { NatsStatus, NatsStatusListener } from "./nats-status.ts";
 import { payloadTooLarge } from "./wire-packets.ts";
@@ -159,6 +160,7 @@ export class NatsLink extends Transporters.NATS {
   /** Resolves when the server has taken everything sent so far. Rejects when the link breaks, or after `timeoutMs`. */
   async flush(timeoutMs = DEFAULT_DEADLINE_MS): Promise<void> {
     if (this.client === null || this.#isAway) throw disconnectedError();
+    outboxOf(this.client).flush();
     await withDeadline(this.client.flush(), timeoutMs);
   }
 
@@ -180,6 +182,7 @@ export class NatsLink extends Transporters.NATS {
     if (!this.isOnline) return false;
     const bytes = typeof data === "string" ? Buffer.from(data) : data;
     if (bytes.length > this.#maxPayload) throw payloadTooLarge(`The message to '${subject}'`, bytes.length, this.#maxPayload);
+    if (this.client) outboxOf(this.client).flush();
     this.client?.publish(subject, bytes, options);
     return true;
   }

@@ -13,8 +13,9 @@
 import type { Msg } from "nats";
 import { HeldMessages } from "./nats-held.ts";
 import { disconnectedError, NatsLink } from "./nats-link.ts";
+import { outboxOf } from "./nats-outbox.ts";
 import { CONTEXT_KEY, WireContext } from "./wire-context.ts";
-import { asBuffer, encodeHeaders, readContextHeader, readyHeaders, WIRE_PROTOCOL } from "./wire-headers.ts";
+import { asBuffer, encodeHeaders, readContextHeader, WIRE_PROTOCOL } from "./wire-headers.ts";
 import * as wire from "./wire-packets.ts";
 import type { WirePacket } from "./wire-packets.ts";
 
@@ -35,6 +36,10 @@ interface SendMeta {
 /** The parts of Moleculer's classes that its types leave out. */
 interface MoleculerInternals {
   readonly messageHandler: (cmd: string, packet: unknown) => Promise<void>;
+}
+
+interface MoleculerTransit {
+  readonly pendingRequests: Map<string, { readonly ctx: { readonly meta?: Record<string, unknown> } }>;
 }
 
 /**
@@ -94,13 +99,15 @@ export class NatsTransporter extends NatsLink {
       const headers = encodeHeaders(prepared?.text ?? JSON.stringify(context), prepared?.headers);
       const data = wire.withMeta(payload, rest, () => this.serialize(packet as never));
       // Escaping makes a header longer than the same text in a payload: one that is too large there may still fit here.
-      if (headers.length + data.length <= this.maxPayload) return this.send(topic, data, { packet, headers });
+      if (headers.length + data.length <= this.maxPayload) {
+        prepared?.wasSent(false);
+        return this.send(topic, data, { packet, headers });
+      }
     }
     if (prepared === undefined) return super.publish(packet as never);
-    return this.send(topic, this.#serializePrepared(packet, rest, prepared), {
-      packet,
-      headers: encodeHeaders(undefined, prepared.headers),
-    });
+    const data = this.#serializePrepared(packet, rest, prepared);
+    prepared.wasSent(true);
+    return this.send(topic, data, { packet, headers: encodeHeaders(undefined, prepared.headers) });
   }
 
   #serializePrepared(packet: WirePacket, rest: Record<string, unknown>, context: WireContext): Buffer {
@@ -145,8 +152,7 @@ export class NatsTransporter extends NatsLink {
     // The client's own check is off while it reconnects, and a server that gets too much closes the connection.
     if (bytes > this.maxPayload) throw this.#tooLarge(topic, bytes, meta.packet);
     if (!this.isOnline && meta.packet?.type === wire.RESPONSE) this.#held.keep(topic, data);
-    else if (headers === undefined) client.publish(topic, data);
-    else client.publish(topic, data, { headers: readyHeaders(headers) });
+    else outboxOf(client).publish(topic, data, headers);
     return Promise.resolve();
   }
 
@@ -187,6 +193,25 @@ export class NatsTransporter extends NatsLink {
   /** `context` comes along in the place of the socket that Moleculer's middlewares hand on for TCP. */
   override receive(cmd: string, data: Buffer, context?: unknown): Promise<void> | void {
     return typeof context === "string" ? this.#incomingRequest(cmd, data, context) : this.incomingMessage(cmd, data);
+  }
+
+  /** A plain worker sends the whole context back with its answer. Nobody reads it: it is passed over where it stands as it was sent. */
+  override deserialize(cmd: string, data: Buffer): ReturnType<NatsLink["deserialize"]> {
+    if (cmd !== wire.RESPONSE || !wire.writesPlainJson(this.broker.serializer)) return super.deserialize(cmd, data);
+    const { pendingRequests } = this.broker.transit as unknown as MoleculerTransit;
+    const rest = wire.skipContext(data, (id) => {
+      const context = pendingRequests.get(id)?.ctx.meta?.[CONTEXT_KEY];
+      return context instanceof WireContext ? context.sentBytes : 0;
+    });
+    if (rest !== data) {
+      try {
+        const packet = super.deserialize(cmd, rest);
+        if (wire.isResponse(packet)) return packet;
+      } catch {
+        // The handler has changed the context, so that the cut was elsewhere.
+      }
+    }
+    return super.deserialize(cmd, data);
   }
 
   #incomingRequest(cmd: string, data: Buffer, context: string): Promise<void> | void {

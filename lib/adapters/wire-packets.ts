@@ -61,6 +61,35 @@ export function spliceContext(payload: WirePayload, meta: Meta, context: string)
   return Buffer.from(`{"meta":{"${CONTEXT_KEY}":${context}${innerTail}${outerTail}`);
 }
 
+const CONTEXT_FIRST = `","meta":{"${CONTEXT_KEY}":`;
+const ID_FIRST = '{"id":"';
+/** Longer ids are not looked for. */
+const LONGEST_HEAD = 160;
+const COMMA = 44;
+const CLOSING_BRACE = 125;
+
+/**
+ * A response's JSON without the execution context, which stands first in its meta; the same bytes where nothing was cut. The rest is a response only if
+ * the context still had the length that it was sent with: behind a cut inside it braces are left over, and one behind it takes `success` away.
+ *
+ * @param lengthOf bytes of the context that was sent with the request of this id; 0 if it is not known
+ */
+export function skipContext(data: Buffer, lengthOf: (id: string) => number): Buffer {
+  const head = data.toString("latin1", 0, LONGEST_HEAD);
+  const found = head.startsWith(ID_FIRST) ? head.indexOf(CONTEXT_FIRST) : -1;
+  if (found < 0) return data;
+  const length = lengthOf(head.slice(ID_FIRST.length, found));
+  const start = found + CONTEXT_FIRST.length;
+  const end = data[start + length];
+  if (length === 0 || (end !== COMMA && end !== CLOSING_BRACE)) return data;
+  const inMeta = start - CONTEXT_KEY.length - 3;
+  return Buffer.concat([data.subarray(0, inMeta), data.subarray(start + length + (end === COMMA ? 1 : 0))]);
+}
+
+export function isResponse(packet: object | null): boolean {
+  return packet !== null && "payload" in packet && typeof (packet.payload as WirePayload | null)?.success === "boolean";
+}
+
 /** A message over the server's `max_payload`. `bytes` counts headers and payload. */
 export function payloadTooLarge(what: string, bytes: number, limit: number, details: object = {}): Error {
   const message = `${what} takes ${bytes} bytes, more than the ${limit} of a NATS message (max_payload). Send less, or raise max_payload of the NATS server.`;

@@ -145,7 +145,5 @@ function listen(broker: ServiceBroker, taskflowId: string, heard: (text: string)
     });
     return { stop: () => subscription.unsubscribe(), isLive: true };
   }
-  const emitter = localSubjects(broker);
-  emitter.on(subject, heard);
-  return { stop: () => emitter.off(subject, heard), isLive: broker.transit === undefined };
+  return { stop: localSubjects(broker).listen(subject, heard), isLive: broker.transit === undefined };
 }

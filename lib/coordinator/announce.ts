@@ -7,9 +7,8 @@ import type { Bus } from "../ports/bus.ts";
 /** Announces what the journal tells after event `since`: somebody else stored it, and may not have told anybody. */
 export function announceSince(bus: Bus, entries: readonly Entry[], flow: Flow, since: number, eventTreeLimit: number): void {
   if (flow.seq <= since || !bus.hasAudience()) return;
-  const { taskflowId } = flow;
   const { events } = historyOf(entries, flow, since, Number.MAX_SAFE_INTEGER, eventTreeLimit);
-  for (const { topic, text } of events) bus.announce({ taskflowId, topic, text });
+  for (const event of events) bus.announce(event);
 }
 
 /** Announces once more what was stored last: whoever stored it may have died before it told anybody. */

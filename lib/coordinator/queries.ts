@@ -1,6 +1,6 @@
 /** What is read of taskflows: by their coordinator from memory, of all others from the store. */
 import { actionNameOf } from "../core/action-name.ts";
-import { previousStageRes } from "../core/context.ts";
+import { previousRows } from "../core/context.ts";
 import { historyOf } from "../core/history.ts";
 import { progressOf, standing, taskDetails, taskflowDetails, type WaitReason } from "../core/details.ts";
 import { type Flow, isFinished, type Stage, type Task } from "../core/flow.ts";
@@ -99,7 +99,7 @@ export class Queries {
    */
   async previousStageRes(taskflowId: string, ref: string, cursor?: string): Promise<{ rows: unknown[]; nextCursor?: string }> {
     const flow = await this.#flow(taskflowId);
-    const all = previousStageRes(flow, findTask(flow, ref).stage)?.rows ?? [];
+    const all = previousRows(flow, findTask(flow, ref).stage);
     const rows: unknown[] = [];
     let left = PAGE_LENGTH;
     for (let index = cursor === undefined ? 0 : decodeCursor(cursor); index < all.length; index++) {

@@ -192,6 +192,7 @@ export class Turns {
   }
 
   #committed(parts: readonly Part[], results: readonly WriteResult[]): void {
+    const created: Part[] = [];
     parts.forEach((part, index) => {
       const { resident } = part;
       if (results[index] !== "stored") return this.#lost(part);
@@ -204,19 +205,22 @@ export class Turns {
       if (!isInDoubt) this.#announce(part);
       creation?.stored(false);
       if (isInDoubt) return;
-      if (!creation) return this.#carryOut(part);
-      // The answer to `produce` goes first.
-      this.#ports.clock.soon(() => this.#carryOut(part));
+      if (creation) created.push(part);
+      else this.#carryOut(part);
     });
+    // The answers to `produce` go first.
+    if (created.length > 0)
+      this.#ports.clock.soon(() => {
+        for (const part of created) this.#carryOut(part);
+      });
   }
 
   #announce({ resident, facts, at, firstSeq, creation }: Part): void {
     const { bus } = this.#ports;
-    const { flow, writer } = resident;
+    const { writer } = resident;
     if (!bus.hasAudience()) return writer.skip();
-    const { taskflowId } = flow;
-    if (creation) bus.announce({ taskflowId, topic: creation.topic, text: creation.text });
-    for (const { topic, text } of writer.write(facts, at, firstSeq)) bus.announce({ taskflowId, topic, text });
+    if (creation) bus.announce(creation);
+    for (const event of writer.write(facts, at, firstSeq)) bus.announce(event);
   }
 
   #carryOut({ resident, facts, effects }: Part): void {

@@ -3,15 +3,15 @@ import { optionsText } from "../options.ts";
 import type { Flow, JsonText, Stage, Task } from "./flow.ts";
 import { stageId, taskId } from "./ids.ts";
 
-/** Rows of `previousStageRes` as JSON texts, in definition order. */
-interface Rows {
+/** A stage's answers as the tasks of the next one get them. */
+interface Answers {
   readonly finishedAt: number | null;
-  readonly rows: readonly string[];
+  readonly count: number;
   readonly text: string;
 }
 
 /** By stage; a stage that has ended does not change unless it runs again. */
-const rowsOf = new WeakMap<Stage, Rows>();
+const answersOf = new WeakMap<Stage, Answers>();
 
 /** Characters of a context that always travels by value. */
 export const CONTEXT_BUDGET = 65_536;
@@ -25,19 +25,29 @@ function previousStage(flow: Flow, stage: Stage): Stage | undefined {
   return undefined;
 }
 
-/** `previousStageRes` of the tasks of a stage; undefined for the first stage. */
-export function previousStageRes(flow: Flow, stage: Stage): Rows | undefined {
+/** The rows of `previousStageRes` of the tasks of a stage as JSON texts, in definition order; none for the first stage. */
+export function previousRows(flow: Flow, stage: Stage): string[] {
   const previous = previousStage(flow, stage);
-  if (!previous) return undefined;
-  const known = rowsOf.get(previous);
-  if (known && known.finishedAt === previous.finishedAt) return known;
-  const rows = previous.tasks.map((task) => {
+  return previous ? rowsOf(flow, previous) : [];
+}
+
+function rowsOf(flow: Flow, { tasks }: Stage): string[] {
+  return tasks.map((task) => {
     const response = task.status === "SUCCESS" ? (task.response ?? "null") : "null";
     const name = JSON.stringify(task.definition.name);
     return `{"taskName":${name},"response":${response},"taskId":"${taskId(flow.idBase, task.ordinal)}","status":"${task.status}"}`;
   });
-  const made = { finishedAt: previous.finishedAt, rows, text: `[${rows.join(",")}]` };
-  rowsOf.set(previous, made);
+}
+
+/** `previousStageRes` of the tasks of a stage; undefined for the first stage. */
+function previousAnswers(flow: Flow, stage: Stage): Answers | undefined {
+  const previous = previousStage(flow, stage);
+  if (!previous) return undefined;
+  const known = answersOf.get(previous);
+  if (known && known.finishedAt === previous.finishedAt) return known;
+  const { finishedAt, tasks } = previous;
+  const made = { finishedAt, count: tasks.length, text: `[${rowsOf(flow, previous).join(",")}]` };
+  answersOf.set(previous, made);
   return made;
 }
 
@@ -52,14 +62,13 @@ export function metaOf(flow: Flow, task: Task): Record<string, unknown> {
  * reference, and params that would still be too long are left out here (the handler has them as its own)
  */
 export function executionContext(flow: Flow, task: Task, fits: (length: number) => boolean): JsonText {
-  const previous = previousStageRes(flow, task.stage);
+  const previous = previousAnswers(flow, task.stage);
   const params = JSON.stringify(task.definition.params ?? {});
   const whole = contextText(flow, task, previous?.text, params);
   if (whole.length <= CONTEXT_BUDGET || fits(whole.length)) return whole;
   const id = taskId(flow.idBase, task.ordinal);
   const reference =
-    previous &&
-    `{"$ref":"${flow.taskflowId}/${id}/previousStageRes","count":${previous.rows.length},"bytes":${previous.text.length}}`;
+    previous && `{"$ref":"${flow.taskflowId}/${id}/previousStageRes","count":${previous.count},"bytes":${previous.text.length}}`;
   const referring = contextText(flow, task, reference, params);
   if (referring.length <= CONTEXT_BUDGET || fits(referring.length)) return referring;
   return contextText(flow, task, reference, `{"$omitted":${params.length}}`);

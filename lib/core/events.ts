@@ -7,11 +7,28 @@ import type { Fact } from "./facts.ts";
 import type { Flow, Stage, Task } from "./flow.ts";
 import { stageId, taskId } from "./ids.ts";
 
-export interface EventText {
+/** One event as JSON, in two pieces: the events of one commit end alike, so that a bus may encode that piece once. */
+export class EventText {
+  readonly taskflowId: string;
   readonly seq: number;
   /** Of the Moleculer event: `task.success`, `stage.running`, `flow.completed`. */
   readonly topic: string;
-  readonly text: string;
+  /** What is its own: all before `taskflowObject`. */
+  readonly own: string;
+  /** What it shares with the events of the same commit. */
+  readonly shared: string;
+
+  constructor(taskflowId: string, seq: number, topic: string, own: string, shared: string) {
+    this.taskflowId = taskflowId;
+    this.seq = seq;
+    this.topic = topic;
+    this.own = own;
+    this.shared = shared;
+  }
+
+  get text(): string {
+    return this.own + this.shared;
+  }
 }
 
 /** No task's fragment is shorter than this, so the size of a large tree need not be found out by writing it. */
@@ -35,15 +52,14 @@ export class EventWriter {
    */
   write(facts: readonly Fact[], at: number, firstSeq: number): EventText[] {
     this.#forget(facts);
-    const end = `,"taskflowObject":${this.tree()}}}`;
+    const { taskflowId } = this.#flow;
+    const shared = sharedPiece(this.tree());
     const events: EventText[] = [];
     let seq = firstSeq;
     for (const fact of facts) {
       const subject = describe(this.#flow, fact);
       if (!subject) continue;
-      const { type, topic, data } = subject;
-      const text = `{"eventType":"${type}","seq":${seq},"timestamp":${at},"data":{"taskflowId":"${this.#flow.taskflowId}",${data}${end}`;
-      events.push({ seq, topic, text });
+      events.push(new EventText(taskflowId, seq, subject.topic, ownPiece(subject, taskflowId, seq, at), shared));
       seq++;
     }
     return events;
@@ -58,9 +74,7 @@ export class EventWriter {
   /** Event 1: to be written before anything else of the taskflow is decided. */
   creation(at: number): EventText {
     const { taskflowId } = this.#flow;
-    const tree = this.tree();
-    const text = `{"eventType":"TASKFLOW","seq":1,"timestamp":${at},"data":{"taskflowId":"${taskflowId}","taskflowStatus":"WAITING","taskflowObject":${tree}}}`;
-    return { seq: 1, topic: "flow.waiting", text };
+    return new EventText(taskflowId, 1, CREATION.topic, ownPiece(CREATION, taskflowId, 1, at), sharedPiece(this.tree()));
   }
 
   #forget(facts: readonly Fact[]): void {
@@ -98,18 +112,41 @@ export class EventWriter {
     const known = this.#stages[stage.index];
     if (known !== undefined) return known;
     const tasks = stage.tasks.map((task) => (this.#tasks[task.ordinal] ??= taskFragment(this.#flow, task)));
-    const text = `"${stageId(this.#flow.idBase, stage.index)}":{"name":${JSON.stringify(stage.name)},"status":"${stage.status}","tasks":{${tasks.join(",")}}}`;
-    this.#stages[stage.index] = text;
-    return text;
+    const id = stageId(this.#flow.idBase, stage.index);
+    return (this.#stages[stage.index] = flat([
+      '"',
+      id,
+      '":{"name":',
+      JSON.stringify(stage.name),
+      ',"status":"',
+      stage.status,
+      '","tasks":{',
+      tasks.join(","),
+      "}}",
+    ]));
   }
 }
 
+/** One piece of memory. What `+` puts together stays a tree of its parts, which live as long as it does and are gone through each time that it is written. */
+const flat = (parts: readonly string[]): string => parts.join("");
+
 function taskFragment(flow: Flow, task: Task): string {
-  const reason = task.status === "WAITING" && task.retryAt !== null ? ',"statusReason":"RETRY_DELAY"' : "";
-  const response = task.response === null ? "" : `,"response":${task.response}`;
-  const error = task.error === null ? "" : `,"error":${JSON.stringify(task.error)}`;
-  const name = JSON.stringify(task.definition.name);
-  return `"${taskId(flow.idBase, task.ordinal)}":{"name":${name},"status":"${task.status}"${reason},"attempt":${task.attempt}${response}${error}}`;
+  const { definition, status, attempt, response, error } = task;
+  const parts = [
+    '"',
+    taskId(flow.idBase, task.ordinal),
+    '":{"name":',
+    JSON.stringify(definition.name),
+    ',"status":"',
+    status,
+    '"',
+  ];
+  if (status === "WAITING" && task.retryAt !== null) parts.push(',"statusReason":"RETRY_DELAY"');
+  parts.push(',"attempt":', String(attempt));
+  if (response !== null) parts.push(',"response":', response);
+  if (error !== null) parts.push(',"error":', JSON.stringify(error));
+  parts.push("}");
+  return flat(parts);
 }
 
 /** Tasks by status, from the counts of the stages: as cheap in a large taskflow as in a small one. */
@@ -133,12 +170,32 @@ function countTasks(flow: Flow): Record<string, number> {
   };
 }
 
+/** An event's text is these two, one after the other. */
+export function ownPiece({ type, data }: Description, taskflowId: string, seq: number, at: number): string {
+  return `{"eventType":"${type}","seq":${seq},"timestamp":${at},"data":{"taskflowId":"${taskflowId}",${data}`;
+}
+
+export function sharedPiece(tree: string): string {
+  return `,"taskflowObject":${tree}}}`;
+}
+
 interface Description {
   readonly type: "TASK" | "STAGE" | "TASKFLOW";
   readonly topic: string;
   /** Members of `data` between the taskflow's id and its tree. */
   readonly data: string;
 }
+
+const topics = { task: new Map<string, string>(), stage: new Map<string, string>(), flow: new Map<string, string>() };
+
+/** One text for each, which whoever looks it up need not hash again. */
+function topicOf(subject: keyof typeof topics, status: string): string {
+  let topic = topics[subject].get(status);
+  if (topic === undefined) topics[subject].set(status, (topic = `${subject}.${status.toLowerCase()}`));
+  return topic;
+}
+
+const CREATION: Description = { type: "TASKFLOW", topic: "flow.waiting", data: '"taskflowStatus":"WAITING"' };
 
 const describeTask = (
   flow: Flow,
@@ -152,7 +209,7 @@ const describeTask = (
   const failed = error === undefined ? "" : `,"error":${JSON.stringify(error)}`;
   return {
     type: "TASK",
-    topic: `task.${status.toLowerCase()}`,
+    topic: topicOf("task", status),
     data: `"attempt":${attempt},"stageId":"${stageId(flow.idBase, stage)}","taskId":"${taskId(flow.idBase, fact.task)}","taskStatus":"${status}","taskResponse":${response}${failed}`,
   };
 };
@@ -161,13 +218,13 @@ const describeTask = (
 export function describe(flow: Flow, fact: Fact): Description | undefined {
   switch (fact.kind) {
     case "created":
-      return { type: "TASKFLOW", topic: "flow.waiting", data: '"taskflowStatus":"WAITING"' };
+      return CREATION;
     case "flow":
-      return { type: "TASKFLOW", topic: `flow.${fact.status.toLowerCase()}`, data: `"taskflowStatus":"${fact.status}"` };
+      return { type: "TASKFLOW", topic: topicOf("flow", fact.status), data: `"taskflowStatus":"${fact.status}"` };
     case "stage":
       return {
         type: "STAGE",
-        topic: `stage.${fact.status.toLowerCase()}`,
+        topic: topicOf("stage", fact.status),
         data: `"stageId":"${stageId(flow.idBase, fact.stage)}","stageStatus":"${fact.status}"`,
       };
     case "started":

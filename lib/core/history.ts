@@ -1,7 +1,7 @@
 /** The events that a journal tells of: what subscribers missed. */
 import { apply, isEvent } from "./apply.ts";
 import { build } from "./build.ts";
-import { describe, type EventText, EventWriter } from "./events.ts";
+import { describe, EventText, EventWriter, ownPiece, sharedPiece } from "./events.ts";
 import type { Entry, Fact } from "./facts.ts";
 import type { Flow } from "./flow.ts";
 
@@ -23,7 +23,7 @@ export function historyOf(entries: readonly Entry[], flow: Flow, since: number, 
   const first = entries[0]?.facts[0];
   if (first?.kind !== "created") return { events: [], lastSeq: 0 };
   const then = build(first, entries[0]?.at ?? 0);
-  const tree = new EventWriter(flow, eventTreeLimit).tree();
+  const shared = sharedPiece(new EventWriter(flow, eventTreeLimit).tree());
   const events: EventText[] = [];
   let seq = 0;
   for (const { at, facts } of entries) {
@@ -31,17 +31,17 @@ export function historyOf(entries: readonly Entry[], flow: Flow, since: number, 
       if (fact.kind !== "created") apply(then, fact, at);
       if (!isEvent(fact)) continue;
       seq++;
-      if (seq > since && events.length < limit) events.push(eventText(then, flow, fact, seq, at, tree));
+      if (seq > since && events.length < limit) events.push(eventText(then, flow, fact, seq, at, shared));
     }
   }
   return { events, lastSeq: seq };
 }
 
-function eventText(then: Flow, now: Flow, fact: Fact, seq: number, at: number, tree: string): EventText {
+function eventText(then: Flow, now: Flow, fact: Fact, seq: number, at: number, shared: string): EventText {
   const subject = describe(then, withoutReplaced(then, now, fact));
   if (!subject) throw new Error(`A fact of kind ${fact.kind} is no event.`);
-  const text = `{"eventType":"${subject.type}","seq":${seq},"timestamp":${at},"data":{"taskflowId":"${now.taskflowId}",${subject.data},"taskflowObject":${tree}}}`;
-  return { seq, topic: subject.topic, text };
+  const { taskflowId } = now;
+  return new EventText(taskflowId, seq, subject.topic, ownPiece(subject, taskflowId, seq, at), shared);
 }
 
 /** Answers that a later attempt replaced are not told again. */

@@ -10,12 +10,22 @@ export function idBaseOf(uuid: string): string {
   return `${uuid.slice(0, 14)}8${uuid.slice(15, 24)}`;
 }
 
+/** Ends of ids, made once: an id is written several times for each change. */
+const KEPT = 16_384;
+const stageEnds: string[] = [];
+const taskEnds: string[] = [];
+
+function endOf(ends: string[], kind: string, number: number): string {
+  if (number >= KEPT) return kind + number.toString(16).padStart(8, "0");
+  return (ends[number] ??= kind + number.toString(16).padStart(8, "0"));
+}
+
 export function stageId(idBase: string, index: number): string {
-  return idBase + STAGE + index.toString(16).padStart(8, "0");
+  return idBase + endOf(stageEnds, STAGE, index);
 }
 
 export function taskId(idBase: string, ordinal: number): string {
-  return idBase + TASK + ordinal.toString(16).padStart(8, "0");
+  return idBase + endOf(taskEnds, TASK, ordinal);
 }
 
 function place(idBase: string, kind: string, id: string): number | undefined {

@@ -32,8 +32,10 @@ export interface EventMessage {
   readonly taskflowId: string;
   /** Of the Moleculer event, without its prefix `taskflow.`: `task.success`. */
   readonly topic: string;
-  /** The event as JSON. */
+  /** The event as JSON: its own piece, then one that it shares with those announced beside it. */
   readonly text: string;
+  readonly own: string;
+  readonly shared: string;
 }
 
 /** Asks for the outcome of an attempt of which nothing is heard. */

@@ -1,0 +1,125 @@
+/**
+ * Messages on their way to the socket, as NATS's protocol has them, written one behind the other into one piece of memory.
+ *
+ * `client.publish` keeps three small buffers a message (the command, the payload, the line's end), and joins them all when it writes. A busy coordinator
+ * publishes tens of thousands of events a second, and that was a tenth of its time. Here a text is written where it will be read from, and what an event
+ * shares with the one before it is copied, not encoded again.
+ *
+ * Nothing is held back: what was published is the client's in the same turn of the event loop, as with `client.publish`.
+ */
+import type { NatsConnection } from "nats";
+import { readyHeaders } from "./wire-headers.ts";
+
+/** Bytes of a slab. A message beyond a quarter of it goes the client's own way. */
+const SLAB = 256 * 1024;
+const LARGE = SLAB / 4;
+/** More than the command and the line's end take beside the subject. */
+const FRAME = 64;
+
+/** What the client has behind its types (nats 2.29, protocol.js): takes bytes that are protocol already. */
+interface Protocol {
+  sendCommand(bytes: Uint8Array): void;
+  flushPending(): void;
+}
+
+const outboxes = new WeakMap<NatsConnection, NatsOutbox>();
+
+/** The one outbox of a connection. */
+export function outboxOf(client: NatsConnection): NatsOutbox {
+  let outbox = outboxes.get(client);
+  if (!outbox) outboxes.set(client, (outbox = new NatsOutbox(client)));
+  return outbox;
+}
+
+class NatsOutbox {
+  readonly #client: NatsConnection;
+  readonly #protocol: Protocol | undefined;
+  #slab = Buffer.alloc(0);
+  /** From here on the slab was not handed over; up to `#end` it is written. */
+  #start = 0;
+  #end = 0;
+  #isPlanned = false;
+  /** After all microtasks that follow from this callback of the event loop: the answers that it resolves leave in the same write. */
+  readonly #flushPlanned = (): void => {
+    this.#isPlanned = false;
+    this.flush();
+  };
+  /** The end of the latest text, and where it stands in this slab. */
+  #shared = "";
+  #sharedAt = 0;
+  #sharedBytes = 0;
+
+  constructor(client: NatsConnection) {
+    this.#client = client;
+    const { protocol } = client as unknown as { protocol?: Partial<Protocol> };
+    const isKnown = typeof protocol?.sendCommand === "function" && typeof protocol.flushPending === "function";
+    this.#protocol = isKnown ? (protocol as Protocol) : undefined;
+  }
+
+  /** @param shared the end of the payload: the same as that of the message before where both say the same */
+  publishText(subject: string, own: string, shared = ""): void {
+    const isRepeated = this.#slab.length > 0 && shared === this.#shared;
+    const ownBytes = Buffer.byteLength(own);
+    const sharedBytes = isRepeated ? this.#sharedBytes : Buffer.byteLength(shared);
+    const bytes = ownBytes + sharedBytes;
+    if (!this.#hasRoom(subject, bytes)) return this.publish(subject, Buffer.from(own + shared));
+    this.#write(`PUB ${subject} ${bytes}\r\n`);
+    this.#write(own, ownBytes);
+    // A slab that has just begun does not hold it.
+    if (isRepeated && this.#sharedAt > 0) this.#slab.copyWithin(this.#end, this.#sharedAt, this.#sharedAt + sharedBytes);
+    else this.#slab.write(shared, this.#end, sharedBytes, sharedBytes === shared.length ? "latin1" : "utf8");
+    this.#shared = shared;
+    this.#sharedAt = this.#end;
+    this.#sharedBytes = sharedBytes;
+    this.#end += sharedBytes;
+    this.#write("\r\n");
+  }
+
+  /** @param headers a block of headers as bytes */
+  publish(subject: string, data: Uint8Array, headers?: Uint8Array): void {
+    const headerBytes = headers?.length ?? 0;
+    const bytes = headerBytes + data.length;
+    if (!this.#hasRoom(subject, bytes)) {
+      this.flush();
+      this.#client.publish(subject, data, headers && { headers: readyHeaders(headers) });
+      return;
+    }
+    this.#write(headers ? `HPUB ${subject} ${headerBytes} ${bytes}\r\n` : `PUB ${subject} ${bytes}\r\n`);
+    if (headers) this.#slab.set(headers, this.#end);
+    this.#slab.set(data, this.#end + headerBytes);
+    this.#end += bytes;
+    this.#write("\r\n");
+  }
+
+  /** Hands over what was written. To be called before anything else is sent through the client whose order matters. */
+  flush(): void {
+    if (this.#end === this.#start) return;
+    const written = this.#slab.subarray(this.#start, this.#end);
+    this.#start = this.#end;
+    if (this.#client.isClosed()) return;
+    this.#protocol?.sendCommand(written);
+    this.#protocol?.flushPending();
+  }
+
+  /** False: the client is to be given the message. It is too large for here, or the client is closed and will say so. */
+  #hasRoom(subject: string, bytes: number): boolean {
+    const most = bytes + 3 * subject.length + FRAME;
+    if (!this.#protocol || most > LARGE || bytes > (this.#client.info?.max_payload ?? 0)) return false;
+    if (this.#client.isClosed() || this.#client.isDraining()) return false;
+    if (this.#end + most > this.#slab.length) {
+      this.flush();
+      // A new one: the socket may still read from the old one.
+      this.#slab = Buffer.allocUnsafeSlow(SLAB);
+      this.#start = this.#end = this.#sharedAt = 0;
+    }
+    if (!this.#isPlanned) {
+      this.#isPlanned = true;
+      queueMicrotask(() => process.nextTick(this.#flushPlanned));
+    }
+    return true;
+  }
+
+  #write(text: string, bytes = Buffer.byteLength(text)): void {
+    this.#end += this.#slab.write(text, this.#end, bytes, bytes === text.length ? "latin1" : "utf8");
+  }
+}

@@ -35,12 +35,13 @@ export function askAgain(step: Step, { task: ordinal, attempt, cause }: InputOf<
   if (task && !step.flow.repeats.has(ordinal)) ask(step, task, cause);
 }
 
-export function heedReply(step: Step, { task: ordinal, attempt, delivery, node, reply, cause }: InputOf<"asked">): void {
+export function heedReply(step: Step, input: InputOf<"asked">): void {
+  const { task: ordinal, attempt, delivery, node, startedAt, reply, cause } = input;
   const task = running(step, ordinal, attempt);
   if (!task || step.flow.repeats.has(ordinal)) return;
-  // Delivered again meanwhile: the reply is about the past.
+  // Delivered again meanwhile, or begun anew: the reply is about the past.
   const latest = latestAttempt(task);
-  if (latest.deliveries !== delivery || latest.nodeID !== node) return;
+  if (latest.deliveries !== delivery || latest.nodeID !== node || latest.startedAt !== startedAt) return;
   switch (reply.kind) {
     case "done":
       return settleAttempt(step, task, reply.outcome);

@@ -213,8 +213,8 @@ export const BUGS_OF_THE_COORDINATOR: readonly PlantedBug[] = [
     noticedBy: [13, 29],
     change: [
       "lib/coordinator/coordinator.ts",
-      "    announceLast(bus, entries, flow, this.#settings.eventTreeLimit);\n    if (!isFinished",
-      "    if (!isFinished",
+      "    announceLast(bus, entries, flow, eventTreeLimit);\n    repairRow",
+      "    repairRow",
     ],
   },
   {

@@ -130,7 +130,11 @@ export const BUGS_OF_THE_CORE: readonly PlantedBug[] = [
   {
     title: "replies about older deliveries heeded",
     noticedBy: [8, 23, 10],
-    change: [question, "if (latest.deliveries !== delivery || latest.nodeID !== node) return;", ""],
+    change: [
+      question,
+      "if (latest.deliveries !== delivery || latest.nodeID !== node || latest.startedAt !== startedAt) return;",
+      "",
+    ],
   },
   {
     title: "one that is at it is asked once only",

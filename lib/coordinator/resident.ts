@@ -33,7 +33,7 @@ export interface Creation {
  *
  * - idle: nothing waits. - dirty: it is in the coordinator's list and will be decided in the next turn.
  * - committing: decided, not yet stored; what comes in waits. - reading: its commit failed; it is read again before anything else.
- * - gone: finished, or another's; what comes in is dropped.
+ * - gone: finished, parked, or another's; what comes in is dropped.
  */
 export class Resident {
   flow: Flow;
@@ -43,22 +43,35 @@ export class Resident {
   state: "idle" | "dirty" | "committing" | "reading" | "gone" = "idle";
   inbox: Input[] = [];
   creation: Creation | undefined;
+  /** As its row says it once all that was decided is stored. */
+  dueAt: number;
+  /** It is gone because nothing happens to it for long. */
+  isParked = false;
   readonly pending = new Map<number, Pending>();
   /** Attempts of which it is known that they never left, with what cancels the pause before that is decided. */
   readonly unsent = new Set<Unsent>();
   readonly #timers = new Set<() => void>();
+  readonly #listening = new Set<() => void>();
   readonly #watchers = new Set<(last: Flow | undefined) => void>();
 
-  constructor(flow: Flow, eventTreeLimit: number, fence = flow.fence) {
+  constructor(flow: Flow, eventTreeLimit: number, fence = flow.fence, dueAt = 0) {
     this.flow = flow;
     this.fence = fence;
+    this.dueAt = dueAt;
     this.writer = new EventWriter(flow, eventTreeLimit);
   }
 
   /** Another state of the same taskflow, read from the store. */
-  replace(flow: Flow, eventTreeLimit: number): void {
+  replace(flow: Flow, eventTreeLimit: number, dueAt: number): void {
     this.flow = flow;
+    this.dueAt = dueAt;
     this.writer = new EventWriter(flow, eventTreeLimit);
+  }
+
+  /** True if nothing of it is under way, and nothing happens to it before that time. */
+  restsUntil(time: number): boolean {
+    const { state, inbox, pending, unsent, dueAt } = this;
+    return dueAt > time && state === "idle" && inbox.length === 0 && pending.size === 0 && unsent.size === 0;
   }
 
   /** Tasks of whose latest delivery something will still be heard here. Of one that is stored and was not sent nothing will, whatever went before. */
@@ -79,6 +92,12 @@ export class Resident {
     return () => this.#timers.delete(cancel);
   }
 
+  /** Keeps what ends the listening for the answer to a call; returns what forgets it. An answer that was lost is listened for as long as the taskflow is here. */
+  keepListening(end: () => void): () => void {
+    this.#listening.add(end);
+    return () => this.#listening.delete(end);
+  }
+
   cancelTimers(): void {
     for (const cancel of this.#timers) cancel();
     this.#timers.clear();
@@ -97,6 +116,8 @@ export class Resident {
     this.state = "gone";
     this.inbox = [];
     this.cancelTimers();
+    for (const end of this.#listening) end();
+    this.#listening.clear();
     for (const { cancelTimeout } of this.pending.values()) cancelTimeout();
     this.pending.clear();
     for (const { cancel } of this.unsent) cancel();

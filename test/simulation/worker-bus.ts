@@ -117,10 +117,11 @@ export class WorkerBus {
     const isKept = life.isCutOff && world.random.chance(0.5);
     if (isKept || !this.isServed(call.action) || world.strikes("not sent") || world.strikes("queue full")) {
       attempt.notSent++;
-      task.wasNotSent = true;
+      attempt.unsent.add(call.delivery);
       this.#tell(delivery, travel, { kind: "not-sent" });
       return;
     }
+    attempt.unsent.delete(call.delivery);
     attempt.highestLeft = Math.max(attempt.highestLeft, call.delivery);
     const silence: Outcome = {
       kind: "unknown",

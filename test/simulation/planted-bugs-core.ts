@@ -130,7 +130,11 @@ export const BUGS_OF_THE_CORE: readonly PlantedBug[] = [
   {
     title: "replies about older deliveries heeded",
     noticedBy: [8, 23, 10],
-    change: [question, "if (latest.deliveries !== delivery || latest.nodeID !== node) return;", ""],
+    change: [
+      question,
+      "if (latest.deliveries !== delivery || latest.nodeID !== node || latest.startedAt !== startedAt) return;",
+      "",
+    ],
   },
   {
     title: "one that is at it is asked once only",
@@ -149,7 +153,11 @@ export const BUGS_OF_THE_CORE: readonly PlantedBug[] = [
   {
     title: "delivered again under the same number",
     noticedBy: [34],
-    change: ["lib/core/apply.ts", "attempt.deliveries++;", "attempt.deliveries = Math.max(2, attempt.deliveries);"],
+    change: [
+      "lib/core/apply.ts",
+      "attempt.deliveries++;",
+      "if (attempt.deliveries === 1 || !taskOf(flow, fact.task).options.exactlyOnceTaskExecution) attempt.deliveries++;",
+    ],
   },
   {
     title: "no answer to an older delivery counts for the latest",

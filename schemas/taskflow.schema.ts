@@ -54,7 +54,9 @@ const CompensateSchema = Type.Object(
   {
     taskDetails: ActionDetailsSchema,
     params: Type.Optional(
-      JsonObject('Params of the call; "${params.…}" and "${response.…}" are values of the task. Without it: { params, response }'),
+      JsonObject(
+        'Params of the call; "${params.…}" and "${response.…}" are values of the task. Without it: { params, response }',
+      ),
     ),
   },
   { ...closed, description: "Undoes the task once it has succeeded" },

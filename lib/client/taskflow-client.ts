@@ -3,6 +3,8 @@ import type { ActionName, ActionParams } from "../../schemas/actions.schema.ts";
 import type { TaskDetails, TaskflowDetails } from "../../schemas/taskflow-details.ts";
 import type { TaskflowEvent } from "../../schemas/taskflow-event.ts";
 import type { Taskflow } from "../../schemas/taskflow.schema.ts";
+import { fetchExport, type TaskflowExport, tooLargeToImport } from "./taskflow-export.ts";
+import type { Explanation } from "../core/explain.ts";
 import { isTaskflowError } from "../errors.ts";
 import { parseDuration } from "../options.ts";
 import { type EventHandler, EventSubscription } from "./event-subscription.ts";
@@ -86,6 +88,16 @@ export interface TaskDecided extends TaskPlace {
 export type OfTaskflow<A extends ActionName> = Omit<ActionParams[A], "taskflowId">;
 /** Params of an action about a task, without its ids. */
 export type OfTask<A extends ActionName> = Omit<ActionParams[A], "taskflowId" | "taskId">;
+
+/** A rule that keeps tasks from calling actions. */
+export interface PausedActions {
+  pattern: string;
+  reason: string | null;
+  /** When it was made. */
+  since: number;
+  /** The coordinator that started paused, whose own rule it is; null: it holds for all. */
+  coordinator: string | null;
+}
 
 /** How long to wait for a taskflow, and what of it to answer. */
 export interface WaitOptions {
@@ -224,6 +236,49 @@ export class TaskflowClient {
   /** Removes a finished taskflow. @throws TASKFLOW_NOT_FOUND, TASKFLOW_NOT_FINISHED */
   deleteTaskflow(taskflowId: string): Promise<{ taskflowId: string }> {
     return this.#call("deleteTaskflow", { taskflowId });
+  }
+
+  /** In words and as data: why each unfinished part is not moving, and what would move it. @throws TASKFLOW_NOT_FOUND, STORE_UNAVAILABLE */
+  explainTaskflow(taskflowId: string): Promise<Explanation> {
+    return this.#call("explainTaskflow", { taskflowId });
+  }
+
+  /**
+   * A portable copy of a taskflow as it is now, of any size: fetched in parts where it does not fit into a message. It is JSON, to be kept anywhere.
+   * @throws TASKFLOW_NOT_FOUND
+   */
+  exportTaskflow(taskflowId: string): Promise<TaskflowExport> {
+    return fetchExport((cursor) => this.#call("exportTaskflow", { taskflowId, ...cursor }));
+  }
+
+  /**
+   * Makes a taskflow of an export. One that was not finished is PAUSED until it is resumed. With a `newTaskflowId` it can be sent again safely.
+   * @throws TASKFLOW_VALIDATION_ERROR, TASKFLOW_OVERLOADED, STORE_UNAVAILABLE; PAYLOAD_TOO_LARGE where the coordinator is in another process and it does not fit into one message
+   */
+  async importTaskflow(
+    exported: TaskflowExport,
+    { newTaskflowId }: { newTaskflowId?: string } = {},
+  ): Promise<Produced & { status: TaskflowDetails["status"] }> {
+    try {
+      return await this.#call("importTaskflow", { ...exported, ...(newTaskflowId === undefined ? {} : { newTaskflowId }) });
+    } catch (error) {
+      throw tooLargeToImport(error) ?? error;
+    }
+  }
+
+  /** Keeps tasks from calling the actions of a pattern (`payment.*`, `**`), at every coordinator, until it is lifted. @throws STORE_UNAVAILABLE */
+  pauseActions(pattern: string, reason?: string): Promise<PausedActions> {
+    return this.#call("pauseActions", { pattern, ...(reason === undefined ? {} : { reason }) });
+  }
+
+  /** Lifts the rules with exactly this pattern; `lifted`: how many there were. `**` also ends the pause of coordinators that started paused. */
+  resumeActions(pattern: string): Promise<{ pattern: string; lifted: number }> {
+    return this.#call("resumeActions", { pattern });
+  }
+
+  /** The rules of all coordinators, oldest first. */
+  listPausedActions(): Promise<{ rows: PausedActions[] }> {
+    return this.#call("listPausedActions", {});
   }
 
   health(): Promise<Record<string, unknown>> {

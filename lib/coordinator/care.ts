@@ -194,6 +194,11 @@ export class Care {
     }
   }
 
+  /** Takes one into care that was stored for this coordinator a moment ago. */
+  adopt(stored: StoredTaskflow): void {
+    if (!this.#isStopped) this.#add(stored, stored.row.fence);
+  }
+
   /** Takes one into care that is finished, and about which something is to be decided; undefined if it cannot be read. */
   reopen(stored: StoredTaskflow, fence: number): Resident | undefined {
     return this.#add(stored, fence, true);

@@ -72,6 +72,12 @@ export class Ownership {
     return false;
   }
 
+  /** How long a coordinator's beat has not changed, as far as one can tell; null: it has none. */
+  silenceOf(owner: string): number | null {
+    const seen = this.#seen.get(owner);
+    return seen ? this.#ports.clock.monotonic() - seen.at : null;
+  }
+
   /**
    * The first beat, and the taskflows that nobody drives: those of an earlier life under the same name too. Rejects if the store cannot be
    * reached.

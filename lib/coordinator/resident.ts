@@ -10,6 +10,9 @@ interface Pending {
   cancelTimeout: () => void;
   /** Begins the watch anew; answers what ends it. */
   readonly watch: () => () => void;
+  readonly sentAt: number;
+  /** The handler's last heartbeat. */
+  heardAt: number | null;
 }
 
 /** An attempt that never left, in the pause before that is decided. */

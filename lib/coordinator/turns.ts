@@ -10,8 +10,10 @@ import type { StoredTaskflow, Write, WriteResult } from "../ports/store.ts";
 import { announceSince } from "./announce.ts";
 import { Dispatcher } from "./dispatcher.ts";
 import type { Late } from "./late-answers.ts";
+import type { Family } from "./nesting.ts";
 import { OrderBook } from "./order-book.ts";
 import { callsIn, type Part } from "./part.ts";
+import { OPEN_GATE } from "./pause-rules.ts";
 import type { Ports } from "./ports.ts";
 import type { Resident } from "./resident.ts";
 import { isLast, isStored, readPatiently, repairRow, restoreOrTell } from "./restore.ts";
@@ -19,7 +21,7 @@ import { Sender } from "./sender.ts";
 import { type CoordinatorSettings, horizonOf, TURN } from "./settings.ts";
 import { writeOf } from "./write.ts";
 
-export interface TurnsListener {
+export interface TurnsListener extends Family {
   /** False while another coordinator may have taken over. */
   readonly maySend: () => boolean;
   /** An answer has come for a taskflow that has left. */
@@ -48,16 +50,16 @@ export class Turns {
   /** True: nothing is sent any more; answers are still taken. */
   isDraining = false;
 
-  constructor(ports: Ports, settings: CoordinatorSettings, listener: TurnsListener) {
+  constructor(ports: Ports, settings: CoordinatorSettings, listener: TurnsListener, gate = OPEN_GATE) {
     const { bus, clock } = ports;
     const { maySend, late } = listener;
     this.#listener = listener;
     this.#ports = ports;
     this.#settings = settings;
-    this.dispatcher = new Dispatcher(settings.maxInFlight, (action, preferred) => bus.route(action, preferred));
+    this.dispatcher = new Dispatcher(settings.maxInFlight, (action, preferred) => bus.route(action, preferred), gate);
     const give = (resident: Resident, input: Input): void => this.give(resident, input);
     const freed = (): void => this.#planForQueue();
-    this.#sender = new Sender({ bus, clock, dispatcher: this.dispatcher, maySend, give, freed, late });
+    this.#sender = new Sender({ bus, clock, dispatcher: this.dispatcher, maySend, give, freed, late, family: listener });
   }
 
   /** Takes a taskflow into care, and its first inputs into its mailbox. */

@@ -78,7 +78,7 @@ export function apply(flow: Flow, fact: Exclude<Fact, { kind: "created" }>, at: 
     case "late":
       return endLate(taskOf(flow, fact.task), fact, at);
     case "held":
-      flow.hold = fact.hold;
+      flow.hold = fact.hold && { ...fact.hold, at };
       return;
     case "updated":
       return update(taskOf(flow, fact.task), fact);

@@ -35,12 +35,13 @@ export function passOn(step: Step, kind: "pause" | "resume"): void {
     if (state === "active") effects.push({ kind: "order", to: id, command: { kind, by: flow.taskflowId } });
 }
 
-/** Looks what has become of the children, and goes on looking. */
+/** Looks what has become of the children, and goes on looking. What is to be cancelled is told so again. */
 export function follow(step: Step): void {
   const { children, childCount } = step.flow;
   step.flow.isFollowing = false;
   if (childCount.active + childCount.dropped === 0) return;
   const open = Array.from(children.values()).filter(({ state }) => state === "active" || state === "dropped");
+  for (const { id, state } of open) if (state === "dropped") cancelChild(step, id);
   step.effects.push({ kind: "follow", children: open.map(({ id }) => id) });
   lookLater(step);
 }
@@ -56,7 +57,6 @@ export function lookLater({ flow, effects, now }: Step): void {
 export function recoverChildren(step: Step): void {
   const { flow } = step;
   if (flow.childCount.active + flow.childCount.dropped === 0) return;
-  for (const { id, state } of flow.children.values()) if (state === "dropped") cancelChild(step, id);
   if (!isFinished(flow.status)) passOn(step, flow.hold === null ? "resume" : "pause");
   follow(step);
 }

@@ -11,6 +11,8 @@ export const NEVER = Number.MAX_SAFE_INTEGER;
  */
 export function nextDue(flow: Flow): number {
   if (flow.status === "WAITING") return 0;
+  // What it has to tell its children it tells while it is in memory.
+  if (flow.childCount.active + flow.childCount.dropped > 0) return 0;
   const stage = flow.stages.find((candidate) => candidate.status === "RUNNING");
   if (!stage || stage.count.running > 0 || flow.repeats.size > 0) return 0;
   const isPaused = flow.status === "PAUSED";

@@ -216,6 +216,8 @@ export interface Flow {
   /** 0 for one that is not nested. */
   readonly depth: number;
   readonly createdAt: number;
+  /** Attempts that began before this time are another taskflow's, of which it is a copy. */
+  readonly copiedAt: number;
   readonly stages: Stage[];
   /** Every task of the stages, by ordinal. */
   readonly tasks: Task[];
@@ -247,7 +249,7 @@ export interface Flow {
   /** Settled tasks, for `progress`. */
   settled: number;
   /** A person paused it: why. It stands beside a decision that is needed, and outlives it. */
-  hold: Hold | null;
+  hold: (Hold & { readonly at: number }) | null;
   /** Ordinals of the tasks that failed and wait for a person to decide. */
   readonly awaiting: Set<number>;
   /** Answers of the latest commands, by their ids, oldest first. */

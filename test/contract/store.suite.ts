@@ -5,6 +5,8 @@ import { afterEach, beforeEach, describe, expect, it } from "@jest/globals";
 import fc from "fast-check";
 import type { Store } from "../../lib/ports/store.ts";
 import { describeCommit } from "./store-commit.suite.ts";
+import { describeInsert } from "./store-insert.suite.ts";
+import { describePauses } from "./store-pauses.suite.ts";
 import { describeDelete, describeExpire, describeList, describeOwners } from "./store-query.suite.ts";
 import { append, create, newRow } from "./store-writes.ts";
 
@@ -44,6 +46,8 @@ export function describeStore(name: string, make: () => StoreUnderTest | Promise
     describeDelete(under);
     describeExpire(under);
     describeValues(under);
+    describeInsert(under);
+    describePauses(under);
     describeOpening(under);
   });
 }

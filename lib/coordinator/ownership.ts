@@ -10,7 +10,7 @@ import type { Ports } from "./ports.ts";
 import { type CoordinatorSettings, FORMAT } from "./settings.ts";
 
 /** Taskflows claimed at once. */
-const BATCH = 500;
+const BATCH = 1_000;
 
 /** A beat comes at least this often: a dead coordinator's last one is seen that much later at worst, and its taskflows are taken over within the lease + 2 s. */
 const BEAT_MS = 1_000;

@@ -8,6 +8,7 @@ import { describeCommit } from "./store-commit.suite.ts";
 import { describeInsert } from "./store-insert.suite.ts";
 import { describePauses } from "./store-pauses.suite.ts";
 import { describeDelete, describeExpire, describeList, describeOwners } from "./store-query.suite.ts";
+import { describeReopen } from "./store-reopen.suite.ts";
 import { append, create, newRow } from "./store-writes.ts";
 
 export interface StoreUnderTest {
@@ -45,6 +46,7 @@ export function describeStore(name: string, make: () => StoreUnderTest | Promise
     describeList(under);
     describeDelete(under);
     describeExpire(under);
+    describeReopen(under);
     describeValues(under);
     describeInsert(under);
     describePauses(under);
@@ -161,6 +163,7 @@ function describeOpening(under: OpenStore): void {
         async () => under.store.due("me", 1, 1),
         async () => under.store.list({ pageSize: 1 }),
         async () => under.store.delete("f"),
+        async () => under.store.reopen("f", "me", 1),
       ]) {
         await expect(call()).rejects.toMatchObject({ type: "STORE_UNAVAILABLE" });
       }

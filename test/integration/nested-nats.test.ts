@@ -195,7 +195,10 @@ describeOnMongo("two coordinators on MongoDB", (mongo) => {
   test("whichever is asked to produce, a tree is its root's owner's; when that dies the other one goes on with all of it", async () => {
     const site = await startSite();
     const children = Array.from({ length: 6 }, (_, index) => ({ ...stageOf("s", [`child-${index}:work`]) }));
-    const wide = making(children.map((stage) => ({ stages: [stage] })), "wide");
+    const wide = making(
+      children.map((stage) => ({ stages: [stage] })),
+      "wide",
+    );
     const first = await site.client.produce(wide);
     const flat = await site.client.waitForTaskflow(first.taskflowId, { timeout: WAIT_MS });
     expect(nestedOf(flat).map(({ status }) => status)).toEqual(Array.from({ length: 6 }, () => "COMPLETED"));

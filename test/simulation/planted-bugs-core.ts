@@ -9,7 +9,7 @@ export const BUGS_OF_THE_CORE: readonly PlantedBug[] = [
   {
     title: "no stage barrier",
     noticedBy: [5, 12],
-    change: [stage, "stage.count.settled === stage.tasks.length", "stage.count.settled > 0"],
+    change: [stage, "stage.count.open === 0 &&", "stage.count.settled > 0 &&"],
   },
   {
     title: "failures do not block",
@@ -71,7 +71,7 @@ export const BUGS_OF_THE_CORE: readonly PlantedBug[] = [
   {
     title: "late success taken a second time",
     noticedBy: [11],
-    change: [task, 'const isLate = task.status === "WAITING" &&', 'const isLate = task.status !== "RUNNING" &&'],
+    change: [task, 'if (status !== "WAITING" ||', 'if (status === "RUNNING" ||'],
   },
   {
     title: "attempts numbered anew",
@@ -108,7 +108,7 @@ export const BUGS_OF_THE_CORE: readonly PlantedBug[] = [
     noticedBy: [17],
     change: [
       "lib/core/age.ts",
-      "return isPastAge(flow, now) || (limit !== null && now >= limit);",
+      "return (task.undoes === null && isPastAge(flow, now)) || (limit !== null && now >= limit);",
       "return limit !== null && now >= limit + 100;",
     ],
   },
@@ -139,7 +139,7 @@ export const BUGS_OF_THE_CORE: readonly PlantedBug[] = [
   {
     title: "one that is at it is asked once only",
     noticedBy: [24, 2],
-    change: [question, 'step.effects.push({ kind: "timer", at: step.now + ASK_AGAIN_MS, input });', "void input;"],
+    change: [question, '  step.effects.push({ kind: "timer", at: step.now + ASK_AGAIN_MS, input });', "  void input;"],
   },
   {
     title: "never is not heeded",

@@ -7,10 +7,8 @@
 import { Type, type Static } from "typebox";
 import { Duration } from "./common.schema.ts";
 
-/** What `onFailure` can say in this version. A later one adds "compensate". */
-export const SUPPORTED_ON_FAILURE = ["fail", "pause"] as const;
-/** What the contract knows. */
-export const ALL_ON_FAILURE: readonly string[] = ["fail", "pause", "compensate"];
+/** What `onFailure` can say. */
+const ON_FAILURE = ["fail", "pause", "compensate"] as const;
 
 export const BackoffSchema = Type.Object(
   {
@@ -56,7 +54,7 @@ const shared = {
     }),
   ),
   onFailure: Type.Optional(
-    Type.Enum(SUPPORTED_ON_FAILURE, { description: 'What a blocking failure does: "pause" waits for a person; default "fail"' }),
+    Type.Enum(ON_FAILURE, { description: 'What a blocking failure does: "pause" waits for a person; default "fail"' }),
   ),
   waitForNested: Type.Optional(
     Type.Boolean({ description: "A task waits for the taskflows that its handler produced; default true" }),

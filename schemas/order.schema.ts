@@ -1,6 +1,6 @@
 /** Orders as coordinators pass them on to one another (`taskflow.carryOut`). What people give is checked before, by the action that they called. */
 import { Type, type Static } from "typebox";
-import { MAX_ID_LENGTH, MAX_REASON_LENGTH, Name, TaskflowId } from "./common.schema.ts";
+import { MAX_ID_LENGTH, MAX_REASON_LENGTH, Name, TASKFLOW_STATUSES, TaskflowId } from "./common.schema.ts";
 import { TaskOptionsSchema } from "./options.schema.ts";
 
 const closed = { additionalProperties: false };
@@ -8,6 +8,8 @@ const text = Type.String({ maxLength: 2 * MAX_REASON_LENGTH });
 const optionalText = Type.Optional(text);
 const flag = Type.Optional(Type.Boolean());
 const task = Name("Id or name of a task");
+const count = Type.Integer({ minimum: 0 });
+const status = Type.Enum(TASKFLOW_STATUSES);
 const kind = <K extends string>(name: K) => Type.Literal(name);
 
 /** The state that the decider saw. */
@@ -56,6 +58,22 @@ const CommandSchema = Type.Union([
   ),
   Type.Object(
     { kind: kind("updateTask"), task, params: Type.Optional(Type.Unknown()), options: Type.Optional(TaskOptionsSchema) },
+    closed,
+  ),
+  Type.Object(
+    {
+      kind: kind("link"),
+      taskId: text,
+      attempt: count,
+      child: TaskflowId,
+      isChosen: Type.Boolean(),
+      maxDepth: count,
+      ended: Type.Optional(Type.Object({ status, seq: count }, closed)),
+    },
+    closed,
+  ),
+  Type.Object(
+    { kind: kind("join"), child: TaskflowId, status: Type.Union([status, Type.Null()]), seq: Type.Optional(count) },
     closed,
   ),
   Type.Object({ kind: kind("annotate"), type: Name("What it is"), value: Type.Unknown() }, closed),

@@ -11,6 +11,7 @@ import { forwardOrder } from "./forward-order.ts";
 import { KnownWorkers } from "./known-workers.ts";
 import { onReconnected } from "./link-watch.ts";
 import { outboxOf } from "./nats-outbox.ts";
+import { endCallsOfRestarted } from "./restarted-nodes.ts";
 import { classifyError, isRefusedDelivery } from "./task-error.ts";
 import { CONTEXT_KEY, WireContext } from "./wire-context.ts";
 
@@ -45,6 +46,7 @@ export class MoleculerBus implements Bus {
   readonly #local: LocalSubjects;
   readonly #forget = (): void => this.#listened.clear();
   readonly #workers: KnownWorkers;
+  readonly #endWatch: () => void;
   /** Ends what is being asked. */
   readonly #asking = new Set<() => void>();
 
@@ -54,6 +56,7 @@ export class MoleculerBus implements Bus {
     this.#local = localSubjects(broker);
     for (const event of REGISTRY_EVENTS) broker.localBus.on(event, this.#forget);
     this.#workers = new KnownWorkers(broker);
+    this.#endWatch = endCallsOfRestarted(broker);
   }
 
   /** What is being asked is never answered. */
@@ -61,6 +64,7 @@ export class MoleculerBus implements Bus {
     const { localBus } = this.#broker;
     for (const event of REGISTRY_EVENTS) localBus.off(event, this.#forget);
     this.#workers.close();
+    this.#endWatch();
     for (const end of this.#asking) end();
     this.#asking.clear();
   }
@@ -119,19 +123,25 @@ export class MoleculerBus implements Bus {
     return onReconnected(this.#broker, listener);
   }
 
-  call(call: Call, done: (outcome: Outcome) => void): void {
+  call(call: Call, done: (outcome: Outcome) => void): () => void {
     const isLocal = call.node === this.#broker.nodeID;
     const { params, meta } = isLocal ? this.#copied(call) : this.#shared(call);
     // A handler with the mixin may prolong its time by heartbeats. The engine times the attempt in any case.
     const timeout = call.listenMs > LONGEST_MS || this.#hasMixin(call.action, call.node) ? 0 : call.listenMs;
     // Where a broker tracks calls, its stop would wait for this one before the coordinator is told to drain.
     const options = { nodeID: call.node, meta, timeout, retries: 0, tracking: false };
-    this.#broker.call<unknown, unknown>(call.action, params, options).then(
+    const answer = this.#broker.call<unknown, unknown>(call.action, params, options);
+    answer.then(
       (response) => done(answered(response)),
       (error: unknown) => {
         if (!isRefusedDelivery(error, call.action)) done(classifyError(error, call.action, isLocal, Date.now()));
       },
     );
+    // Without a timeout of its own, one whose answer was lost would be pending for ever.
+    return () => {
+      const { ctx } = answer as { ctx?: { id: string } };
+      if (ctx) this.#broker.transit?.removePendingRequest(ctx.id);
+    };
   }
 
   /** For another process: what is sent is written at once, so nothing need be copied. Moleculer merges the answer's meta into the object it was given. */

@@ -7,13 +7,16 @@
 import type { Collection, Db } from "mongodb";
 import type {
   Claimed,
+  DuePlace,
   KnownOwner,
+  PauseRule,
   RowChange,
   Store,
   StoredTaskflow,
   StoreHealth,
   TaskflowPage,
   TaskflowQuery,
+  TaskflowRow,
   Write,
   WriteResult,
 } from "../ports/store.ts";
@@ -24,12 +27,14 @@ import { explainOpening, isDuplicateKey, messageOf } from "./mongo-error.ts";
 import { MongoJournal } from "./mongo-journal.ts";
 import { MongoLink, type MongoLinkOptions } from "./mongo-link.ts";
 import { MongoOwners } from "./mongo-owners.ts";
-import { deleteTaskflow, readTaskflow } from "./mongo-taskflow.ts";
+import { MongoPauses } from "./mongo-pauses.ts";
+import { deleteTaskflow, readTaskflows } from "./mongo-taskflow.ts";
+import { insertTaskflow } from "./mongo-whole.ts";
 import { listTaskflows } from "./mongo-query.ts";
 import { MongoRows, toUpdate } from "./mongo-rows.ts";
 import { INDEXES, META, type RowDocument, STORE_FORMAT, TASKFLOWS } from "./mongo-schema.ts";
 
-/** Taskflows read at a time. */
+/** Reads at a time. */
 const READS = 8;
 
 export type MongoStoreOptions = MongoLinkOptions;
@@ -42,6 +47,7 @@ export class MongoStore implements Store {
   readonly #rows: MongoRows;
   readonly #journal: MongoJournal;
   readonly #owners: MongoOwners;
+  readonly #pauses: MongoPauses;
   readonly #active = new Set<Promise<unknown>>();
   #isOpen = false;
 
@@ -51,6 +57,7 @@ export class MongoStore implements Store {
     this.#rows = new MongoRows(this.#link);
     this.#journal = new MongoJournal(this.#link, this.#rows);
     this.#owners = new MongoOwners(this.#link);
+    this.#pauses = new MongoPauses(this.#link);
   }
 
   async open(): Promise<void> {
@@ -79,17 +86,27 @@ export class MongoStore implements Store {
     return this.#run(() => this.#journal.commit(writes));
   }
 
+  async insert(row: TaskflowRow, entries: readonly string[]): Promise<WriteResult> {
+    return this.#run(() => insertTaskflow(this.#taskflows, this.#link, row, entries));
+  }
+
   async read(taskflowId: string): Promise<StoredTaskflow | undefined> {
+    const [stored] = await this.readMany([taskflowId]);
+    return stored;
+  }
+
+  async readMany(taskflowIds: readonly string[]): Promise<StoredTaskflow[]> {
     return this.#run(async () => {
-      if (this.#rows.has(taskflowId)) await this.#rows.flush();
+      if (taskflowIds.some((taskflowId) => this.#rows.has(taskflowId))) await this.#rows.flush();
       const found = await this.#reads.run(() => {
         if (!this.#isOpen) throw this.#link.unavailable("it is not open");
-        return this.#link.persist(() => readTaskflow(this.#taskflows, this.#journal, taskflowId));
+        return this.#link.persist(() => readTaskflows(this.#taskflows, taskflowIds));
       });
-      if (found === undefined) return undefined;
-      this.#journal.remember(taskflowId, found.known);
-      const change = this.#journal.settle(taskflowId, found.entries);
-      return { row: { ...found.row, ...change }, entries: found.entries };
+      return found.map(({ row, entries, known }) => {
+        this.#journal.remember(row.taskflowId, known);
+        const change = this.#journal.settle(row.taskflowId, entries);
+        return { row: { ...row, ...change }, entries };
+      });
     });
   }
 
@@ -102,10 +119,10 @@ export class MongoStore implements Store {
     });
   }
 
-  async due(owner: string, until: number, limit: number): Promise<Claimed[]> {
+  async due(owner: string, until: number, limit: number, after?: DuePlace): Promise<Claimed[]> {
     return this.#run(async () => {
       await this.#rows.flush();
-      return this.#owners.due(owner, until, limit);
+      return this.#owners.due(owner, until, limit, after);
     });
   }
 
@@ -164,13 +181,45 @@ export class MongoStore implements Store {
     });
   }
 
+  async pauseRules(): Promise<PauseRule[]> {
+    return this.#run(() => this.#pauses.all());
+  }
+
+  async addPauseRule(rule: PauseRule): Promise<void> {
+    return this.#run(() => this.#pauses.add(rule));
+  }
+
+  async removePauseRules(pattern: string, coordinator?: string): Promise<number> {
+    return this.#run(() => this.#pauses.remove(pattern, coordinator));
+  }
+
   async delete(taskflowId: string): Promise<"deleted" | "missing" | "active"> {
     return this.#run(async () => {
       await this.#rows.flush();
-      const result = await this.#link.persist(() => deleteTaskflow(this.#taskflows, this.#journal, taskflowId));
-      if (result === "deleted") this.#journal.forget(taskflowId);
-      return result;
+      return this.#delete(taskflowId);
     });
+  }
+
+  async expire(before: number, limit: number): Promise<number> {
+    return this.#run(async () => {
+      await this.#rows.flush();
+      let removed = 0;
+      for (const tree of await this.#owners.expired(before, limit)) {
+        for (const taskflowId of tree) {
+          const result = await this.#delete(taskflowId);
+          // Somebody goes on with it: its root, the last of them, has to stay.
+          if (result === "active") break;
+          if (result === "deleted") removed++;
+        }
+      }
+      return removed;
+    });
+  }
+
+  async #delete(taskflowId: string): Promise<"deleted" | "missing" | "active"> {
+    const result = await this.#link.persist(() => deleteTaskflow(this.#taskflows, this.#journal, taskflowId));
+    if (result === "deleted") this.#journal.forget(taskflowId);
+    return result;
   }
 
   async health(): Promise<StoreHealth> {

@@ -1,10 +1,11 @@
 /**
- * Answers that come when their taskflow is finished and has left: those of tasks that were cancelled while they ran, or of which nobody could tell. They
- * are recorded, for a retry to find; nothing moves.
+ * Answers that come when their taskflow has left. One that is parked is read again for them. To one that is finished they are those of tasks that were
+ * cancelled while they ran, or of which nobody could tell: they are recorded, for a retry to find, and nothing moves.
  */
 import { type Flow, isFinished, taskAt } from "../core/flow.ts";
 import type { Input } from "../core/inputs.ts";
 import { awaitsLate } from "../core/task.ts";
+import type { Care } from "./care.ts";
 import type { Finished } from "./finished.ts";
 import type { Ports } from "./ports.ts";
 import type { Turns } from "./turns.ts";
@@ -26,24 +27,40 @@ interface Gathered {
 export class LateAnswers {
   readonly #ports: Ports;
   readonly #turns: Turns;
+  readonly #care: Care;
   readonly #finished: Finished;
   readonly #gathered = new Map<string, Gathered>();
 
-  constructor(ports: Ports, turns: Turns, finished: Finished) {
+  constructor(ports: Ports, turns: Turns, care: Care, finished: Finished) {
     this.#ports = ports;
     this.#turns = turns;
+    this.#care = care;
     this.#finished = finished;
   }
 
   /** Resolves with true once it is stored, or if it is of no interest; with false if it is to be told again. */
   async add(last: Flow, answer: LateAnswer): Promise<boolean> {
     const { kind } = answer.outcome;
-    if (kind === "unknown" || kind === "not-sent" || !isFinished(last.status) || !isAwaited(last, answer)) return true;
+    // When the time of an attempt was over, nothing but a success is of interest.
+    if (!isFinished(last.status)) return kind !== "answered" || this.#tellParked(last, answer);
+    if (kind === "unknown" || kind === "not-sent" || !isAwaited(last, answer)) return true;
     const { taskflowId } = last;
     if (this.#turns.isStopped) return false;
     const gathered = this.#gathered.get(taskflowId) ?? this.#gather(taskflowId);
     gathered.answers.push(answer);
     return gathered.stored;
+  }
+
+  async #tellParked({ taskflowId, idBase }: Flow, answer: LateAnswer): Promise<boolean> {
+    try {
+      const resident = await this.#care.bring(taskflowId);
+      if (resident?.flow.idBase !== idBase) return false;
+      this.#turns.give(resident, answer);
+      return true;
+    } catch (error) {
+      this.#ports.logger.warn(`Taskflow ${taskflowId} cannot be read; a late answer for it is lost.`, error);
+      return false;
+    }
   }
 
   /** What has been gathered is dropped. */

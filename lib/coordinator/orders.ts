@@ -8,6 +8,7 @@
 import { type Answer, type Order, refuse } from "../core/command.ts";
 import { isFinished } from "../core/flow.ts";
 import { taskflowError } from "../errors.ts";
+import type { Care } from "./care.ts";
 import type { Finished } from "./finished.ts";
 import type { Ports } from "./ports.ts";
 import type { CoordinatorSettings } from "./settings.ts";
@@ -26,12 +27,14 @@ export class Orders {
   readonly #ports: Ports;
   readonly #settings: CoordinatorSettings;
   readonly #turns: Turns;
+  readonly #care: Care;
   readonly #finished: Finished;
 
-  constructor(ports: Ports, settings: CoordinatorSettings, turns: Turns, finished: Finished) {
+  constructor(ports: Ports, settings: CoordinatorSettings, turns: Turns, care: Care, finished: Finished) {
     this.#ports = ports;
     this.#settings = settings;
     this.#turns = turns;
+    this.#care = care;
     this.#finished = finished;
   }
 
@@ -71,13 +74,20 @@ export class Orders {
     if (this.#turns.residents.has(taskflowId)) return {};
     if (!stored) return { answer: refuse("TASKFLOW_NOT_FOUND", `There is no taskflow "${taskflowId}".`, { taskflowId }) };
     const { status, owner } = stored.row;
-    if (!isFinished(status)) return owner === null || owner === this.#settings.owner ? {} : { owner };
+    if (!isFinished(status))
+      return owner === this.#settings.owner ? this.#bring(taskflowId, order) : owner === null ? {} : { owner };
     const keeper = await this.#finished.keeperOf(stored.row);
     if (keeper !== undefined) return keeper === null ? {} : { owner: keeper };
     const { facts, answers } = this.#finished.foresee(stored, [{ kind: "command", ticket: 0, ...order }]);
     if (facts.length === 0) return answerOf(answers[0]?.answer);
     const taken = await this.#finished.take(stored);
     return taken ? answerOf(await this.#turns.order(taken, order)) : {};
+  }
+
+  /** It is parked, or about to be in memory. */
+  async #bring(taskflowId: string, order: Order): Promise<Found> {
+    const brought = await this.#care.bring(taskflowId);
+    return brought ? answerOf(await this.#turns.order(brought, order)) : {};
   }
 
   /** Whatever the store does, the caller is told something. */

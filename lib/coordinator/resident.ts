@@ -10,6 +10,9 @@ interface Pending {
   cancelTimeout: () => void;
   /** Begins the watch anew; answers what ends it. */
   readonly watch: () => () => void;
+  readonly sentAt: number;
+  /** The handler's last heartbeat. */
+  heardAt: number | null;
 }
 
 /** An attempt that never left, in the pause before that is decided. */
@@ -33,7 +36,7 @@ export interface Creation {
  *
  * - idle: nothing waits. - dirty: it is in the coordinator's list and will be decided in the next turn.
  * - committing: decided, not yet stored; what comes in waits. - reading: its commit failed; it is read again before anything else.
- * - gone: finished, or another's; what comes in is dropped.
+ * - gone: finished, parked, or another's; what comes in is dropped.
  */
 export class Resident {
   flow: Flow;
@@ -45,27 +48,60 @@ export class Resident {
   creation: Creation | undefined;
   /** Commands that were decided, and whose answers wait until it is certain that the taskflow is still this coordinator's. */
   withheld: Input[] = [];
+  /** As its row says it once all that was decided is stored. */
+  dueAt: number;
+  /** It is gone because nothing happens to it for long. */
+  isParked = false;
   readonly pending = new Map<number, Pending>();
   /** Attempts of which it is known that they never left, with what cancels the pause before that is decided. */
   readonly unsent = new Set<Unsent>();
   readonly #timers = new Set<() => void>();
+  readonly #listening = new Set<() => void>();
   readonly #watchers = new Set<(last: Flow | undefined) => void>();
 
-  constructor(flow: Flow, eventTreeLimit: number, fence = flow.fence) {
+  /** @param fence under which it is this coordinator's; its journal may not know yet */
+  constructor(flow: Flow, eventTreeLimit: number, fence: number = flow.fence, dueAt = 0) {
     this.flow = flow;
     this.fence = fence;
+    this.dueAt = dueAt;
     this.writer = new EventWriter(flow, eventTreeLimit);
   }
 
   /** Another state of the same taskflow, read from the store. */
-  replace(flow: Flow, eventTreeLimit: number): void {
+  replace(flow: Flow, eventTreeLimit: number, dueAt: number): void {
     this.flow = flow;
+    this.dueAt = dueAt;
     this.writer = new EventWriter(flow, eventTreeLimit);
   }
 
   /** Inputs that nothing has come of yet. */
   get unheard(): Input[] {
     return [...this.withheld, ...this.inbox];
+  }
+
+  /** Resolves with true once it is stored, by this coordinator or another; rejects if that cannot be known. */
+  whenStored(): Promise<boolean> {
+    const { creation } = this;
+    if (!creation) return Promise.resolve(true);
+    return new Promise((resolve, reject) => {
+      this.creation = {
+        text: creation.text,
+        stored: (existing) => {
+          creation.stored(existing);
+          resolve(true);
+        },
+        failed: (error) => {
+          creation.failed(error);
+          reject(error instanceof Error ? error : new Error(String(error)));
+        },
+      };
+    });
+  }
+
+  /** True if nothing of it is under way, and nothing happens to it before that time. */
+  restsUntil(time: number): boolean {
+    const { state, unheard, pending, unsent, dueAt } = this;
+    return dueAt > time && state === "idle" && unheard.length === 0 && pending.size === 0 && unsent.size === 0;
   }
 
   /** Tasks of whose latest delivery something will still be heard here. Of one that is stored and was not sent nothing will, whatever went before. */
@@ -84,6 +120,12 @@ export class Resident {
   keepTimer(cancel: () => void): () => void {
     this.#timers.add(cancel);
     return () => this.#timers.delete(cancel);
+  }
+
+  /** Keeps what ends the listening for the answer to a call; returns what forgets it. An answer that was lost is listened for as long as the taskflow is here. */
+  keepListening(end: () => void): () => void {
+    this.#listening.add(end);
+    return () => this.#listening.delete(end);
   }
 
   cancelTimers(): void {
@@ -105,6 +147,8 @@ export class Resident {
     this.inbox = [];
     this.withheld = [];
     this.cancelTimers();
+    for (const end of this.#listening) end();
+    this.#listening.clear();
     for (const { cancelTimeout } of this.pending.values()) cancelTimeout();
     this.pending.clear();
     for (const { cancel } of this.unsent) cancel();

@@ -1,5 +1,6 @@
 /** The row of a taskflow in the store, derived from its state. */
 import { progressOf } from "../core/details.ts";
+import { nextDue } from "../core/due.ts";
 import type { Fact } from "../core/facts.ts";
 import { type Flow, isFinished, isOver } from "../core/flow.ts";
 import type { RowChange, TaskflowRow } from "../ports/store.ts";
@@ -7,15 +8,16 @@ import { rowAnnotation } from "../row-annotation.ts";
 import { FORMAT } from "./settings.ts";
 
 /** What of a row may change, as the taskflow is now. Annotations are never taken back, so that none need no saying. */
-export function rowOf(flow: Flow): Required<Omit<RowChange, "owner" | "annotations">> & Pick<RowChange, "annotations"> {
+export function rowOf(flow: Flow): Required<Omit<RowChange, "owner" | "dueAt" | "annotations">> & Pick<RowChange, "annotations"> {
+  // One that is over needs no owner any more; to the store all others are unfinished.
+  const isDone = isOver(flow);
   return {
     ...(flow.annotations.length > 0 ? { annotations: flow.annotations.map(rowAnnotation) } : {}),
     // One that is finished and still has something to do keeps its owner, and is taken over like any other.
-    status: isFinished(flow.status) && !isOver(flow) ? "RUNNING" : flow.status,
-    dueAt: 0,
-    errorType: isOver(flow) ? errorTypeOf(flow) : null,
+    status: isDone || !isFinished(flow.status) ? flow.status : "RUNNING",
+    errorType: isDone ? errorTypeOf(flow) : null,
     startedAt: flow.startedAt,
-    finishedAt: isOver(flow) ? flow.finishedAt : null,
+    finishedAt: isDone ? flow.finishedAt : null,
     retryAttempt: flow.retryAttempt,
     progress: progressOf(flow),
   };
@@ -28,8 +30,9 @@ export function newRow(flow: Flow, owner: string): TaskflowRow {
     name: flow.name,
     owner,
     fence: flow.fence,
+    dueAt: 0,
     rootId: flow.rootId,
-    parentTaskflowId: null,
+    parentTaskflowId: flow.parent?.taskflowId ?? null,
     tenant: definition.tenant ?? null,
     template: null,
     tags: definition.tags ?? [],
@@ -42,12 +45,21 @@ export function newRow(flow: Flow, owner: string): TaskflowRow {
 }
 
 /**
- * The row changes with the taskflow's status and annotations only: a busy taskflow writes its journal and nothing else. What is stored of one that is over
- * is the last for the time being: it may have been compensating, or was taken for a decision, and its row says that it runs.
+ * The row changes with the taskflow's status and annotations, and when it begins or ends to wait for long: a busy taskflow writes its journal and nothing
+ * else. What is stored of one that is over is the last for the time being: it may have been compensating, or was taken for a decision, and its row says that
+ * it runs.
+ * @param before when it is due, as the row says it now
  */
-export function rowChange(flow: Flow, facts: readonly Fact[]): RowChange | undefined {
-  if (!isOver(flow) && !facts.some(({ kind }) => kind === "flow" || kind === "annotated")) return undefined;
-  return rowOf(flow);
+export function rowChange(flow: Flow, facts: readonly Fact[], before: number, dueAt: number): RowChange | undefined {
+  const due = dueAt === before ? undefined : { dueAt };
+  if (!isOver(flow) && !facts.some(({ kind }) => kind === "flow" || kind === "annotated")) return due;
+  return { ...rowOf(flow), ...due };
+}
+
+/** When it is due, 0 if that is soon. */
+export function dueAtOf(flow: Flow, now: number, parkMs: number): number {
+  const next = nextDue(flow);
+  return next > now + parkMs ? next : 0;
 }
 
 function errorTypeOf(flow: Flow): string | null {

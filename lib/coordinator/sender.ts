@@ -12,6 +12,7 @@ import type { Dispatcher } from "./dispatcher.ts";
 import type { Resident } from "./resident.ts";
 import { RESEND_DELAY_MS } from "./settings.ts";
 import type { Late } from "./late-answers.ts";
+import type { Family } from "./nesting.ts";
 
 type EffectOf<Kind extends Effect["kind"]> = Extract<Effect, { kind: Kind }>;
 
@@ -25,7 +26,9 @@ export interface SenderPorts {
   readonly give: (resident: Resident, input: Input) => void;
   /** A slot has become free. */
   readonly freed: () => void;
+  /** An answer has come for a taskflow that has left. */
   readonly late: Late;
+  readonly family: Family;
 }
 
 /** Carries out effects: sends attempts and watches their time, and gives inputs back at their time. */
@@ -42,6 +45,8 @@ export class Sender {
       else if (effect.kind === "ask") this.#ask(resident, effect);
       else if (effect.kind === "abort") this.#abort(resident, effect);
       else if (effect.kind === "timer") this.#arm(resident, effect.at, effect.input);
+      else if (effect.kind === "order") this.#ports.family.order(resident.flow.taskflowId, effect);
+      else void this.#ports.family.follow(resident, effect.children);
     }
   }
 
@@ -57,6 +62,7 @@ export class Sender {
     if (pending?.attempt !== attempt) return;
     pending.cancelTimeout();
     pending.cancelTimeout = pending.watch();
+    pending.heardAt = this.#ports.clock.now();
   }
 
   #arm(resident: Resident, at: number, input: Input): void {
@@ -113,7 +119,7 @@ export class Sender {
         if (!exactlyOnceTaskExecution) bus.abort(node, key);
         give(resident, { kind: "timeout", task: ordinal, attempt });
       });
-    resident.pending.set(ordinal, { attempt, delivery, cancelTimeout: watch(), watch });
+    resident.pending.set(ordinal, { attempt, delivery, cancelTimeout: watch(), watch, sentAt: clock.now(), heardAt: null });
     const call = {
       action,
       node,
@@ -131,7 +137,11 @@ export class Sender {
     };
     // The commit may have taken longer than the lease was held.
     if (!this.#ports.maySend()) return this.#answered(resident, call, ordinal, { kind: "not-sent" });
-    bus.call(call, (outcome) => this.#answered(resident, call, ordinal, outcome));
+    const answered = (outcome: Outcome): void => {
+      forget();
+      this.#answered(resident, call, ordinal, outcome);
+    };
+    const forget = resident.keepListening(bus.call(call, answered));
   }
 
   #answered(resident: Resident, { attempt, delivery }: Call, task: number, outcome: Outcome): void {

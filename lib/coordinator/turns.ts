@@ -10,29 +10,35 @@ import type { StoredTaskflow, Write, WriteResult } from "../ports/store.ts";
 import { announceSince } from "./announce.ts";
 import { Dispatcher } from "./dispatcher.ts";
 import type { Late } from "./late-answers.ts";
+import type { Family } from "./nesting.ts";
 import { OrderBook } from "./order-book.ts";
 import { callsIn, type Part } from "./part.ts";
+import { OPEN_GATE } from "./pause-rules.ts";
 import type { Ports } from "./ports.ts";
 import type { Resident } from "./resident.ts";
 import { isLast, isStored, readPatiently, repairRow, restoreOrTell } from "./restore.ts";
 import { Sender } from "./sender.ts";
-import { type CoordinatorSettings, TURN } from "./settings.ts";
+import { type CoordinatorSettings, horizonOf, TURN } from "./settings.ts";
 import { writeOf } from "./write.ts";
 
-export interface TurnsListener {
+export interface TurnsListener extends Family {
   /** False while another coordinator may have taken over. */
   readonly maySend: () => boolean;
+  /** An answer has come for a taskflow that has left. */
   readonly late: Late;
+  /** A taskflow has left memory; it is due then. */
+  readonly parked: (dueAt: number) => void;
+  /** A taskflow has left memory: there is room for another one. */
+  readonly left: () => void;
 }
 
 export class Turns {
   readonly #ports: Ports;
   readonly #settings: CoordinatorSettings;
   readonly #sender: Sender;
-  readonly #maySend: () => boolean;
+  readonly #listener: TurnsListener;
   readonly dispatcher: Dispatcher;
   readonly #orders = new OrderBook();
-  readonly #late: Late;
   /** The taskflows in the coordinator's care, by id. */
   readonly residents = new Map<string, Resident>();
   #dirty: Resident[] = [];
@@ -40,24 +46,25 @@ export class Turns {
   #committing: Promise<void> | undefined;
   #isStopped = false;
   /** How often the lease had lapsed and was held again. */
-  #lapses = 0;
+  lapses = 0;
   /** True: nothing is sent any more; answers are still taken. */
   isDraining = false;
 
-  constructor(ports: Ports, settings: CoordinatorSettings, { maySend, late }: TurnsListener) {
+  constructor(ports: Ports, settings: CoordinatorSettings, listener: TurnsListener, gate = OPEN_GATE) {
     const { bus, clock } = ports;
-    this.#maySend = maySend;
-    this.#late = late;
+    const { maySend, late } = listener;
+    this.#listener = listener;
     this.#ports = ports;
     this.#settings = settings;
-    this.dispatcher = new Dispatcher(settings.maxInFlight, (action, preferred) => bus.route(action, preferred));
+    this.dispatcher = new Dispatcher(settings.maxInFlight, (action, preferred) => bus.route(action, preferred), gate);
     const give = (resident: Resident, input: Input): void => this.give(resident, input);
     const freed = (): void => this.#planForQueue();
-    this.#sender = new Sender({ bus, clock, dispatcher: this.dispatcher, maySend, give, freed, late });
+    this.#sender = new Sender({ bus, clock, dispatcher: this.dispatcher, maySend, give, freed, late, family: listener });
   }
 
   /** Takes a taskflow into care, and its first inputs into its mailbox. */
   add(resident: Resident, ...inputs: Input[]): void {
+    if (this.#isStopped) return;
     this.residents.set(resident.flow.taskflowId, resident);
     this.give(resident, ...inputs);
   }
@@ -125,7 +132,7 @@ export class Turns {
   }
 
   get #mayDispatch(): boolean {
-    return !this.isDraining && this.#maySend();
+    return !this.isDraining && this.#listener.maySend();
   }
 
   #turn(): void {
@@ -175,7 +182,7 @@ export class Turns {
         // Those were too old to be sent and have ended: others may be due now, those of the next stage.
         mayFollow = unused > 0;
       }
-      const lapses = this.#lapses;
+      const lapses = this.lapses;
       return {
         resident,
         inputs,
@@ -229,7 +236,7 @@ export class Turns {
       const { creation } = resident;
       resident.creation = undefined;
       // Stored, but others may have gone on from there.
-      const isInDoubt = part.lapses !== this.#lapses;
+      const isInDoubt = part.lapses !== this.lapses;
       if (isInDoubt) void this.#readBack(resident, part);
       else if (resident.state === "committing") resident.state = "idle";
       if (!isInDoubt) this.#announce(part);
@@ -261,12 +268,22 @@ export class Turns {
     this.#sender.carryOut(resident, effects);
     if (isOver(resident.flow)) this.#drop(resident);
     else if (resident.inbox.length > 0) this.wake(resident);
+    else if (resident.dueAt > 0) this.#park(resident);
+  }
+
+  /** Lets go of a taskflow to which nothing happens for long, for its row says when it does. One that comes to an end gives all up. */
+  #park(resident: Resident): void {
+    const { dueAt } = resident;
+    if (this.isDraining || !resident.restsUntil(this.#ports.clock.now() + horizonOf(this.#settings))) return;
+    resident.isParked = true;
+    this.#drop(resident);
+    this.#listener.parked(dueAt);
   }
 
   /** What nothing was stored of is the truth only while the taskflow is this coordinator's: without the lease it is decided once more when that is known. */
   #answer({ resident, inputs, answers, write }: Part): void {
     if (answers.length === 0) return;
-    if (write || this.#maySend()) this.#orders.give(answers);
+    if (write || this.#listener.maySend()) this.#orders.give(answers);
     else if (resident.state === "gone") this.#orders.lose(inputs);
     else resident.withheld.push(...inputs.filter(({ kind }) => kind === "command"));
   }
@@ -279,8 +296,9 @@ export class Turns {
     if (this.residents.get(taskflowId) === resident) this.residents.delete(taskflowId);
     resident.leave();
     this.#orders.lose(unheard);
-    for (const input of unheard) if (input.kind === "answer") this.#late(resident.flow, input);
+    for (const input of unheard) if (input.kind === "answer") this.#listener.late(resident.flow, input);
     this.#planForQueue();
+    this.#listener.left();
   }
 
   /** The write met a taskflow or an entry that was there already: this picture of it is outdated. */
@@ -330,8 +348,10 @@ export class Turns {
     const isOurs = stored?.row.owner === this.#settings.owner && stored.row.fence === fence;
     if (isOurs && (part ? isLast(stored, part.write) : stored.entries.length === revision)) {
       resident.state = "idle";
-      resident.inbox.unshift(...resident.withheld.splice(0));
+      // What was to change of it may not have reached the row.
+      resident.dueAt = stored.row.dueAt;
       repairRow(this.#ports, stored.row, resident.flow);
+      resident.inbox.unshift(...resident.withheld.splice(0));
       if (part) this.#announce(part);
       if (part) this.#carryOut(part);
       return this.wake(resident);
@@ -345,22 +365,23 @@ export class Turns {
     }
     const { eventTreeLimit } = this.#settings;
     resident.cancelTimers();
-    resident.replace(restored.flow, eventTreeLimit);
+    resident.replace(restored.flow, eventTreeLimit, restored.row.dueAt);
     announceSince(this.#ports.bus, restored.entries, restored.flow, part ? part.firstSeq - 1 : seq, eventTreeLimit);
     resident.state = "idle";
-    if (isOver(restored.flow)) {
+    if (wasStored) this.#settleOrders(part, true);
+    resident.inbox = [...(part?.inputs.filter(({ kind }) => !wasStored || kind !== "command") ?? []), ...resident.unheard];
+    resident.withheld = [];
+    const isReopened = resident.inbox.some(({ kind }) => kind === "command");
+    if (isOver(restored.flow) && !isReopened) {
       repairRow(this.#ports, restored.row, restored.flow);
       this.#settleOrders(part, wasStored);
       return this.#drop(resident);
     }
-    const waiting = resident.unheard;
+    const waiting = resident.inbox;
     resident.inbox = [];
-    resident.withheld = [];
-    if (wasStored) this.#settleOrders(part, true);
-    const again = part?.inputs.filter(({ kind }) => !wasStored || kind !== "command") ?? [];
     // Answers first: what has been answered is neither in flight nor lost.
     const inFlight = resident.awaited();
-    this.give(resident, ...again, ...waiting, { kind: "recover", fence, inFlight });
+    this.give(resident, ...waiting, { kind: "recover", fence, inFlight, ...(isReopened ? { isReopened } : {}) });
   }
 
   /** A part that is not carried out here any more: its orders are answered if it was stored, else they are looked at anew. */
@@ -373,9 +394,9 @@ export class Turns {
   /** What is stored, read while the lease was held all the time. */
   async #readHeld(taskflowId: string): Promise<StoredTaskflow | undefined> {
     for (;;) {
-      const lapses = this.#lapses;
+      const lapses = this.lapses;
       const stored = await readPatiently(this.#ports, taskflowId, () => this.#isStopped);
-      if (this.#isStopped || lapses === this.#lapses) return stored;
+      if (this.#isStopped || lapses === this.lapses) return stored;
     }
   }
 
@@ -388,7 +409,7 @@ export class Turns {
 
   /** Looks whether every taskflow in its care is still its own: others may have taken over while it was silent. */
   lookAgain(): void {
-    this.#lapses++;
+    this.lapses++;
     for (const resident of this.residents.values()) {
       // The others are looked at when they are stored or read.
       if (!resident.creation && (resident.state === "idle" || resident.state === "dirty")) void this.#readBack(resident);
@@ -398,9 +419,10 @@ export class Turns {
   /** Is it in the coordinator's care under this fence? What is there under a lower one was another's meanwhile: that is let go of. */
   caresFor(taskflowId: string, fence: number): boolean {
     const resident = this.residents.get(taskflowId);
-    if (!resident || resident.fence >= fence) return resident !== undefined;
     // One that is to be stored under an id that is taken, as will turn out, makes room and no more.
-    if (!resident.creation) this.#drop(resident);
+    if (!resident || resident.creation) return false;
+    if (resident.fence >= fence) return true;
+    this.#drop(resident);
     return false;
   }
 

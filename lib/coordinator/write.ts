@@ -2,10 +2,10 @@ import type { Created, Fact } from "../core/facts.ts";
 import { encodeEntry } from "../core/journal.ts";
 import type { Write } from "../ports/store.ts";
 import type { Resident } from "./resident.ts";
-import { newRow, rowChange } from "./row.ts";
+import { dueAtOf, newRow, rowChange } from "./row.ts";
 import type { CoordinatorSettings } from "./settings.ts";
 
-/** What is to be stored of a taskflow that was decided; undefined if nothing changed. It counts the taskflow's revision on. */
+/** What is to be stored of a taskflow that was decided; undefined if nothing changed. It counts the taskflow's revision on, and notes when it is due. */
 export function writeOf(
   resident: Resident,
   facts: readonly Fact[],
@@ -13,15 +13,18 @@ export function writeOf(
   settings: CoordinatorSettings,
 ): Write | undefined {
   const { flow, creation } = resident;
-  const { taskflowId, idBase, meta, definition } = flow;
+  const { taskflowId, idBase, meta, definition, parent, rootId, depth, parentContext } = flow;
   if (creation) {
     const { defaults, owner } = settings;
-    const created: Created = { kind: "created", taskflowId, idBase, defaults, meta, definition };
+    const nested = parent ? { nested: { parent, rootId, depth, context: parentContext } } : {};
+    const created: Created = { kind: "created", taskflowId, idBase, defaults, meta, definition, ...nested };
     return { kind: "create", row: newRow(flow, owner), entry: encodeEntry(at, [created, ...facts], creation.text) };
   }
   if (facts.length === 0) return undefined;
   flow.revision++;
-  const row = rowChange(flow, facts);
+  const dueAt = dueAtOf(flow, at, settings.parkMs);
+  const row = rowChange(flow, facts, resident.dueAt, dueAt);
+  resident.dueAt = dueAt;
   const entry = encodeEntry(at, facts);
   return { kind: "append", taskflowId, revision: flow.revision, entry, ...(row ? { row } : {}) };
 }

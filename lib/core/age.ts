@@ -2,11 +2,12 @@
 import type { Flow, Task } from "./flow.ts";
 import type { Step } from "./step.ts";
 
-function ageLimit(flow: Flow): number | null {
+/** When no attempt of it may start any more; null: without limit. */
+export function ageLimit(flow: Flow): number | null {
   return flow.options.maxAgeMs === null ? null : flow.runStartedAt + flow.options.maxAgeMs;
 }
 
-function taskAgeLimit(task: Task): number | null {
+export function taskAgeLimit(task: Task): number | null {
   return task.options.maxAgeMs === null || task.dueSince === null ? null : task.dueSince + task.options.maxAgeMs;
 }
 

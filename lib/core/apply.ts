@@ -78,7 +78,7 @@ export function apply(flow: Flow, fact: Exclude<Fact, { kind: "created" }>, at: 
     case "late":
       return endLate(taskOf(flow, fact.task), fact, at);
     case "held":
-      flow.hold = fact.hold;
+      flow.hold = fact.hold && { ...fact.hold, at };
       return;
     case "updated":
       return update(taskOf(flow, fact.task), fact);
@@ -95,6 +95,7 @@ export function apply(flow: Flow, fact: Exclude<Fact, { kind: "created" }>, at: 
       return changeChild(flow, childOf(flow, fact.child), "dropped");
     case "answered":
       taskOf(flow, fact.task).held = fact.response;
+      flow.repeats.delete(fact.task);
       return;
     case "compensating":
       return startUndo(flow, fact, at);
@@ -134,7 +135,6 @@ function changeFlow(flow: Flow, fact: FlowChanged, at: number): void {
     flow.finishedAt = at;
     flow.aborting = false;
     flow.hold = null;
-    if (fact.status === "CANCELLED") for (const ordinal of flow.awaiting) taskOf(flow, ordinal).isResolved = true;
     flow.awaiting.clear();
     flow.due.clear();
     flow.repeats.clear();
@@ -152,14 +152,25 @@ function changeStage(flow: Flow, fact: StageChanged, at: number): void {
   if (fact.status === "WAITING") {
     stage.startedAt = null;
     stage.finishedAt = null;
+    flow.passed = Math.min(flow.passed, stage.index);
     return;
   }
   stage.finishedAt = at;
+  pass(flow);
   if (!wasRunning) return;
   // It may have been left with work to do, for an earlier one that is to run again.
   if (stage.count.open > 0) stage.tasks.forEach(close);
   flow.due.clear();
+  if (fact.status === "CANCELLED") for (const ordinal of flow.awaiting) taskOf(flow, ordinal).isResolved = true;
   flow.awaiting.clear();
+}
+
+function pass(flow: Flow): void {
+  for (let stage = flow.stages[flow.passed]; stage; stage = flow.stages[flow.passed]) {
+    const { status, count, tasks } = stage;
+    if (status === "WAITING" || status === "RUNNING" || count.blocking > 0 || count.settled < tasks.length) return;
+    flow.passed++;
+  }
 }
 
 function forgetChoice(stage: Stage): void {
@@ -316,6 +327,8 @@ function reset(flow: Flow, fact: Reset, at: number): void {
   if (task.undo && isSettled(task.undo.status)) {
     unsettle(flow, task.undo);
     task.undo.status = "WAITING";
+    task.undo.error = null;
+    task.undo.response = null;
   }
   task.status = "WAITING";
   task.runAttempts = 0;
@@ -362,7 +375,9 @@ function update(task: Task, { params, options }: Updated): void {
   const { definition, stage } = task;
   const merged = options && { ...definition.options, ...options };
   task.definition = { ...definition, ...(params === undefined ? {} : { params }), ...(merged ? { options: merged } : {}) };
-  if (merged) task.options = resolveOptions(stage.options, merged);
+  if (!merged) return;
+  task.options = resolveOptions(stage.options, merged);
+  if (task.undo) task.undo.options = task.options;
 }
 
 function remember(flow: Flow, { id, answer }: Commanded): void {
@@ -375,7 +390,7 @@ function linkChild(flow: Flow, { task: ordinal, child: id, isChosen }: Linked): 
   const task = taskOf(flow, ordinal);
   let child = flow.children.get(id);
   if (child?.task !== task) {
-    child = { id, task, isChosen: isChosen === true, attempt: task.attempt, state: "ended", status: null };
+    child = { id, task, isChosen: isChosen === true, attempt: task.attempt, state: "ended", status: null, seq: 0 };
     flow.children.set(id, child);
     task.children.push(child);
   }
@@ -390,7 +405,7 @@ function childOf(flow: Flow, id: string): Child {
   return child;
 }
 
-function joinChild(flow: Flow, { child: id, status }: Joined): void {
+function joinChild(flow: Flow, { child: id, status, seq }: Joined): void {
   const child = childOf(flow, id);
   if (status === null) {
     changeChild(flow, child, "gone");
@@ -399,6 +414,7 @@ function joinChild(flow: Flow, { child: id, status }: Joined): void {
     return;
   }
   child.status = status;
+  child.seq = seq ?? child.seq;
   if (!isFinished(status)) changeChild(flow, child, "active");
   else changeChild(flow, child, child.state === "dropped" || child.state === "gone" ? "gone" : "ended");
 }
@@ -425,6 +441,7 @@ function startUndo(flow: Flow, { tasks }: Compensating, at: number): void {
   flow.undoing = { order: tasks, next: 0 };
   for (const ordinal of tasks) {
     const task = taskOf(flow, ordinal);
+    task.doubt = undoDoubt(task);
     if (isSettled(task.status)) unsettle(flow, task);
     task.status = "WAITING";
     task.runAttempts = 0;
@@ -433,6 +450,12 @@ function startUndo(flow: Flow, { tasks }: Compensating, at: number): void {
     task.definition = { ...task.definition, params: undoParams(task.undoes) };
   }
   dueNextUndo(flow, at);
+}
+
+/** It was tried for this very success, and nobody could tell whether it worked. */
+function undoDoubt({ status, error, options }: Task): Task["doubt"] {
+  if (status !== "FAILED" || error?.type !== "TASK_OUTCOME_UNKNOWN") return null;
+  return options.exactlyOnceTaskExecution ? "only" : "ask";
 }
 
 function undoParams(task: Task | null): unknown {
@@ -445,5 +468,5 @@ function dueNextUndo(flow: Flow, at: number): void {
   const next = nextUndo(flow);
   if (!next) return;
   next.dueSince = at;
-  flow.due.add(next.ordinal);
+  if (next.doubt === null) flow.due.add(next.ordinal);
 }

@@ -35,17 +35,21 @@ export function passOn(step: Step, kind: "pause" | "resume"): void {
     if (state === "active") effects.push({ kind: "order", to: id, command: { kind, by: flow.taskflowId } });
 }
 
-/** Looks what has become of the children, and goes on looking. */
+/** Looks what has become of the children, and goes on looking. What is to be cancelled is told so again. */
 export function follow(step: Step): void {
   const { children, childCount } = step.flow;
+  step.flow.isFollowing = false;
   if (childCount.active + childCount.dropped === 0) return;
   const open = Array.from(children.values()).filter(({ state }) => state === "active" || state === "dropped");
+  for (const { id, state } of open) if (state === "dropped") cancelChild(step, id);
   step.effects.push({ kind: "follow", children: open.map(({ id }) => id) });
   lookLater(step);
 }
 
 /** While children run. */
-export function lookLater({ effects, now }: Step): void {
+export function lookLater({ flow, effects, now }: Step): void {
+  if (flow.isFollowing) return;
+  flow.isFollowing = true;
   effects.push({ kind: "timer", at: now + FOLLOW_MS, input: { kind: "follow" } });
 }
 
@@ -53,7 +57,6 @@ export function lookLater({ effects, now }: Step): void {
 export function recoverChildren(step: Step): void {
   const { flow } = step;
   if (flow.childCount.active + flow.childCount.dropped === 0) return;
-  for (const { id, state } of flow.children.values()) if (state === "dropped") cancelChild(step, id);
   if (!isFinished(flow.status)) passOn(step, flow.hold === null ? "resume" : "pause");
   follow(step);
 }
@@ -61,6 +64,6 @@ export function recoverChildren(step: Step): void {
 /** Tells the parent what has become of this one. */
 export function tellParent({ flow, effects }: Step): void {
   if (!flow.parent) return;
-  const { status, taskflowId } = flow;
-  effects.push({ kind: "order", to: flow.parent.taskflowId, command: { kind: "join", child: taskflowId, status } });
+  const { status, taskflowId, seq } = flow;
+  effects.push({ kind: "order", to: flow.parent.taskflowId, command: { kind: "join", child: taskflowId, status, seq } });
 }

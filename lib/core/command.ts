@@ -80,8 +80,8 @@ export interface LinkCommand {
   readonly isChosen: boolean;
   /** A taskflow that is nested deeper is refused. */
   readonly maxDepth: number;
-  /** The child was stored before and is adopted: what it is now. */
-  readonly status?: TaskflowStatus;
+  /** The child had ended before and is adopted as it is. */
+  readonly ended?: { readonly status: TaskflowStatus; readonly seq: number };
 }
 
 /** From a coordinator: a nested taskflow has ended, runs again (an unfinished status), or was never stored (`null`). */
@@ -89,6 +89,8 @@ export interface JoinCommand {
   readonly kind: "join";
   readonly child: string;
   readonly status: TaskflowStatus | null;
+  /** The child's, when that was so: of two such commands the one that was told later counts, whichever comes first. */
+  readonly seq?: number;
 }
 
 export type Command =

@@ -3,7 +3,8 @@
  * (`flow.undo`), so that it is called, retried, timed and asked for like any other.
  */
 import { watchTaskAge } from "./age.ts";
-import { type Flow, nextUndo, type Task } from "./flow.ts";
+import { clearDoubt } from "./doubt.ts";
+import { type Flow, isSettled, nextUndo, type Task } from "./flow.ts";
 import { record, type Step } from "./step.ts";
 
 /** Begins, if there is something to undo. */
@@ -40,5 +41,9 @@ export function goOnUndoing(step: Step): void {
 
 function watchNext(step: Step): void {
   const next = nextUndo(step.flow);
-  if (next) watchTaskAge(step, next);
+  if (!next) return;
+  watchTaskAge(step, next);
+  if (next.doubt === null) return;
+  clearDoubt(step, next);
+  if (isSettled(next.status)) goOnUndoing(step);
 }

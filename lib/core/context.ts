@@ -96,6 +96,49 @@ function contextText(flow: Flow, task: Task, previous: string | undefined, param
     `"taskId":"${id}","delivery":${delivery},"fence":${flow.fence},"taskInfo":${info}}}`) as JsonText;
 }
 
+/** Bytes of the context that a nested taskflow keeps of its parent. */
+const NESTED_BUDGET = 16_384;
+
+/**
+ * The execution context of the running attempt of a task as the taskflows that it produces keep it, all levels above in it. Past a size only what tells
+ * where they stand is left, at every level.
+ */
+export function nestedContext(flow: Flow, task: Task): unknown {
+  const text = executionContext(flow, task, () => true);
+  const whole = JSON.parse(text) as Json;
+  if (text.length <= NESTED_BUDGET) return whole;
+  const withMeta = shorten(whole, true);
+  return JSON.stringify(withMeta).length <= NESTED_BUDGET ? withMeta : shorten(whole, false);
+}
+
+type Json = Readonly<Record<string, unknown>>;
+
+const isRecord = (value: unknown): value is Json => typeof value === "object" && value !== null;
+
+/** In place of a value that is left out; what is shorter than that stays. */
+function omit(value: unknown): unknown {
+  const bytes = value === undefined ? 0 : JSON.stringify(value).length;
+  return bytes <= 64 ? value : { $omitted: bytes };
+}
+
+function shorten(context: unknown, keepMeta: boolean): unknown {
+  if (!isRecord(context) || !isRecord(context["taskflow"])) return context;
+  const { previousStageRes: _, context: _context, taskflow, ...rest } = context;
+  const { taskInfo, ...place } = taskflow as Json;
+  if (!isRecord(taskInfo)) return { ...rest, taskflow: place };
+  const { params, options, meta, nestedTaskflows, nestedActiveRunningTaskFlowIds, ...info } = taskInfo;
+  const { taskflowExecutionContext: parent, ...own } = isRecord(meta) ? meta : {};
+  const kept = keepMeta ? own : { $omitted: JSON.stringify(own).length };
+  const left = {
+    params: omit(params),
+    options: omit(options),
+    nestedTaskflows: omit(nestedTaskflows),
+    nestedActiveRunningTaskFlowIds: omit(nestedActiveRunningTaskFlowIds),
+    meta: parent === undefined ? kept : { ...kept, taskflowExecutionContext: shorten(parent, keepMeta) },
+  };
+  return { ...rest, taskflow: { ...place, taskInfo: { ...info, ...left } } };
+}
+
 /** Names the attempt to workers that remember outcomes. */
 export function idempotencyKey(flow: Flow, task: Task): string {
   return keyOf(flow, task, task.attempt);

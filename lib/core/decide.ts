@@ -31,8 +31,9 @@ export interface Decision {
 export function decide(flow: Flow, inputs: readonly Input[], now: number): Decision {
   const step: Step = { flow, now, facts: [], effects: [], answers: [] };
   const wasOver = isOver(flow);
+  const { retryAttempt } = flow;
   for (const input of inputs) take(step, input);
-  if (isOver(flow) !== wasOver) tellParent(step);
+  if (isOver(flow) !== wasOver || (wasOver && flow.retryAttempt !== retryAttempt)) tellParent(step);
   assertStep(flow);
   return step;
 }

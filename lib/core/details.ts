@@ -1,10 +1,10 @@
 /** The tree of a taskflow as callers see it. */
 import { presentOptions } from "../options.ts";
-import type { Flow, JsonText, Stage, Task, TaskError, TaskStatus } from "./flow.ts";
+import { type Flow, isSettled, type JsonText, type Stage, type Task, type TaskError, type TaskStatus } from "./flow.ts";
 import { stageId, taskId } from "./ids.ts";
 
 /** What only the coordinator that drives a taskflow knows: why a due task has not been sent. */
-export type WaitReason = (task: Task) => "NO_WORKER" | "CONCURRENCY_LIMIT" | undefined;
+export type WaitReason = (task: Task) => "PAUSED" | "NO_WORKER" | "CONCURRENCY_LIMIT" | undefined;
 
 /** What is told of a tree that has to be small. */
 export interface TreeShape {
@@ -27,7 +27,7 @@ export function standing(flow: Flow, task: Task, waitReason?: WaitReason): { sta
   if (flow.status === "PAUSED") return { status: "WAITING", statusReason: "PAUSED" };
   if (flow.due.has(task.ordinal)) {
     const reason = waitReason?.(task) ?? "CONCURRENCY_LIMIT";
-    return reason === "NO_WORKER" ? { status: "WAITING", statusReason: reason } : { status: "QUEUED", statusReason: reason };
+    return { status: reason === "CONCURRENCY_LIMIT" ? "QUEUED" : "WAITING", statusReason: reason };
   }
   return { status: "WAITING", statusReason: task.retryAt === null ? null : "RETRY_DELAY" };
 }
@@ -69,8 +69,8 @@ interface Compensation {
   readonly error?: TaskError;
 }
 
-/** It was, or is to be, carried out. */
-const isTouched = ({ open, attempts, status }: Task): boolean => open || attempts.length > 0 || status !== "WAITING";
+/** It was, or is to be, carried out in this run. */
+export const isTouched = ({ open, status }: Task): boolean => open || isSettled(status);
 
 /** How far the undoing of a task is. */
 export function compensationOf({ status, attempts, attemptsOmitted, error }: Task): Compensation {
@@ -138,7 +138,7 @@ export function taskflowDetails(
     context: definition.context ?? {},
     tags: definition.tags ?? [],
     attributes: definition.attributes ?? {},
-    annotations: flow.annotations,
+    annotations: flow.annotations.map((annotation) => ({ ...annotation })),
     tenant: definition.tenant ?? null,
     rootId: flow.rootId,
     ...(compensation ? { compensation } : {}),

@@ -2,9 +2,9 @@
  * Events of a taskflow as JSON text. What is the same from one event to the next is encoded once: each task and stage has a fragment that
  * lives until it changes, and the events of one commit share one tree, the taskflow after that commit.
  */
-import { compensationOf, flowCompensationOf, progressOf, taskflowDetails } from "./details.ts";
+import { compensationOf, flowCompensationOf, isTouched, progressOf, taskflowDetails } from "./details.ts";
 import type { Fact } from "./facts.ts";
-import { type Flow, isSettled, type Stage, type Task, taskAt } from "./flow.ts";
+import { type Flow, type Stage, type Task, taskAt } from "./flow.ts";
 import { stageId, taskId } from "./ids.ts";
 import { AWAITING_DECISION } from "./task.ts";
 
@@ -90,6 +90,8 @@ export class EventWriter {
         if (!told) continue;
         this.#tasks[told.ordinal] = undefined;
         this.#stages[told.stage.index] = undefined;
+      } else if (fact.kind === "compensating" || fact.kind === "compensated") {
+        this.skip();
       } else if (fact.kind === "stage") this.#stages[fact.stage] = undefined;
     }
   }
@@ -153,7 +155,7 @@ function taskFragment(flow: Flow, task: Task): string {
   parts.push(',"attempt":', String(attempt));
   if (response !== null) parts.push(',"response":', response);
   if (error !== null) parts.push(',"error":', JSON.stringify(error));
-  if (undo && (undo.open || isSettled(undo.status))) parts.push(',"compensation":', JSON.stringify(compensationOf(undo)));
+  if (undo && isTouched(undo)) parts.push(',"compensation":', JSON.stringify(compensationOf(undo)));
   parts.push("}");
   return flat(parts);
 }

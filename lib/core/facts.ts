@@ -33,6 +33,8 @@ export interface Created {
   readonly definition: StoredDefinition;
   /** Where it stands, if a task's handler produced it. */
   readonly nested?: Nested;
+  /** It is a copy, with the history of another one up to this time: no worker knows the keys of the attempts before it. */
+  readonly copiedAt?: number;
 }
 
 export interface Nested {
@@ -177,6 +179,8 @@ export interface Joined {
   readonly kind: "joined";
   readonly child: string;
   readonly status: TaskflowStatus | null;
+  /** The child's, when that was so. */
+  readonly seq?: number;
 }
 
 /** A nested taskflow is to be cancelled, and its end does not count. No event. */

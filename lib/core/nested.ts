@@ -9,8 +9,8 @@ import { taskOrdinalOf } from "./ids.ts";
 import { record, type Step } from "./step.ts";
 import { settleNested } from "./task.ts";
 
-/** A handler of the task produces a taskflow. */
-export function link(step: Step, { taskId: id, attempt, child, isChosen, status, maxDepth }: LinkCommand): Answer {
+/** A handler of the task produces a taskflow. One that stands below another task of this taskflow stays there. */
+export function link(step: Step, { taskId: id, attempt, child, isChosen, ended, maxDepth }: LinkCommand): Answer {
   const { flow } = step;
   const { taskflowId, depth, rootId } = flow;
   const ordinal = taskOrdinalOf(flow.idBase, id);
@@ -25,26 +25,29 @@ export function link(step: Step, { taskId: id, attempt, child, isChosen, status,
     return refuse("NESTING_TOO_DEEP", message, { taskflowId, depth: depth + 1, limit: maxDepth });
   }
   const known = flow.children.get(child);
-  if (known?.state !== "active" || known.attempt !== attempt) {
+  const data = { rootId, depth: depth + 1, isHeld: flow.hold !== null };
+  if (known && known.task !== task) return { ok: true, data: { ...data, isLinked: false } };
+  if (known?.state !== "active" || known.attempt !== attempt)
     record(step, { kind: "linked", task: task.ordinal, child, ...(isChosen ? { isChosen } : {}) });
-    if (status !== undefined && isFinished(status)) record(step, { kind: "joined", child, status });
-    else if (flow.childCount.active === 1) lookLater(step);
-  }
-  return { ok: true, data: { rootId, depth: depth + 1, isHeld: flow.hold !== null } };
+  if (ended) {
+    record(step, { kind: "joined", child, ...ended });
+    settleNested(step, task);
+  } else lookLater(step);
+  return { ok: true, data: { ...data, isLinked: true } };
 }
 
 /** What a nested taskflow has come to. */
-export function join(step: Step, { child, status }: JoinCommand): Answer {
+export function join(step: Step, { child, status, seq }: JoinCommand): Answer {
   const { flow } = step;
   const known = flow.children.get(child);
   const answer: Answer = { ok: true, data: { taskflowId: flow.taskflowId } };
-  if (!known) return answer;
+  if (!known || (seq !== undefined && seq < known.seq)) return answer;
   const isOngoing = status !== null && !isFinished(status);
   const isNews = isOngoing
     ? known.state === "ended" && known.task.status === "RUNNING" && known.task.attempt === known.attempt
     : known.state === "active" || known.state === "dropped" || known.status !== status;
   if (!isNews) return answer;
-  record(step, { kind: "joined", child, status });
+  record(step, { kind: "joined", child, status, ...(seq === undefined ? {} : { seq }) });
   settleNested(step, known.task);
   return answer;
 }

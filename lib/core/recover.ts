@@ -20,7 +20,6 @@ export function recover(step: Step, { fence, inFlight, isReopened }: Extract<Inp
     if (next) recoverTask(step, next, inFlight);
   }
   if (isFinished(flow.status)) return;
-  if (isFinished(flow.status)) return;
   if (flow.status === "WAITING") return begin(step);
   watchAge(step);
   const stage = flow.stages.find((candidate) => candidate.status === "RUNNING");

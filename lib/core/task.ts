@@ -60,18 +60,17 @@ export function answerTask(step: Step, { task: ordinal, attempt, delivery, outco
 }
 
 /** It is to be tried again, and its latest attempt may have succeeded. */
-function isAwaited(flow: Flow, { status, error, doubt, undoes }: Task): boolean {
-  if (status !== "WAITING" || (isFinished(flow.status) && !undoes)) return false;
+function isAwaited(flow: Flow, { status, error, doubt, undoes, open }: Task): boolean {
+  if (status !== "WAITING" || (undoes ? !open : isFinished(flow.status))) return false;
   return doubt !== null || error?.type === "TASK_TIMEOUT" || error?.type === "TASK_OUTCOME_UNKNOWN";
 }
 
 /** An answer of an attempt that was given up: a retry finds it. What certainly failed is of interest only where nothing else is known of it. */
 function recordLate(step: Step, task: Task, outcome: Outcome): void {
-  const { status } = latestAttempt(task);
   if (!awaitsLate(task)) return;
   if (outcome.kind === "answered" && !isReportedFailure(task, outcome)) {
     record(step, { kind: "late", task: task.ordinal, status: "SUCCESS", response: outcome.response });
-  } else if (outcome.kind === "failed" && status === "CANCELLED") {
+  } else if (outcome.kind === "failed" && latestAttempt(task).status === "CANCELLED") {
     record(step, { kind: "late", task: task.ordinal, status: "FAILED", error: outcome.error });
   }
 }
@@ -79,8 +78,8 @@ function recordLate(step: Step, task: Task, outcome: Outcome): void {
 /** Would an answer of its latest attempt be recorded, although nobody waits for it? */
 export function awaitsLate({ attempts, status }: Task): boolean {
   const latest = attempts.at(-1);
-  const isUnknown = latest?.status === "CANCELLED" || latest?.error?.type === "TASK_OUTCOME_UNKNOWN";
-  return isUnknown && status !== "SUCCESS" && status !== "SKIPPED";
+  if (!latest || status === "SUCCESS" || status === "SKIPPED") return false;
+  return latest.status === "CANCELLED" || latest.error?.type === "TASK_OUTCOME_UNKNOWN";
 }
 
 /** What became of a delivery is of no interest any more where a later one is out, or is about to be. */

@@ -76,8 +76,10 @@ export interface Bus {
   /**
    * Sends one delivery of an attempt. `done` is called once, never synchronously, with how it ended; after `listenMs` at the latest. It is not called for a
    * delivery that the worker refuses because `never` was said of it: that tells nothing of the attempt.
+   *
+   * Returns what ends the listening: `done` need not be called any more.
    */
-  call(call: Call, done: (outcome: Outcome) => void): void;
+  call(call: Call, done: (outcome: Outcome) => void): () => void;
 
   /** May an execution context of so many characters travel by value to the node? Asked past 64 Ki only. */
   carries(action: string, node: string, length: number): boolean;

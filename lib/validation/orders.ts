@@ -12,7 +12,11 @@ import { checkTaskChange, checkValue } from "./rules.ts";
 
 /** The command that each action stands for. */
 const COMMANDS = {
-  cancelTaskflow: ({ reason }) => ({ kind: "cancel", ...given("reason", reason) }),
+  cancelTaskflow: ({ reason, compensate }) => ({
+    kind: "cancel",
+    ...given("reason", reason),
+    ...given("compensate", compensate),
+  }),
   retryTaskflow: retryOf,
   pauseTaskflow: ({ reason }) => ({ kind: "pause", ...given("reason", reason) }),
   resumeTaskflow: ({ reason }) => ({ kind: "resume", ...given("reason", reason) }),

@@ -9,8 +9,11 @@ import { uniqueNamespace } from "../helpers/unique.ts";
 import { Checker, type Verdict } from "./checker.ts";
 import { Cluster } from "./cluster.ts";
 import { readExecutions } from "./execution-log.ts";
-import { type ProducedFlow, Producer } from "./producer.ts";
-import { type Takeover, Takeovers } from "./takeovers.ts";
+import { type Figure, figuresOf } from "./figures.ts";
+import { Harvest } from "./harvest.ts";
+import { hasLastEvent, Producer } from "./producer.ts";
+import { StoreView } from "./store-view.ts";
+import { Takeovers } from "./takeovers.ts";
 import { Tormentor } from "./tormentor.ts";
 
 export interface ChaosOptions {
@@ -35,9 +38,7 @@ export interface ChaosResult extends Verdict {
   readonly calls: number;
   readonly kills: Record<string, number>;
   readonly complaints: readonly string[];
-  readonly takeovers: readonly Takeover[];
-  /** Of the takeovers, those during which neither NATS nor MongoDB was away. */
-  readonly undisturbed: readonly Takeover[];
+  readonly figures: readonly Figure[];
   /** From calm until the last taskflow was finished, ms. */
   readonly settledMs: number;
   readonly callErrors: Record<string, number>;
@@ -45,8 +46,8 @@ export interface ChaosResult extends Verdict {
 
 const LEASE_MS = 3_000;
 const GRACE_MS = 2_000;
-const SETTLE_MS = 60_000;
-const READERS = 8;
+const SETTLE_MS = 120_000;
+const READERS = 4;
 const REPORT_MS = 10_000;
 
 export async function chaos(options: ChaosOptions): Promise<ChaosResult> {
@@ -56,40 +57,60 @@ export async function chaos(options: ChaosOptions): Promise<ChaosResult> {
   const cluster = await Cluster.start(settings);
   const { rate, maxInFlight } = options;
   const producer = new Producer({ url: cluster.nats.url, namespace, seed, rate, maxInFlight });
-  const takeovers = new Takeovers(cluster.storeUrl);
+  const store = new StoreView(cluster.storeUrl);
+  const takeovers = new Takeovers(store);
+  const harvest = new Harvest(producer, store);
   const tormentor = new Tormentor(cluster, {
     seed: seed + 1_000_000,
     leaseMs: LEASE_MS,
     natsEveryMs: options.natsEveryMs ?? 15_000,
     mongoEveryMs: options.mongoEveryMs ?? 30_000,
-    struck: (victim, how, at) =>
+    striking: (victim, how) =>
       takeovers.watch(
         victim.name,
         how,
-        at,
-        producer.inFlight.map(({ id }) => id),
+        [...producer.inFlight].map(({ id }) => id),
       ),
   });
   try {
     await producer.start();
     const produced = producer.produce();
+    harvest.start();
     tormentor.start();
     await run(seconds, producer, say);
     producer.stopProducing();
     await tormentor.calm();
     await produced;
     const settledMs = await settle(producer);
-    const details = await readAll(producer);
-    const checker = new Checker(readExecutions(cluster.executions));
+    await harvest.stop();
+    const executions = readExecutions(cluster.executions);
+    const checker = new Checker(executions);
+    const details = await readRest(producer, harvest.details);
     for (const flow of producer.flows.values()) checker.check(flow, details.get(flow.id));
     const verdict = checker.verdict();
-    await checkRows(takeovers, verdict.violations);
-    return { ...verdict, ...figures(options, producer, tormentor, takeovers), settledMs };
+    verdict.violations.push(...harvest.violations, ...(await quietLeftovers(store, harvest.removed)));
+    const { absences, counts, complaints } = tormentor;
+    const observed = { takeovers: takeovers.found, absences, executions, leaseMs: LEASE_MS };
+    return {
+      ...verdict,
+      folder,
+      seed,
+      seconds,
+      flows: producer.flows.size,
+      calls: [...producer.flows.values()].reduce((sum, { sends }) => sum + sends, 0),
+      kills: Object.fromEntries([...counts].toSorted(([one], [other]) => one.localeCompare(other))),
+      complaints,
+      figures: figuresOf(observed),
+      callErrors: Object.fromEntries(producer.errors),
+      settledMs,
+    };
   } finally {
     await tormentor.calm();
+    await harvest.stop();
     await producer.close().catch(() => undefined);
     writeFileSync(join(folder, "producer.log"), producer.node.lines.join("\n"));
     await takeovers.close();
+    await store.close();
     await cluster.close();
   }
 }
@@ -101,7 +122,9 @@ async function run(seconds: number, producer: Producer, say: (line: string) => v
     if (left <= 0) return;
     await delay(Math.min(left, REPORT_MS));
     const at = Math.round((performance.now() - from) / 1_000);
-    say(`${at} s: ${producer.flows.size} taskflows, ${producer.inFlight.length} of them in flight`);
+    say(
+      `${at} s: ${producer.flows.size} taskflows, ${producer.inFlight.size} in flight, ${producer.unharvested.size} finished and still stored`,
+    );
   }
 }
 
@@ -109,19 +132,17 @@ async function run(seconds: number, producer: Producer, say: (line: string) => v
 async function settle(producer: Producer): Promise<number> {
   const from = performance.now();
   const isSettled = (): boolean =>
-    producer.inFlight.length === 0 && [...producer.flows.values()].every((flow) => hasLastEvent(flow));
+    producer.inFlight.size === 0 && [...producer.flows.values()].every((flow) => hasLastEvent(flow));
   while (!isSettled() && performance.now() - from < SETTLE_MS) await delay(100);
   const settledMs = Math.round(performance.now() - from);
-  await Promise.race([producer.settled(), delay(SETTLE_MS)]);
+  await Promise.race([producer.settled(), delay(SETTLE_MS, undefined, { ref: false })]);
   return settledMs;
 }
 
-const hasLastEvent = ({ subscribed }: ProducedFlow): boolean =>
-  !subscribed || /^TASKFLOW (COMPLETED|PARTIAL_COMPLETED|FAILED|CANCELLED)$/.test(subscribed.at(-1)?.what ?? "");
-
-async function readAll(producer: Producer): Promise<Map<string, TaskflowDetails>> {
-  const found = new Map<string, TaskflowDetails>();
-  const ids = producer.flows.keys();
+/** What was not taken out of the store during the run. */
+async function readRest(producer: Producer, known: ReadonlyMap<string, TaskflowDetails>): Promise<Map<string, TaskflowDetails>> {
+  const found = new Map(known);
+  const ids = [...producer.flows.keys()].filter((id) => !found.has(id)).values();
   const read = async (): Promise<void> => {
     for (const id of ids) {
       for (let tries = 1; !found.has(id); tries++) {
@@ -139,30 +160,11 @@ async function readAll(producer: Producer): Promise<Map<string, TaskflowDetails>
   return found;
 }
 
-/** The rows follow their journals. */
-async function checkRows(takeovers: Takeovers, violations: string[]): Promise<void> {
-  let open = await takeovers.openRows();
-  for (let tries = 0; open > 0 && tries < 20; tries++) {
+/** The rows follow their journals within moments. */
+async function quietLeftovers(store: StoreView, removed: ReadonlySet<string>): Promise<string[]> {
+  for (let tries = 1; ; tries++) {
+    const left = await store.leftovers(removed);
+    if (left.length === 0 || tries === 20) return left;
     await delay(250);
-    open = await takeovers.openRows();
   }
-  if (open > 0) violations.push(`${open} rows of the store say that their taskflow goes on`);
-}
-
-function figures(options: ChaosOptions, producer: Producer, tormentor: Tormentor, takeovers: Takeovers) {
-  const { folder, seed, seconds } = options;
-  const isDisturbed = ({ from, to }: Takeover): boolean =>
-    tormentor.outages.some((outage) => outage.from < to && outage.to > from - 1_000);
-  return {
-    folder,
-    seed,
-    seconds,
-    flows: producer.flows.size,
-    calls: [...producer.flows.values()].reduce((sum, { sends }) => sum + sends, 0),
-    kills: Object.fromEntries([...tormentor.counts].sort(([one], [other]) => one.localeCompare(other))),
-    complaints: tormentor.complaints,
-    takeovers: takeovers.found,
-    undisturbed: takeovers.found.filter((each) => !isDisturbed(each)),
-    callErrors: Object.fromEntries(producer.errors),
-  };
 }

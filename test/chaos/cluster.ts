@@ -50,6 +50,7 @@ export class Cluster {
         TASKFLOW_STORE: proxied,
         TASKFLOW_LEASE: `${leaseMs}`,
         TASKFLOW_SHUTDOWN_GRACE: `${graceMs}`,
+        NODE_COMPILE_CACHE: join(folder, "compiled"),
       };
       return new Supervised({
         name,
@@ -63,7 +64,7 @@ export class Cluster {
       const name = `worker-${number}`;
       const ledger = `sqlite:${join(folder, `${name}.ledger.db`)}`;
       const settings: ChaosWorkerSettings = { nodeID: name, namespace, url: nats.url, ledger, log: this.executions };
-      const env = { CHAOS_WORKER: JSON.stringify(settings) };
+      const env = { CHAOS_WORKER: JSON.stringify(settings), NODE_COMPILE_CACHE: join(folder, "compiled") };
       return new Supervised({
         name,
         file: path("worker.ts"),
@@ -79,12 +80,20 @@ export class Cluster {
     const [nats, proxy] = await Promise.all([startNatsServer(), startProxy(options.mongo.port, options.mongo.host)]);
     const cluster = new Cluster(nats, proxy, options);
     try {
+      await cluster.#compile();
       await Promise.all(cluster.programs.map((program) => program.start()));
     } catch (error) {
       await cluster.close();
       throw error;
     }
     return cluster;
+  }
+
+  /** A life that ends by itself leaves what Node has compiled to all others, which start in half the time then. */
+  async #compile(): Promise<void> {
+    const programs = [...this.coordinators.slice(0, 1), ...this.workers.slice(0, 1)];
+    await Promise.all(programs.map((program) => program.start()));
+    await Promise.all(programs.map((program) => program.end("SIGTERM")));
   }
 
   get programs(): readonly Supervised[] {

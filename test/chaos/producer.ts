@@ -16,6 +16,10 @@ export interface ProducedFlow {
   answered: boolean;
   /** Times that `produce` was called. */
   sends: number;
+  /** When it was called last. */
+  sentAt: number;
+  /** Its subscription stands and its wait is answered, where it has them. */
+  isServed: boolean;
   finished: boolean;
   /** Last time that something was heard of it. */
   heardAt: number;
@@ -40,12 +44,16 @@ export interface ProducerOptions {
 const CALL_MS = 3_000;
 const SWEEP_MS = 500;
 const SILENT_MS = 3_000;
-const SWEEP_SIZE = 20;
+const SWEEP_SIZE = 6;
 const SUBSCRIBE_EACH = 10;
 const WAIT_EACH = 7;
 
 export class Producer {
   readonly flows = new Map<string, ProducedFlow>();
+  /** Of these, those that are not finished. */
+  readonly inFlight = new Set<ProducedFlow>();
+  /** Finished, in the order in which they did, until somebody takes them out. */
+  readonly unharvested = new Set<ProducedFlow>();
   readonly node: TestNode;
   readonly client: TaskflowClient;
   readonly #options: ProducerOptions;
@@ -53,7 +61,6 @@ export class Producer {
   readonly #transporter: NatsTransporter;
   readonly #waiting: Promise<void>[] = [];
   #unsubscribe: (() => void)[] = [];
-  #open = 0;
   #isProducing = false;
   #isClosed = false;
   /** Errors of calls by type: what users of the engine see in the storm. */
@@ -76,10 +83,6 @@ export class Producer {
     void this.#sweep();
   }
 
-  get inFlight(): ProducedFlow[] {
-    return [...this.flows.values()].filter(({ finished }) => !finished);
-  }
-
   #heard(text: string): void {
     const event = JSON.parse(text) as TaskflowEvent;
     const flow = this.flows.get(event.data.taskflowId);
@@ -95,7 +98,8 @@ export class Producer {
   #finished(flow: ProducedFlow): void {
     if (flow.finished) return;
     flow.finished = true;
-    this.#open--;
+    this.inFlight.delete(flow);
+    this.unharvested.add(flow);
   }
 
   /** Looks at taskflows of which nothing was heard for a while: events may be lost with the bus. */
@@ -103,7 +107,7 @@ export class Producer {
     while (!this.#isClosed) {
       await delay(SWEEP_MS);
       const before = performance.now() - SILENT_MS;
-      const silent = this.inFlight.filter(({ heardAt, answered }) => answered && heardAt < before).slice(0, SWEEP_SIZE);
+      const silent = [...this.inFlight].filter(({ heardAt, answered }) => answered && heardAt < before).slice(0, SWEEP_SIZE);
       await Promise.all(
         silent.map(async (flow) => {
           flow.heardAt = performance.now();
@@ -130,7 +134,7 @@ export class Producer {
     const { rate, maxInFlight, seed } = this.#options;
     let due = performance.now();
     for (let number = 1; this.#isProducing; number++) {
-      while (this.#isProducing && this.#open >= maxInFlight) await delay(5);
+      while (this.#isProducing && this.inFlight.size >= maxInFlight) await delay(5);
       due = Math.max(due + 1_000 / rate, performance.now() - 1_000);
       await delay(Math.max(0, due - performance.now()));
       const kind = KINDS[number % KINDS.length] ?? "once";
@@ -140,6 +144,8 @@ export class Producer {
         number,
         answered: false,
         sends: 0,
+        sentAt: 0,
+        isServed: false,
         finished: false,
         heardAt: performance.now(),
         told: new Map(),
@@ -147,7 +153,7 @@ export class Producer {
         ...(number % SUBSCRIBE_EACH === 0 ? { subscribed: [] } : {}),
       };
       this.flows.set(flow.id, flow);
-      this.#open++;
+      this.inFlight.add(flow);
       this.#waiting.push(this.#send(flow));
     }
   }
@@ -160,21 +166,30 @@ export class Producer {
     const definition = chaosFlow(this.#random, flow.kind, flow.id);
     while (!this.#isClosed && !flow.answered) {
       flow.sends++;
+      flow.sentAt = performance.now();
       const produced = await this.#try(() => this.client.produce(definition));
       if (produced) flow.answered = true;
       else await delay(200);
     }
     await Promise.all([this.#subscribe(flow), this.#wait(flow)]);
+    flow.isServed = true;
   }
 
   async #subscribe(flow: ProducedFlow): Promise<void> {
     const { subscribed } = flow;
     if (!subscribed) return;
-    const handler = (event: TaskflowEvent): void => void subscribed.push({ seq: event.seq, what: whatOf(event) });
+    let end = (): void => undefined;
+    const handler = (event: TaskflowEvent): void => {
+      subscribed.push({ seq: event.seq, what: whatOf(event) });
+      // It would look into the store now and then for as long as it stands.
+      if (hasLastEvent(flow)) end();
+    };
     while (!this.#isClosed) {
       const subscription = await this.#try(() => this.client.subscribeToTaskflowEvents(flow.id, handler));
       if (subscription) {
-        this.#unsubscribe.push(() => subscription.unsubscribe());
+        end = () => subscription.unsubscribe();
+        this.#unsubscribe.push(end);
+        if (hasLastEvent(flow)) end();
         return;
       }
       // A history that broke off begins anew.
@@ -204,6 +219,10 @@ export class Producer {
     await this.node.broker.stop();
   }
 }
+
+/** True also where there is no subscription. */
+export const hasLastEvent = ({ subscribed }: ProducedFlow): boolean =>
+  !subscribed || /^TASKFLOW (COMPLETED|PARTIAL_COMPLETED|FAILED|CANCELLED)$/.test(subscribed.at(-1)?.what ?? "");
 
 export const isOver = (status: string): boolean => ["COMPLETED", "PARTIAL_COMPLETED", "FAILED", "CANCELLED"].includes(status);
 

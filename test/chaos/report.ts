@@ -1,6 +1,6 @@
 /** A chaos run in lines. */
 import type { ChaosResult } from "./chaos.ts";
-import { percentile, type Takeover } from "./takeovers.ts";
+import { type Figure, missed, percentile } from "./figures.ts";
 
 const SHOWN = 30;
 
@@ -16,14 +16,24 @@ export function report(result: ChaosResult): string {
     ...tally("Repeated executions, at least once", result.repeats),
     ...tally("Errors that callers saw", result.callErrors),
     `Subscriptions through everything: ${result.subscriptions}`,
-    ...takeoverLines("Takeovers by another", result, "another"),
-    ...takeoverLines("Goes on in its next life", result, "its next life"),
+    ...result.figures.map(figureLine),
+    ...missedBy(result).map((text) => `MISSED: ${text}`),
     ...complaints.slice(0, SHOWN).map((text) => `Complaint: ${text}`),
     ...violations.slice(0, SHOWN).map((text) => `VIOLATION: ${text}`),
     violations.length === 0 ? "No violation." : `${violations.length} violations.`,
     `Logs of all processes: ${result.folder}`,
   ];
   return lines.join("\n");
+}
+
+/** Promises of a machine that has nothing else to do, and that the run did not keep, in words. */
+export function missedBy({ figures, completedShare, ends }: ChaosResult): string[] {
+  const share = (completedShare * 100).toFixed(2);
+  return [
+    ...missed(figures),
+    ...(completedShare < 0.99 ? [`only ${share} % of the taskflows at least once are COMPLETED, and 99 % are to be`] : []),
+    ...(Object.keys(ends).length === 0 ? ["no taskflow was produced"] : []),
+  ];
 }
 
 function tally(title: string, counts: Readonly<Record<string, number>>): string[] {
@@ -33,18 +43,12 @@ function tally(title: string, counts: Readonly<Record<string, number>>): string[
   return [`${title}: ${sum}`, ...entries.map(([what, count]) => `  ${count}  ${what}`)];
 }
 
-function takeoverLines(title: string, { takeovers, undisturbed }: ChaosResult, by: Takeover["by"]): string[] {
-  return (["SIGKILL", "SIGSTOP"] as const).flatMap((how) => {
-    const [all, quiet] = [takeovers, undisturbed].map((list) =>
-      list.filter((each) => each.how === how && each.by === by).map(({ ms }) => ms),
-    );
-    if (!all?.length) return [];
-    const undisturbedText = quiet?.length ? `; with NATS and MongoDB there: ${times(quiet)}` : "";
-    return [`${title}, ${how} to first sign: ${times(all)}${undisturbedText}`];
-  });
+function figureLine({ title, ms, disturbed, limitMs }: Figure): string {
+  const limit = limitMs === undefined ? "" : ` (limit ${seconds(limitMs)})`;
+  const others = disturbed === 0 ? "" : `; not counted, for something else was away too: ${disturbed}`;
+  if (ms.length === 0) return `${title}: none to be measured${others}`;
+  const [p50, p99, most] = [percentile(ms, 0.5), percentile(ms, 0.99), Math.max(...ms)].map(seconds);
+  return `${title}: ${ms.length}, p50 ${p50}, p99 ${p99}, longest ${most}${limit}${others}`;
 }
-
-const times = (all: readonly number[]): string =>
-  `${all.length}, p50 ${seconds(percentile(all, 0.5))}, p99 ${seconds(percentile(all, 0.99))}`;
 
 const seconds = (ms: number): string => `${(ms / 1_000).toFixed(2)} s`;

@@ -1,78 +1,68 @@
-/** How long the taskflows of a coordinator that was struck have no owner: told by the store, past everything that is tested. */
-import { MongoClient, type Collection } from "mongodb";
+/** How long the taskflows of a coordinator that was struck have no owner, as the store tells. */
 import { setTimeout as delay } from "node:timers/promises";
-import { TASKFLOWS, type RowDocument } from "../../lib/adapters/mongo-schema.ts";
+import type { StoreView } from "./store-view.ts";
 
+export type Strike = "SIGKILL" | "SIGSTOP" | "SIGTERM";
+
+/** One taskflow that went from one owner to the next. Times are epoch ms. */
 export interface Takeover {
+  readonly taskflowId: string;
   readonly victim: string;
-  readonly how: "SIGKILL" | "SIGSTOP";
-  /** From the strike to the first of its taskflows under a new owner, or under its own next life. */
-  readonly ms: number;
+  readonly how: Strike;
+  readonly struckAt: number;
+  /** When it was seen under its new owner. */
+  readonly takenAt: number;
+  /** The fence that it had when its owner was struck. */
+  readonly fence: number;
   readonly by: "another" | "its next life";
-  /** Monotonic ms. */
-  readonly from: number;
-  readonly to: number;
 }
 
-const LOOK_MS = 25;
+const LOOK_MS = 75;
 const GIVE_UP_MS = 30_000;
-const CALL_MS = 2_000;
+/** Taskflows that are watched after one strike: reading rows is work for the server that is watched. */
+const WATCHED = 25;
 
 export class Takeovers {
   readonly found: Takeover[] = [];
-  readonly #client: MongoClient;
-  readonly #rows: Collection<RowDocument>;
+  readonly #store: StoreView;
   readonly #watches = new Set<Promise<void>>();
   #isClosed = false;
 
-  constructor(storeUrl: string) {
-    this.#client = new MongoClient(storeUrl, { serverSelectionTimeoutMS: CALL_MS, socketTimeoutMS: CALL_MS, retryWrites: false });
-    this.#rows = this.#client.db().collection<RowDocument>(TASKFLOWS);
+  constructor(store: StoreView) {
+    this.#store = store;
   }
 
   /** @param ids taskflows that may be in its care */
-  watch(victim: string, how: Takeover["how"], from: number, ids: readonly string[]): void {
-    const watch = this.#watch(victim, how, from, ids).catch(() => undefined);
+  watch(victim: string, how: Strike, ids: readonly string[]): void {
+    const watch = this.#watch(victim, how, Date.now(), ids).catch(() => undefined);
     this.#watches.add(watch);
     void watch.finally(() => this.#watches.delete(watch));
   }
 
-  async #watch(victim: string, how: Takeover["how"], from: number, ids: readonly string[]): Promise<void> {
-    const before = new Map<string, number>();
-    for (const { _id, owner, fence } of await this.#read(ids)) if (owner === victim) before.set(_id, fence);
-    const owned = [...before.keys()];
-    while (owned.length > 0 && !this.#isClosed && performance.now() - from < GIVE_UP_MS) {
+  async #watch(victim: string, how: Strike, struckAt: number, ids: readonly string[]): Promise<void> {
+    const rows = await this.#store.open(ids);
+    const owned = rows.filter(({ owner }) => owner === victim).slice(0, WATCHED);
+    const fences = new Map(owned.map(({ _id, fence }) => [_id, fence]));
+    while (fences.size > 0 && !this.#isClosed && Date.now() - struckAt < GIVE_UP_MS) {
       await delay(LOOK_MS);
-      const rows = await this.#read(owned).catch(() => undefined);
-      if (!rows) continue;
-      const taken = rows.find(({ _id, fence }) => fence > (before.get(_id) ?? Number.POSITIVE_INFINITY));
-      const to = performance.now();
-      if (taken) {
-        this.found.push({ victim, how, ms: to - from, by: taken.owner === victim ? "its next life" : "another", from, to });
-        return;
+      const now = await this.#store.open([...fences.keys()]).catch(() => undefined);
+      if (!now) continue;
+      const takenAt = Date.now();
+      const open = new Map(now.map((row) => [row._id, row]));
+      for (const [taskflowId, fence] of fences) {
+        const row = open.get(taskflowId);
+        if (row?.fence === fence) continue;
+        fences.delete(taskflowId);
+        // Finished and nobody else's: there was nothing to take.
+        if (!row) continue;
+        const by = row.owner === victim ? "its next life" : "another";
+        this.found.push({ taskflowId, victim, how, struckAt, takenAt, fence, by });
       }
-      if (rows.length === 0) return;
     }
-  }
-
-  #read(ids: readonly string[]): Promise<Pick<RowDocument, "_id" | "owner" | "fence">[]> {
-    return this.#rows.find({ _id: { $in: [...ids] }, open: true }, { projection: { owner: 1, fence: 1 } }).toArray();
-  }
-
-  /** Rows that say that their taskflow goes on. */
-  openRows(): Promise<number> {
-    return this.#rows.countDocuments({ open: true });
   }
 
   async close(): Promise<void> {
     this.#isClosed = true;
     await Promise.all(this.#watches);
-    await this.#client.close();
   }
-}
-
-/** The value that this share of all does not exceed. */
-export function percentile(values: readonly number[], share: number): number {
-  const sorted = values.toSorted((one, other) => one - other);
-  return sorted[Math.min(sorted.length - 1, Math.ceil(sorted.length * share) - 1)] ?? Number.NaN;
 }

@@ -3,20 +3,31 @@ import { setTimeout as delay } from "node:timers/promises";
 import type { Supervised } from "../helpers/supervised.ts";
 import { Random } from "../simulation/random.ts";
 import type { Cluster } from "./cluster.ts";
+import type { Strike } from "./takeovers.ts";
 
 export interface TormentorOptions {
   readonly seed: number;
   readonly leaseMs: number;
   readonly natsEveryMs: number;
   readonly mongoEveryMs: number;
-  /** Called right after a coordinator was killed or frozen. */
-  readonly struck: (victim: Supervised, how: "SIGKILL" | "SIGSTOP", at: number) => void;
+  /** Called right before a coordinator is struck. */
+  readonly striking: (victim: Supervised, how: Strike) => void;
+}
+
+/** Epoch ms; `to` is infinite as long as it lasts. */
+export interface Absence {
+  readonly what: "coordinator" | "worker" | "NATS" | "MongoDB";
+  readonly name: string;
+  readonly from: number;
+  to: number;
 }
 
 const STRIKE_MS = { min: 1_000, max: 3_000 };
 const DOWN_MS = { min: 500, max: 2_000 };
 /** Of killed coordinators, those that stay away until another one has taken over. */
 const LONG_ABSENCES = 0.35;
+/** Of the strikes at the last coordinator or worker that is up, those that hit another program, or none. A start may take longer than the pause between two strikes. */
+const SPARED = 0.85;
 
 export class Tormentor {
   readonly #cluster: Cluster;
@@ -29,8 +40,8 @@ export class Tormentor {
   readonly counts = new Map<string, number>();
   /** What did not go as promised. */
   readonly complaints: string[] = [];
-  /** When NATS or MongoDB was away, monotonic ms. */
-  readonly outages: { from: number; to: number }[] = [];
+  /** What was away, frozen or ending, and when. */
+  readonly absences: Absence[] = [];
   #loops: Promise<void>[] = [];
 
   constructor(cluster: Cluster, options: TormentorOptions) {
@@ -50,8 +61,9 @@ export class Tormentor {
         () => natsEveryMs,
         () => this.#bounceNats(),
       ),
+      // Never at the same time as NATS, whose outages are felt for some seconds.
       this.#repeat(
-        () => mongoEveryMs,
+        (round) => (round === 0 ? mongoEveryMs - natsEveryMs / 2 : mongoEveryMs),
         () => this.#bounceMongo(),
       ),
     ];
@@ -62,12 +74,14 @@ export class Tormentor {
     this.#end.abort();
     await Promise.all(this.#loops);
     await Promise.all(this.#pending);
+    // What did not start again in time has a complaint, and another chance.
+    await Promise.all(this.#cluster.programs.filter((program) => !program.isRunning).map((program) => program.start()));
   }
 
-  async #repeat(pause: () => number, act: () => Promise<void> | void): Promise<void> {
+  async #repeat(pause: (round: number) => number, act: () => Promise<void> | void): Promise<void> {
     const { signal } = this.#end;
-    while (!signal.aborted) {
-      await delay(pause(), undefined, { signal }).catch(() => undefined);
+    for (let round = 0; !signal.aborted; round++) {
+      await delay(pause(round), undefined, { signal }).catch(() => undefined);
       if (signal.aborted) return;
       const done = Promise.resolve(act()).catch((error: unknown) => void this.complaints.push(String(error)));
       this.#pending.add(done);
@@ -84,40 +98,50 @@ export class Tormentor {
   }
 
   async #strike(): Promise<void> {
-    const { coordinators, programs } = this.#cluster;
-    const free = programs.filter((program) => !this.#busy.has(program) && program.isRunning);
-    if (free.length === 0) return;
+    const { coordinators, workers } = this.#cluster;
+    const isSpared = this.#random.chance(SPARED);
+    const free = [coordinators, workers].flatMap((kind) => {
+      const up = kind.filter((program) => !this.#busy.has(program) && program.isRunning);
+      return up.length === 1 && isSpared ? [] : up;
+    });
+    if (free.length === 0) return this.#count("strikes left out, for nothing else was up");
     const victim = this.#random.pick(free);
     const isCoordinator = coordinators.includes(victim);
     const how = this.#random.pick(["SIGKILL", "SIGKILL", "SIGSTOP", "SIGTERM"] as const);
-    const { leaseMs, struck } = this.#options;
     this.#busy.add(victim);
     this.#count(`${how} of a ${isCoordinator ? "coordinator" : "worker"}`);
+    if (isCoordinator) this.#options.striking(victim, how);
     try {
-      if (how === "SIGSTOP") {
-        victim.signal("SIGSTOP");
-        if (isCoordinator) struck(victim, how, performance.now());
-        await this.#pause({ min: 300, max: leaseMs * 2 });
-        victim.signal("SIGCONT");
-        return;
-      }
-      if (how === "SIGKILL" && isCoordinator) struck(victim, how, performance.now());
-      const { code, signal } = await victim.end(how);
-      if (how === "SIGTERM" && signal === "SIGKILL") this.complaints.push(`${victim.name} did not end on SIGTERM`);
-      else if (how === "SIGTERM" && code !== 0) this.#count(`SIGTERM that ended with code ${code ?? signal ?? ""}`);
-      const staysAway = isCoordinator && how === "SIGKILL" && this.#random.chance(LONG_ABSENCES);
-      if (staysAway) this.#count("of these, away for longer than the lease");
-      await (staysAway ? delay(leaseMs + 3_000) : this.#pause(DOWN_MS));
-      await victim.start();
+      await this.#absence(isCoordinator ? "coordinator" : "worker", victim.name, () =>
+        this.#takeDown(victim, how, isCoordinator),
+      );
     } finally {
       this.#busy.delete(victim);
     }
   }
 
+  /** Resolves when it is up again. */
+  async #takeDown(victim: Supervised, how: Strike, isCoordinator: boolean): Promise<void> {
+    const { leaseMs } = this.#options;
+    if (how === "SIGSTOP") {
+      victim.signal("SIGSTOP");
+      await this.#pause({ min: 300, max: leaseMs * 2 });
+      victim.signal("SIGCONT");
+      return;
+    }
+    const { code, signal } = await victim.end(how);
+    if (how === "SIGTERM" && signal === "SIGKILL") this.complaints.push(`${victim.name} did not end on SIGTERM`);
+    else if (how === "SIGTERM" && code !== 0) this.#count(`SIGTERM that ended with code ${code ?? signal ?? ""}`);
+    const staysAway = isCoordinator && how === "SIGKILL" && this.#random.chance(LONG_ABSENCES);
+    if (staysAway) this.#count("of these, away for longer than the lease");
+    await (staysAway ? delay(leaseMs + 3_000) : this.#pause(DOWN_MS));
+    await victim.start();
+  }
+
   async #bounceNats(): Promise<void> {
     const { nats } = this.#cluster;
     this.#count("SIGKILL of NATS");
-    await this.#outage(async () => {
+    await this.#absence("NATS", "NATS", async () => {
       await nats.kill();
       await this.#pause(DOWN_MS);
       await nats.restart();
@@ -128,7 +152,7 @@ export class Tormentor {
     const { mongo, proxy } = this.#cluster;
     const how = this.#random.pick(["kill", "cut", "half-open"] as const);
     this.#count(`MongoDB: ${how}`);
-    await this.#outage(async () => {
+    await this.#absence("MongoDB", how, async () => {
       if (how === "kill") await mongo.kill();
       else if (how === "cut") proxy.cut();
       else proxy.halfOpen();
@@ -138,10 +162,10 @@ export class Tormentor {
     });
   }
 
-  async #outage(during: () => Promise<void>): Promise<void> {
-    const outage = { from: performance.now(), to: Number.POSITIVE_INFINITY };
-    this.outages.push(outage);
+  async #absence(what: Absence["what"], name: string, during: () => Promise<void>): Promise<void> {
+    const absence = { what, name, from: Date.now(), to: Number.POSITIVE_INFINITY };
+    this.absences.push(absence);
     await during();
-    outage.to = performance.now();
+    absence.to = Date.now();
   }
 }

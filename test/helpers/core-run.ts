@@ -4,7 +4,7 @@ import { assertFlow } from "../../lib/core/assert-flow.ts";
 import { build } from "../../lib/core/build.ts";
 import { decide, dispatchable, type Decision } from "../../lib/core/decide.ts";
 import type { Effect } from "../../lib/core/effects.ts";
-import type { Created, Entry, Fact, StoredDefinition } from "../../lib/core/facts.ts";
+import type { Created, Entry, Fact, Nested, StoredDefinition } from "../../lib/core/facts.ts";
 import type { Flow, JsonText, Task, TaskError } from "../../lib/core/flow.ts";
 import type { Input, Outcome, Reply } from "../../lib/core/inputs.ts";
 import { encodeEntry } from "../../lib/core/journal.ts";
@@ -16,10 +16,10 @@ export const START = 1_000_000;
 /** One stage's tasks: names, or names with options. */
 export type StageSketch = Readonly<Record<string, Options>> | readonly string[];
 
-type Sketch = Omit<Partial<StoredDefinition>, "stages"> & { meta?: Record<string, unknown> };
+type Sketch = Omit<Partial<StoredDefinition>, "stages"> & { meta?: Record<string, unknown>; nested?: Nested };
 
 /** A definition of stages "s0", "s1", …, each given by its tasks; they call `svc.<name>`. */
-export function sketch(stages: readonly StageSketch[], rest: Omit<Sketch, "meta"> = {}): StoredDefinition {
+export function sketch(stages: readonly StageSketch[], rest: Omit<Sketch, "meta" | "nested"> = {}): StoredDefinition {
   const task = (name: string, options?: Options) => ({
     name,
     type: "ACTION" as const,
@@ -67,10 +67,10 @@ export const failed = (more: Partial<Extract<Outcome, { kind: "failed" }>> = {})
 });
 
 /** All that a journal must tell, as text; `due` and `repeats` follow from timers and replies, and are told by `recover`. */
-export function fingerprint({ due: _, repeats: _repeats, ...flow }: Flow): string {
+export function fingerprint({ due: _, repeats: _repeats, isFollowing: _isFollowing, ...flow }: Flow): string {
   return JSON.stringify(flow, (key: string, value: unknown) => {
     if (value instanceof Map) return Array.from(value as Map<unknown, unknown>);
-    if (value instanceof Set) return Array.from(value);
+    if (value instanceof Set) return Array.from(value as Set<unknown>);
     if (key === "task" && typeof value === "object") return (value as Task).ordinal;
     if (key === "undoes") return (value as Task | null)?.ordinal ?? null;
     if (key !== "stage") return value;
@@ -95,9 +95,10 @@ export class CoreRun {
   readonly effects: Effect[] = [];
   readonly facts: Fact[] = [];
 
-  constructor(stages: readonly StageSketch[] | StoredDefinition, { meta = {}, ...rest }: Sketch = {}) {
+  constructor(stages: readonly StageSketch[] | StoredDefinition, { meta = {}, nested, ...rest }: Sketch = {}) {
     const definition = "stages" in stages ? stages : sketch(stages, rest);
-    this.created = { kind: "created", taskflowId: "flow-1", idBase: ID_BASE, defaults: DEFAULT_OPTIONS, meta, definition };
+    const base = { taskflowId: "flow-1", idBase: ID_BASE, defaults: DEFAULT_OPTIONS, meta, definition };
+    this.created = { kind: "created", ...base, ...(nested ? { nested } : {}) };
     this.flow = build(this.created, this.now);
   }
 

@@ -34,11 +34,11 @@ export interface Site {
 const sites: Site[] = [];
 
 /** A namespace of its own with a delivering node; ended by `closeSites`. */
-export async function openSite(url: string, { stock = false } = {}): Promise<Site> {
+export async function openSite(url: string, { stock = false, heartbeatTimeout = 4 } = {}): Promise<Site> {
   const namespace = uniqueNamespace();
   const folder = tempFolder();
   const files = { runs: join(folder, "runs"), go: join(folder, "go") };
-  const options = { nodeID: uniqueName("coordinator"), namespace, heartbeatInterval: 1, heartbeatTimeout: 4 };
+  const options = { nodeID: uniqueName("coordinator"), namespace, heartbeatInterval: 1, heartbeatTimeout };
   const node = createNode(stock ? url : new NatsTransporter({ url }), options);
   await node.broker.start();
   const bus = new MoleculerBus(node.broker);

@@ -108,7 +108,9 @@ export class Handlers {
     let isHeard = false;
     world.agenda.in(world.delay(), () =>
       life.reach(() => {
-        if (life.cares(record) || isFinished(record.flow.status)) attempt.told.push(outcome);
+        // It may be parked, and is read for it.
+        const isHere = life.cares(record) || record.row.owner === life.owner;
+        if (isHere || isFinished(record.flow.status)) attempt.told.push(outcome);
         life.coordinator.report(call.idempotencyKey, outcome).then(
           (isAccepted) => {
             isHeard = isAccepted && !world.strikes("report lost");

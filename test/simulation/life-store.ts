@@ -20,10 +20,10 @@ export function storeOf(life: Life): Store {
     name: "simulated",
     open: unused,
     close: unused,
-    due: (owner, until, limit): Promise<Claimed[]> =>
+    due: (owner, until, limit, after): Promise<Claimed[]> =>
       answer(life, () => {
         refusedBy("read refused");
-        return store.due(owner, until, limit);
+        return store.due(owner, until, limit, after);
       }),
     timeOffset: (): Promise<number> =>
       answer(life, () => {
@@ -31,7 +31,12 @@ export function storeOf(life: Life): Store {
         return life.storeIsAhead;
       }),
     list: unused,
+    insert: unused,
+    pauseRules: unused,
+    addPauseRule: unused,
+    removePauseRules: unused,
     delete: unused,
+    expire: unused,
     health: unused,
     commit: (writes) => commit(life, writes),
     read: (taskflowId): Promise<StoredTaskflow | undefined> =>
@@ -45,6 +50,11 @@ export function storeOf(life: Life): Store {
         const isTaken = store.reopen(life, taskflowId, owner, fence);
         if (isTaken) refusedBy("claim unsure");
         return isTaken;
+      }),
+    readMany: (taskflowIds): Promise<StoredTaskflow[]> =>
+      answer(life, () => {
+        refusedBy("read refused");
+        return taskflowIds.flatMap((taskflowId) => store.read(taskflowId) ?? []);
       }),
     repair: (taskflowId, fence, change): Promise<void> => answer(life, () => store.repair(taskflowId, fence, change)),
     beat: (owner): Promise<KnownOwner[]> => beat(life, owner),

@@ -3,6 +3,7 @@ import type { PlantedBug } from "./planted-bug.ts";
 
 const turns = "lib/coordinator/turns.ts";
 const ownership = "lib/coordinator/ownership.ts";
+const care = "lib/coordinator/care.ts";
 
 export const BUGS_OF_THE_COORDINATOR: readonly PlantedBug[] = [
   {
@@ -58,7 +59,7 @@ export const BUGS_OF_THE_COORDINATOR: readonly PlantedBug[] = [
   {
     title: "answers forgotten when a commit failed",
     noticedBy: [23],
-    change: [turns, "this.give(resident, ...(part?.inputs ?? []), ...waiting, {", "this.give(resident, {"],
+    change: [turns, "this.give(resident, ...waiting, {", "this.give(resident, {"],
   },
   {
     title: "a taken id is answered as a new one",
@@ -69,7 +70,7 @@ export const BUGS_OF_THE_COORDINATOR: readonly PlantedBug[] = [
     title: "produce answers before the write",
     noticedBy: [1],
     change: [
-      "lib/coordinator/coordinator.ts",
+      "lib/coordinator/creations.ts",
       "stored: resolve, failed: reject };",
       "stored: resolve, failed: reject };\n      resolve(false);",
     ],
@@ -147,7 +148,7 @@ export const BUGS_OF_THE_COORDINATOR: readonly PlantedBug[] = [
     noticedBy: [35],
     change: [
       "lib/coordinator/coordinator.ts",
-      'return !flow || !now || now.attempt !== attempt || now.status !== "RUNNING";',
+      'return !flow || !now || now.attempt !== attempt || now.status !== "RUNNING" || now.held !== null;',
       "return Boolean(flow) || Boolean(now);",
     ],
   },
@@ -193,7 +194,7 @@ export const BUGS_OF_THE_COORDINATOR: readonly PlantedBug[] = [
   {
     title: "what is stored while the lease lapses is carried out",
     noticedBy: [3, 26, 2, 30, 21, 31],
-    change: [turns, "const isInDoubt = part.lapses !== this.#lapses;", "const isInDoubt = part.lapses < 0;"],
+    change: [turns, "const isInDoubt = part.lapses !== this.lapses;", "const isInDoubt = part.lapses < 0;"],
   },
   {
     title: "ends not announced again",
@@ -207,11 +208,7 @@ export const BUGS_OF_THE_COORDINATOR: readonly PlantedBug[] = [
   {
     title: "last events not announced at a takeover",
     noticedBy: [13, 29],
-    change: [
-      "lib/coordinator/coordinator.ts",
-      "    announceLast(bus, entries, flow, this.#settings.eventTreeLimit);\n    if (!isOver",
-      "    if (!isOver",
-    ],
+    change: [care, "if (flow.fence !== fence) announceLast(bus, entries, flow, eventTreeLimit);", ""],
   },
   {
     title: "one that is to end takes over what it gave up",
@@ -221,11 +218,31 @@ export const BUGS_OF_THE_COORDINATOR: readonly PlantedBug[] = [
   {
     title: "one that is to end goes on dispatching",
     noticedBy: [32, 2],
-    change: [turns, "return !this.isDraining && this.#maySend();", "return this.#maySend();"],
+    change: [turns, "return !this.isDraining && this.#listener.maySend();", "return this.#listener.maySend();"],
   },
   {
     title: "one that is to end gives nothing up before the end",
     noticedBy: [32],
     change: [turns, "for (const resident of idle) this.#drop(resident);\n    return idle", "return idle.slice(0, 0)"],
+  },
+  {
+    title: "a parked taskflow is never read again",
+    noticedBy: [37, 2, 21],
+    change: [care, "const read = await this.#read(page);", "const read = page.length;"],
+  },
+  {
+    title: "what was passed over is forgotten",
+    noticedBy: [37, 2, 21],
+    change: [care, "if (dueAt > this.#seenUntil) return;", "if (dueAt >= 0) return;"],
+  },
+  {
+    title: "what waits for room is forgotten",
+    noticedBy: [37, 2, 21],
+    change: [care, "void this.#sweepQuietly();\n  }", "}"],
+  },
+  {
+    title: "the age of what is parked is forgotten",
+    noticedBy: [25],
+    change: ["lib/core/due.ts", "let next = ageLimit(flow) ?? NEVER;", "let next = NEVER;"],
   },
 ];

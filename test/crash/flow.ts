@@ -1,0 +1,119 @@
+/** The taskflows that are cut off, and the workers that carry them out: every way in which an attempt can go is in them. */
+import { type Context, Errors, type ServiceSchema } from "moleculer";
+import { setTimeout as delay } from "node:timers/promises";
+import { type Taskflow, type TaskflowContext, TaskflowWorker } from "../../lib/index.ts";
+import type { TaskflowExecutionContext } from "../../lib/index.ts";
+
+/** Long enough for a coordinator to be killed, or told to stop, in the middle. */
+const WORK_MS = 120;
+/** Of the attempt that takes too long. */
+const TIMEOUT_MS = 400;
+
+interface Run {
+  /** `taskflowId:task:attempt`. */
+  readonly key: string;
+  readonly delivery: number;
+  readonly isLedgered: boolean;
+}
+
+const task = (name: string, action: string, options: object = {}) => {
+  const [serviceId = "", actionName = ""] = action.split(".");
+  return { name, type: "ACTION" as const, taskDetails: { serviceId, actionName }, options };
+};
+
+export const mainFlow = (taskflowId: string): Taskflow => ({
+  taskflowId,
+  options: { timeout: 10_000, maxRetries: 2, retryDelay: 50 },
+  stages: [
+    { name: "first", tasks: [task("begin", "ledgered.work")] },
+    {
+      name: "middle",
+      tasks: [
+        task("steady", "ledgered.work", { exactlyOnceTaskExecution: true }),
+        task("failing", "ledgered.failsOnce"),
+        task("slow", "ledgered.tooSlowOnce", { timeout: TIMEOUT_MS }),
+        task("refused", "plain.refusesFirstDelivery"),
+        task("refused-later", "plain.refusesSecondDelivery"),
+      ],
+    },
+    { name: "last", tasks: [task("end", "ledgered.work", { exactlyOnceTaskExecution: true })] },
+  ],
+});
+
+/** One that waits for its second attempt for a while, and runs nothing meanwhile: a coordinator that stops gives it up. */
+export const waitingFlow = (taskflowId: string): Taskflow => ({
+  taskflowId,
+  stages: [{ name: "only", tasks: [task("patient", "ledgered.failsOnce", { maxRetries: 1, retryDelay: 2_500 })] }],
+});
+
+export const briefFlow = (taskflowId: string): Taskflow => ({
+  taskflowId,
+  stages: [{ name: "only", tasks: [task("brief", "ledgered.work")] }],
+});
+
+/** The workers outlive every coordinator, and remember each run. */
+export class Workers {
+  readonly runs: Run[] = [];
+
+  get services(): ServiceSchema[] {
+    const ledgered = {
+      work: () => undefined,
+      failsOnce: ({ attempt }: Attempt) => {
+        if (attempt === 0) throw new Error("The first attempt fails.");
+      },
+      tooSlowOnce: async ({ attempt, signal }: Attempt) => {
+        if (attempt === 0) await delay(20_000, undefined, { signal });
+      },
+    };
+    const plain = {
+      refusesFirstDelivery: ({ action, delivery }: Attempt) => refuse(action, delivery === 1 && this.#isFirstRefusal(action)),
+      refusesSecondDelivery: async ({ action, delivery }: Attempt) => {
+        if (delivery === 1) await delay(2 * WORK_MS);
+        refuse(action, delivery === 2 && this.#isFirstRefusal(action));
+      },
+    };
+    return [
+      { name: "ledgered", mixins: [TaskflowWorker()], actions: this.#actions(ledgered, true) },
+      { name: "plain", actions: this.#actions(plain, false) },
+    ];
+  }
+
+  readonly #refusals = new Set<string>();
+
+  /** A node whose queue is full turns away what it has not read. */
+  #isFirstRefusal(action: string): boolean {
+    const isFirst = !this.#refusals.has(action);
+    this.#refusals.add(action);
+    return isFirst;
+  }
+
+  #actions(handlers: Record<string, (attempt: Attempt) => unknown>, isLedgered: boolean): ServiceSchema["actions"] & object {
+    return Object.fromEntries(
+      Object.entries(handlers).map(([name, handler]) => [
+        name,
+        async (ctx: Context | TaskflowContext): Promise<unknown> => {
+          const { taskflow } = (ctx.meta as { taskflowExecutionContext: TaskflowExecutionContext }).taskflowExecutionContext;
+          const { id, delivery, taskInfo } = taskflow;
+          const signal = "taskflow" in ctx ? ctx.taskflow?.signal : undefined;
+          const { attempt } = taskInfo;
+          const key = `${id}:${taskInfo.name}:${attempt}`;
+          this.runs.push({ key, delivery, isLedgered });
+          await delay(WORK_MS);
+          await handler({ attempt, delivery, action: ctx.action?.name ?? "", ...(signal ? { signal } : {}) });
+          return { done: taskInfo.name };
+        },
+      ]),
+    );
+  }
+}
+
+interface Attempt {
+  readonly attempt: number;
+  readonly delivery: number;
+  readonly action: string;
+  readonly signal?: AbortSignal;
+}
+
+function refuse(action: string, isRefused: boolean): void {
+  if (isRefused) throw new Errors.QueueIsFullError({ action, nodeID: "worker", service: "plain", size: 1, limit: 1 });
+}

@@ -1,0 +1,230 @@
+/** One crash point: a coordinator is killed there, the next one goes on, and what is left must be what it would have been. */
+import { isDeepStrictEqual } from "node:util";
+import { getEventsEndpoint, isTaskflowError, NatsTransporter, TaskflowClient } from "../../lib/index.ts";
+import type { TaskDetails, TaskflowDetails, TaskflowEvent } from "../../lib/index.ts";
+import { eventually } from "../helpers/eventually.ts";
+import { createNode, type TestNode } from "../helpers/nodes.ts";
+import { startProcess, type TestProcess } from "../helpers/processes.ts";
+import { uniqueNamespace } from "../helpers/unique.ts";
+import { briefFlow, mainFlow, waitingFlow, Workers } from "./flow.ts";
+import type { CrashPoint } from "./points.ts";
+import { type Path, pathTo } from "./paths.ts";
+
+export interface ScenarioOptions {
+  readonly natsUrl: string;
+  /** `TASKFLOW_STORE`. */
+  readonly store: string;
+  /** For what Node has compiled: shared by all. */
+  readonly compiled: string;
+}
+
+/** What must be the same with a crash and without. */
+export type Result = Record<string, unknown>;
+
+const CALL_MS = 2_000;
+const LIFE_MS = 60_000;
+
+/** Runs the taskflow with a crash at the point, or without any, and answers what became of it. Rejects with what is wrong. */
+export async function scenario(options: ScenarioOptions, point?: CrashPoint): Promise<Result> {
+  const site = await Site.open(options);
+  try {
+    const path: Path = point === undefined ? {} : pathTo(point);
+    if (path.prelude) await site.live(path.prelude, {});
+    if (point) await site.live(point, path);
+    return await site.finish(path);
+  } catch (error) {
+    if (error instanceof Error) error.message += `\n${site.output}`;
+    throw error;
+  } finally {
+    await site.close();
+  }
+}
+
+class Site {
+  readonly #options: ScenarioOptions;
+  readonly #namespace = uniqueNamespace();
+  readonly #workers = new Workers();
+  readonly #node: TestNode;
+  readonly #client: TaskflowClient;
+  readonly #lives: TestProcess[] = [];
+  /** What was announced of each change, by taskflow and `seq`. */
+  readonly #told = new Map<string, string>();
+  readonly #contradictions: string[] = [];
+
+  private constructor(options: ScenarioOptions) {
+    this.#options = options;
+    const transporter = new NatsTransporter({ url: options.natsUrl });
+    const namespace = this.#namespace;
+    this.#node = createNode(transporter, { namespace, nodeID: "worker", services: this.#workers.services });
+    this.#client = new TaskflowClient(this.#node.broker, { timeout: CALL_MS, retries: 0 });
+    transporter.subscribeRaw(getEventsEndpoint("*", true, namespace), (message) => this.#heard(message.string()));
+  }
+
+  static async open(options: ScenarioOptions): Promise<Site> {
+    const site = new Site(options);
+    await site.#node.broker.start();
+    return site;
+  }
+
+  get output(): string {
+    return this.#lives.map((life, index) => `--- life ${index + 1}\n${life.stdout}${life.stderr}`).join("\n");
+  }
+
+  #heard(text: string): void {
+    const event = JSON.parse(text) as TaskflowEvent;
+    const change = `${event.data.taskflowId} ${event.seq}`;
+    const told = changeOf(event);
+    const before = this.#told.get(change);
+    if (before !== undefined && before !== told) this.#contradictions.push(`${change} was ${before} and then ${told}`);
+    this.#told.set(change, told);
+  }
+
+  #start(point?: CrashPoint): TestProcess {
+    const { natsUrl, store, compiled } = this.#options;
+    const life = startProcess("test/crash/coordinator.ts", {
+      env: {
+        NODE_ID: "coordinator",
+        NAMESPACE: this.#namespace,
+        NATS_URL: natsUrl,
+        TASKFLOW_STORE: store,
+        TASKFLOW_LEASE: "1500",
+        TASKFLOW_SHUTDOWN_GRACE: "5s",
+        // Looked for, and never there.
+        TASKFLOW_RETENTION: "1h",
+        NODE_COMPILE_CACHE: compiled,
+        CRASH_AT: point,
+        IS_FIRST_LIFE: this.#lives.length === 0 ? "yes" : undefined,
+      },
+    });
+    this.#lives.push(life);
+    return life;
+  }
+
+  /** A life that ends at the point, by its own hand. */
+  async live(point: CrashPoint, path: Path): Promise<void> {
+    const life = this.#start(point);
+    // What it does to get there may fail, or never be answered, for it is killed in the middle.
+    const way = this.#go(life, path).catch(() => undefined);
+    await eventually(() => life.exit ?? fail(`the point "${point}" was not reached`), { timeoutMs: LIFE_MS });
+    await way;
+    const { signal, code } = await life.exited;
+    if (signal !== "SIGKILL") fail(`it was to be killed at "${point}" and ended with code ${code}`);
+  }
+
+  async #go(life: TestProcess, { provoke }: Path): Promise<void> {
+    const client = this.#client;
+    const unlessDead = <Answer>(call: () => Promise<Answer>): Promise<Answer | undefined> =>
+      eventually(async () => (life.exit ? undefined : call()), { timeoutMs: LIFE_MS });
+    await unlessDead(() => client.produce(mainFlow("main")));
+    if (provoke === "stop") {
+      await unlessDead(() => client.produce(waitingFlow("waiting")));
+      await unlessDead(async () => {
+        const { statusReason } = await client.getTask("waiting", "patient");
+        if (statusReason !== "RETRY_DELAY") fail("its first attempt has not failed yet");
+      });
+      life.kill("SIGTERM");
+    }
+    if (provoke === "delete") {
+      await unlessDead(() => client.produce(briefFlow("brief")));
+      await unlessDead(() => this.#delete("brief"));
+    }
+  }
+
+  async #delete(taskflowId: string): Promise<void> {
+    await this.#client.deleteTaskflow(taskflowId).catch((error: unknown) => {
+      if (!isTaskflowError(error, "TASKFLOW_NOT_FOUND")) throw error;
+    });
+  }
+
+  /** A life without a crash, and what is left in the end. */
+  async finish({ provoke }: Path): Promise<Result> {
+    const life = this.#start();
+    const client = this.#client;
+    const ids = ["main", ...(provoke === "stop" ? ["waiting"] : [])];
+    // The same ones again: what is stored already is not begun anew.
+    await eventually(() => client.produce(mainFlow("main")), { timeoutMs: LIFE_MS });
+    if (provoke === "delete") {
+      await eventually(() => this.#delete("brief"));
+      await client.getTaskflowDetails("brief").then(
+        () => fail("a taskflow that was deleted is there"),
+        (error: unknown) => isTaskflowError(error, "TASKFLOW_NOT_FOUND") || fail(String(error)),
+      );
+    }
+    const trees = await Promise.all(ids.map((id) => client.waitForTaskflow(id, { timeout: LIFE_MS })));
+    for (const id of ids) await this.#checkEvents(id);
+    this.#checkRuns();
+    const { owned, inFlight } = (await client.health()) as { owned: number; inFlight: number };
+    if (owned + inFlight !== 0) fail(`${owned} taskflows are still driven, with ${inFlight} attempts`);
+    await life.end("SIGTERM");
+    return Object.fromEntries(trees.map((tree) => [tree.taskflowId, resultOf(tree)]));
+  }
+
+  /** The history has no gap and ends with the end; all of it was announced, and nothing else. */
+  async #checkEvents(taskflowId: string): Promise<void> {
+    const history: TaskflowEvent[] = [];
+    const subscription = await this.#client.subscribeToTaskflowEvents(taskflowId, (event) => void history.push(event));
+    subscription.unsubscribe();
+    const seqs = history.map(({ seq }) => seq);
+    if (
+      !isDeepStrictEqual(
+        seqs,
+        Array.from(seqs, (_, index) => index + 1),
+      )
+    )
+      fail(`the history has the events ${seqs.join()}`);
+    if (changeOf(history.at(-1)) !== "TASKFLOW COMPLETED") fail(`the history ends with ${changeOf(history.at(-1))}`);
+    const ends = history.filter((event) => changeOf(event).endsWith(" SUCCESS")).map(changeOf);
+    if (new Set(ends).size !== ends.length) fail(`an outcome is told twice: ${ends.join("; ")}`);
+    await eventually(() => {
+      const unheard = seqs.filter((seq) => !this.#told.has(`${taskflowId} ${seq}`));
+      if (unheard.length > 0) fail(`the events ${unheard.join()} of ${seqs.length} were never announced`);
+    });
+    for (const event of history) {
+      const told = this.#told.get(`${taskflowId} ${event.seq}`);
+      if (told !== changeOf(event)) fail(`event ${event.seq} is ${changeOf(event)} and was announced as ${told}`);
+    }
+    if (this.#contradictions.length > 0) fail(this.#contradictions.join("; "));
+  }
+
+  /** Workers that remember run an attempt once; the others at most once for each life. */
+  #checkRuns(): void {
+    for (const [key, runs] of Map.groupBy(this.#workers.runs, (run) => run.key)) {
+      const most = runs[0]?.isLedgered ? 1 : this.#lives.length + 1;
+      if (runs.length > most)
+        fail(`${key} ran ${runs.length} times, for the deliveries ${runs.map((run) => run.delivery).join()}`);
+    }
+  }
+
+  async close(): Promise<void> {
+    await Promise.all(this.#lives.map((life) => life.end("SIGKILL")));
+    await this.#node.broker.stop();
+  }
+}
+
+function fail(what: string): never {
+  throw new Error(what);
+}
+
+function changeOf(event: TaskflowEvent | undefined): string {
+  switch (event?.eventType) {
+    case "TASK":
+      return `TASK ${event.data.taskId} ${event.data.attempt} ${event.data.taskStatus}`;
+    case "STAGE":
+      return `STAGE ${event.data.stageId} ${event.data.stageStatus}`;
+    case "TASKFLOW":
+      return `TASKFLOW ${event.data.taskflowStatus}`;
+    default:
+      return String(event?.eventType);
+  }
+}
+
+const settled = ({ name, status, response, attempt }: TaskDetails): unknown => ({ name, status, response, attempt });
+
+function resultOf({ status, progress, stages }: TaskflowDetails): unknown {
+  const named = Object.values(stages).map(({ name, status: stageStatus, tasks }) => [
+    name,
+    stageStatus,
+    Object.values(tasks).map(settled),
+  ]);
+  return { status, progress, stages: named };
+}

@@ -1,106 +1,11 @@
 /** What people decide, on a store: section by section what `docs/control.md` promises, with the calls that workers got. */
 import { afterEach, beforeEach, describe, expect, test } from "@jest/globals";
-import type { RetryOptions, StageDefinition, Taskflow, TaskflowClient, TaskflowDetails } from "../../lib/index.ts";
+import type { TaskflowClient, TaskflowDetails } from "../../lib/index.ts";
 import { eventually } from "../helpers/eventually.ts";
 import { type LocalNode, rejection, stageOf, startLocalNode, stopLocalNodes } from "../helpers/local-node.ts";
 import { Recorder } from "../helpers/recorder.ts";
 import { uniqueName } from "../helpers/unique.ts";
-
-/** s0: a, b; s1: c, d; s2: e. */
-const STAGES: StageDefinition[] = [stageOf("s0", ["a", "b"]), stageOf("s1", ["c", "d"]), stageOf("s2", ["e"])];
-const EXACTLY = { exactlyOnceTaskExecution: true };
-
-interface Row {
-  readonly title: string;
-  readonly options?: Taskflow["options"];
-  /** What fails in the first run. */
-  readonly fails?: readonly string[];
-  readonly ends: TaskflowDetails["status"];
-  readonly retry?: RetryOptions;
-  /** Calls of the retry, stage by stage; or the type of its refusal. */
-  readonly runs: readonly string[] | string;
-}
-
-const TABLE: readonly Row[] = [
-  { title: "bare: everything", ends: "COMPLETED", runs: ["ab", "cd", "e"] },
-  { title: "bare, exactly once: what did not succeed", options: EXACTLY, fails: ["c"], ends: "FAILED", runs: ["c", "e"] },
-  { title: "bare, exactly once and COMPLETED", options: EXACTLY, ends: "COMPLETED", runs: "TASKFLOW_NOT_RETRYABLE" },
-  { title: "failed only", fails: ["c"], ends: "FAILED", retry: { mode: "failed" }, runs: ["c", "e"] },
-  { title: "failed only, and nothing is", ends: "COMPLETED", retry: { mode: "failed" }, runs: [] },
-  {
-    title: "all, exactly once",
-    options: EXACTLY,
-    fails: ["c"],
-    ends: "FAILED",
-    retry: { mode: "all" },
-    runs: "TASKFLOW_EXACTLY_ONCE",
-  },
-  {
-    title: "all by force",
-    options: EXACTLY,
-    fails: ["c"],
-    ends: "FAILED",
-    retry: { mode: "all", force: true },
-    runs: ["ab", "cd", "e"],
-  },
-  { title: "a stage: those behind it are left alone", ends: "COMPLETED", retry: { stagesInfo: ["s1"] }, runs: ["cd"] },
-  {
-    title: "a stage, exactly once",
-    options: EXACTLY,
-    fails: ["c"],
-    ends: "FAILED",
-    retry: { stagesInfo: ["s1"] },
-    runs: ["c", "e"],
-  },
-  { title: "a stage, cascading", ends: "COMPLETED", retry: { stagesInfo: ["s1"], cascade: true }, runs: ["cd", "e"] },
-  {
-    title: "tasks of stages, in stage order whatever was given",
-    ends: "COMPLETED",
-    retry: {
-      stagesInfo: [
-        { stageId: "s2", taskIds: ["e"] },
-        { stageId: "s0", taskIds: ["b"] },
-      ],
-    },
-    runs: ["b", "e"],
-  },
-  { title: "one task", ends: "COMPLETED", retry: { tasksInfo: [{ taskId: "d" }] }, runs: ["d"] },
-  {
-    title: "one task that succeeded, exactly once",
-    options: EXACTLY,
-    fails: ["c"],
-    ends: "FAILED",
-    retry: { tasksInfo: [{ taskId: "d" }] },
-    runs: "TASKFLOW_EXACTLY_ONCE",
-  },
-  { title: "one wrong id among good ones", ends: "COMPLETED", retry: { stagesInfo: ["s0", "s9"] }, runs: "STAGE_NOT_FOUND" },
-  {
-    title: "a task under the wrong stage",
-    ends: "COMPLETED",
-    retry: { tasksInfo: [{ stageId: "s0", taskId: "d" }] },
-    runs: "TASK_NOT_FOUND",
-  },
-  {
-    title: "what was allowed to fail",
-    options: { continueOnTaskFailure: true },
-    fails: ["b"],
-    ends: "PARTIAL_COMPLETED",
-    retry: { mode: "failed" },
-    runs: ["b"],
-  },
-];
-
-const stageOfCall: Readonly<Record<string, number>> = { a: 0, b: 0, c: 1, d: 1, e: 2 };
-
-/** Calls as they are written in the table; a stage that was called for twice in between shows. */
-function byStage(calls: readonly string[]): string[] {
-  const stages: string[] = [];
-  calls.forEach((call, index) => {
-    if (index > 0 && stageOfCall[call] === stageOfCall[calls[index - 1] ?? ""]) stages.push((stages.pop() ?? "") + call);
-    else stages.push(call);
-  });
-  return stages.map((names) => Array.from(names).toSorted().join(""));
-}
+import { byStage, type FirstRun, REFUSED, STAGES, TABLE } from "./retry-table.ts";
 
 const taskOf = (details: TaskflowDetails, name: string) => {
   const task = Object.values(details.stages)
@@ -146,38 +51,34 @@ export function describeControl(name: string, newUrl: () => string): void {
       await stopLocalNodes();
     });
 
-    const run = async (row: Pick<Row, "options" | "fails">): Promise<TaskflowDetails> => {
+    const run = async (row: Pick<FirstRun, "options" | "fails">): Promise<TaskflowDetails> => {
       for (const action of row.fails ?? []) worker.failing.add(action);
       const { taskflowId } = await client.produce({ stages: STAGES, ...(row.options ? { options: row.options } : {}) });
       return client.waitForTaskflow(taskflowId);
     };
     const revisionOf = async (taskflowId: string): Promise<number> => (await client.getTaskflowDetails(taskflowId)).revision;
 
-    test.each(TABLE.filter(({ runs }) => typeof runs === "string"))("retry: $title", async (row) => {
+    test.each(REFUSED)("retry, refused: $title", async ({ refusal, retry = {}, ...row }) => {
       const { taskflowId, status, revision } = await run(row);
       expect(status).toBe(row.ends);
       worker.take();
-      worker.failing.clear();
-      for (const dryRun of [true, false]) {
-        const refused = await rejection(client.retryTaskflow(taskflowId, { ...row.retry, dryRun }));
-        expect(refused).toMatchObject({ type: row.runs });
-      }
+      for (const dryRun of [true, false])
+        expect(await rejection(client.retryTaskflow(taskflowId, { ...retry, dryRun }))).toMatchObject({ type: refusal });
       expect(await revisionOf(taskflowId)).toBe(revision);
       expect(worker.calls).toEqual([]);
     });
 
-    test.each(TABLE.filter(({ runs }) => typeof runs !== "string"))("retry: $title", async (row) => {
+    test.each(TABLE)("retry: $title", async ({ retry = {}, runs, ...row }) => {
       const { taskflowId, status, revision } = await run(row);
       expect(status).toBe(row.ends);
       worker.take();
       worker.failing.clear();
-      const retry = row.retry ?? {};
       const { reused, compensated, follows, ...foretold } = await client.retryTaskflow(taskflowId, { ...retry, dryRun: true });
       expect([compensated, await revisionOf(taskflowId), worker.calls]).toEqual([[], revision, []]);
       expect(await client.retryTaskflow(taskflowId, retry)).toEqual(foretold);
       const after = await client.waitForTaskflow(taskflowId);
-      expect(byStage(worker.calls)).toEqual(row.runs);
-      expect(after.status).toBe(row.runs.length > 0 ? "COMPLETED" : row.ends);
+      expect(byStage(worker.calls)).toEqual(runs);
+      expect(after.status).toBe(runs.length > 0 ? "COMPLETED" : row.ends);
       // Exactly what was foretold: others have no further attempt.
       const ids = new Set([...foretold.retried, ...(follows ?? [])].map(({ taskId }) => taskId));
       expect(ids.size).toBe(worker.calls.length);

@@ -1,6 +1,7 @@
 /** Settings from the environment (the README lists them). What is wrong is told by the variable's name, at start. */
 import { parseActionPatterns } from "./allowed-actions.ts";
 import { parseDuration } from "./options.ts";
+import { describeValue } from "./validation/problems.ts";
 
 export interface Environment {
   /** `TASKFLOW_STORE`: `sqlite:<file>`, `memory:` or a MongoDB URL. */
@@ -13,6 +14,10 @@ export interface Environment {
   readonly leaseMs: number;
   /** `TASKFLOW_SHUTDOWN_GRACE`, in ms. */
   readonly shutdownGraceMs: number;
+  /** `TASKFLOW_PARK_AFTER`, in ms. */
+  readonly parkMs: number;
+  /** `TASKFLOW_RETENTION`, in ms; null: for ever. */
+  readonly retentionMs: number | null;
 }
 
 const UNITS: Readonly<Record<string, number>> = { "": 1, b: 1, kb: 1024, kib: 1024, mb: 1024 ** 2, mib: 1024 ** 2 };
@@ -23,6 +28,13 @@ export function parseBytes(text: string): number {
   const unit = match && UNITS[(match[2] ?? "").toLowerCase()];
   if (!unit) throw new RangeError(`"${text}" is not a number of bytes: give one such as 4096, 4KiB or 1MB.`);
   return Number(match[1]) * unit;
+}
+
+/** Milliseconds of a duration of a second or more. @throws RangeError */
+export function parseLongDuration(value: unknown): number {
+  const ms = parseDuration(value);
+  if (ms >= 1_000) return ms;
+  throw new RangeError(`${describeValue(value)} is too short: give a duration of a second or more, such as "30s".`);
 }
 
 function read<T>(env: NodeJS.ProcessEnv, name: string, parse: (text: string) => T, absent: T): T {
@@ -43,5 +55,7 @@ export function readEnvironment(env: NodeJS.ProcessEnv = process.env): Environme
     eventTreeLimit: read(env, "TASKFLOW_EVENT_TREE_LIMIT", parseBytes, 4096),
     leaseMs: read(env, "TASKFLOW_LEASE", parseDuration, 10_000),
     shutdownGraceMs: read(env, "TASKFLOW_SHUTDOWN_GRACE", parseDuration, 10_000),
+    parkMs: read(env, "TASKFLOW_PARK_AFTER", parseLongDuration, 30_000),
+    retentionMs: read<number | null>(env, "TASKFLOW_RETENTION", parseLongDuration, null),
   };
 }

@@ -8,7 +8,7 @@ import { systemIds } from "../lib/adapters/system-ids.ts";
 import { compileActionPatterns } from "../lib/allowed-actions.ts";
 import { Coordinator } from "../lib/coordinator/coordinator.ts";
 import { Queries } from "../lib/coordinator/queries.ts";
-import { readEnvironment } from "../lib/environment.ts";
+import { parseLongDuration, readEnvironment } from "../lib/environment.ts";
 import { type Limits, resolveLimits } from "../lib/limits.ts";
 import { DEFAULT_OPTIONS, parseDuration, resolveOptions } from "../lib/options.ts";
 import type { Store } from "../lib/ports/store.ts";
@@ -26,8 +26,15 @@ export interface TaskflowServiceOptions {
   allowedActions?: readonly string[];
   /** Attempts in flight at once, over all taskflows of this coordinator. Default 1,000. */
   maxInFlight?: number;
-  /** Unfinished taskflows at once; beyond it `produce` is refused with `TASKFLOW_OVERLOADED`. Default 100,000. */
+  /**
+   * Taskflows in memory at once; those that wait for long (`parkAfter`) do not count. Beyond it `produce` is refused with `TASKFLOW_OVERLOADED`, and what
+   * is due waits in the store. Default 100,000.
+   */
   maxActive?: number;
+  /** A taskflow in which nothing can happen for longer than this leaves memory until then: ms or "30s". `TASKFLOW_PARK_AFTER`, else 30 s. */
+  parkAfter?: number | string;
+  /** How long finished taskflows are kept: ms or "30d". `TASKFLOW_RETENTION`, else for ever. */
+  retention?: number | string;
   /** Bytes from which the state tree in events gives way to counts. `TASKFLOW_EVENT_TREE_LIMIT`, else 4096. */
   eventTreeLimit?: number;
   /** How long it keeps its taskflows without a sign of life, before others take them over: ms or "10s". `TASKFLOW_LEASE`, else 10 s. */
@@ -77,8 +84,10 @@ export function createEngine(service: Service, given: TaskflowServiceOptions): E
     owner: broker.nodeID,
     defaults: resolveOptions(DEFAULT_OPTIONS, { maxConcurrency: STAGE_CONCURRENCY, ...given.options }),
     leaseMs: given.lease === undefined ? env.leaseMs : parseDuration(given.lease),
+    retentionMs: given.retention === undefined ? env.retentionMs : parseLongDuration(given.retention),
     maxInFlight: given.maxInFlight ?? 1_000,
     maxActive: given.maxActive ?? 100_000,
+    parkMs: given.parkAfter === undefined ? env.parkMs : parseLongDuration(given.parkAfter),
     eventTreeLimit,
   };
   const coordinator = new Coordinator({ store, bus, clock, ids: systemIds, logger }, settings);

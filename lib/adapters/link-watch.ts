@@ -1,6 +1,5 @@
 /** The broker's own link to NATS, by the project's transporter or by Moleculer's, which says nothing of it. */
 import type { ServiceBroker } from "moleculer";
-import type { NatsConnection } from "nats";
 import { natsClientOf } from "./events-endpoint.ts";
 import { NatsTransporter } from "./nats-transporter.ts";
 import { watchStatus } from "./nats-status.ts";

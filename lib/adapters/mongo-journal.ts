@@ -4,13 +4,13 @@
  * The order of writes within a commit, each acknowledged before the next:
  * 1. the parts of large entries, which mean nothing until their entry names them;
  * 2. rows that must become more urgent: a taskflow that is to be woken earlier, or one that was finished and goes on, is found by `due` and
- *    `claim` from now on, entry or not;
+ *    `claim` from now on, entry or not. Where the row is another owner's by now, the entry is refused: that one has left it on disk, perhaps for ever;
  * 3. the entries and new taskflows, in one unordered bulk. Now they are stored;
  * 4. later, all other changes of rows (`mongo-rows.ts`).
  *
  * Nearly always there is only the third, and the fourth when a taskflow ends.
  */
-import type { AnyBulkWriteOperation, Collection } from "mongodb";
+import type { Collection, UpdateFilter } from "mongodb";
 import { isFinished } from "../core/flow.ts";
 import type { RowChange, TaskflowRow, Write, WriteResult } from "../ports/store.ts";
 import { MongoInserts } from "./mongo-inserts.ts";
@@ -31,11 +31,18 @@ export interface Known {
 
 type Append = Extract<Write, { kind: "append" }>;
 
+interface UpdateOne {
+  readonly updateOne: {
+    readonly filter: { readonly _id: string; readonly [path: string]: unknown };
+    readonly update: UpdateFilter<RowDocument>;
+  };
+}
+
 /** A write, ready to be sent. */
 interface Plan {
   readonly document: TaskflowDocument;
   readonly parts: readonly PartDocument[];
-  readonly urgent: AnyBulkWriteOperation<RowDocument> | undefined;
+  readonly urgent: UpdateOne | undefined;
   /** What is known of the taskflow once it is stored. */
   readonly known: Known;
 }
@@ -128,13 +135,13 @@ export class MongoJournal {
     try {
       const parts = possible.flatMap((plan) => plan.parts);
       if (parts.length > 0) await this.#inserts.insert(parts, sizeOf(writes));
-      const urgent = possible.flatMap((plan) => plan.urgent ?? []);
-      if (urgent.length > 0) await this.#writeUrgent(writes, plans, urgent);
+      const refused = await this.#writeUrgent(writes, plans);
+      const sent = possible.filter((plan) => !refused.has(plan));
       const isStored = await this.#inserts.insert(
-        possible.map((plan) => plan.document),
+        sent.map((plan) => plan.document),
         sizeOf(writes),
       );
-      const stored = new Set(possible.filter((_, index) => isStored[index]));
+      const stored = new Set(sent.filter((_, index) => isStored[index]));
       return writes.map((write, index) => this.#settled(write, plans[index], stored));
     } catch (error) {
       for (const [index, write] of writes.entries()) this.#doubt(write, plans[index]);
@@ -199,16 +206,22 @@ export class MongoJournal {
     };
   }
 
-  async #writeUrgent(
-    writes: readonly Write[],
-    plans: readonly (Plan | undefined)[],
-    urgent: AnyBulkWriteOperation<RowDocument>[],
-  ): Promise<void> {
+  /** Answers those whose row is another owner's. */
+  async #writeUrgent(writes: readonly Write[], plans: readonly (Plan | undefined)[]): Promise<Set<Plan>> {
+    const urgent = plans.filter((plan) => plan?.urgent !== undefined) as (Plan & { urgent: UpdateOne })[];
+    if (urgent.length === 0) return new Set();
     const isDeferred = writes.some(
       (write, index) => write.kind === "append" && plans[index]?.urgent !== undefined && this.#rows.has(write.taskflowId),
     );
     if (isDeferred) await this.#rows.flush();
-    await this.#rows.write(urgent);
+    const count = await this.#rows.write(urgent.map((plan) => plan.urgent));
+    if (count === urgent.length) return new Set();
+    const found = await this.#link.persist(() => {
+      const _id = { $in: urgent.map((plan) => plan.urgent.updateOne.filter._id) };
+      return this.#collection.find({ _id }, { projection: { fence: 1 } }).toArray();
+    });
+    const fences = new Map(found.map(({ _id, fence }) => [_id, fence]));
+    return new Set(urgent.filter(({ urgent: { updateOne }, known }) => fences.get(updateOne.filter._id) !== known.fence));
   }
 
   #settled(write: Write, plan: Plan | undefined, stored: ReadonlySet<Plan>): WriteResult {

@@ -1,8 +1,8 @@
 /** Who drives what: taskflows are claimed in batches, and coordinators show that they live. */
 import type { AnyBulkWriteOperation, Collection, Filter } from "mongodb";
-import type { Claimed, KnownOwner } from "../ports/store.ts";
+import type { Claimed, DuePlace, KnownOwner } from "../ports/store.ts";
 import type { MongoLink } from "./mongo-link.ts";
-import { COORDINATORS, type CoordinatorDocument, newName, type RowDocument, TASKFLOWS } from "./mongo-schema.ts";
+import { COORDINATORS, type CoordinatorDocument, NESTED, newName, type RowDocument, TASKFLOWS } from "./mongo-schema.ts";
 
 /** Rows that are taken by one command. */
 const BATCH = 1_000;
@@ -12,7 +12,7 @@ const FORGOTTEN_AFTER_MS = 24 * 3_600_000;
 /** A row says "finished" after the end was announced, so nearly all of them were. What remains are commits that were under way at the same time. */
 const LAST_MOMENTS_MS = 2_000;
 
-type Candidate = Pick<RowDocument, "_id" | "owner" | "fence" | "dueAt">;
+type Candidate = Pick<RowDocument, "_id" | "owner" | "fence" | "dueAt" | "rootId">;
 
 /** Rows that are being taken. The mark is written into them, so that what became of it can be asked. */
 interface Taking {
@@ -21,7 +21,15 @@ interface Taking {
   readonly candidates: readonly Candidate[];
 }
 
-const CANDIDATE = { owner: 1, fence: 1, dueAt: 1 } as const;
+const CANDIDATE = { owner: 1, fence: 1, dueAt: 1, rootId: 1 } as const;
+
+/** What is to be taken for some candidates. Whoever gets a root gets what is nested in it: so roots come first, one document each. */
+interface Trees {
+  readonly roots: readonly Candidate[];
+  readonly nested: readonly Candidate[];
+  /** Roots that somebody else drives. */
+  readonly others: ReadonlySet<string>;
+}
 
 export class MongoOwners {
   readonly #link: MongoLink;
@@ -42,12 +50,13 @@ export class MongoOwners {
       let isContended = true;
       while (isContended && claimed.length < limit) {
         const candidates = await this.#link.persist(() => this.#candidates(alive, limit - claimed.length, maxFormat, mark));
-        const before = claimed.length;
-        for (let start = 0; start < candidates.length; start += BATCH) {
-          claimed.push(...(await this.#take({ owner, mark, candidates: candidates.slice(start, start + BATCH) })));
-        }
+        if (candidates.length === 0) break;
+        const trees = await this.#link.persist(() => this.#trees(owner, candidates, alive, maxFormat));
+        const lost = await this.#takeAll({ owner, mark, candidates: trees.roots }, claimed);
+        const free = trees.nested.filter(({ rootId }) => !lost.has(rootId) && !trees.others.has(rootId));
+        const lostNested = await this.#takeAll({ owner, mark, candidates: free }, claimed);
         // What others were faster to take may not be all that there is.
-        isContended = claimed.length - before < candidates.length;
+        isContended = lost.size + lostNested.size > 0;
       }
     } catch (error) {
       // What is ours already must reach the caller. The rest is for the next call.
@@ -63,10 +72,13 @@ export class MongoOwners {
     }
   }
 
-  async due(owner: string, until: number, limit: number): Promise<Claimed[]> {
+  async due(owner: string, until: number, limit: number, after?: DuePlace): Promise<Claimed[]> {
+    const from: Filter<RowDocument> = after
+      ? { dueAt: { $gte: after.dueAt, $lte: until }, $or: [{ dueAt: { $gt: after.dueAt } }, { _id: { $gt: after.taskflowId } }] }
+      : { dueAt: { $lte: until } };
     const found = await this.#link.persist(() =>
       this.#rows
-        .find({ open: true, owner, dueAt: { $lte: until } }, { projection: CANDIDATE, batchSize: BATCH })
+        .find({ open: true, owner, ...from }, { projection: CANDIDATE, batchSize: BATCH })
         .sort({ dueAt: 1, _id: 1 })
         .limit(limit)
         .toArray(),
@@ -88,6 +100,41 @@ export class MongoOwners {
     });
     found.sort((a, b) => (b.finishedAt ?? 0) - (a.finishedAt ?? 0));
     return found.slice(0, limit).map(({ _id }) => _id);
+  }
+
+  /** Trees that may be removed, each with its root at the end. */
+  async expired(before: number, limit: number): Promise<string[][]> {
+    return this.#link.persist(async () => {
+      const trees: string[][] = [];
+      for (const owner of [null, ...(await this.#steps({ finishedAt: { $gte: 0 } }))]) {
+        const roots = this.#rows
+          .find(
+            { owner, finishedAt: { $gte: 0, $lt: before }, parentTaskflowId: { $exists: false } },
+            { projection: { _id: 1 }, batchSize: limit },
+          )
+          .sort({ finishedAt: 1 });
+        try {
+          while (trees.length < limit && (await roots.hasNext())) {
+            trees.push(...(await this.#finishedTrees(roots.readBufferedDocuments().map(({ _id }) => _id))));
+          }
+        } finally {
+          await roots.close();
+        }
+      }
+      return trees.slice(0, limit);
+    });
+  }
+
+  /** What is nested in these roots, each with it, where all of it is finished. */
+  async #finishedTrees(roots: readonly string[]): Promise<string[][]> {
+    const nested = await this.#rows
+      .find({ rootId: { $in: [...roots] }, ...NESTED }, { projection: { rootId: 1, open: 1 }, batchSize: BATCH })
+      .toArray();
+    const byRoot = Map.groupBy(nested, ({ rootId }) => rootId);
+    return roots.flatMap((root) => {
+      const below = byRoot.get(root) ?? [];
+      return below.some(({ open }) => open === true) ? [] : [[...below.map(({ _id }) => _id), root]];
+    });
   }
 
   async beat(owner: string): Promise<KnownOwner[]> {
@@ -134,6 +181,28 @@ export class MongoOwners {
     return found.slice(0, limit);
   }
 
+  /** With the candidates, the rest of their trees that nobody alive has. */
+  async #trees(owner: string, candidates: readonly Candidate[], alive: readonly string[], maxFormat: number): Promise<Trees> {
+    const roots = candidates.filter(({ _id, rootId }) => rootId === _id);
+    const ids = [...new Set(candidates.map(({ rootId }) => rootId))];
+    const isDead = ({ owner: of }: Candidate): boolean => of === null || !alive.includes(of);
+    const unfinished = { open: true, format: { $lte: maxFormat } } as const;
+    const others = new Set<string>();
+    if (roots.length < ids.length) {
+      const known = new Set(roots.map(({ _id }) => _id));
+      const missing = { _id: { $in: ids.filter((id) => !known.has(id)) }, ...unfinished };
+      for (const root of await this.#rows.find(missing, { projection: CANDIDATE, batchSize: BATCH }).toArray()) {
+        if (isDead(root)) roots.push(root);
+        else if (root.owner !== owner) others.add(root._id);
+      }
+    }
+    const nested = await this.#rows
+      .find({ rootId: { $in: ids }, ...NESTED, ...unfinished }, { projection: CANDIDATE, batchSize: BATCH })
+      .toArray();
+    const all = [...candidates.filter(({ _id, rootId }) => rootId !== _id), ...nested.filter(isDead)];
+    return { roots, nested: [...new Map(all.map((one) => [one._id, one])).values()], others };
+  }
+
   /** Null, nobody's, comes first. */
   async #deadOwners(alive: readonly string[]): Promise<(string | null)[]> {
     return [null, ...(await this.#steps({ open: true })).filter((owner) => !alive.includes(owner))];
@@ -150,6 +219,17 @@ export class MongoOwners {
       if (typeof next?.owner !== "string") return owners;
       owners.push(next.owner);
     }
+  }
+
+  /** Answers the ids of those that others were faster to take. */
+  async #takeAll({ owner, mark, candidates }: Taking, claimed: Claimed[]): Promise<Set<string>> {
+    const lost = new Set(candidates.map(({ _id }) => _id));
+    for (let start = 0; start < candidates.length; start += BATCH) {
+      const taken = await this.#take({ owner, mark, candidates: candidates.slice(start, start + BATCH) });
+      claimed.push(...taken);
+      for (const { taskflowId } of taken) lost.delete(taskflowId);
+    }
+    return lost;
   }
 
   /** Those of the candidates that are ours now: all, unless somebody else was there first. */

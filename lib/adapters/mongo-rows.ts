@@ -64,9 +64,10 @@ export class MongoRows {
     this.#pending.clear();
   }
 
-  /** At once, for rows that have nothing deferred. */
-  async write(operations: AnyBulkWriteOperation<RowDocument>[]): Promise<void> {
-    await this.#link.persist(() => this.#rows.bulkWrite(operations, { ordered: false }));
+  /** At once, for rows that have nothing deferred. Answers how many of them there were. */
+  async write(operations: AnyBulkWriteOperation<RowDocument>[]): Promise<number> {
+    const { matchedCount } = await this.#link.persist(() => this.#rows.bulkWrite(operations, { ordered: false }));
+    return matchedCount;
   }
 
   get #rows(): Collection<RowDocument> {

@@ -32,12 +32,16 @@ const TOMBSTONE_SECONDS = 24 * 3_600;
 /** Only rows have a creation time, and every list asks for one: so entries are in none of these indexes. */
 const ROWS = { createdAt: { $gte: 0 } };
 
+/** Nearly all rows are roots: what is looked for by parent or root is in indexes of their own. */
+export const NESTED = { parentTaskflowId: { $gt: "" } };
+
 export const INDEXES: readonly IndexDescription[] = [
   { name: "unfinished", key: { owner: 1, dueAt: 1, _id: 1 }, partialFilterExpression: { open: true } },
   { name: "finished", key: { owner: 1, finishedAt: -1 }, partialFilterExpression: { finishedAt: { $gte: 0 } } },
   { name: "created", key: { createdAt: 1, _id: 1 }, partialFilterExpression: ROWS },
   { name: "status", key: { status: 1, createdAt: 1, _id: 1 }, partialFilterExpression: ROWS },
-  { name: "nested", key: { parentTaskflowId: 1, createdAt: 1 }, partialFilterExpression: { parentTaskflowId: { $gt: "" } } },
+  { name: "nested", key: { parentTaskflowId: 1, createdAt: 1 }, partialFilterExpression: NESTED },
+  { name: "trees", key: { rootId: 1 }, partialFilterExpression: NESTED },
   {
     name: "tombstones",
     key: { gone: 1 },
@@ -115,6 +119,11 @@ export function newName(): string {
 
 export function entryId(journal: string, revision: number): string {
   return `${journal}/${String(revision).padStart(8, "0")}`;
+}
+
+/** Of an entry. */
+export function journalOf(id: string): string {
+  return id.slice(0, id.lastIndexOf("/"));
 }
 
 export function revisionOf(id: string): number {

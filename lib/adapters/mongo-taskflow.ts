@@ -4,7 +4,7 @@ import type { StoredTaskflow } from "../ports/store.ts";
 import { isDuplicateKey } from "./mongo-error.ts";
 import type { Known, MongoJournal } from "./mongo-journal.ts";
 import { join } from "./mongo-parts.ts";
-import { type EntryDocument, entryId, entryIds, type PartDocument, partIds, revisionOf } from "./mongo-schema.ts";
+import { type EntryDocument, entryId, entryIds, journalOf, type PartDocument, partIds, revisionOf } from "./mongo-schema.ts";
 import { type RowDocument, toRow } from "./mongo-schema.ts";
 
 /** Documents of a journal that come with one answer; it also ends at 16 MB. */
@@ -14,24 +14,33 @@ export interface Found extends StoredTaskflow {
   readonly known: Known;
 }
 
-export async function readTaskflow(
-  rows: Collection<RowDocument>,
-  journal: MongoJournal,
-  taskflowId: string,
-): Promise<Found | undefined> {
-  const row = await rows.findOne({ _id: taskflowId });
-  if (row?.journal === undefined) return undefined;
+/** Those of them that there are, in any order: two queries, however many they are. */
+export async function readTaskflows(rows: Collection<RowDocument>, taskflowIds: readonly string[]): Promise<Found[]> {
+  const found = await rows.find({ _id: { $in: [...taskflowIds] } }, { batchSize: MANY }).toArray();
+  const stored = found.filter(({ journal }) => journal !== undefined);
+  if (stored.length === 0) return [];
+  const ranges = stored.map(({ journal }) => ({ _id: entryIds(journal) }));
   const documents = await entriesOf(rows)
-    .find({ _id: entryIds(row.journal) }, { batchSize: MANY })
-    .sort({ _id: 1 })
+    .find(ranges.length === 1 ? ranges[0]! : { $or: ranges }, { batchSize: MANY })
     .toArray();
+  const byJournal = Map.groupBy(documents, ({ _id }) => journalOf(_id));
+  const all = await Promise.all(stored.map((row) => putTogether(rows, row, byJournal.get(row.journal) ?? [])));
+  return all.filter((one) => one !== undefined);
+}
+
+async function putTogether(
+  rows: Collection<RowDocument>,
+  row: RowDocument,
+  documents: EntryDocument[],
+): Promise<Found | undefined> {
+  documents.sort((a, b) => (a._id < b._id ? -1 : 1));
   if (documents.at(-1)?.gone !== undefined) return undefined;
   const all: EntryDocument[] = [{ ...row, _id: entryId(row.journal, 1) }, ...documents];
   const texts = all.some(({ parts }) => parts !== undefined) ? await readParts(rows, row.journal) : new Map<string, string>();
   const entries = all.map((document, index) => {
     const text = join(row.journal, index + 1, document, texts);
     if (revisionOf(document._id) === index + 1 && text !== undefined) return text;
-    throw new RangeError(`The journal of taskflow ${taskflowId} is damaged at entry ${index + 1}: put back a backup.`);
+    throw new RangeError(`The journal of taskflow ${row._id} is damaged at entry ${index + 1}: put back a backup.`);
   });
   const { fence, dueAt, open } = row;
   const known = { journal: row.journal, revision: entries.length, fence, dueAt, isOpen: open === true };

@@ -38,34 +38,51 @@ export const UNFINISHED = "(status = 'RUNNING' OR status = 'WAITING' OR status =
 export const LAST_FINISHED = `SELECT DISTINCT taskflow_id AS taskflowId FROM (SELECT taskflow FROM journal ORDER BY rowid DESC LIMIT ?)
   JOIN taskflows ON number = taskflow WHERE finished_at IS NOT NULL AND (? IS NULL OR owner = ?)`;
 
-/** The owner that follows another one; the index is searched, not scanned, by these three. */
+/** The owner that follows another one; the index is searched, not scanned, by these four. */
 export const NEXT_OWNER = `SELECT owner FROM taskflows WHERE ${UNFINISHED} AND owner > ? ORDER BY owner LIMIT 1`;
-export const OWNED_BY = `SELECT number, taskflow_id AS taskflowId, fence, due_at AS dueAt FROM taskflows
+const FOUND = "number, taskflow_id AS taskflowId, fence, due_at AS dueAt";
+export const OWNED_BY = `SELECT ${FOUND}, root_id AS rootId FROM taskflows
   WHERE ${UNFINISHED} AND owner IS ? AND format <= ? ORDER BY due_at, number LIMIT ?`;
 export const DUE = `SELECT taskflow_id AS taskflowId, fence, due_at AS dueAt FROM taskflows
   WHERE ${UNFINISHED} AND owner = ? AND due_at <= ? ORDER BY due_at, number LIMIT ?`;
+export const DUE_AFTER = `SELECT taskflow_id AS taskflowId, fence, due_at AS dueAt FROM taskflows WHERE ${UNFINISHED} AND owner = ? AND due_at <= ?
+  AND (due_at, number) > (?, coalesce((SELECT number FROM taskflows WHERE taskflow_id = ?), 0)) ORDER BY due_at, number LIMIT ?`;
+
+/** What is nested in these roots, and these themselves; given as JSON. */
+export const NESTED_IN = `SELECT ${FOUND}, owner FROM taskflows WHERE root_id IN (SELECT value FROM json_each(?)) AND ${UNFINISHED} AND format <= ?`;
+export const THESE = `SELECT ${FOUND}, owner FROM taskflows WHERE taskflow_id IN (SELECT value FROM json_each(?)) AND ${UNFINISHED} AND format <= ?`;
+
+/** Roots that finished before a time, with nothing unfinished in them. */
+export const EXPIRED = `SELECT taskflow_id AS taskflowId FROM taskflows AS root WHERE finished_at < ? AND root_id IS NULL AND NOT ${UNFINISHED}
+  AND NOT EXISTS (SELECT 1 FROM taskflows WHERE root_id = root.taskflow_id AND ${UNFINISHED}) ORDER BY finished_at LIMIT ?`;
 
 export function isUnfinished(status: TaskflowStatus): boolean {
   return status === "WAITING" || status === "RUNNING" || status === "PAUSED";
 }
+
+/** Those that are no guard: made where one is missing, whenever a file is opened. */
+const INDEXES = `
+  CREATE INDEX IF NOT EXISTS unfinished ON taskflows (owner, due_at) WHERE ${UNFINISHED};
+  CREATE INDEX IF NOT EXISTS nested ON taskflows (parent_taskflow_id) WHERE parent_taskflow_id IS NOT NULL;
+  CREATE INDEX IF NOT EXISTS tree ON taskflows (root_id) WHERE root_id IS NOT NULL;
+  CREATE INDEX IF NOT EXISTS finished ON taskflows (finished_at) WHERE finished_at IS NOT NULL AND root_id IS NULL;`;
 
 export const SCHEMA = `
   CREATE TABLE taskflows (
     number INTEGER PRIMARY KEY, taskflow_id TEXT NOT NULL UNIQUE, name TEXT, status TEXT, owner TEXT, fence INTEGER, due_at INTEGER,
     created_at INTEGER, started_at INTEGER, finished_at INTEGER, retry_attempt INTEGER, progress NUMERIC, format INTEGER,
     root_id TEXT, parent_taskflow_id TEXT, tenant TEXT, template TEXT, tags TEXT, attributes TEXT, error_type TEXT);
-  CREATE INDEX unfinished ON taskflows (owner, due_at) WHERE ${UNFINISHED};
-  CREATE INDEX nested ON taskflows (parent_taskflow_id) WHERE parent_taskflow_id IS NOT NULL;
   CREATE TABLE journal (place INTEGER PRIMARY KEY, taskflow INTEGER, revision INTEGER, entry TEXT);
   CREATE UNIQUE INDEX journal_revision ON journal (taskflow, revision);
   CREATE TABLE documents (collection TEXT, id TEXT, doc TEXT, PRIMARY KEY (collection, id)) WITHOUT ROWID;
+  ${INDEXES}
   PRAGMA application_id = ${APPLICATION_ID};
   PRAGMA user_version = ${SCHEMA_VERSION};`;
 
 /** Creates what is missing. The caller has checked that the file is new or ours. */
 export function createSchema(database: DatabaseSync): void {
-  if (readPragma(database, "user_version") === SCHEMA_VERSION) return;
-  database.exec(`BEGIN IMMEDIATE; ${SCHEMA} COMMIT;`);
+  const isThere = readPragma(database, "user_version") === SCHEMA_VERSION;
+  database.exec(`BEGIN IMMEDIATE; ${isThere ? INDEXES : SCHEMA} COMMIT;`);
 }
 
 export function readPragma(database: DatabaseSync, pragma: string): unknown {

@@ -7,6 +7,7 @@
 import type { Collection, Db } from "mongodb";
 import type {
   Claimed,
+  DuePlace,
   KnownOwner,
   RowChange,
   Store,
@@ -24,12 +25,12 @@ import { explainOpening, isDuplicateKey, messageOf } from "./mongo-error.ts";
 import { MongoJournal } from "./mongo-journal.ts";
 import { MongoLink, type MongoLinkOptions } from "./mongo-link.ts";
 import { MongoOwners } from "./mongo-owners.ts";
-import { deleteTaskflow, readTaskflow } from "./mongo-taskflow.ts";
+import { deleteTaskflow, readTaskflows } from "./mongo-taskflow.ts";
 import { listTaskflows } from "./mongo-query.ts";
 import { MongoRows, toUpdate } from "./mongo-rows.ts";
 import { INDEXES, META, type RowDocument, STORE_FORMAT, TASKFLOWS } from "./mongo-schema.ts";
 
-/** Taskflows read at a time. */
+/** Reads at a time. */
 const READS = 8;
 
 export type MongoStoreOptions = MongoLinkOptions;
@@ -80,16 +81,22 @@ export class MongoStore implements Store {
   }
 
   async read(taskflowId: string): Promise<StoredTaskflow | undefined> {
+    const [stored] = await this.readMany([taskflowId]);
+    return stored;
+  }
+
+  async readMany(taskflowIds: readonly string[]): Promise<StoredTaskflow[]> {
     return this.#run(async () => {
-      if (this.#rows.has(taskflowId)) await this.#rows.flush();
+      if (taskflowIds.some((taskflowId) => this.#rows.has(taskflowId))) await this.#rows.flush();
       const found = await this.#reads.run(() => {
         if (!this.#isOpen) throw this.#link.unavailable("it is not open");
-        return this.#link.persist(() => readTaskflow(this.#taskflows, this.#journal, taskflowId));
+        return this.#link.persist(() => readTaskflows(this.#taskflows, taskflowIds));
       });
-      if (found === undefined) return undefined;
-      this.#journal.remember(taskflowId, found.known);
-      const change = this.#journal.settle(taskflowId, found.entries);
-      return { row: { ...found.row, ...change }, entries: found.entries };
+      return found.map(({ row, entries, known }) => {
+        this.#journal.remember(row.taskflowId, known);
+        const change = this.#journal.settle(row.taskflowId, entries);
+        return { row: { ...row, ...change }, entries };
+      });
     });
   }
 
@@ -102,10 +109,10 @@ export class MongoStore implements Store {
     });
   }
 
-  async due(owner: string, until: number, limit: number): Promise<Claimed[]> {
+  async due(owner: string, until: number, limit: number, after?: DuePlace): Promise<Claimed[]> {
     return this.#run(async () => {
       await this.#rows.flush();
-      return this.#owners.due(owner, until, limit);
+      return this.#owners.due(owner, until, limit, after);
     });
   }
 
@@ -158,10 +165,30 @@ export class MongoStore implements Store {
   async delete(taskflowId: string): Promise<"deleted" | "missing" | "active"> {
     return this.#run(async () => {
       await this.#rows.flush();
-      const result = await this.#link.persist(() => deleteTaskflow(this.#taskflows, this.#journal, taskflowId));
-      if (result === "deleted") this.#journal.forget(taskflowId);
-      return result;
+      return this.#delete(taskflowId);
     });
+  }
+
+  async expire(before: number, limit: number): Promise<number> {
+    return this.#run(async () => {
+      await this.#rows.flush();
+      let removed = 0;
+      for (const tree of await this.#owners.expired(before, limit)) {
+        for (const taskflowId of tree) {
+          const result = await this.#delete(taskflowId);
+          // Somebody goes on with it: its root, the last of them, has to stay.
+          if (result === "active") break;
+          if (result === "deleted") removed++;
+        }
+      }
+      return removed;
+    });
+  }
+
+  async #delete(taskflowId: string): Promise<"deleted" | "missing" | "active"> {
+    const result = await this.#link.persist(() => deleteTaskflow(this.#taskflows, this.#journal, taskflowId));
+    if (result === "deleted") this.#journal.forget(taskflowId);
+    return result;
   }
 
   async health(): Promise<StoreHealth> {

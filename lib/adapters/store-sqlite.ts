@@ -9,6 +9,7 @@ import type { DatabaseSync, SQLInputValue, SQLOutputValue, StatementSync } from 
 import { taskflowError } from "../errors.ts";
 import type {
   Claimed,
+  DuePlace,
   KnownOwner,
   RowChange,
   Store,
@@ -23,9 +24,10 @@ import { messageOf, primaryCode } from "./sqlite-error.ts";
 import { openFile, openMemory } from "./sqlite-file.ts";
 import type { SqliteFile } from "./sqlite-file.ts";
 import { SqliteJournal } from "./sqlite-journal.ts";
+import { SqliteOwners } from "./sqlite-owners.ts";
 import { SqliteQueries } from "./sqlite-query.ts";
 import { SqliteReader } from "./sqlite-reader.ts";
-import { DUE, LAST_FINISHED, isUnfinished, NEXT_OWNER, OWNED_BY, ROW_COLUMNS, toRow, UNFINISHED } from "./sqlite-schema.ts";
+import { isUnfinished, ROW_COLUMNS, toRow } from "./sqlite-schema.ts";
 import type { RowColumns } from "./sqlite-schema.ts";
 
 export interface SqliteStoreOptions {
@@ -39,6 +41,7 @@ export interface SqliteStoreOptions {
 interface Opened {
   readonly file: SqliteFile;
   readonly journal: SqliteJournal;
+  readonly owners: SqliteOwners;
   /** Runs what may look at every row: the reader's thread, or this one for memory. */
   readonly queries: SqliteReader | SqliteQueries;
   readonly begin: StatementSync;
@@ -46,12 +49,6 @@ interface Opened {
   readonly rollback: StatementSync;
   readonly readRow: StatementSync;
   readonly readEntries: StatementSync;
-  readonly nextOwner: StatementSync;
-  readonly due: StatementSync;
-  readonly ownedBy: StatementSync;
-  readonly take: StatementSync;
-  readonly giveUp: StatementSync;
-  readonly lastFinished: StatementSync;
 }
 
 export class SqliteStore implements Store {
@@ -97,30 +94,19 @@ export class SqliteStore implements Store {
   }
 
   async read(taskflowId: string): Promise<StoredTaskflow | undefined> {
-    return this.#attempt((opened) => {
-      const columns = opened.readRow.get(taskflowId) as (RowColumns & { number: number }) | undefined;
-      if (columns === undefined) return undefined;
-      const entries = opened.readEntries.all(columns.number) as unknown as { entry: string }[];
-      return { row: toRow(columns), entries: entries.map(({ entry }) => entry) };
-    });
+    return this.#attempt((opened) => readOne(opened, taskflowId));
+  }
+
+  async readMany(taskflowIds: readonly string[]): Promise<StoredTaskflow[]> {
+    return this.#attempt((opened) => taskflowIds.flatMap((taskflowId) => readOne(opened, taskflowId) ?? []));
   }
 
   async claim(owner: string, alive: readonly string[], limit: number, maxFormat: number): Promise<Claimed[]> {
-    return this.#write((opened) => {
-      const found: (Claimed & { number: number })[] = [];
-      for (const dead of deadOwners(opened.nextOwner, alive)) {
-        found.push(...(opened.ownedBy.all(dead, maxFormat, limit) as unknown as typeof found));
-      }
-      found.sort((a, b) => a.dueAt - b.dueAt || a.number - b.number);
-      return found.slice(0, limit).map(({ number, taskflowId, fence, dueAt }) => {
-        opened.take.get(owner, number);
-        return { taskflowId, fence: fence + 1, dueAt };
-      });
-    });
+    return this.#write(({ owners }) => owners.claim(owner, alive, limit, maxFormat));
   }
 
-  async due(owner: string, until: number, limit: number): Promise<Claimed[]> {
-    return this.#attempt((opened) => opened.due.all(owner, until, limit).map((row) => ({ ...(row as unknown as Claimed) })));
+  async due(owner: string, until: number, limit: number, after?: DuePlace): Promise<Claimed[]> {
+    return this.#attempt(({ owners }) => owners.due(owner, until, limit, after));
   }
 
   async repair(taskflowId: string, fence: number, change: RowChange): Promise<void> {
@@ -131,16 +117,11 @@ export class SqliteStore implements Store {
   }
 
   async release(owner: string, taskflowIds: readonly string[]): Promise<void> {
-    this.#write((opened) => {
-      for (const taskflowId of taskflowIds) opened.giveUp.get(taskflowId, owner);
-    });
+    this.#write(({ owners }) => owners.release(owner, taskflowIds));
   }
 
   async lastFinished(owner: string | null, limit: number): Promise<string[]> {
-    return this.#attempt((opened) => {
-      const rows = opened.lastFinished.all(limit, owner, owner) as { taskflowId: string }[];
-      return rows.map(({ taskflowId }) => taskflowId);
-    });
+    return this.#attempt(({ owners }) => owners.lastFinished(owner, limit));
   }
 
   async beat(owner: string): Promise<KnownOwner[]> {
@@ -172,6 +153,14 @@ export class SqliteStore implements Store {
     });
   }
 
+  async expire(before: number, limit: number): Promise<number> {
+    return this.#write(({ owners, journal }) => {
+      const expired = owners.expired(before, limit);
+      for (const taskflowId of expired) journal.delete(taskflowId);
+      return expired.length;
+    });
+  }
+
   async health(): Promise<StoreHealth> {
     const kind = this.#file === ":memory:" ? "memory" : "sqlite";
     try {
@@ -197,6 +186,7 @@ export class SqliteStore implements Store {
     return {
       file,
       journal: new SqliteJournal(database),
+      owners: new SqliteOwners(database),
       queries:
         path === undefined ? new SqliteQueries(database) : new SqliteReader({ path }, (message) => this.#unavailable(message)),
       begin: database.prepare("BEGIN IMMEDIATE"),
@@ -204,12 +194,6 @@ export class SqliteStore implements Store {
       rollback: database.prepare("ROLLBACK"),
       readRow: database.prepare(`SELECT number, ${ROW_COLUMNS} FROM taskflows WHERE taskflow_id = ?`),
       readEntries: database.prepare("SELECT entry FROM journal WHERE taskflow = ? ORDER BY revision"),
-      nextOwner: database.prepare(NEXT_OWNER),
-      due: database.prepare(DUE),
-      ownedBy: database.prepare(OWNED_BY),
-      take: database.prepare("UPDATE taskflows SET owner = ?, fence = fence + 1 WHERE number = ?"),
-      giveUp: database.prepare(`UPDATE taskflows SET owner = NULL WHERE taskflow_id = ? AND owner = ? AND (${UNFINISHED})`),
-      lastFinished: database.prepare(LAST_FINISHED),
     };
   }
 
@@ -253,13 +237,9 @@ export class SqliteStore implements Store {
   }
 }
 
-/** Owners of unfinished taskflows that are not alive, null (nobody's) first. One step in the index each, however many taskflows they own. */
-function deadOwners(nextOwner: StatementSync, alive: readonly string[]): (string | null)[] {
-  const owners: (string | null)[] = [null];
-  let next = nextOwner.get("") as { owner: string } | undefined;
-  while (next !== undefined) {
-    if (!alive.includes(next.owner)) owners.push(next.owner);
-    next = nextOwner.get(next.owner) as { owner: string } | undefined;
-  }
-  return owners;
+function readOne({ readRow, readEntries }: Opened, taskflowId: string): StoredTaskflow | undefined {
+  const columns = readRow.get(taskflowId) as (RowColumns & { number: number }) | undefined;
+  if (columns === undefined) return undefined;
+  const entries = readEntries.all(columns.number) as unknown as { entry: string }[];
+  return { row: toRow(columns), entries: entries.map(({ entry }) => entry) };
 }

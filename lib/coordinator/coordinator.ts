@@ -9,15 +9,16 @@ import { build } from "../core/build.ts";
 import type { Created, StoredDefinition } from "../core/facts.ts";
 import { type Flow, isFinished } from "../core/flow.ts";
 import { idBaseOf, taskOrdinalOf } from "../core/ids.ts";
-import type { Outcome } from "../core/inputs.ts";
+import type { Input, Outcome } from "../core/inputs.ts";
 import { taskflowError } from "../errors.ts";
-import type { Claimed, StoredTaskflow } from "../ports/store.ts";
 import { announceLast } from "./announce.ts";
+import { Care } from "./care.ts";
 import { Ownership } from "./ownership.ts";
 import type { Ports } from "./ports.ts";
 import { Resident } from "./resident.ts";
-import { repairRow, restore, restoreOrTell } from "./restore.ts";
-import { type CoordinatorSettings, TURN, WORKER_POLL_MS } from "./settings.ts";
+import { Retention } from "./retention.ts";
+import { restore, restoreOrTell } from "./restore.ts";
+import { type CoordinatorSettings, READ, TURN, WORKER_POLL_MS } from "./settings.ts";
 import { Turns } from "./turns.ts";
 
 export type { Ports } from "./ports.ts";
@@ -35,9 +36,6 @@ const KEY = /^(.+):([^:]+):(\d+)$/;
 
 const taskflowIdOf = (key: string): string => KEY.exec(key)?.[1] ?? "";
 
-/** Taskflows read at once while they are taken over: a store may be far away. */
-const READERS = 8;
-
 /** How often a stop looks whether the last attempt has answered. */
 const DRAIN_POLL_MS = 20;
 
@@ -45,27 +43,39 @@ export class Coordinator {
   readonly #ports: Ports;
   readonly #settings: CoordinatorSettings;
   readonly #turns: Turns;
+  readonly #care: Care;
   readonly #ownership: Ownership;
+  readonly #retention: Retention | undefined;
   #ends: (() => void)[] = [];
 
   constructor(ports: Ports, settings: CoordinatorSettings) {
     this.#ports = ports;
     this.#settings = settings;
-    this.#turns = new Turns(ports, settings, () => this.#ownership.isHeld());
+    this.#turns = new Turns(ports, settings, {
+      maySend: () => this.#ownership.isHeld(),
+      parked: (dueAt) => this.#care.left(dueAt),
+      left: () => this.#care.freed(),
+      late: (flow, input) => void this.#tellParked(flow, input),
+    });
+    this.#care = new Care(ports, settings, this.#turns);
+    this.#retention = settings.retentionMs === null ? undefined : new Retention(ports, settings.retentionMs);
     this.#ownership = new Ownership(ports, settings, {
-      taken: (claimed) => this.#take(claimed),
+      taken: (claimed) => this.#care.take(claimed),
+      rescan: () => this.#care.rescan(),
       endsOf: (owner) => this.#endsOf(owner),
       announceEnd: (taskflowId) => this.#announceEnd(taskflowId),
       lapsed: () => this.#turns.lookAgain(),
     });
   }
 
-  /** Goes on with every taskflow of the store, which is open, that nobody drives. Resolves when all of them are in its care. */
+  /** Goes on with every taskflow of the store, which is open, that nobody drives. Resolves when all of them are its own, and what is due of them is in memory. */
   async start(): Promise<void> {
     this.#ends.push(this.#ports.bus.onWorkersChanged(() => this.#wakeStarved()));
     this.#ends.push(this.#ports.bus.onReconnected(() => this.#turns.suspect()));
     this.#pollWorkers();
     await this.#ownership.start();
+    this.#care.start();
+    this.#retention?.start();
   }
 
   /** Looks at once for taskflows that another coordinator has given up. */
@@ -83,6 +93,8 @@ export class Coordinator {
     const { clock, store } = this.#ports;
     this.#turns.isDraining = true;
     this.#ownership.takeNoMore();
+    this.#care.stop();
+    const givenUp = this.#giveUpParked().then(released);
     const deadline = clock.monotonic() + graceMs;
     while (this.active > 0 && clock.monotonic() < deadline) {
       const given = this.#turns.letGo();
@@ -95,11 +107,13 @@ export class Coordinator {
     await this.#turns.stop();
     for (const end of this.#ends) end();
     this.#ends = [];
+    await givenUp;
+    await this.#retention?.stop();
     await this.#ownership.stop();
     released();
   }
 
-  /** Unfinished taskflows in its care. */
+  /** Taskflows in memory. */
   get active(): number {
     return this.#turns.residents.size;
   }
@@ -123,7 +137,7 @@ export class Coordinator {
     const { residents } = this.#turns;
     if (residents.has(taskflowId) && (await this.exists(taskflowId))) return { taskflowId, existing: true };
     if (this.isDraining || residents.size >= this.#settings.maxActive) {
-      const why = this.isDraining ? "It is shutting down." : `It drives ${residents.size} taskflows, its limit.`;
+      const why = this.isDraining ? "It is shutting down." : `It has ${residents.size} taskflows in memory, its limit.`;
       const message = `This coordinator takes no new taskflow now. ${why} Try again later.`;
       throw taskflowError("TASKFLOW_OVERLOADED", message, { retryAfter: 1 });
     }
@@ -166,18 +180,42 @@ export class Coordinator {
 
   /** The state of a taskflow as it is stored; undefined if there is none. It must not be changed, and is not kept. */
   async peek(taskflowId: string): Promise<Flow | undefined> {
-    await this.#turns.committed(taskflowId);
-    const resident = this.#turns.residents.get(taskflowId);
-    if (resident && !resident.creation && resident.state !== "reading") return resident.flow;
+    const inMemory = await this.#inMemory(taskflowId);
+    if (inMemory) return inMemory;
     const stored = await this.#ports.store.read(taskflowId);
     return stored && restore(stored).flow;
   }
 
+  /** The same of several, by id, for little more than one costs. */
+  async peekMany(taskflowIds: readonly string[]): Promise<Map<string, Flow>> {
+    const flows = new Map<string, Flow>();
+    const parked: string[] = [];
+    for (const taskflowId of taskflowIds) {
+      const flow = await this.#inMemory(taskflowId);
+      if (flow) flows.set(taskflowId, flow);
+      else parked.push(taskflowId);
+    }
+    for (let start = 0; start < parked.length; start += READ) {
+      for (const stored of await this.#ports.store.readMany(parked.slice(start, start + READ))) {
+        flows.set(stored.row.taskflowId, restore(stored).flow);
+      }
+    }
+    return flows;
+  }
+
+  /** As it is stored, if it is in memory and that is known. */
+  async #inMemory(taskflowId: string): Promise<Flow | undefined> {
+    await this.#turns.committed(taskflowId);
+    const resident = this.#turns.residents.get(taskflowId);
+    return resident && !resident.creation && resident.state !== "reading" ? resident.flow : undefined;
+  }
+
   /**
    * A worker tells how an attempt ended. True once that is stored, or no longer matters; false if the taskflow is in another's care, or its state is not
-   * known now: then it is to be told again.
+   * known now: then it is to be told again. Rejects if the store does not answer.
    */
   async report(key: string, outcome: Outcome): Promise<boolean> {
+    await this.#care.bring(taskflowIdOf(key));
     const told = this.#attemptOf(key);
     if (!told) {
       const flow = await this.peek(taskflowIdOf(key));
@@ -214,30 +252,23 @@ export class Coordinator {
     return this.#turns.residents.get(taskflowId)?.onGone(gone);
   }
 
-  async #take(claimed: readonly Claimed[]): Promise<void> {
-    const left = claimed.values();
-    const take = async (): Promise<void> => {
-      for (const { taskflowId, fence } of left) {
-        if (this.#turns.caresFor(taskflowId, fence)) continue;
-        const stored = await this.#ports.store.read(taskflowId);
-        // It may have been taken by another one meanwhile.
-        if (stored?.row.fence === fence) this.#load(stored, fence);
-      }
-    };
-    // All of them end before this does, so that a taskflow is never taken twice.
-    const ends = await Promise.allSettled(Array.from({ length: READERS }, take));
-    for (const end of ends) if (end.status === "rejected") throw end.reason;
+  /** One that was parked is read again for what has come in. */
+  async #tellParked({ taskflowId, idBase }: Flow, input: Input): Promise<void> {
+    try {
+      const resident = await this.#care.bring(taskflowId);
+      if (resident?.flow.idBase === idBase) this.#turns.give(resident, input);
+    } catch (error) {
+      this.#ports.logger.warn(`Taskflow ${taskflowId} cannot be read; a late answer for it is lost.`, error);
+    }
   }
 
-  #load(stored: StoredTaskflow, fence: number): void {
-    const { bus, logger } = this.#ports;
-    const restored = restoreOrTell(stored, logger);
-    if (!restored) return;
-    const { entries, flow } = restored;
-    const { eventTreeLimit } = this.#settings;
-    announceLast(bus, entries, flow, eventTreeLimit);
-    repairRow(this.#ports, stored.row, flow);
-    if (!isFinished(flow.status)) this.#turns.add(new Resident(flow, eventTreeLimit, fence), { kind: "recover", fence });
+  /** What is parked needs nobody's care until it is another's. What cannot be given up is taken over once this coordinator has left. */
+  async #giveUpParked(): Promise<void> {
+    await this.#ownership
+      .releaseAll(({ taskflowId }) => !this.#turns.residents.has(taskflowId))
+      .catch((error: unknown) =>
+        this.#ports.logger.warn("Taskflows that wait could not be given up; others take them over later.", error),
+      );
   }
 
   /** Taskflows that had finished need no owner any more, but their end may not have been announced. */

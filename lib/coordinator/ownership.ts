@@ -20,6 +20,8 @@ const PAUSE_MS = 50;
 export interface OwnershipListener {
   /** Taskflows that are this coordinator's from now on. */
   readonly taken: (claimed: readonly Claimed[]) => Promise<void>;
+  /** Any taskflow in the store may be this coordinator's without its knowing. */
+  readonly rescan: () => Promise<void>;
   /** Taskflows that a coordinator, now dead, finished last; of any if null. Their ends may not have been announced. */
   readonly endsOf: (owner: string | null) => Promise<readonly string[]>;
   readonly announceEnd: (taskflowId: string) => Promise<void>;
@@ -78,17 +80,14 @@ export class Ownership {
     const from = clock.monotonic();
     this.#alive = this.#observe(await store.beat(owner), from);
     clock.adjust(await store.timeOffset());
-    const others = this.#alive.filter((alive) => alive !== owner);
     this.#heldUntil = from + leaseMs;
     // Nobody knows who has died. Asked for before this coordinator finishes anything itself.
     for (const taskflowId of await this.#listener.endsOf(null)) this.#untold.add(taskflowId);
-    // In one go: what is claimed is this owner's, and a second claim without it among the living would find it again.
-    const claimed = await store.claim(owner, others, Number.MAX_SAFE_INTEGER, FORMAT);
-    const taking = this.#listener.taken(claimed);
-    this.#caring = taking.catch(() => {}).finally(() => (this.#caring = undefined));
+    const claiming = this.#claimAll();
+    this.#caring = claiming.catch(() => {}).finally(() => (this.#caring = undefined));
     this.#plan();
     try {
-      await taking;
+      await claiming;
     } catch (error) {
       this.#isStopped = true;
       this.#cancel();
@@ -212,11 +211,33 @@ export class Ownership {
     return alive;
   }
 
+  /** What an earlier life under this name left is nobody's first: each claim would find it again, for its owner seems to live. */
+  async #claimAll(): Promise<void> {
+    await this.releaseAll();
+    await this.#claim();
+  }
+
+  /** Gives up what is this owner's in the store, in batches. */
+  async releaseAll(isMeant: (taskflow: Claimed) => boolean = () => true): Promise<void> {
+    const { store, clock } = this.#ports;
+    const { owner } = this.#settings;
+    let last: Claimed | undefined;
+    for (;;) {
+      const page: Claimed[] = await store.due(owner, Number.MAX_SAFE_INTEGER, BATCH, last);
+      const given = page.filter(isMeant).map(({ taskflowId }) => taskflowId);
+      if (given.length > 0) await store.release(owner, given);
+      if (page.length < BATCH) return;
+      last = page.at(-1);
+      // A store that answers at once would keep all others waiting.
+      await new Promise<void>((resolve) => clock.soon(resolve));
+    }
+  }
+
   async #claim(): Promise<void> {
     const { store } = this.#ports;
     const { owner } = this.#settings;
     // A claim whose answer was lost, or that could not be read: nobody else looks after what is this owner's by now.
-    if (this.#isUnsure) await this.#listener.taken(await store.due(owner, Number.MAX_SAFE_INTEGER, Number.MAX_SAFE_INTEGER));
+    if (this.#isUnsure) await this.#listener.rescan();
     this.#isUnsure = true;
     for (;;) {
       const claimed = await store.claim(owner, this.#alive, BATCH, FORMAT);

@@ -138,15 +138,12 @@ export class Queries {
     query: TaskflowQuery,
   ): Promise<{ rows: Record<string, unknown>[]; nextCursor?: string; counts: Partial<Record<string, number>> }> {
     const page = await this.#store.list(query);
-    const rows: Record<string, unknown>[] = [];
-    for (const row of page.rows) {
-      const { owner: _owner, fence: _fence, dueAt: _dueAt, format: _format, ...told } = row;
-      if (row.finishedAt !== null) rows.push(told);
-      else {
-        const flow = await this.#coordinator.peek(row.taskflowId);
-        rows.push(flow ? { ...told, status: flow.status, startedAt: flow.startedAt, progress: progressOf(flow) } : told);
-      }
-    }
+    const unfinished = page.rows.flatMap(({ taskflowId, finishedAt }) => (finishedAt === null ? taskflowId : []));
+    const flows = await this.#coordinator.peekMany(unfinished);
+    const rows = page.rows.map(({ owner: _owner, fence: _fence, dueAt: _dueAt, format: _format, ...told }) => {
+      const flow = flows.get(told.taskflowId);
+      return flow ? { ...told, status: flow.status, startedAt: flow.startedAt, progress: progressOf(flow) } : told;
+    });
     return { ...page, rows };
   }
 

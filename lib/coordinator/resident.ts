@@ -33,7 +33,7 @@ export interface Creation {
  *
  * - idle: nothing waits. - dirty: it is in the coordinator's list and will be decided in the next turn.
  * - committing: decided, not yet stored; what comes in waits. - reading: its commit failed; it is read again before anything else.
- * - gone: finished, or another's; what comes in is dropped.
+ * - gone: finished, parked, or another's; what comes in is dropped.
  */
 export class Resident {
   flow: Flow;
@@ -43,6 +43,10 @@ export class Resident {
   state: "idle" | "dirty" | "committing" | "reading" | "gone" = "idle";
   inbox: Input[] = [];
   creation: Creation | undefined;
+  /** As its row says it once all that was decided is stored. */
+  dueAt: number;
+  /** It is gone because nothing happens to it for long. */
+  isParked = false;
   readonly pending = new Map<number, Pending>();
   /** Attempts of which it is known that they never left, with what cancels the pause before that is decided. */
   readonly unsent = new Set<Unsent>();
@@ -50,16 +54,24 @@ export class Resident {
   readonly #listening = new Set<() => void>();
   readonly #watchers = new Set<(last: Flow | undefined) => void>();
 
-  constructor(flow: Flow, eventTreeLimit: number, fence = flow.fence) {
+  constructor(flow: Flow, eventTreeLimit: number, fence = flow.fence, dueAt = 0) {
     this.flow = flow;
     this.fence = fence;
+    this.dueAt = dueAt;
     this.writer = new EventWriter(flow, eventTreeLimit);
   }
 
   /** Another state of the same taskflow, read from the store. */
-  replace(flow: Flow, eventTreeLimit: number): void {
+  replace(flow: Flow, eventTreeLimit: number, dueAt: number): void {
     this.flow = flow;
+    this.dueAt = dueAt;
     this.writer = new EventWriter(flow, eventTreeLimit);
+  }
+
+  /** True if nothing of it is under way, and nothing happens to it before that time. */
+  restsUntil(time: number): boolean {
+    const { state, inbox, pending, unsent, dueAt } = this;
+    return dueAt > time && state === "idle" && inbox.length === 0 && pending.size === 0 && unsent.size === 0;
   }
 
   /** Tasks of whose latest delivery something will still be heard here. Of one that is stored and was not sent nothing will, whatever went before. */

@@ -1,15 +1,15 @@
 /** The row of a taskflow in the store, derived from its state. */
 import { progressOf } from "../core/details.ts";
+import { nextDue } from "../core/due.ts";
 import type { Fact } from "../core/facts.ts";
 import { type Flow, isFinished } from "../core/flow.ts";
 import type { RowChange, TaskflowRow } from "../ports/store.ts";
 import { FORMAT } from "./settings.ts";
 
 /** What of a row may change, as the taskflow is now. */
-export function rowOf(flow: Flow): Required<Omit<RowChange, "owner">> {
+export function rowOf(flow: Flow): Required<Omit<RowChange, "owner" | "dueAt">> {
   return {
     status: flow.status,
-    dueAt: 0,
     errorType: isFinished(flow.status) ? errorTypeOf(flow) : null,
     startedAt: flow.startedAt,
     finishedAt: flow.finishedAt,
@@ -25,6 +25,7 @@ export function newRow(flow: Flow, owner: string): TaskflowRow {
     name: flow.name,
     owner,
     fence: flow.fence,
+    dueAt: 0,
     rootId: flow.rootId,
     parentTaskflowId: null,
     tenant: definition.tenant ?? null,
@@ -37,10 +38,20 @@ export function newRow(flow: Flow, owner: string): TaskflowRow {
   };
 }
 
-/** The row changes with the taskflow's status only: a busy taskflow writes its journal and nothing else. */
-export function rowChange(flow: Flow, facts: readonly Fact[]): RowChange | undefined {
-  if (!facts.some((fact) => fact.kind === "flow")) return undefined;
-  return rowOf(flow);
+/**
+ * The row changes with the taskflow's status, and when it begins or ends to wait for long: a busy taskflow writes its journal and nothing else.
+ * @param before when it is due, as the row says it now
+ */
+export function rowChange(flow: Flow, facts: readonly Fact[], before: number, dueAt: number): RowChange | undefined {
+  const due = dueAt === before ? undefined : { dueAt };
+  if (!facts.some((fact) => fact.kind === "flow")) return due;
+  return { ...rowOf(flow), ...due };
+}
+
+/** When it is due, 0 if that is soon. */
+export function dueAtOf(flow: Flow, now: number, parkMs: number): number {
+  const next = nextDue(flow);
+  return next > now + parkMs ? next : 0;
 }
 
 function errorTypeOf(flow: Flow): string | null {

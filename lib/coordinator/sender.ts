@@ -2,6 +2,7 @@ import { actionNameOf } from "../core/action-name.ts";
 import { latestAttempt } from "../core/apply.ts";
 import { executionContext, idempotencyKey, metaOf } from "../core/context.ts";
 import type { Effect } from "../core/effects.ts";
+import type { Flow } from "../core/flow.ts";
 import { stageId, taskId } from "../core/ids.ts";
 import { delayAfter } from "../core/task.ts";
 import type { Input, Outcome, Reply } from "../core/inputs.ts";
@@ -23,6 +24,8 @@ export interface SenderPorts {
   readonly give: (resident: Resident, input: Input) => void;
   /** A slot has become free. */
   readonly freed: () => void;
+  /** An answer has come for a taskflow that was parked meanwhile. */
+  readonly late: (flow: Flow, input: Input) => void;
 }
 
 /** Carries out effects: sends attempts and watches their time, and gives inputs back at their time. */
@@ -129,11 +132,13 @@ export class Sender {
   }
 
   #answered(resident: Resident, { attempt, delivery }: Call, task: number, outcome: Outcome): void {
-    const { clock, give } = this.#ports;
+    const { clock, give, late } = this.#ports;
+    const input: Input = { kind: "answer", task, attempt, delivery, outcome };
+    // Nothing else than an answer is of interest when the time of its attempt was over.
+    if (resident.isParked && outcome.kind === "answered") return late(resident.flow, input);
     if (resident.state === "gone") return;
     // A later delivery of it is still watched.
     if (resident.pending.get(task)?.delivery === delivery) this.#release(resident, task, attempt);
-    const input: Input = { kind: "answer", task, attempt, delivery, outcome };
     // What was not sent is due again at once: without a pause it would be tried in every turn.
     if (outcome.kind === "not-sent") {
       const again = (): void => {

@@ -9,10 +9,19 @@ export interface CoordinatorSettings {
   readonly leaseMs: number;
   /** Attempts in flight at once, over all taskflows. */
   readonly maxInFlight: number;
-  /** Unfinished taskflows that it drives at once; beyond it `produce` is refused with `TASKFLOW_OVERLOADED`. */
+  /** Taskflows in its memory; beyond it `produce` is refused with `TASKFLOW_OVERLOADED`, and what is due waits on disk. */
   readonly maxActive: number;
+  /** A taskflow in which nothing can happen for longer than this leaves memory, in ms. */
+  readonly parkMs: number;
+  /** How long finished taskflows are kept, in ms; null: for ever. */
+  readonly retentionMs: number | null;
   /** Bytes from which the state tree in events gives way to counts. */
   readonly eventTreeLimit: number;
+}
+
+/** How long before its time a parked taskflow is in memory again. Shorter than what is parked for, or it would come back at once. */
+export function horizonOf({ parkMs }: CoordinatorSettings): number {
+  return parkMs / 2;
 }
 
 /** Format of the journals that this version writes, and the highest that it reads. */
@@ -20,6 +29,9 @@ export const FORMAT = 1;
 
 /** Taskflows decided in one turn of the event loop. */
 export const TURN = 256;
+
+/** Taskflows read from the store at once. */
+export const READ = 50;
 
 /** Wait before a delivery that never left is tried again. */
 export const RESEND_DELAY_MS = 250;

@@ -3,7 +3,7 @@
  * then the effects are carried out. What comes in meanwhile waits for the next turn.
  */
 import { decide } from "../core/decide.ts";
-import { isFinished } from "../core/flow.ts";
+import { type Flow, isFinished } from "../core/flow.ts";
 import type { Input } from "../core/inputs.ts";
 import type { StoredTaskflow, Write, WriteResult } from "../ports/store.ts";
 import { announceSince } from "./announce.ts";
@@ -13,14 +13,25 @@ import type { Ports } from "./ports.ts";
 import type { Resident } from "./resident.ts";
 import { isStored, readPatiently, repairRow, restoreOrTell } from "./restore.ts";
 import { Sender } from "./sender.ts";
-import { type CoordinatorSettings, TURN } from "./settings.ts";
+import { type CoordinatorSettings, horizonOf, TURN } from "./settings.ts";
 import { writeOf } from "./write.ts";
+
+export interface TurnsListener {
+  /** False while another coordinator may have taken over. */
+  readonly maySend: () => boolean;
+  /** A taskflow has left memory; it is due then. */
+  readonly parked: (dueAt: number) => void;
+  /** A taskflow has left memory: there is room for another one. */
+  readonly left: () => void;
+  /** An answer has come for a taskflow that is parked. */
+  readonly late: (flow: Flow, input: Input) => void;
+}
 
 export class Turns {
   readonly #ports: Ports;
   readonly #settings: CoordinatorSettings;
   readonly #sender: Sender;
-  readonly #maySend: () => boolean;
+  readonly #listener: TurnsListener;
   readonly dispatcher: Dispatcher;
   /** The taskflows in the coordinator's care, by id. */
   readonly residents = new Map<string, Resident>();
@@ -29,24 +40,25 @@ export class Turns {
   #committing: Promise<void> | undefined;
   #isStopped = false;
   /** How often the lease had lapsed and was held again. */
-  #lapses = 0;
+  lapses = 0;
   /** True: nothing is sent any more; answers are still taken. */
   isDraining = false;
 
-  /** @param maySend false while another coordinator may have taken over */
-  constructor(ports: Ports, settings: CoordinatorSettings, maySend: () => boolean) {
+  constructor(ports: Ports, settings: CoordinatorSettings, listener: TurnsListener) {
     const { bus, clock } = ports;
-    this.#maySend = maySend;
+    const { maySend, late } = listener;
+    this.#listener = listener;
     this.#ports = ports;
     this.#settings = settings;
     this.dispatcher = new Dispatcher(settings.maxInFlight, (action, preferred) => bus.route(action, preferred));
     const give = (resident: Resident, input: Input): void => this.give(resident, input);
     const freed = (): void => this.#planForQueue();
-    this.#sender = new Sender({ bus, clock, dispatcher: this.dispatcher, maySend, give, freed });
+    this.#sender = new Sender({ bus, clock, dispatcher: this.dispatcher, maySend, give, freed, late });
   }
 
   /** Takes a taskflow into care, and its first input into its mailbox. */
   add(resident: Resident, input: Input): void {
+    if (this.#isStopped) return;
     this.residents.set(resident.flow.taskflowId, resident);
     this.give(resident, input);
   }
@@ -97,7 +109,7 @@ export class Turns {
   }
 
   get #mayDispatch(): boolean {
-    return !this.isDraining && this.#maySend();
+    return !this.isDraining && this.#listener.maySend();
   }
 
   #turn(): void {
@@ -147,7 +159,7 @@ export class Turns {
         // Those were too old to be sent and have ended: others may be due now, those of the next stage.
         mayFollow = unused > 0;
       }
-      const lapses = this.#lapses;
+      const lapses = this.lapses;
       return {
         resident,
         inputs,
@@ -199,7 +211,7 @@ export class Turns {
       const { creation } = resident;
       resident.creation = undefined;
       // Stored, but others may have gone on from there.
-      const isInDoubt = part.lapses !== this.#lapses;
+      const isInDoubt = part.lapses !== this.lapses;
       if (isInDoubt) void this.#readBack(resident, part);
       else if (resident.state === "committing") resident.state = "idle";
       if (!isInDoubt) this.#announce(part);
@@ -229,6 +241,16 @@ export class Turns {
     this.#sender.carryOut(resident, effects);
     if (isFinished(resident.flow.status)) this.#drop(resident);
     else if (resident.inbox.length > 0) this.wake(resident);
+    else if (resident.dueAt > 0) this.#park(resident);
+  }
+
+  /** Lets go of a taskflow to which nothing happens for long, for its row says when it does. One that comes to an end gives all up. */
+  #park(resident: Resident): void {
+    const { dueAt } = resident;
+    if (this.isDraining || !resident.restsUntil(this.#ports.clock.now() + horizonOf(this.#settings))) return;
+    resident.isParked = true;
+    this.#drop(resident);
+    this.#listener.parked(dueAt);
   }
 
   #drop(resident: Resident): void {
@@ -238,6 +260,7 @@ export class Turns {
     if (this.residents.get(taskflowId) === resident) this.residents.delete(taskflowId);
     resident.leave();
     this.#planForQueue();
+    this.#listener.left();
   }
 
   /** The write met a taskflow or an entry that was there already: this picture of it is outdated. */
@@ -284,6 +307,8 @@ export class Turns {
     const isOurs = stored?.row.owner === this.#settings.owner && stored.row.fence === fence;
     if (isOurs && (part ? isStored(stored, part.write) : stored.entries.length === revision)) {
       resident.state = "idle";
+      // What was to change of it may not have reached the row.
+      resident.dueAt = stored.row.dueAt;
       repairRow(this.#ports, stored.row, resident.flow);
       if (part) this.#announce(part);
       if (part) this.#carryOut(part);
@@ -295,7 +320,7 @@ export class Turns {
     if (restored?.flow.idBase !== idBase) return this.#drop(resident);
     const { eventTreeLimit } = this.#settings;
     resident.cancelTimers();
-    resident.replace(restored.flow, eventTreeLimit);
+    resident.replace(restored.flow, eventTreeLimit, restored.row.dueAt);
     announceSince(this.#ports.bus, restored.entries, restored.flow, part ? part.firstSeq - 1 : seq, eventTreeLimit);
     resident.state = "idle";
     if (isFinished(restored.flow.status)) {
@@ -312,9 +337,9 @@ export class Turns {
   /** What is stored, read while the lease was held all the time. */
   async #readHeld(taskflowId: string): Promise<StoredTaskflow | undefined> {
     for (;;) {
-      const lapses = this.#lapses;
+      const lapses = this.lapses;
       const stored = await readPatiently(this.#ports, taskflowId, () => this.#isStopped);
-      if (this.#isStopped || lapses === this.#lapses) return stored;
+      if (this.#isStopped || lapses === this.lapses) return stored;
     }
   }
 
@@ -327,7 +352,7 @@ export class Turns {
 
   /** Looks whether every taskflow in its care is still its own: others may have taken over while it was silent. */
   lookAgain(): void {
-    this.#lapses++;
+    this.lapses++;
     for (const resident of this.residents.values()) {
       // The others are looked at when they are stored or read.
       if (!resident.creation && (resident.state === "idle" || resident.state === "dirty")) void this.#readBack(resident);
@@ -337,9 +362,10 @@ export class Turns {
   /** Is it in the coordinator's care under this fence? What is there under a lower one was another's meanwhile: that is let go of. */
   caresFor(taskflowId: string, fence: number): boolean {
     const resident = this.residents.get(taskflowId);
-    if (!resident || resident.fence >= fence) return resident !== undefined;
     // One that is to be stored under an id that is taken, as will turn out, makes room and no more.
-    if (!resident.creation) this.#drop(resident);
+    if (!resident || resident.creation) return false;
+    if (resident.fence >= fence) return true;
+    this.#drop(resident);
     return false;
   }
 

@@ -2,10 +2,10 @@ import type { Created, Fact } from "../core/facts.ts";
 import { encodeEntry } from "../core/journal.ts";
 import type { Write } from "../ports/store.ts";
 import type { Resident } from "./resident.ts";
-import { newRow, rowChange } from "./row.ts";
+import { dueAtOf, newRow, rowChange } from "./row.ts";
 import type { CoordinatorSettings } from "./settings.ts";
 
-/** What is to be stored of a taskflow that was decided; undefined if nothing changed. It counts the taskflow's revision on. */
+/** What is to be stored of a taskflow that was decided; undefined if nothing changed. It counts the taskflow's revision on, and notes when it is due. */
 export function writeOf(
   resident: Resident,
   facts: readonly Fact[],
@@ -21,7 +21,9 @@ export function writeOf(
   }
   if (facts.length === 0) return undefined;
   flow.revision++;
-  const row = rowChange(flow, facts);
+  const dueAt = dueAtOf(flow, at, settings.parkMs);
+  const row = rowChange(flow, facts, resident.dueAt, dueAt);
+  resident.dueAt = dueAt;
   const entry = encodeEntry(at, facts);
   return { kind: "append", taskflowId, revision: flow.revision, entry, ...(row ? { row } : {}) };
 }

@@ -2,11 +2,11 @@
 import type { Flow, Task } from "./flow.ts";
 import type { Step } from "./step.ts";
 
-function ageLimit(flow: Flow): number | null {
+export function ageLimit(flow: Flow): number | null {
   return flow.options.maxAgeMs === null ? null : flow.runStartedAt + flow.options.maxAgeMs;
 }
 
-function taskAgeLimit(task: Task): number | null {
+export function taskAgeLimit(task: Task): number | null {
   return task.options.maxAgeMs === null || task.dueSince === null ? null : task.dueSince + task.options.maxAgeMs;
 }
 

@@ -22,7 +22,10 @@ export interface TaskflowRow {
   owner: string | null;
   /** Counts the owners: 1 for the one that stored it, one more with each takeover. */
   fence: number;
-  /** When it next needs its owner: 0 is "now" (load it at once); a later time lets the owner leave it on disk until then. Never later than true. */
+  /**
+   * When it next needs its owner: 0 is "now" (load it at once); a later time, or `NEVER` (`core/due.ts`), lets the owner leave it on disk until then.
+   * Never later than true.
+   */
   dueAt: number;
   /** Root of its tree of nested taskflows; its own id for a root. */
   rootId: string;
@@ -64,7 +67,8 @@ export type Write =
 
 /**
  * - `stored`: durable.
- * - `conflict`: for `create`, a taskflow of this id exists; for `append`, the revision is taken, or the taskflow is gone. Nothing changed.
+ * - `conflict`: for `create`, a taskflow of this id exists; for `append`, the revision is taken, or the taskflow is gone; or it would be due earlier and its
+ *   row is another owner's by now, who would not know. Nothing changed.
  */
 export type WriteResult = "stored" | "conflict";
 
@@ -79,6 +83,12 @@ export interface Claimed {
   /** The new fence. */
   fence: number;
   dueAt: number;
+}
+
+/** A place in the order of `due`: after everything that is due earlier, or at the same time and in front of this taskflow. */
+export interface DuePlace {
+  readonly dueAt: number;
+  readonly taskflowId: string;
 }
 
 /** Filters of `list`; all that are given must hold. `status` and `errorType`: any of. */
@@ -139,19 +149,24 @@ export interface Store {
    */
   commit(writes: readonly Write[]): WriteResult[] | Promise<WriteResult[]>;
 
+  /** Rejects with a RangeError if its journal is damaged. */
   read(taskflowId: string): Promise<StoredTaskflow | undefined>;
+
+  /** Those of them that there are, in any order, for little more than one of them costs. Rejects with a RangeError if any is damaged; `read` tells which. */
+  readMany(taskflowIds: readonly string[]): Promise<StoredTaskflow[]>;
 
   /**
    * Takes up to `limit` unfinished taskflows whose owner is none of `alive`, oldest due first: sets owner and fence of their rows,
-   * leaving alone formats above `maxFormat`. Each is given to one caller only.
+   * leaving alone formats above `maxFormat`. Each is given to one caller only. Behind them comes, beyond the limit, what else their trees (`rootId`) have
+   * that nobody alive owns: a tree goes to one caller as a whole, to whoever has its root.
    */
   claim(owner: string, alive: readonly string[], limit: number, maxFormat: number): Promise<Claimed[]>;
 
   /**
-   * Unfinished taskflows of an owner with `dueAt` ≤ `until`, soonest first. Beside those that were parked these are the ones in the owner's care,
-   * and any that a `claim` took for it whose answer was lost.
+   * Unfinished taskflows of an owner with `dueAt` ≤ `until`, soonest first, from a place on. Beside those that were parked these are the ones in the
+   * owner's memory, and any that a `claim` took for it whose answer was lost.
    */
-  due(owner: string, until: number, limit: number): Promise<Claimed[]>;
+  due(owner: string, until: number, limit: number, after?: DuePlace): Promise<Claimed[]>;
 
   /**
    * Writes fields of a row whose journal says otherwise (see `Write`), if the taskflow still has this fence; else, or if there is none,
@@ -181,6 +196,12 @@ export interface Store {
 
   /** Removes a finished taskflow with its journal. `missing`: none of this id; `active`: not finished, left alone. */
   delete(taskflowId: string): Promise<"deleted" | "missing" | "active">;
+
+  /**
+   * Removes up to `limit` taskflows that finished before that time, oldest first, each with all that is nested in it, and answers how many were removed in
+   * all. What is nested goes with its root only, and a root not before everything in it is finished. Any number of coordinators may do so at once.
+   */
+  expire(before: number, limit: number): Promise<number>;
 
   /** A cheap round trip. Never rejects. */
   health(): Promise<StoreHealth>;

@@ -41,6 +41,29 @@ export function describeCommit(under: OpenStore): void {
       expect((await under.store.read("f"))?.entries).toEqual(Array.from({ length: 12 }, (_, index) => `f ${index + 1}`));
     });
 
+    it("is read back taskflow by taskflow, or many at once, whichever of them there are", async () => {
+      expect(await under.store.readMany(["f"])).toEqual([]);
+      const ids = Array.from({ length: 120 }, (_, index) => `f${index}`);
+      await under.store.commit(ids.map((id) => create(id)));
+      await under.store.commit([append("f1", 2, { progress: 5 }), append("f2", 2)]);
+      await under.store.commit([append("f2", 3)]);
+      const found = await under.store.readMany(["f2", "missing", "f1", "f7"]);
+      expect(found.toSorted((a, b) => (a.row.taskflowId < b.row.taskflowId ? -1 : 1))).toEqual([
+        { row: newRow("f1", { progress: 5 }), entries: ["f1 1", "f1 2"] },
+        { row: newRow("f2"), entries: ["f2 1", "f2 2", "f2 3"] },
+        { row: newRow("f7"), entries: ["f7 1"] },
+      ]);
+      const all = await under.store.readMany(ids);
+      expect(all.map(({ row }) => row.taskflowId).toSorted()).toEqual(ids.toSorted());
+      expect(await under.store.readMany([])).toEqual([]);
+      // What is appended next follows on what was read.
+      expect(await under.store.commit([append("f7", 2), append("f2", 4), append("f1", 2)])).toEqual([
+        "stored",
+        "stored",
+        "conflict",
+      ]);
+    });
+
     it("refuses a second create of an id and keeps the first", async () => {
       await under.store.commit([create("f"), append("g", 2)]);
       expect(await under.store.commit([create("f", { name: "other" }, "other")])).toEqual(["conflict"]);

@@ -120,6 +120,14 @@ async function useEverything(store: MongoStore, other: MongoStore): Promise<void
   await store.read("f");
   await Promise.all([store.claim("me", ["me"], 10, 1), other.claim("you", ["me", "you"], 10, 1)]);
   await store.due("me", 5, 10);
+  await store.due("me", 5, 10, { dueAt: 1, taskflowId: "f" });
+  await store.readMany(["f", "g", "h"]);
+  await store.commit([
+    create("root", { owner: "dead" }),
+    create("leaf", { owner: "dead", rootId: "root", parentTaskflowId: "root" }),
+  ]);
+  await store.commit([create("lost", { owner: "dead", rootId: "above", parentTaskflowId: "above" })]);
+  expect(await store.claim("me", ["me", "you", "node-a"], 10, 1)).toHaveLength(3);
   await store.release("me", ["f"]);
   await store.claim("me", ["me"], 10, 1);
   await store.commit([append("h", 2, { status: "FAILED", owner: "me", finishedAt: 8 })]);
@@ -127,6 +135,8 @@ async function useEverything(store: MongoStore, other: MongoStore): Promise<void
   await store.lastFinished(null, 5);
   await store.repair("f", 9, { progress: 5 });
   await store.delete("h");
+  await store.commit([create("past", { status: "FAILED", finishedAt: 3 })]);
+  expect(await store.expire(5, 10)).toBe(1);
   await store.beat("me");
   await store.leave("me");
   const cursor = Buffer.from(JSON.stringify([5, "f"])).toString("base64url");
@@ -170,6 +180,9 @@ function filtersOf({ name, collection, body }: Command): Asked[] {
 /** Empty if the id or an index finds what is asked for, in the order in which it is asked for. The few coordinators are read whole. */
 function whyUnserved(name: string, collection: string, filter: Asked["filter"], sort: Asked["sort"]): string[] {
   if (collection === "taskflow_coordinators" && Object.keys(filter).length === 0) return [];
+  // Alternatives alone: each is looked for by itself.
+  if (Object.keys(filter).join() === "$or")
+    return (filter["$or"] as Asked["filter"][]).flatMap((one) => whyUnserved(name, collection, one, sort));
   const conditions = new Map(flatten(filter));
   const order = Object.keys(sort);
   const isById = conditions.has("_id") && order.every((path) => path === "_id");
@@ -208,7 +221,7 @@ function implies(conditions: unknown[], needed: unknown): boolean {
   if (isEquality(needed)) return conditions.includes(needed);
   const [[operator, bound]] = Object.entries(needed as object) as [[string, unknown]];
   return conditions.some((condition) => {
-    if (operator === "$gt") return isEquality(condition) ? (condition as string) > (bound as string) : false;
+    if (operator === "$gt") return ((condition as { $gt?: string } | null)?.$gt ?? (condition as string)) >= (bound as string);
     if (operator !== "$gte" || condition === null || typeof condition !== "object") return false;
     const { $gte, $gt } = condition as { $gte?: number; $gt?: number };
     return ($gte ?? $gt ?? -1) >= (bound as number);

@@ -106,6 +106,24 @@ describeOnMongo("stores on one MongoDB", (server) => {
     expect((await other.read("finished"))?.row).toMatchObject({ status: "RUNNING", finishedAt: null });
   });
 
+  it("refuse an entry that makes a taskflow more urgent once the row is another owner's, who would not see it", async () => {
+    await store.commit([create("f", { dueAt: 900 }), create("g", { dueAt: 900 }), create("h")]);
+    expect(await other.claim("b", ["b"], 1, 1)).toEqual([{ taskflowId: "h", fence: 2, dueAt: 0 }]);
+    const [claimed] = await other.claim("b", ["b"], 1, 1);
+    const left = claimed!.taskflowId === "f" ? "g" : "f";
+    // The number is free in each of them.
+    expect(
+      await store.commit([append("h", 2), append(claimed!.taskflowId, 2, { dueAt: 0 }), append(left, 2, { dueAt: 0 })]),
+    ).toEqual(["stored", "conflict", "stored"]);
+    expect(await other.read(claimed!.taskflowId)).toMatchObject({
+      row: { owner: "b", fence: 2, dueAt: 900 },
+      entries: [expect.anything()],
+    });
+    expect(await store.read(left)).toMatchObject({ row: { dueAt: 0 }, entries: [expect.anything(), `${left} 2`] });
+    expect(await other.commit([append(claimed!.taskflowId, 2, { dueAt: 5 })])).toEqual(["stored"]);
+    expect((await store.read(claimed!.taskflowId))?.row).toMatchObject({ owner: "b", dueAt: 5 });
+  });
+
   it("let either a deletion or an append to the finished taskflow have its way, never both", async () => {
     let deletions = 0;
     for (let round = 0; round < 30; round++) {

@@ -74,6 +74,125 @@ export function describeOwners(under: OpenStore): void {
       await under.store.commit([append("now", 2, { dueAt: 100 }), append("later", 2, { dueAt: 1 })]);
       expect((await under.store.due("node-a", 30, 2)).map(({ taskflowId }) => taskflowId)).toEqual(["later", "a"]);
     });
+
+    it("tells what is due page by page, from any place on", async () => {
+      const ids = Array.from({ length: 25 }, (_, index) => `f${String(index).padStart(2, "0")}`);
+      await under.store.commit(ids.map((id, index) => create(id, { dueAt: Math.floor(index / 10) })));
+      const found: string[] = [];
+      for (
+        let page = await under.store.due("node-a", 2, 4);
+        page.length > 0;
+        page = await under.store.due("node-a", 2, 4, page.at(-1))
+      )
+        found.push(...page.map(({ taskflowId }) => taskflowId));
+      expect(found).toEqual(ids);
+      expect((await under.store.due("node-a", 2, 99, { dueAt: 0, taskflowId: "" })).map(({ taskflowId }) => taskflowId)).toEqual(
+        ids,
+      );
+      expect(await under.store.due("node-a", 1, 99, { dueAt: 1, taskflowId: "f19" })).toEqual([]);
+    });
+  });
+  describeTrees(under);
+}
+
+const nestedIn = (rootId: string, fields: Partial<TaskflowRow> = {}): Partial<TaskflowRow> => ({
+  rootId,
+  parentTaskflowId: rootId,
+  ...fields,
+});
+
+function describeTrees(under: OpenStore): void {
+  describe("for trees of nested taskflows", () => {
+    it("claims a tree as a whole, beyond the limit, from whichever of it is due first", async () => {
+      await under.store.commit([
+        create("root", { owner: "dead", dueAt: 50 }),
+        create("child", nestedIn("root", { owner: "dead", dueAt: 10 })),
+        create("grandchild", nestedIn("root", { owner: null, dueAt: 70, parentTaskflowId: "child" })),
+        create("done", nestedIn("root", { owner: "dead", status: "FAILED" })),
+        create("other", { owner: "dead", dueAt: 20 }),
+      ]);
+      const claimed = await under.store.claim("me", ["me"], 1, 1);
+      expect(claimed.map(({ taskflowId }) => taskflowId).toSorted()).toEqual(["child", "grandchild", "root"]);
+      expect(claimed.every(({ fence }) => fence === 2)).toBe(true);
+      expect((await under.store.read("grandchild"))?.row).toMatchObject({ owner: "me", fence: 2 });
+      expect((await under.store.read("done"))?.row).toMatchObject({ owner: "dead", fence: 1 });
+      expect(await under.store.claim("me", ["me"], 10, 1)).toEqual([{ taskflowId: "other", fence: 2, dueAt: 20 }]);
+    });
+
+    it("claims what is nested in a root that is finished, or its own", async () => {
+      await under.store.commit([
+        create("over", { owner: "gone", status: "COMPLETED" }),
+        create("left", nestedIn("over", { owner: "gone" })),
+        create("mine", { owner: "me" }),
+        create("its", nestedIn("mine", { owner: "gone" })),
+      ]);
+      const claimed = await under.store.claim("me", ["me"], 10, 1);
+      expect(claimed.map(({ taskflowId }) => taskflowId).toSorted()).toEqual(["its", "left"]);
+    });
+  });
+}
+
+export function describeExpire(under: OpenStore): void {
+  describe("on expire", () => {
+    const finished = (finishedAt: number, fields: Partial<TaskflowRow> = {}): Partial<TaskflowRow> => ({
+      status: "COMPLETED",
+      finishedAt,
+      ...fields,
+    });
+    const isThere = async (id: string): Promise<boolean> => (await under.store.read(id)) !== undefined;
+
+    it("removes what finished before a time, at most so many at once, and nothing else", async () => {
+      await under.store.commit([
+        create("a", finished(10)),
+        create("b", finished(20, { owner: null, status: "FAILED" })),
+        create("c", finished(30, { owner: "node-b", status: "CANCELLED" })),
+        create("late", finished(31)),
+        create("open"),
+        create("again", { status: "RUNNING", startedAt: 5 }),
+      ]);
+      expect(await under.store.expire(31, 2)).toBe(2);
+      expect(await under.store.expire(31, 2)).toBe(1);
+      expect(await under.store.expire(31, 2)).toBe(0);
+      expect((await under.store.list({ pageSize: 10 })).rows.map(({ taskflowId }) => taskflowId).toSorted()).toEqual([
+        "again",
+        "late",
+        "open",
+      ]);
+      expect(await isThere("a")).toBe(false);
+      expect(await under.store.commit([create("a", { name: "new" }), append("b", 2), append("late", 2)])).toEqual([
+        "stored",
+        "conflict",
+        "stored",
+      ]);
+    });
+
+    it("removes what is nested with its root, and a root only when all in it is finished", async () => {
+      await under.store.commit([
+        create("root", finished(10)),
+        create("child", nestedIn("root", finished(90))),
+        create("grandchild", nestedIn("root", finished(5, { parentTaskflowId: "child" }))),
+        create("young", finished(80)),
+        create("old", nestedIn("young", finished(1))),
+        create("busy", finished(2)),
+        create("runs", nestedIn("busy")),
+        create("plain", finished(20)),
+      ]);
+      expect(await under.store.expire(50, 1)).toBe(3);
+      expect(await under.store.expire(50, 10)).toBe(1);
+      expect(await Promise.all(["root", "child", "grandchild", "plain"].map(isThere))).toEqual([false, false, false, false]);
+      expect(await Promise.all(["young", "old", "busy", "runs"].map(isThere))).toEqual([true, true, true, true]);
+      await under.store.commit([append("runs", 2, { status: "COMPLETED", finishedAt: 60 })]);
+      expect(await under.store.expire(50, 10)).toBe(2);
+      expect(await under.store.expire(50, 10)).toBe(0);
+    });
+
+    it("may be asked by several at once", async () => {
+      await under.store.commit(Array.from({ length: 30 }, (_, index) => create(`f${index}`, finished(index))));
+      const removed = await Promise.all([1, 2, 3].map(async () => under.store.expire(100, 20)));
+      expect(removed.reduce((sum, count) => sum + count)).toBeGreaterThanOrEqual(20);
+      while ((await under.store.expire(100, 20)) > 0);
+      expect((await under.store.list({ pageSize: 1 })).counts).toEqual({});
+    });
   });
 }
 

@@ -5,7 +5,7 @@ import { afterEach, beforeEach, describe, expect, it } from "@jest/globals";
 import fc from "fast-check";
 import type { Store } from "../../lib/ports/store.ts";
 import { describeCommit } from "./store-commit.suite.ts";
-import { describeDelete, describeList, describeOwners } from "./store-query.suite.ts";
+import { describeDelete, describeExpire, describeList, describeOwners } from "./store-query.suite.ts";
 import { append, create, newRow } from "./store-writes.ts";
 
 export interface StoreUnderTest {
@@ -42,6 +42,7 @@ export function describeStore(name: string, make: () => StoreUnderTest | Promise
     describeOwners(under);
     describeList(under);
     describeDelete(under);
+    describeExpire(under);
     describeValues(under);
     describeOpening(under);
   });
@@ -150,6 +151,8 @@ function describeOpening(under: OpenStore): void {
       });
       for (const call of [
         async () => under.store.read("f"),
+        async () => under.store.readMany(["f"]),
+        async () => under.store.expire(1, 1),
         async () => under.store.claim("me", [], 1, 1),
         async () => under.store.due("me", 1, 1),
         async () => under.store.list({ pageSize: 1 }),

@@ -52,7 +52,7 @@ type Draft = { -readonly [Name in keyof Options]: Options[Name] };
 function drawOptions(random: Random, share: number): Draft {
   const options: Draft = {};
   if (random.chance(share)) options.maxRetries = random.pick([0, 1, 1, 2, 3, 7, -1]);
-  if (random.chance(share)) options.retryDelay = random.pick([0, 10, 100, 1_000, 5_000]);
+  if (random.chance(share)) options.retryDelay = random.pick([0, 10, 100, 1_000, 5_000, 5_000, 20_000]);
   if (random.chance(share)) options.timeout = random.pick([50, 200, 500, 1_000, 3_000]);
   if (random.chance(share * 0.5)) {
     options.backoff = { type: random.pick(["fixed", "linear", "exponential"] as const) };

@@ -1,6 +1,6 @@
 /** The store that survives crashes: what `lib/ports/store.ts` asks for, in memory, and the record of every taskflow in it. */
 import { isFinished } from "../../lib/core/flow.ts";
-import type { Claimed, KnownOwner, RowChange, StoredTaskflow, Write, WriteResult } from "../../lib/ports/store.ts";
+import type { Claimed, DuePlace, KnownOwner, RowChange, StoredTaskflow, Write, WriteResult } from "../../lib/ports/store.ts";
 import type { Life } from "./life.ts";
 import { FlowRecord } from "./record.ts";
 import type { World } from "./world.ts";
@@ -34,6 +34,12 @@ export class DurableStore {
       !this.#world.plants.has("no revision guard") &&
       (record.driver === life || !this.#world.plants.has("no guard between owners"));
     if (!isFree && isGuarded) return "conflict";
+    const dueAt = write.row?.dueAt ?? Infinity;
+    const isUrgent = dueAt < record.row.dueAt;
+    // Who has left it on disk until then would not see it.
+    if (isUrgent && life !== record.holder) return "conflict";
+    // Written before the entry, unlike all else.
+    if (isUrgent) record.row.dueAt = dueAt;
     record.append(life, write.entry, this.#reachesRow(life, record) ? (write.row ?? {}) : undefined);
     this.changed.add(record);
     return "stored";
@@ -97,13 +103,14 @@ export class DurableStore {
     }
   }
 
-  due(owner: string, until: number, limit: number): Claimed[] {
-    const due: Claimed[] = [];
-    for (const { row } of this.records.values()) {
-      if (row.owner !== owner || isFinished(row.status) || row.dueAt > until || due.length >= limit) continue;
-      due.push({ taskflowId: row.taskflowId, fence: row.fence, dueAt: row.dueAt });
-    }
-    return due;
+  due(owner: string, until: number, limit: number, after?: DuePlace): Claimed[] {
+    const rows = Array.from(this.records.values(), ({ row }) => row).filter(
+      (row) => row.owner === owner && !isFinished(row.status) && row.dueAt <= until && (!after || isBehind(row, after)),
+    );
+    return rows
+      .toSorted((a, b) => (isBehind(a, b) ? 1 : -1))
+      .slice(0, limit)
+      .map(({ taskflowId, fence, dueAt }) => ({ taskflowId, fence, dueAt }));
   }
 
   lastFinished(life: Life, owner: string | null, limit: number): string[] {
@@ -139,4 +146,8 @@ export class DurableStore {
     }
     return claimed;
   }
+}
+
+function isBehind(one: DuePlace, other: DuePlace): boolean {
+  return one.dueAt > other.dueAt || (one.dueAt === other.dueAt && one.taskflowId > other.taskflowId);
 }

@@ -17,11 +17,13 @@ export class Fleet {
   readonly #world: World;
   readonly #owners: readonly string[];
   readonly #maxActive: number;
+  readonly #parkMs: number;
 
   constructor(world: World, count: number) {
     this.#world = world;
     this.#owners = Array.from({ length: count }, (_, index) => `coordinator-${index + 1}`);
     this.#maxActive = world.random.pick([1, 2, 100]);
+    this.#parkMs = world.random.pick([30_000, 4_000, 600, 600]);
   }
 
   get isAlone(): boolean {
@@ -76,6 +78,8 @@ export class Fleet {
       leaseMs,
       maxInFlight,
       maxActive: this.#maxActive,
+      parkMs: this.#parkMs,
+      retentionMs: null,
       eventTreeLimit: random.pick([4_096, 500]),
     };
     const crashes = random.chance(faults.crash);

@@ -108,7 +108,8 @@ export class Handlers {
     let isHeard = false;
     world.agenda.in(world.delay(), () =>
       life.reach(() => {
-        if (life.cares(record)) attempt.told.push(outcome);
+        // It may be parked, and is read for it.
+        if (life.cares(record) || record.row.owner === life.owner) attempt.told.push(outcome);
         life.coordinator.report(call.idempotencyKey, outcome).then(
           (isAccepted) => {
             isHeard = isAccepted && !world.strikes("report lost");

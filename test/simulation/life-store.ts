@@ -20,10 +20,10 @@ export function storeOf(life: Life): Store {
     name: "simulated",
     open: unused,
     close: unused,
-    due: (owner, until, limit): Promise<Claimed[]> =>
+    due: (owner, until, limit, after): Promise<Claimed[]> =>
       answer(life, () => {
         refusedBy("read refused");
-        return store.due(owner, until, limit);
+        return store.due(owner, until, limit, after);
       }),
     timeOffset: (): Promise<number> =>
       answer(life, () => {
@@ -32,12 +32,18 @@ export function storeOf(life: Life): Store {
       }),
     list: unused,
     delete: unused,
+    expire: unused,
     health: unused,
     commit: (writes) => commit(life, writes),
     read: (taskflowId): Promise<StoredTaskflow | undefined> =>
       answer(life, () => {
         refusedBy("read refused");
         return store.read(taskflowId);
+      }),
+    readMany: (taskflowIds): Promise<StoredTaskflow[]> =>
+      answer(life, () => {
+        refusedBy("read refused");
+        return taskflowIds.flatMap((taskflowId) => store.read(taskflowId) ?? []);
       }),
     repair: (taskflowId, fence, change): Promise<void> => answer(life, () => store.repair(taskflowId, fence, change)),
     beat: (owner): Promise<KnownOwner[]> => beat(life, owner),

@@ -40,6 +40,8 @@ export class Life {
   stoppingAt = 0;
   /** Virtual time until which nobody else may take what is its own. */
   heldUntil = 0;
+  /** Virtual time at which it had no room for another taskflow in its memory. */
+  fullAt = 0;
   /** Virtual time since which it has had a free slot. */
   freeSince: number | undefined;
   /** Timers that it has armed and that have not fired. */
@@ -52,6 +54,7 @@ export class Life {
   readonly outstanding = new Map<string, number>();
   /** By how much its machine's clock is ahead of the store's, apart from jumps. */
   readonly #skew: number;
+  readonly #maxActive: number;
   #adjusted = 0;
   readonly #held: (() => void)[] = [];
   readonly #crashAt: CrashPlan;
@@ -64,6 +67,7 @@ export class Life {
     this.world = world;
     this.#skew = skew;
     this.owner = settings.owner;
+    this.#maxActive = settings.maxActive;
     this.#crashAt = crashAt;
     const ids = { sorted: () => world.random.uuid(), random: () => world.random.uuid() };
     const logger = {
@@ -74,7 +78,8 @@ export class Life {
     this.coordinator = new Coordinator({ store: storeOf(this), bus: this.#bus(), clock: this.#clock(), ids, logger }, settings);
   }
 
-  get #now(): number {
+  /** What it takes for the store's time. */
+  get now(): number {
     return this.world.agenda.now + this.#skew + this.#adjusted;
   }
 
@@ -163,7 +168,11 @@ export class Life {
     else what();
   }
 
-  /** Is the taskflow in its care? */
+  get isFull(): boolean {
+    return this.coordinator.active >= this.#maxActive;
+  }
+
+  /** Is the taskflow in its memory? */
   cares({ taskflowId }: FlowRecord): boolean {
     const forget = this.coordinator.watch(taskflowId, () => {});
     forget?.();
@@ -207,7 +216,7 @@ export class Life {
   #clock(): Clock {
     const { agenda } = this.world;
     return {
-      now: () => this.#now,
+      now: () => this.now,
       adjust: (offsetMs) => {
         if (!this.world.plants.has("the store's time ignored")) this.#adjusted = offsetMs;
       },
@@ -216,7 +225,7 @@ export class Life {
         if (this.goesOn()) agenda.in(0, () => this.reach(callback));
       },
       after: (ms, callback) => this.#arm(() => Math.max(ms, 1), undefined, callback),
-      at: (time, callback) => this.#arm(() => Math.max(time - this.#now, 1), time, callback),
+      at: (time, callback) => this.#arm(() => Math.max(time - this.now, 1), time, callback),
     };
   }
 
@@ -231,7 +240,7 @@ export class Life {
     };
     const fire = (): void => {
       if (isOver) return;
-      if (time !== undefined && this.#now < time) {
+      if (time !== undefined && this.now < time) {
         cancel = wait();
         return;
       }

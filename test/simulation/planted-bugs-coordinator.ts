@@ -3,6 +3,7 @@ import type { PlantedBug } from "./planted-bug.ts";
 
 const turns = "lib/coordinator/turns.ts";
 const ownership = "lib/coordinator/ownership.ts";
+const care = "lib/coordinator/care.ts";
 
 export const BUGS_OF_THE_COORDINATOR: readonly PlantedBug[] = [
   {
@@ -211,11 +212,7 @@ export const BUGS_OF_THE_COORDINATOR: readonly PlantedBug[] = [
   {
     title: "last events not announced at a takeover",
     noticedBy: [13, 29],
-    change: [
-      "lib/coordinator/coordinator.ts",
-      "    announceLast(bus, entries, flow, this.#settings.eventTreeLimit);\n    if (!isFinished",
-      "    if (!isFinished",
-    ],
+    change: [care, "if (flow.fence !== fence) announceLast(bus, entries, flow, eventTreeLimit);", ""],
   },
   {
     title: "one that is to end takes over what it gave up",
@@ -231,5 +228,25 @@ export const BUGS_OF_THE_COORDINATOR: readonly PlantedBug[] = [
     title: "one that is to end gives nothing up before the end",
     noticedBy: [32],
     change: [turns, "for (const resident of idle) this.#drop(resident);\n    return idle", "return idle.slice(0, 0)"],
+  },
+  {
+    title: "a parked taskflow is never read again",
+    noticedBy: [37, 2, 21],
+    change: [care, "const read = await this.#read(page);", "const read = page.length;"],
+  },
+  {
+    title: "what was passed over is forgotten",
+    noticedBy: [37, 2, 21],
+    change: [care, "if (dueAt > this.#seenUntil) return;", "if (dueAt >= 0) return;"],
+  },
+  {
+    title: "what waits for room is forgotten",
+    noticedBy: [37, 2, 21],
+    change: [care, "void this.#sweepQuietly();\n  }", "}"],
+  },
+  {
+    title: "the age of what is parked is forgotten",
+    noticedBy: [25],
+    change: ["lib/core/due.ts", "let next = ageLimit(flow) ?? NEVER;", "let next = NEVER;"],
   },
 ];

@@ -2,6 +2,7 @@
 import { actionNameOf } from "../../lib/core/action-name.ts";
 import type { Task } from "../../lib/core/flow.ts";
 import type { Life } from "./life.ts";
+import { checkParked, isInCare } from "./parking.ts";
 import type { FlowRecord, TaskRecord } from "./record.ts";
 import type { World } from "./world.ts";
 
@@ -21,6 +22,7 @@ export function checkPromptness(world: World): void {
     checkAges(world, record);
   }
   if (!world.checksPromptness) return;
+  checkParked(world);
   for (const life of world.fleet.lives) {
     const isAble = life.hasStarted && !life.isFrozen && !life.isStopping && life.heldUntil > world.agenda.time;
     if (!isAble || life.coordinator.inFlight >= world.maxInFlight) life.freeSince = undefined;
@@ -29,20 +31,20 @@ export function checkPromptness(world: World): void {
   for (const record of world.unfinished) {
     const { driver, row } = record;
     // Whoever has claimed it meanwhile has to read it first.
-    if (!driver.isAlive || driver.isFrozen || driver.isStopping || row.owner !== driver.owner) continue;
+    if (!driver.isAlive || driver.isFrozen || driver.isStopping || row.owner !== driver.owner || !record.keeper) continue;
     checkRecord(world, record, driver);
   }
 }
 
 function checkRecord(world: World, record: FlowRecord, life: Life): void {
-  const { flow, plan, drivenSince, ownedAt } = record;
+  const { flow, plan, drivenSince, ownedAt, keptSince } = record;
   const stage = flow.stages.find(({ status }) => status === "RUNNING");
   if (!stage || flow.aborting) return;
   const { maxConcurrency } = plan.stageOptions[stage.index] ?? {};
   for (const task of stage.tasks) checkTimeout(world, record.taskOf(task.ordinal), task.status, life);
   const { freeSince } = life;
   if (freeSince === undefined) return;
-  const since = Math.max(freeSince, drivenSince, ownedAt, life.startedAt, life.thawedAt);
+  const since = Math.max(freeSince, drivenSince, ownedAt, keptSince, life.startedAt, life.thawedAt);
   for (const task of stage.tasks) if (task.status === "RUNNING") checkRepeat(world, record, task, life, since);
   if (maxConcurrency !== undefined && stage.count.running >= maxConcurrency) return;
   for (const task of stage.tasks) {
@@ -108,7 +110,7 @@ function checkCare(world: World): void {
   const since = Math.max(world.calmAt, world.ownershipAt, fleet.disturbedAt, ...fleet.lives.map(({ startedAt }) => startedAt));
   if (world.agenda.time < since + world.leaseMs + CARE_MS || !fleet.lives.every(({ hasStarted }) => hasStarted)) return;
   for (const record of world.unfinished) {
-    if (!fleet.lives.some((life) => life.cares(record)))
+    if (!fleet.lives.some((life) => isInCare(life, record)))
       world.report(21, `${record.taskflowId} is not finished and in nobody's care`);
   }
 }

@@ -24,7 +24,7 @@ export const PROPERTIES = {
   22: "timers do not leak",
   23: "an outcome is called unknown only if nobody could tell it",
   24: "a timeout is told only when its time is over, and ends the attempt or has it asked about soon after",
-  25: "the row says what the journal says",
+  25: "the row says what the journal says, and is due no later",
   26: "each owner has a higher fence than the one before",
   27: "nothing is put aside, thrown or turned in circles",
   28: "every success was executed",
@@ -35,6 +35,7 @@ export const PROPERTIES = {
   33: "a question is about an attempt that is stored, and makes it no younger than it is",
   36: "after a loss of its own link a coordinator asks about whatever runs",
   35: "a report is accepted once its outcome is stored, or is of no interest any more",
+  37: "what is parked, or was taken over, is in memory again when its time comes",
   34: "no delivery is sent under a number of which `never` was said",
 } as const;
 

@@ -15,6 +15,7 @@ import type { Client } from "./client.ts";
 import type { Plan, PlannedTask } from "./definition.ts";
 import { expectedEvent } from "./expected-event.ts";
 import type { Life } from "./life.ts";
+import { latestDue } from "./parking.ts";
 import { checkDelayed, checkReturned, checkSettled, checkStarted } from "./rules.ts";
 import type { World } from "./world.ts";
 
@@ -69,6 +70,11 @@ export class FlowRecord {
   /** Virtual time of its latest entry. */
   storedAt = 0;
   ownedAt = 0;
+  /** In whose memory it is, and the virtual time since which that is so. */
+  keeper: Life | undefined;
+  keptSince = 0;
+  /** It was in the memory of its owner, and its row says when it will be again. */
+  isParked = false;
   /** Virtual time since which its running stage has been below its maxConcurrency. */
   roomSince = 0;
   /** The life that called last for it, and the highest fence of a call. */
@@ -244,6 +250,8 @@ export class FlowRecord {
     } catch (error) {
       world.report(15, (error as Error).message);
     }
+    if (!isFinished(flow.status) && this.row.dueAt > latestDue(this))
+      world.report(25, `${this.taskflowId} is due at ${latestDue(this)}, its row says ${this.row.dueAt}`);
     if (isRowWritten && this.row.owner === null && !world.isUnheard)
       world.report(25, `${this.taskflowId} is written, and its row says that it is nobody's`);
     if (isRowWritten) this.checkRow();

@@ -6,6 +6,7 @@ import { withoutResponse, withoutTree } from "./expected-event.ts";
 import { differenceOf } from "./memory.ts";
 import { actualStatuses, expectedStatuses } from "./oracle.ts";
 import type { PropertyNumber, Violation } from "./properties.ts";
+import { watchMemory } from "./parking.ts";
 import { checkPromptness } from "./promptness.ts";
 import type { FlowRecord } from "./record.ts";
 import { checkTakeover } from "./takeover.ts";
@@ -41,6 +42,7 @@ export async function simulate(seed: number, plants: ReadonlySet<string> = new S
     for (let turn = 0; turn < PROMISE_TURNS; turn++) await SETTLED;
     await checkMemory(world);
     checkSlots(world);
+    watchMemory(world);
     checkPromptness(world);
     checkTakeover(world);
     finishedAt ??= isOver(world) ? time : undefined;
@@ -104,8 +106,8 @@ function checkEnd(world: World): void {
     if (isStopping) continue;
     if (coordinator.inFlight !== 0 || coordinator.active !== 0)
       world.report(21, `${coordinator.inFlight} slots and ${coordinator.active} taskflows are left`);
-    // The look for workers, and the beat.
-    if (timers > 2) world.report(22, `${timers - 2} timers are left`);
+    // The look for workers, the beat, and the sweep.
+    if (timers > 3) world.report(22, `${timers - 3} timers are left`);
   }
   for (const client of world.clients) {
     for (const { taskflowId } of client.answers)

@@ -97,6 +97,8 @@ const WORLDS = [
   "frozen for longer than the lease",
   "an earlier owner's write is turned away",
   "commit of several taskflows",
+  "taskflow parked",
+  "parked taskflow read again",
   "row does not say that it is finished",
 ] as const;
 

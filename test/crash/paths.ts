@@ -4,6 +4,10 @@ import type { CrashPoint, Happening } from "./points.ts";
 export interface Path {
   /** A life before ends here: what happens only where one has died. */
   readonly prelude?: CrashPoint;
+  /** In that life another taskflow has ended before. */
+  readonly hasEnded?: true;
+  /** `TASKFLOW_RETENTION` of the life that is to reach the point. */
+  readonly retention?: string;
   /** What the life that is to reach the point is told while its taskflow runs. */
   readonly provoke?: "stop" | "delete";
 }
@@ -25,6 +29,7 @@ const PATHS: Readonly<Record<Happening, Path>> = {
   "store.leave": { provoke: "stop" },
   "store.close": { provoke: "stop" },
   "store.delete": { provoke: "delete" },
+  "store.expire": { prelude: MIDDLE, hasEnded: true, retention: "1s" },
 };
 
 export const happeningOf = (point: CrashPoint): Happening => point.replace(/^(before|after) /, "");

@@ -25,6 +25,7 @@ export const STORE = {
   close: "acts",
   commit: "commits",
   read: "looks",
+  readMany: "looks",
   claim: "acts",
   due: "looks",
   repair: "acts",
@@ -35,6 +36,7 @@ export const STORE = {
   timeOffset: "looks",
   list: "looks",
   delete: "acts",
+  expire: "acts",
   health: "looks",
 } as const satisfies Record<VerbsOf<Store>, Kind>;
 

@@ -65,6 +65,21 @@ export class MongoOwners {
     return claimed;
   }
 
+  /** The mark tells whether it was this call, where its answer was lost. */
+  async reopen(taskflowId: string, owner: string, fence: number): Promise<boolean> {
+    const mark = newName();
+    let tries = 0;
+    const { matchedCount } = await this.#link.persist(() => {
+      tries++;
+      return this.#rows.updateOne(
+        { _id: taskflowId, fence, open: { $ne: true } },
+        { $set: { owner, status: "RUNNING", finishedAt: null, dueAt: 0, open: true, claim: mark }, $inc: { fence: 1 } },
+      );
+    });
+    if (matchedCount > 0 || tries === 1) return matchedCount > 0;
+    return (await this.#link.persist(() => this.#marked({ mark, ids: [taskflowId] }))).has(taskflowId);
+  }
+
   async release(owner: string, taskflowIds: readonly string[]): Promise<void> {
     for (let start = 0; start < taskflowIds.length; start += BATCH) {
       const _id = { $in: taskflowIds.slice(start, start + BATCH) };
@@ -243,7 +258,8 @@ export class MongoOwners {
       });
       // Once it is acknowledged, a former try that comes late finds nothing that it could change: owner and fence are others.
       const isAll = tries === 1 && matchedCount === candidates.length;
-      const ours = isAll ? undefined : await this.#link.persist(() => this.#marked(taking));
+      const ids = candidates.map(({ _id }) => _id);
+      const ours = isAll ? undefined : await this.#link.persist(() => this.#marked({ mark, ids }));
       return candidates.flatMap(({ _id, fence, dueAt }) =>
         ours === undefined || ours.has(_id) ? [{ taskflowId: _id, fence: fence + 1, dueAt }] : [],
       );
@@ -253,8 +269,7 @@ export class MongoOwners {
     }
   }
 
-  async #marked({ mark, candidates }: Taking): Promise<Set<string>> {
-    const ids = candidates.map(({ _id }) => _id);
+  async #marked({ mark, ids }: { mark: string; ids: string[] }): Promise<Set<string>> {
     const marked = await this.#rows
       .find({ _id: { $in: ids }, claim: mark }, { projection: { _id: 1 }, batchSize: BATCH })
       .toArray();

@@ -6,20 +6,28 @@
  * nothing is sent, answered or announced that is not stored.
  */
 import { build } from "../core/build.ts";
-import type { Created, StoredDefinition } from "../core/facts.ts";
-import { type Flow, isFinished } from "../core/flow.ts";
-import { idBaseOf, taskOrdinalOf } from "../core/ids.ts";
-import type { Input, Outcome } from "../core/inputs.ts";
+import type { Created, Nested, StoredDefinition } from "../core/facts.ts";
+import type { Answer, Order } from "../core/command.ts";
+import { type Flow, isFinished, isOver, taskAt } from "../core/flow.ts";
+import { idBaseOf } from "../core/ids.ts";
+import type { Outcome } from "../core/inputs.ts";
 import { taskflowError } from "../errors.ts";
+import type { StoredTaskflow } from "../ports/store.ts";
 import { announceLast } from "./announce.ts";
+import { placeOf, taskflowIdOf } from "./attempt-key.ts";
 import { Care } from "./care.ts";
+import { Finished } from "./finished.ts";
+import { LateAnswers } from "./late-answers.ts";
+import { Nesting, type NewChild, type Producer } from "./nesting.ts";
+import { Orders } from "./orders.ts";
 import { Ownership } from "./ownership.ts";
+import { type Gate, OPEN_GATE } from "./pause-rules.ts";
 import type { Ports } from "./ports.ts";
 import { Resident } from "./resident.ts";
 import { Retention } from "./retention.ts";
 import { restore, restoreOrTell } from "./restore.ts";
 import { type CoordinatorSettings, READ, TURN, WORKER_POLL_MS } from "./settings.ts";
-import { Turns } from "./turns.ts";
+import { Turns, type TurnsListener } from "./turns.ts";
 
 export type { Ports } from "./ports.ts";
 
@@ -31,10 +39,8 @@ export interface NewTaskflow {
   readonly meta: Readonly<Record<string, unknown>>;
 }
 
-/** `taskflowId:taskId:attempt`. */
-const KEY = /^(.+):([^:]+):(\d+)$/;
-
-const taskflowIdOf = (key: string): string => KEY.exec(key)?.[1] ?? "";
+const overloaded = (why: string): Error =>
+  taskflowError("TASKFLOW_OVERLOADED", `This coordinator takes no new taskflow now. ${why} Try again later.`, { retryAfter: 1 });
 
 /** How often a stop looks whether the last attempt has answered. */
 const DRAIN_POLL_MS = 20;
@@ -42,21 +48,30 @@ const DRAIN_POLL_MS = 20;
 export class Coordinator {
   readonly #ports: Ports;
   readonly #settings: CoordinatorSettings;
+  readonly #gate: Gate;
   readonly #turns: Turns;
   readonly #care: Care;
   readonly #ownership: Ownership;
+  readonly #late: LateAnswers;
+  readonly #orders: Orders;
+  readonly #nesting: Nesting;
   readonly #retention: Retention | undefined;
   #ends: (() => void)[] = [];
 
-  constructor(ports: Ports, settings: CoordinatorSettings) {
+  /** @param gate says which actions tasks may not call now */
+  constructor(ports: Ports, settings: CoordinatorSettings, gate = OPEN_GATE) {
+    this.#gate = gate;
     this.#ports = ports;
     this.#settings = settings;
-    this.#turns = new Turns(ports, settings, {
+    const listener: TurnsListener = {
       maySend: () => this.#ownership.isHeld(),
       parked: (dueAt) => this.#care.left(dueAt),
       left: () => this.#care.freed(),
-      late: (flow, input) => void this.#tellParked(flow, input),
-    });
+      late: (last, answer) => void this.#late.add(last, answer),
+      order: (from, effect) => this.#nesting.order(from, effect),
+      follow: (resident, children) => this.#nesting.follow(resident, children),
+    };
+    this.#turns = new Turns(ports, settings, listener, gate);
     this.#care = new Care(ports, settings, this.#turns);
     this.#retention = settings.retentionMs === null ? undefined : new Retention(ports, settings.retentionMs);
     this.#ownership = new Ownership(ports, settings, {
@@ -66,12 +81,24 @@ export class Coordinator {
       announceEnd: (taskflowId) => this.#announceEnd(taskflowId),
       lapsed: () => this.#turns.lookAgain(),
     });
+    const finished = new Finished(ports, settings, this.#turns, {
+      load: (stored, fence) => this.#care.reopen(stored, fence),
+      unsure: () => this.#ownership.doubt(),
+    });
+    this.#late = new LateAnswers(ports, this.#turns, this.#care, finished);
+    this.#orders = new Orders(ports, settings, this.#turns, this.#care, finished);
+    this.#nesting = new Nesting(ports, this.#turns, this.#orders, {
+      admit: () => this.#admit(),
+      create: (taskflowId, child, nested) => this.#createUnlessTaken(taskflowId, child, nested),
+      peek: (taskflowId) => this.peek(taskflowId),
+    });
   }
 
   /** Goes on with every taskflow of the store, which is open, that nobody drives. Resolves when all of them are its own, and what is due of them is in memory. */
   async start(): Promise<void> {
     this.#ends.push(this.#ports.bus.onWorkersChanged(() => this.#wakeStarved()));
     this.#ends.push(this.#ports.bus.onReconnected(() => this.#turns.suspect()));
+    this.#ends.push(this.#gate.onChanged(() => this.#wakeHeld()));
     this.#pollWorkers();
     await this.#ownership.start();
     this.#care.start();
@@ -105,6 +132,7 @@ export class Coordinator {
       await new Promise<void>((resolve) => void clock.after(DRAIN_POLL_MS, resolve));
     }
     await this.#turns.stop();
+    this.#late.stop();
     for (const end of this.#ends) end();
     this.#ends = [];
     await givenUp;
@@ -123,6 +151,21 @@ export class Coordinator {
     return this.#turns.dispatcher.inFlight;
   }
 
+  /** False while another coordinator may have taken over. */
+  get isHeld(): boolean {
+    return this.#ownership.isHeld();
+  }
+
+  /** How long a coordinator's beat has not changed; null: it has none. */
+  silenceOf(owner: string): number | null {
+    return this.#ownership.silenceOf(owner);
+  }
+
+  /** What is remembered of a taskflow in its care, to be looked at only. */
+  inspect(taskflowId: string): Readonly<Pick<Resident, "pending" | "unsent">> | undefined {
+    return this.#turns.residents.get(taskflowId);
+  }
+
   get isDraining(): boolean {
     return this.#turns.isDraining;
   }
@@ -136,13 +179,45 @@ export class Coordinator {
     const taskflowId = given.taskflowId ?? this.#ports.ids.sorted();
     const { residents } = this.#turns;
     if (residents.has(taskflowId) && (await this.exists(taskflowId))) return { taskflowId, existing: true };
-    if (this.isDraining || residents.size >= this.#settings.maxActive) {
-      const why = this.isDraining ? "It is shutting down." : `It has ${residents.size} taskflows in memory, its limit.`;
-      const message = `This coordinator takes no new taskflow now. ${why} Try again later.`;
-      throw taskflowError("TASKFLOW_OVERLOADED", message, { retryAfter: 1 });
-    }
+    this.checkRoom();
     const isStoredAlready = await this.#create(taskflowId, given);
     return isStoredAlready ? { taskflowId, existing: true } : { taskflowId };
+  }
+
+  /**
+   * The same below a task whose handler produces it: linked to the task first, then stored. Undefined: the parent is not in this coordinator's care.
+   * @throws TASKFLOW_OVERLOADED: nothing is stored. STORE_UNAVAILABLE: nobody knows
+   */
+  produceBelow(producer: Producer, given: NewChild): Promise<Answer | undefined> {
+    return this.#nesting.produce(producer, given);
+  }
+
+  /** The coordinator that drives an unfinished taskflow; null: none at this moment; undefined: it is finished, or there is none. */
+  async ownerOf(taskflowId: string): Promise<string | null | undefined> {
+    const row = (await this.#ports.store.read(taskflowId))?.row;
+    return row && !isFinished(row.status) ? row.owner : undefined;
+  }
+
+  /** @throws TASKFLOW_OVERLOADED while no new taskflow is taken */
+  checkRoom(): void {
+    if (this.isDraining) throw overloaded("It is shutting down.");
+    this.#admit();
+  }
+
+  #admit(): void {
+    const { size } = this.#turns.residents;
+    if (size >= this.#settings.maxActive) throw overloaded(`It has ${size} taskflows in memory, its limit.`);
+  }
+
+  async #createUnlessTaken(taskflowId: string, given: NewTaskflow, nested: Nested): Promise<boolean> {
+    if (this.#turns.residents.has(taskflowId) && (await this.exists(taskflowId))) return true;
+    return this.#create(taskflowId, given, nested);
+  }
+
+  /** Goes on with a taskflow that was stored for it, whole, a moment ago. */
+  care(stored: StoredTaskflow): void {
+    // It shuts down: whoever comes next finds it.
+    if (!this.isDraining) this.#care.adopt(stored);
   }
 
   /** Is there a stored taskflow of this id? One that is being stored at this moment is waited for. */
@@ -167,15 +242,26 @@ export class Coordinator {
   }
 
   /** Resolves with true if the id was taken. */
-  #create(taskflowId: string, { definition, text, meta }: NewTaskflow): Promise<boolean> {
+  #create(taskflowId: string, { definition, text, meta }: NewTaskflow, nested?: Nested): Promise<boolean> {
     const { defaults, eventTreeLimit } = this.#settings;
     const { ids, clock } = this.#ports;
-    const created: Created = { kind: "created", taskflowId, idBase: idBaseOf(ids.random()), defaults, meta, definition };
+    const idBase = idBaseOf(ids.random());
+    const created: Created = { kind: "created", taskflowId, idBase, defaults, meta, definition, ...(nested ? { nested } : {}) };
     return new Promise((resolve, reject) => {
       const resident = new Resident(build(created, clock.now()), eventTreeLimit);
       resident.creation = { text, stored: resolve, failed: reject };
       this.#turns.add(resident, { kind: "begin" });
     });
+  }
+
+  /** Has an order carried out by whoever is the owner of the taskflow. Rejects as `Orders.command` does. */
+  command(taskflowId: string, order: Order): Promise<Answer> {
+    return this.#orders.command(taskflowId, order);
+  }
+
+  /** An order that another coordinator has passed on; undefined: the taskflow is not this one's. */
+  heed(taskflowId: string, order: Order): Promise<Answer | undefined> {
+    return this.#orders.heed(taskflowId, order);
   }
 
   /** The state of a taskflow as it is stored; undefined if there is none. It must not be changed, and is not kept. */
@@ -219,16 +305,18 @@ export class Coordinator {
     const told = this.#attemptOf(key);
     if (!told) {
       const flow = await this.peek(taskflowIdOf(key));
-      return !flow || isFinished(flow.status);
+      if (!flow || !isOver(flow)) return !flow;
+      const place = placeOf(key, flow);
+      return place === undefined || this.#late.add(flow, { kind: "answer", ...place, outcome });
     }
     const { resident, task, attempt } = told;
     this.#turns.give(resident, { kind: "answer", task, attempt, outcome });
     await new Promise<void>((resolve) => this.#ports.clock.soon(resolve));
     const flow = await this.peek(resident.flow.taskflowId);
-    const now = flow?.tasks[task];
+    const now = flow && taskAt(flow, task);
     // Without the lease it may be another's by now, and the number of an attempt that was taken back be in use again.
     if (!this.#ownership.isHeld()) return false;
-    return !flow || !now || now.attempt !== attempt || now.status !== "RUNNING";
+    return !flow || !now || now.attempt !== attempt || now.status !== "RUNNING" || now.held !== null;
   }
 
   /** A handler says that it is still at it: the time of its attempt begins anew. */
@@ -238,10 +326,9 @@ export class Coordinator {
   }
 
   #attemptOf(key: string): { resident: Resident; task: number; attempt: number } | undefined {
-    const [, , id = "", attempt = ""] = KEY.exec(key) ?? [];
     const resident = this.#turns.residents.get(taskflowIdOf(key));
-    const task = resident && taskOrdinalOf(resident.flow.idBase, id);
-    return resident && task !== undefined ? { resident, task, attempt: Number(attempt) } : undefined;
+    const place = resident && placeOf(key, resident.flow);
+    return place && { resident, ...place };
   }
 
   /**
@@ -250,16 +337,6 @@ export class Coordinator {
    */
   watch(taskflowId: string, gone: (last: Flow | undefined) => void): (() => void) | undefined {
     return this.#turns.residents.get(taskflowId)?.onGone(gone);
-  }
-
-  /** One that was parked is read again for what has come in. */
-  async #tellParked({ taskflowId, idBase }: Flow, input: Input): Promise<void> {
-    try {
-      const resident = await this.#care.bring(taskflowId);
-      if (resident?.flow.idBase === idBase) this.#turns.give(resident, input);
-    } catch (error) {
-      this.#ports.logger.warn(`Taskflow ${taskflowId} cannot be read; a late answer for it is lost.`, error);
-    }
   }
 
   /** What is parked needs nobody's care until it is another's. What cannot be given up is taken over once this coordinator has left. */
@@ -285,6 +362,11 @@ export class Coordinator {
 
   #wakeStarved(): void {
     for (const resident of this.#turns.dispatcher.starved) this.#turns.wake(resident);
+  }
+
+  /** What a lifted rule kept back goes on at once. */
+  #wakeHeld(): void {
+    for (const resident of this.#turns.dispatcher.held) this.#turns.wake(resident);
   }
 
   /** Registries are told of services, but not always: waiting work looks by itself too. */

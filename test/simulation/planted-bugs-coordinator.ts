@@ -43,7 +43,7 @@ export const BUGS_OF_THE_COORDINATOR: readonly PlantedBug[] = [
     noticedBy: [3, 4],
     change: [
       turns,
-      "if (isOurs && (part ? isStored(stored, part.write) : stored.entries.length === revision)) {",
+      "if (isOurs && (part ? isLast(stored, part.write) : stored.entries.length === revision)) {",
       "if (isOurs || part) {",
     ],
   },
@@ -52,7 +52,7 @@ export const BUGS_OF_THE_COORDINATOR: readonly PlantedBug[] = [
     noticedBy: [8, 23, 29, 13],
     change: [
       turns,
-      "if (isOurs && (part ? isStored(stored, part.write) : stored.entries.length === revision)) {",
+      "if (isOurs && (part ? isLast(stored, part.write) : stored.entries.length === revision)) {",
       "if (false as boolean) {",
     ],
   },
@@ -92,11 +92,7 @@ export const BUGS_OF_THE_COORDINATOR: readonly PlantedBug[] = [
   {
     title: "row not written",
     noticedBy: [25],
-    change: [
-      "lib/coordinator/row.ts",
-      'if (!facts.some((fact) => fact.kind === "flow")) return undefined;',
-      'if (!facts.some((fact) => fact.kind === "flow") || isFinished(flow.status)) return undefined;',
-    ],
+    change: ["lib/coordinator/row.ts", "if (!isOver(flow) && !facts.some(", "if (isOver(flow) || !facts.some("],
   },
   {
     title: "slots not given back",

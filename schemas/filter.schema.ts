@@ -9,6 +9,13 @@ const errorType = Name("Type of an error");
 const time = (description: string) =>
   Type.Optional(Type.Integer({ minimum: 0, description: `${description}, epoch milliseconds` }));
 
+const annotations = Type.Optional(
+  Type.Object(
+    { type: Name("Of an annotation"), value: Type.Optional(Type.Unknown({ description: "Its value; any if absent" })) },
+    { additionalProperties: false, description: "With such an annotation" },
+  ),
+);
+
 export const FILTER = {
   status: Type.Optional(Type.Union([taskflowStatus, Type.Array(taskflowStatus, SEVERAL)])),
   name: Type.Optional(Name("The whole name")),
@@ -24,12 +31,7 @@ export const FILTER = {
       description: "All of them",
     }),
   ),
-  annotations: Type.Optional(
-    Type.Object(
-      { type: Name("Of an annotation"), value: Type.Optional(Type.Unknown({ description: "Its value; any if absent" })) },
-      { additionalProperties: false, description: "With such an annotation" },
-    ),
-  ),
+  annotations,
   parentTaskflowId: Type.Optional(TaskflowId),
   createdAfter: time("Created after"),
   createdBefore: time("Created before"),

@@ -1,6 +1,7 @@
 /** Params of the actions with which people run the whole: explain, pause rules, copies, bulk. */
 import { Type } from "typebox";
 import { Name, TaskflowId } from "./common.schema.ts";
+import { FILTER } from "./filter.schema.ts";
 
 const closed = { additionalProperties: false };
 
@@ -44,6 +45,16 @@ export const OPERATION_SCHEMAS = {
     closed,
   ),
   explainTaskflow: Type.Object({ taskflowId: TaskflowId }, closed),
+  bulk: Type.Object(
+    {
+      action: Type.Enum(["cancel", "retry", "pause", "resume", "delete"]),
+      filter: Type.Object(FILTER, { ...closed, minProperties: 1, description: "As of listTaskflows" }),
+      reason: Type.Optional(Name("Why: of cancel, pause and resume")),
+      mode: Type.Optional(Type.Enum(["all", "failed"], { description: "Of retry" })),
+      dryRun: Type.Optional(Type.Boolean({ description: "Only counts what matches" })),
+    },
+    closed,
+  ),
   pauseActions: Type.Object({ pattern: ActionPattern, reason: Type.Optional(Name("Why")) }, closed),
   resumeActions: Type.Object({ pattern: ActionPattern }, closed),
   listPausedActions: Type.Object({}, closed),

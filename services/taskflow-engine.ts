@@ -16,6 +16,7 @@ import type { Explanation } from "../lib/core/explain.ts";
 import { parseLongDuration, readEnvironment } from "../lib/environment.ts";
 import { type Limits, resolveLimits } from "../lib/limits.ts";
 import { DEFAULT_OPTIONS, parseDuration, resolveOptions } from "../lib/options.ts";
+import type { Clock } from "../lib/ports/clock.ts";
 import type { Store } from "../lib/ports/store.ts";
 import type { Options } from "../schemas/options.schema.ts";
 
@@ -57,6 +58,7 @@ export interface Engine {
   readonly store: Store;
   readonly bus: MoleculerBus;
   readonly coordinator: Coordinator;
+  readonly clock: Clock;
   readonly queries: Queries;
   readonly pauses: PauseRules;
   readonly explanations: Explanations;
@@ -128,6 +130,7 @@ export function createEngine(service: Service, given: TaskflowServiceOptions): E
       { coordinator, store, clock, network: new MoleculerNetwork(broker), pauses, askOwner: askOwner(broker) },
       settings,
     ),
+    clock,
     copies: new Copies(coordinator, { store, clock, ids: systemIds }, settings),
     startsPaused: given.paused ?? env.paused,
     limits: resolveLimits(given.limits),

@@ -6,13 +6,12 @@ import type { Context, Service, ServiceSchema } from "moleculer";
 import { toldOutcome } from "../lib/adapters/call-outcome.ts";
 import { HEARTBEAT_EVENT } from "../lib/worker/handle.ts";
 import { parseDuration } from "../lib/options.ts";
-import type { TaskflowQuery } from "../lib/ports/store.ts";
-import { readAnnotationFilter, validationError } from "../lib/validate.ts";
+import { validationError } from "../lib/validate.ts";
 import type { ActionParams } from "../schemas/actions.schema.ts";
 import { action } from "./action.ts";
+import { listQuery } from "./list-query.ts";
 import { OPERATION_ACTIONS } from "./operations.ts";
 import { PAUSES_CHANGED } from "./paused-actions.ts";
-import { deleteTaskflow } from "./taskflow-deletion.ts";
 import { ORDER_ACTIONS } from "./taskflow-orders.ts";
 import { produce, produceBelow } from "./taskflow-produce.ts";
 import { createEngine, type Engine, engineOf, engines, milliseconds, type TaskflowServiceOptions } from "./taskflow-engine.ts";
@@ -57,22 +56,6 @@ async function start(engine: Engine): Promise<void> {
   engine.ready = true;
 }
 
-const asArray = <T>(value: T | readonly T[] | undefined): readonly T[] | undefined =>
-  value === undefined ? undefined : Array.isArray(value) ? (value as readonly T[]) : [value as T];
-
-function listQuery({ limits }: Engine, params: ActionParams["listTaskflows"]): TaskflowQuery {
-  const { status, errorType, annotations, pageSize, ...rest } = params;
-  const statuses = asArray(status);
-  const errorTypes = asArray(errorType);
-  return {
-    ...rest,
-    pageSize: pageSize ?? 50,
-    ...(statuses ? { status: statuses } : {}),
-    ...(errorTypes ? { errorType: errorTypes } : {}),
-    ...(annotations ? { annotations: readAnnotationFilter(annotations, limits) } : {}),
-  };
-}
-
 /**
  * Factory of the coordinator's service schema, for `broker.createService(TaskflowService({ … }))` or as a mixin.
  * Opening the store makes `started` reject with a sentence that says what to do.
@@ -106,7 +89,6 @@ export function TaskflowService(given: TaskflowServiceOptions = {}): ServiceSche
       getEvents: action("getEvents", ({ queries }, { taskflowId, since, limit }, _service, reader) =>
         queries.events(reader, taskflowId, since ?? 0, limit ?? 500),
       ),
-      deleteTaskflow: action("deleteTaskflow", (engine, params) => deleteTaskflow(engine, params)),
       ...ORDER_ACTIONS,
       reportOutcome: action("reportOutcome", (engine, params) => reportOutcome(engine, params)),
       ...OPERATION_ACTIONS,

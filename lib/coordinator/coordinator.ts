@@ -26,8 +26,9 @@ import type { Ports } from "./ports.ts";
 import { Resident } from "./resident.ts";
 import { Retention } from "./retention.ts";
 import { restore, restoreOrTell } from "./restore.ts";
-import { type CoordinatorSettings, READ, TURN, WORKER_POLL_MS } from "./settings.ts";
+import { type CoordinatorSettings, READ, TURN } from "./settings.ts";
 import { Turns, type TurnsListener } from "./turns.ts";
+import { wakeWaiting } from "./waiting.ts";
 
 export type { Ports } from "./ports.ts";
 
@@ -96,10 +97,8 @@ export class Coordinator {
 
   /** Goes on with every taskflow of the store, which is open, that nobody drives. Resolves when all of them are its own, and what is due of them is in memory. */
   async start(): Promise<void> {
-    this.#ends.push(this.#ports.bus.onWorkersChanged(() => this.#wakeStarved()));
+    this.#ends.push(wakeWaiting(this.#ports, this.#turns, this.#gate));
     this.#ends.push(this.#ports.bus.onReconnected(() => this.#turns.suspect()));
-    this.#ends.push(this.#gate.onChanged(() => this.#wakeHeld()));
-    this.#pollWorkers();
     await this.#ownership.start();
     this.#care.start();
     this.#retention?.start();
@@ -151,14 +150,9 @@ export class Coordinator {
     return this.#turns.dispatcher.inFlight;
   }
 
-  /** False while another coordinator may have taken over. */
-  get isHeld(): boolean {
-    return this.#ownership.isHeld();
-  }
-
-  /** How long a coordinator's beat has not changed; null: it has none. */
-  silenceOf(owner: string): number | null {
-    return this.#ownership.silenceOf(owner);
+  /** What is known of who is alive: asked only. */
+  get owners(): Pick<Ownership, "isHeld" | "silenceOf"> {
+    return this.#ownership;
   }
 
   /** What is remembered of a taskflow in its care, to be looked at only. */
@@ -224,21 +218,7 @@ export class Coordinator {
   async exists(taskflowId: string): Promise<boolean> {
     const resident = this.#turns.residents.get(taskflowId);
     if (!resident || resident.state === "reading") return (await this.#ports.store.read(taskflowId)) !== undefined;
-    const { creation } = resident;
-    if (!creation) return true;
-    return new Promise((resolve, reject) => {
-      resident.creation = {
-        text: creation.text,
-        stored: (existing) => {
-          creation.stored(existing);
-          resolve(true);
-        },
-        failed: (error) => {
-          creation.failed(error);
-          reject(error instanceof Error ? error : new Error(String(error)));
-        },
-      };
-    });
+    return resident.whenStored();
   }
 
   /** Resolves with true if the id was taken. */
@@ -358,25 +338,5 @@ export class Coordinator {
     const stored = await store.read(taskflowId);
     const restored = stored && restoreOrTell(stored, logger);
     if (restored) announceLast(bus, restored.entries, restored.flow, this.#settings.eventTreeLimit);
-  }
-
-  #wakeStarved(): void {
-    for (const resident of this.#turns.dispatcher.starved) this.#turns.wake(resident);
-  }
-
-  /** What a lifted rule kept back goes on at once. */
-  #wakeHeld(): void {
-    for (const resident of this.#turns.dispatcher.held) this.#turns.wake(resident);
-  }
-
-  /** Registries are told of services, but not always: waiting work looks by itself too. */
-  #pollWorkers(): void {
-    const { clock } = this.#ports;
-    const poll = (): void => {
-      this.#wakeStarved();
-      cancel = clock.after(WORKER_POLL_MS, poll);
-    };
-    let cancel = clock.after(WORKER_POLL_MS, poll);
-    this.#ends.push(() => cancel());
   }
 }

@@ -91,12 +91,13 @@ export class Explanations {
     const { owner, dueAt } = row;
     if (owner === null) return { kind: "nobody" };
     if (owner === this.#settings.owner) return this.#thisOne(false, dueAt > 0 ? dueAt : null, () => undefined);
-    const silentMs = this.#ports.coordinator.silenceOf(owner);
+    const silentMs = this.#ports.coordinator.owners.silenceOf(owner);
     return { kind: "other", node: owner, silentMs, leaseMs: this.#settings.leaseMs };
   }
 
   #thisOne(isLoaded: boolean, restsUntil: number | null, sent: (ordinal: number) => Sent | undefined): Driver {
-    const { isHeld, isDraining, inFlight } = this.#ports.coordinator;
+    const { owners, isDraining, inFlight } = this.#ports.coordinator;
+    const isHeld = owners.isHeld();
     const { maxInFlight } = this.#settings;
     return { kind: "this", isLoaded, restsUntil, isHeld, isDraining, inFlight, maxInFlight, sent };
   }

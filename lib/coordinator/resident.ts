@@ -79,6 +79,25 @@ export class Resident {
     return [...this.withheld, ...this.inbox];
   }
 
+  /** Resolves with true once it is stored, by this coordinator or another; rejects if that cannot be known. */
+  whenStored(): Promise<boolean> {
+    const { creation } = this;
+    if (!creation) return Promise.resolve(true);
+    return new Promise((resolve, reject) => {
+      this.creation = {
+        text: creation.text,
+        stored: (existing) => {
+          creation.stored(existing);
+          resolve(true);
+        },
+        failed: (error) => {
+          creation.failed(error);
+          reject(error instanceof Error ? error : new Error(String(error)));
+        },
+      };
+    });
+  }
+
   /** True if nothing of it is under way, and nothing happens to it before that time. */
   restsUntil(time: number): boolean {
     const { state, unheard, pending, unsent, dueAt } = this;

@@ -200,7 +200,7 @@ describe("a journal that does not follow from itself is refused, with the entry"
     ["an attempt that there was not", journal({ kind: "redelivered", task: 2, node: "w" })],
     ["a nested taskflow that there is not", journal({ kind: "dropped", child: "x" })],
     ["two stages at once", journal({ kind: "stage", stage: 1, status: "RUNNING" })],
-    ["counts that do not fit", journal({ kind: "reset", task: 2 })],
+    ["counts that do not fit", journal({ kind: "returned", task: 2, attempt: 0 })],
     ["completed with work left", journal({ kind: "flow", status: "COMPLETED" })],
     ["an attempt whose number was used", journal({ kind: "started", task: 1, attempt: 0, node: "w" })],
     [

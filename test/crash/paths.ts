@@ -4,6 +4,10 @@ import type { CrashPoint, Happening } from "./points.ts";
 export interface Path {
   /** A life before ends here: what happens only where one has died. */
   readonly prelude?: CrashPoint;
+  /** In that life another taskflow has ended before. */
+  readonly hasEnded?: true;
+  /** `TASKFLOW_RETENTION` of the life that is to reach the point. */
+  readonly retention?: string;
   /** What the life that is to reach the point is told while its taskflow runs. */
   readonly provoke?: "stop" | "delete";
 }
@@ -21,11 +25,11 @@ const PATHS: Readonly<Record<Happening, Path>> = {
   "an answer of bus.ask": { prelude: MIDDLE },
   // The end is stored, and its row says "unfinished" still.
   "store.repair": { prelude: "after store.commit of end" },
-  "store.expire": { prelude: MIDDLE },
   "store.release": { provoke: "stop" },
   "store.leave": { provoke: "stop" },
   "store.close": { provoke: "stop" },
   "store.delete": { provoke: "delete" },
+  "store.expire": { prelude: MIDDLE, hasEnded: true, retention: "1s" },
 };
 
 export const happeningOf = (point: CrashPoint): Happening => point.replace(/^(before|after) /, "");

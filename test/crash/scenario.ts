@@ -29,7 +29,7 @@ export async function scenario(options: ScenarioOptions, point?: CrashPoint): Pr
   const site = await Site.open(options);
   try {
     const path: Path = point === undefined ? {} : pathTo(point);
-    if (path.prelude) await site.live(path.prelude, {});
+    if (path.prelude) await site.live(path.prelude, path.hasEnded ? { hasEnded: true } : {});
     if (point) await site.live(point, path);
     return await site.finish(path);
   } catch (error) {
@@ -79,7 +79,7 @@ class Site {
     this.#told.set(change, told);
   }
 
-  #start(point?: CrashPoint): TestProcess {
+  #start(point?: CrashPoint, retention?: string): TestProcess {
     const { natsUrl, store, compiled } = this.#options;
     const life = startProcess("test/crash/coordinator.ts", {
       env: {
@@ -89,9 +89,8 @@ class Site {
         TASKFLOW_STORE: store,
         TASKFLOW_LEASE: "1500",
         TASKFLOW_SHUTDOWN_GRACE: "5s",
-        // Looked for, and never there.
-        TASKFLOW_RETENTION: "1h",
         NODE_COMPILE_CACHE: compiled,
+        TASKFLOW_RETENTION: retention,
         CRASH_AT: point,
         IS_FIRST_LIFE: this.#lives.length === 0 ? "yes" : undefined,
       },
@@ -102,7 +101,7 @@ class Site {
 
   /** A life that ends at the point, by its own hand. */
   async live(point: CrashPoint, path: Path): Promise<void> {
-    const life = this.#start(point);
+    const life = this.#start(point, path.retention);
     // What it does to get there may fail, or never be answered, for it is killed in the middle.
     const way = this.#go(life, path).catch(() => undefined);
     await eventually(() => life.exit ?? fail(`the point "${point}" was not reached`), { timeoutMs: LIFE_MS });
@@ -111,10 +110,14 @@ class Site {
     if (signal !== "SIGKILL") fail(`it was to be killed at "${point}" and ended with code ${code}`);
   }
 
-  async #go(life: TestProcess, { provoke }: Path): Promise<void> {
+  async #go(life: TestProcess, { provoke, hasEnded }: Path): Promise<void> {
     const client = this.#client;
     const unlessDead = <Answer>(call: () => Promise<Answer>): Promise<Answer | undefined> =>
       eventually(async () => (life.exit ? undefined : call()), { timeoutMs: LIFE_MS });
+    if (hasEnded && this.#lives.length === 1) {
+      await unlessDead(() => client.produce(briefFlow("brief")));
+      await unlessDead(() => client.waitForTaskflow("brief"));
+    }
     await unlessDead(() => client.produce(mainFlow("main")));
     if (provoke === "stop") {
       await unlessDead(() => client.produce(waitingFlow("waiting")));
@@ -137,7 +140,7 @@ class Site {
   }
 
   /** A life without a crash, and what is left in the end. */
-  async finish({ provoke }: Path): Promise<Result> {
+  async finish({ provoke, retention }: Path): Promise<Result> {
     const life = this.#start();
     const client = this.#client;
     const ids = ["main", ...(provoke === "stop" ? ["waiting"] : [])];
@@ -149,6 +152,12 @@ class Site {
         () => fail("a taskflow that was deleted is there"),
         (error: unknown) => isTaskflowError(error, "TASKFLOW_NOT_FOUND") || fail(String(error)),
       );
+    }
+    if (retention) {
+      const brief = await client
+        .getTaskflowDetails("brief")
+        .catch((error: unknown) => isTaskflowError(error, "TASKFLOW_NOT_FOUND") || fail(String(error)));
+      if (brief !== true && brief.status !== "COMPLETED") fail(`a taskflow whose time is over is ${brief.status}`);
     }
     const trees = await Promise.all(ids.map((id) => client.waitForTaskflow(id, { timeout: LIFE_MS })));
     for (const id of ids) await this.#checkEvents(id);

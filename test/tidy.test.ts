@@ -20,8 +20,6 @@ import type { Import } from "./helpers/source-files.ts";
 const LONG_FILES: Readonly<Record<string, string>> = {
   "lib/core/apply.ts":
     "what each fact changes is read beside what the others do: replaying a journal is this file and nothing else",
-  "test/integration/control.suite.ts":
-    "the contract's table of retries and what operators do beside it, on one store after another",
   "test/simulation/record.ts": "what is known of one taskflow and checked against each of its commits",
   "lib/coordinator/turns.ts": "a turn, from the mailbox to the effects, and back after a commit that failed, is read in one go",
 };

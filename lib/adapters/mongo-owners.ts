@@ -8,7 +8,6 @@ import { COORDINATORS, type CoordinatorDocument, NESTED, newName, type RowDocume
 const BATCH = 1_000;
 /** By the server's clock. */
 const FORGOTTEN_AFTER_MS = 24 * 3_600_000;
-
 /** A row says "finished" after the end was announced, so nearly all of them were. What remains are commits that were under way at the same time. */
 const LAST_MOMENTS_MS = 2_000;
 

@@ -97,7 +97,8 @@ export class Sender {
     };
     const heard = (reply: Reply): void => {
       forget();
-      give(resident, { kind: "asked", task: ordinal, attempt, delivery, node, reply, ...(cause ? { cause } : {}) });
+      const about = { task: ordinal, attempt, delivery, node, startedAt };
+      give(resident, { kind: "asked", ...about, reply, ...(cause ? { cause } : {}) });
     };
     const forget = resident.keepTimer(bus.ask(question, heard));
   }

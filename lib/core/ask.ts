@@ -16,7 +16,7 @@ export function ask(step: Step, task: Task, cause?: TaskError): void {
   const patienceMs = task.options.exactlyOnceTaskExecution ? PATIENCE_EXACTLY_ONCE_MS : PATIENCE_MS;
   const question = { task: task.ordinal, attempt, delivery: deliveries, node: nodeID ?? "", startedAt, patienceMs };
   if (startedAt < step.flow.copiedAt) {
-    const { startedAt: _, patienceMs: __, ...asked } = question;
+    const { patienceMs: _, ...asked } = question;
     const input = { kind: "asked", ...asked, reply: { kind: "silent" }, ...(cause ? { cause } : {}) } as const;
     return void step.effects.push({ kind: "timer", at: step.now, input });
   }

@@ -59,9 +59,10 @@ export class EventWriter {
     const { taskflowId } = this.#flow;
     const shared = sharedPiece(this.tree());
     const events: EventText[] = [];
+    const attempts = attemptsAt(facts);
     let seq = firstSeq;
-    for (const fact of facts) {
-      const subject = describe(this.#flow, fact);
+    for (const [index, fact] of facts.entries()) {
+      const subject = describe(this.#flow, fact, attempts?.[index]);
       if (!subject) continue;
       events.push(new EventText(taskflowId, seq, subject, ownPiece(subject, taskflowId, seq, at), shared));
       seq++;
@@ -228,8 +229,25 @@ const describeTask = (
   };
 };
 
-/** What a fact says to subscribers; undefined if it is no event. */
-export function describe(flow: Flow, fact: Fact): Description | undefined {
+/** At each fact the attempt at which its task stood, where its next one began in the same commit; undefined if no task is to run again in it. */
+function attemptsAt(facts: readonly Fact[]): (number | undefined)[] | undefined {
+  if (!facts.some(({ kind }) => kind === "reset")) return undefined;
+  const before = new Map<number, number>();
+  const attempts: (number | undefined)[] = [];
+  for (let index = facts.length - 1; index >= 0; index--) {
+    const fact = facts[index] as Fact;
+    if (!("task" in fact)) continue;
+    attempts[index] = before.get(fact.task);
+    if (fact.kind === "started") before.set(fact.task, Math.max(0, fact.attempt - 1));
+  }
+  return attempts;
+}
+
+/**
+ * What a fact says to subscribers; undefined if it is no event.
+ * @param at the attempt of its task by then, if the flow has gone on since
+ */
+export function describe(flow: Flow, fact: Fact, at?: number): Description | undefined {
   switch (fact.kind) {
     case "created":
       return CREATION;
@@ -251,11 +269,25 @@ export function describe(flow: Flow, fact: Fact): Description | undefined {
     case "returned":
       return describeTask(flow, fact, fact.attempt, "WAITING", "null");
     case "delayed":
-      return describeTask(flow, fact, taskAt(flow, fact.task)?.attempt ?? 0, "WAITING", fact.response ?? "null", fact.error);
+      return describeTask(
+        flow,
+        fact,
+        at ?? taskAt(flow, fact.task)?.attempt ?? 0,
+        "WAITING",
+        fact.response ?? "null",
+        fact.error,
+      );
     case "settled":
-      return describeTask(flow, fact, taskAt(flow, fact.task)?.attempt ?? 0, fact.status, fact.response ?? "null", fact.error);
+      return describeTask(
+        flow,
+        fact,
+        at ?? taskAt(flow, fact.task)?.attempt ?? 0,
+        fact.status,
+        fact.response ?? "null",
+        fact.error,
+      );
     case "reset":
-      return describeTask(flow, fact, taskAt(flow, fact.task)?.attempt ?? 0, "WAITING", "null");
+      return describeTask(flow, fact, at ?? taskAt(flow, fact.task)?.attempt ?? 0, "WAITING", "null");
     default:
       return undefined;
   }

@@ -53,8 +53,9 @@ export type Input =
       readonly task: number;
       readonly attempt: number;
       readonly delivery: number;
-      /** That delivery's. A number is used again after a delivery that never left. */
+      /** That delivery's, and when its attempt began: numbers are used again after a delivery that never left. */
       readonly node: string;
+      readonly startedAt: number;
       readonly reply: Reply;
       readonly cause?: TaskError;
     }

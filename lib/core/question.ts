@@ -46,14 +46,15 @@ function doubtful({ flow }: Step, ordinal: number, attempt: number): Task | unde
   return isDoubtful ? task : undefined;
 }
 
-export function heedReply(step: Step, { task: ordinal, attempt, delivery, node, reply, cause }: InputOf<"asked">): void {
+export function heedReply(step: Step, input: InputOf<"asked">): void {
+  const { task: ordinal, attempt, delivery, node, startedAt, reply, cause } = input;
   const inDoubt = doubtful(step, ordinal, attempt);
   if (inDoubt) return heedDoubt(step, inDoubt, reply);
   const task = running(step, ordinal, attempt);
   if (!task || step.flow.repeats.has(ordinal)) return;
-  // Delivered again meanwhile: the reply is about the past.
+  // Delivered again meanwhile, or begun anew: the reply is about the past.
   const latest = latestAttempt(task);
-  if (latest.deliveries !== delivery || latest.nodeID !== node) return;
+  if (latest.deliveries !== delivery || latest.nodeID !== node || latest.startedAt !== startedAt) return;
   switch (reply.kind) {
     case "done":
       return settleAttempt(step, task, reply.outcome);

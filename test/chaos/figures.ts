@@ -117,8 +117,8 @@ function resumptions(what: "NATS" | "MongoDB", { absences, executions }: Observe
     if (next === undefined) continue;
     const others = absences.filter((absence) => absence !== outage && isOutage(absence));
     const away = new Set(coordinators.filter((absence) => overlaps(absence, outage.from, next)).map(({ name }) => name));
-    const isDisturbed = away.size > 1 || others.some((absence) => overlaps(felt(absence), outage.from, next));
-    if (!isDisturbed) ms.push(next - outage.to);
+    const hasMore = away.size > 1 || others.some((absence) => overlaps(felt(absence), outage.from, next));
+    if (!hasMore) ms.push(next - outage.to);
   }
   return { title: `Work goes on after ${what} is back`, ms, disturbed: outages.length - ms.length, limitMs: 5_000 };
 }

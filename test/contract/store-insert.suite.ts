@@ -46,6 +46,6 @@ export function describeInsert(under: OpenStore): void {
       expect(await store.insert(newRow("f"), large)).toBe("stored");
       const stored = await store.read("f");
       expect(stored?.entries.map((entry, index) => entry === large[index])).toEqual([true, true, true]);
-    });
+    }, 60_000);
   });
 }

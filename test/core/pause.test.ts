@@ -88,7 +88,7 @@ describe("a pause that reaches it from its parent", () => {
     run.obey(PAUSE);
     expect(run.obey(byParent("resume"))).toMatchObject({ status: "PAUSED" });
     expect(run.obey(byParent("pause"))).toMatchObject({ status: "PAUSED" });
-    expect(run.flow.hold).toMatchObject({ reason: "lunch", by: null });
+    expect(run.flow.hold).toEqual({ reason: "lunch", by: null, at: run.now });
     expect(run.obey(RESUME)).toMatchObject({ status: "RUNNING" });
   });
 });

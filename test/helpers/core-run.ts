@@ -179,8 +179,8 @@ export class CoreRun {
 
   /** The reply to a question about a task: to the latest one, unless another is named. */
   reply(name: string, reply: Reply, question = this.lastQuestion(name)): Decision {
-    const { task, attempt, delivery, node, cause } = question;
-    return this.give({ kind: "asked", task, attempt, delivery, node, reply, ...(cause ? { cause } : {}) });
+    const { task, attempt, delivery, node, startedAt, cause } = question;
+    return this.give({ kind: "asked", task, attempt, delivery, node, startedAt, reply, ...(cause ? { cause } : {}) });
   }
 
   lastQuestion(name: string): Question {

@@ -212,13 +212,13 @@ export class Forest {
     if (answer.data["isHeld"] === true) this.#command(child, { kind: "pause", by: parent.taskflowId });
   }
 
-  #reply({ from, task, attempt, delivery, node, cause }: Ask): void {
+  #reply({ from, task, attempt, delivery, node, startedAt, cause }: Ask): void {
     const reply = this.#random.pick([
       { kind: "never" } as const,
       { kind: "silent" } as const,
       { kind: "done", outcome: answered(2) } as const,
     ]);
-    this.#give(from, { kind: "asked", task, attempt, delivery, node, reply, ...(cause ? { cause } : {}) });
+    this.#give(from, { kind: "asked", task, attempt, delivery, node, startedAt, reply, ...(cause ? { cause } : {}) });
   }
 
   #decideSomething(): void {

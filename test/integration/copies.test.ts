@@ -103,6 +103,11 @@ test("one that was not finished is paused, across a restart too, until somebody 
   const { client } = await startLocalNode({ services: [other.service] });
   expect(await rejection(client.explainTaskflow("copy"))).toMatchObject({ type: "TASKFLOW_NOT_FOUND" });
   expect(other.calls).toEqual([]);
+  await again.client.resumeTaskflow("copy");
+  await eventually(() => expect(other.calls).toEqual(["slow"]));
+  release.pop()?.();
+  expect(await again.client.waitForTaskflow("copy")).toMatchObject({ status: "COMPLETED", annotations: [{ type: "imported" }] });
+  expect(other.calls).toEqual(["slow", "ok"]);
   expect((await home.client.getTaskflowDetails(taskflowId)).status).toBe("RUNNING");
 });
 

@@ -1,5 +1,5 @@
 /** Actions that are paused for a while, and coordinators that start paused. */
-import { afterEach, expect, test } from "@jest/globals";
+import { afterAll, afterEach, beforeAll, expect, test } from "@jest/globals";
 import type { ServiceSchema } from "moleculer";
 import { SqliteStore } from "../../lib/adapters/store-sqlite.ts";
 import { SystemClock } from "../../lib/adapters/system-clock.ts";
@@ -7,10 +7,22 @@ import { PauseRules } from "../../lib/coordinator/pause-rules.ts";
 import type { TaskflowDetails } from "../../lib/index.ts";
 import { eventually } from "../helpers/eventually.ts";
 import { rejection, stageOf, startLocalNode, stopLocalNodes } from "../helpers/local-node.ts";
+import { startNatsServer } from "../helpers/nats-server.ts";
+import type { NatsServer } from "../helpers/nats-server.ts";
+import { stopNodes } from "../helpers/nodes.ts";
+import { startPair } from "../helpers/pair.ts";
 import { wrapStore } from "../helpers/store-wrapper.ts";
 import { tempFolder } from "../helpers/temp.ts";
 
-afterEach(stopLocalNodes);
+let server: NatsServer;
+beforeAll(async () => {
+  server = await startNatsServer();
+});
+afterEach(async () => {
+  await stopLocalNodes();
+  await stopNodes();
+});
+afterAll(() => server.stop());
 
 function workers(): { service: ServiceSchema; calls: string[] } {
   const calls: string[] = [];
@@ -49,6 +61,27 @@ test("a task whose action is paused waits, all others run, and it goes on at onc
   expect(await client.resumeActions("svc.pa*")).toEqual({ pattern: "svc.pa*", lifted: 1 });
   expect((await client.waitForTaskflow(taskflowId, { timeout: 900 })).status).toBe("COMPLETED");
   expect(calls).toEqual(["ship", "pay", "ask"]);
+});
+
+test("every coordinator follows, whichever was asked, and goes on when it is lifted at another", async () => {
+  const { service, calls } = workers();
+  const { a, b } = await startPair(server.url, service);
+  await a.client.pauseActions("svc.**");
+  await eventually(async () => expect(await b.client.health()).toMatchObject({ pausedActions: ["svc.**"] }), {
+    timeoutMs: 1_500,
+  });
+  const ids = [];
+  for (const { client } of [a, b]) ids.push((await client.produce({ stages: [stageOf("one", ["pay"])] })).taskflowId);
+  const [first = "", second = ""] = ids;
+  await eventually(async () =>
+    expect((await a.client.explainTaskflow(second)).reasons).toMatchObject([
+      { code: "ACTION_PAUSED", data: { pattern: "svc.**" } },
+    ]),
+  );
+  expect(calls).toEqual([]);
+  await b.client.resumeActions("svc.**");
+  expect((await a.client.waitForTaskflow(first)).status).toBe("COMPLETED");
+  expect((await b.client.waitForTaskflow(second)).status).toBe("COMPLETED");
 });
 
 test("a retry that comes due while its action is paused waits too, and the age of its task goes on", async () => {

@@ -24,8 +24,6 @@ export class TaskRecord {
   readonly attempts: AttemptRecord[] = [];
   /** Executions that ended well, by any worker, whoever heard of it. */
   successes = 0;
-  /** A delivery of it never left: its number was used again. */
-  wasNotSent = false;
   /** When the stage was entered. */
   dueSince = 0;
   /** Virtual time since which it could have been sent. */

@@ -102,8 +102,7 @@ function followers(flow: Flow, again: ReadonlySet<Task>): Set<Task> {
   const follow = new Set<Task>();
   let isBlocked = false;
   for (const stage of flow.stages) {
-    for (const task of stage.tasks)
-      if (!again.has(task) && isUntouched(task) && (!isBlocked || task.chosen)) follow.add(task);
+    for (const task of stage.tasks) if (!again.has(task) && isUntouched(task) && (!isBlocked || task.chosen)) follow.add(task);
     isBlocked ||= stage.tasks.some((task) => task.blocks && !again.has(task) && !isUntouched(task));
   }
   return follow;

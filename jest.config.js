@@ -10,6 +10,6 @@ export default {
   },
   // Suites start servers and processes of their own: more at a time than this only makes them wait for one another.
   maxWorkers: 2,
-  testTimeout: 30_000,
+  testTimeout: 120_000,
   reporters: ["default", "<rootDir>/test/helpers/summary-reporter.js"],
 };

@@ -43,7 +43,7 @@ function producerOf(given: unknown, meta: Readonly<Record<string, unknown>>): Pr
   const taskflow = isRecord(context) ? context["taskflow"] : undefined;
   if (!isRecord(taskflow) || !isRecord(taskflow["taskInfo"])) return undefined;
   const { id, taskId, taskInfo } = taskflow;
-  const { attempt } = taskInfo as Readonly<Record<string, unknown>>;
+  const { attempt } = taskInfo;
   if (typeof id !== "string" || typeof taskId !== "string" || typeof attempt !== "number") return undefined;
   return { taskflowId: id, taskId, attempt };
 }
@@ -60,12 +60,12 @@ export async function produce(service: Service, ctx: Context): Promise<Record<st
     eventSubscription: getEventsEndpoint(id, true, service.broker.namespace),
     ...(existing ? { existing } : {}),
   });
-  const producer = producerOf(given, ctx.meta as Record<string, unknown>);
+  const producer = producerOf(given, ctx.meta);
   if (taskflowId !== undefined && (await coordinator.exists(taskflowId))) {
     if (!producer || !(await isBelow(engine, taskflowId, producer))) return answer(taskflowId, true);
   }
   const taskflow = checked(engine, given);
-  const meta = producersMeta(ctx.meta as Record<string, unknown>);
+  const meta = producersMeta(ctx.meta);
   if (producer) {
     const id = taskflowId ?? engine.newId();
     const child = { ...taskflow, meta, taskflowId: id, isChosen: taskflowId !== undefined, maxDepth: engine.limits.nesting };

@@ -8,7 +8,6 @@ import { CONTEXT_KEY } from "../lib/adapters/wire-context.ts";
 import { HEARTBEAT_EVENT } from "../lib/worker/handle.ts";
 import { bytesOf } from "../lib/coordinator/fit.ts";
 import type { Reader } from "../lib/coordinator/queries.ts";
-import { taskflowError } from "../lib/errors.ts";
 import { parseDuration } from "../lib/options.ts";
 import type { TaskflowQuery } from "../lib/ports/store.ts";
 import { readAnnotationFilter, validateParams, validationError } from "../lib/validate.ts";

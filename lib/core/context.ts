@@ -124,7 +124,7 @@ function omit(value: unknown): unknown {
 function shorten(context: unknown, keepMeta: boolean): unknown {
   if (!isRecord(context) || !isRecord(context["taskflow"])) return context;
   const { previousStageRes: _, context: _context, taskflow, ...rest } = context;
-  const { taskInfo, ...place } = taskflow as Json;
+  const { taskInfo, ...place } = taskflow;
   if (!isRecord(taskInfo)) return { ...rest, taskflow: place };
   const { params, options, meta, nestedTaskflows, nestedActiveRunningTaskFlowIds, ...info } = taskInfo;
   const { taskflowExecutionContext: parent, ...own } = isRecord(meta) ? meta : {};

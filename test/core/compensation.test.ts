@@ -2,7 +2,7 @@ import { describe, expect, test } from "@jest/globals";
 import { metaOf } from "../../lib/core/context.ts";
 import { isOver } from "../../lib/core/flow.ts";
 import type { Options } from "../../lib/options.ts";
-import { answered, done, error, failed, SILENT } from "../helpers/core-run.ts";
+import { answered, failed, SILENT } from "../helpers/core-run.ts";
 import { compensationsOf, details, failing, undoable, UndoRun } from "../helpers/undo-run.ts";
 
 const ONCE: Options = { exactlyOnceTaskExecution: true };

@@ -5,7 +5,6 @@ import { decide } from "../../lib/core/decide.ts";
 import { taskflowDetails } from "../../lib/core/details.ts";
 import type { Nested } from "../../lib/core/facts.ts";
 import { isOver } from "../../lib/core/flow.ts";
-import { stageId, taskId } from "../../lib/core/ids.ts";
 import { DEFAULT_OPTIONS, type Options } from "../../lib/options.ts";
 import { answered, done, failed, ID_BASE, json, sketch } from "../helpers/core-run.ts";
 import { NestedRun, orders, producing, taskDetails } from "../helpers/nested-run.ts";

@@ -1,18 +1,8 @@
 /** Params of the actions of the service `taskflow`, `produce` apart (`taskflow.schema.ts`). A later action adds its schema here. */
 import { Type, type Static } from "typebox";
-import {
-  AttributeValue,
-  Duration,
-  JsonObject,
-  MAX_NAME_LENGTH,
-  MAX_PAGE_SIZE,
-  MAX_REASON_LENGTH,
-  NAME_PATTERN,
-  Name,
-  TASKFLOW_STATUSES,
-  TASK_STATUSES,
-  TaskflowId,
-} from "./common.schema.ts";
+import { Duration, JsonObject, MAX_PAGE_SIZE, MAX_REASON_LENGTH, Name, TASK_STATUSES, TaskflowId } from "./common.schema.ts";
+import { FILTER, SEVERAL } from "./filter.schema.ts";
+import { OPERATION_SCHEMAS } from "./operations.schema.ts";
 import { TaskOptionsSchema } from "./options.schema.ts";
 import { CommandIdSchema, ExpectSchema, ForwardedSchema } from "./order.schema.ts";
 
@@ -27,14 +17,8 @@ const depth = Type.Optional(
 );
 const cursor = Type.Optional(Type.String({ minLength: 1, maxLength: 1_024, description: "`nextCursor` of the page before" }));
 const pageSize = Type.Optional(Type.Integer({ minimum: 1, maximum: MAX_PAGE_SIZE }));
-const time = (description: string) =>
-  Type.Optional(Type.Integer({ minimum: 0, description: `${description}, epoch milliseconds` }));
 
-/** Of a filter that takes one value, or an array of those that may be. */
-const several = { minItems: 1, maxItems: 100 };
 const taskStatus = Type.Enum(TASK_STATUSES);
-const taskflowStatus = Type.Enum(TASKFLOW_STATUSES);
-const errorType = Name("Type of an error");
 
 /** What every action that decides something takes. */
 const deciding = { taskflowId, expect: Type.Optional(ExpectSchema), commandId: Type.Optional(CommandIdSchema) };
@@ -56,13 +40,6 @@ const TaskSelectionSchema = Type.Object({ stageId: Type.Optional(Name("Id or nam
 /** Characters of the JSON text of an annotation's value. */
 export const MAX_ANNOTATION_LENGTH = 64 * 1024;
 
-const annotations = Type.Optional(
-  Type.Object(
-    { type: Name("Of an annotation"), value: Type.Optional(Type.Unknown({ description: "Its value; any if absent" })) },
-    { ...closed, description: "With such an annotation" },
-  ),
-);
-
 const empty = Type.Object({}, closed);
 
 export const ACTION_SCHEMAS = {
@@ -79,7 +56,7 @@ export const ACTION_SCHEMAS = {
     {
       taskflowId,
       stageId: Type.Optional(Name("Id or name of a stage")),
-      status: Type.Optional(Type.Union([taskStatus, Type.Array(taskStatus, several)])),
+      status: Type.Optional(Type.Union([taskStatus, Type.Array(taskStatus, SEVERAL)])),
       cursor,
       pageSize,
     },
@@ -88,28 +65,7 @@ export const ACTION_SCHEMAS = {
   getPreviousStageRes: Type.Object({ taskflowId, taskId, cursor }, closed),
   listTaskflows: Type.Object(
     {
-      status: Type.Optional(Type.Union([taskflowStatus, Type.Array(taskflowStatus, several)])),
-      name: Type.Optional(Name("The whole name")),
-      tenant: Type.Optional(Name("Whose they are")),
-      template: Type.Optional(Name("Name of the template they were made of")),
-      tags: Type.Optional(Type.Array(Name("A tag"), { maxItems: 50, description: "All of them" })),
-      attributes: Type.Optional(
-        Type.Unsafe<Record<string, string | number | boolean>>({
-          type: "object",
-          maxProperties: 50,
-          propertyNames: { minLength: 1, maxLength: MAX_NAME_LENGTH, pattern: NAME_PATTERN },
-          additionalProperties: AttributeValue,
-          description: "All of them",
-        }),
-      ),
-      annotations,
-      parentTaskflowId: Type.Optional(TaskflowId),
-      createdAfter: time("Created after"),
-      createdBefore: time("Created before"),
-      errorType: Type.Optional(Type.Union([errorType, Type.Array(errorType, several)])),
-      text: Type.Optional(
-        Type.String({ minLength: 1, maxLength: MAX_NAME_LENGTH, description: "Part of the name, the id, a tag or an attribute" }),
-      ),
+      ...FILTER,
       sort: Type.Optional(Type.Enum(["createdAt", "-createdAt"])),
       pageSize,
       cursor,
@@ -197,6 +153,7 @@ export const ACTION_SCHEMAS = {
     },
     closed,
   ),
+  ...OPERATION_SCHEMAS,
   health: empty,
   live: empty,
   ready: empty,

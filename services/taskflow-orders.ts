@@ -6,20 +6,19 @@ import type { Reader } from "../lib/coordinator/queries.ts";
 import { ERRORS, taskflowError, type TaskflowErrorType } from "../lib/errors.ts";
 import { copyJson } from "../lib/validation/copy.ts";
 import { DECIDING_ACTIONS, type DecidingAction, readForwarded, readOrder } from "../lib/validate.ts";
+import { readerOf } from "./action.ts";
 import { type Engine, engineOf } from "./taskflow-engine.ts";
 
 interface OrderAction {
   readonly handler: (this: Service, ctx: Context) => Promise<unknown>;
 }
 
-export type ReaderOf = (engine: Engine, service: Service, ctx: Context) => Reader;
-
 /** What the owner remembers is not handed out: a caller in this process gets a copy. */
 function told(data: Readonly<Record<string, unknown>>, { isLocal, maxBytes }: Reader): Readonly<Record<string, unknown>> {
   return isLocal ? (copyJson(data) as Record<string, unknown>) : fitAnswer(data, maxBytes);
 }
 
-function deciding(action: DecidingAction, readerOf: ReaderOf): OrderAction {
+function deciding(action: DecidingAction): OrderAction {
   return {
     async handler(this: Service, ctx: Context) {
       const engine = engineOf(this);
@@ -40,15 +39,14 @@ async function carryOut(engine: Engine, params: unknown, reader: Reader): Promis
   return { answer: answer.ok ? { ok: true, data: told(answer.data, reader) } : answer };
 }
 
-export function orderActions(readerOf: ReaderOf): Record<DecidingAction | "carryOut", OrderAction> {
-  const actions = DECIDING_ACTIONS.map((name) => [name, deciding(name, readerOf)] as const);
-  return {
-    ...(Object.fromEntries(actions) as Record<DecidingAction, OrderAction>),
-    carryOut: {
-      async handler(this: Service, ctx: Context) {
-        const engine = engineOf(this);
-        return { success: true, data: await carryOut(engine, ctx.params, readerOf(engine, this, ctx)) };
-      },
+const DECISIONS = DECIDING_ACTIONS.map((name) => [name, deciding(name)] as const);
+
+export const ORDER_ACTIONS: Readonly<Record<DecidingAction | "carryOut", OrderAction>> = {
+  ...(Object.fromEntries(DECISIONS) as Record<DecidingAction, OrderAction>),
+  carryOut: {
+    async handler(this: Service, ctx: Context) {
+      const engine = engineOf(this);
+      return { success: true, data: await carryOut(engine, ctx.params, readerOf(engine, this, ctx)) };
     },
-  };
-}
+  },
+};

@@ -4,17 +4,16 @@
  */
 import type { Context, Service, ServiceSchema } from "moleculer";
 import { toldOutcome } from "../lib/adapters/call-outcome.ts";
-import { CONTEXT_KEY } from "../lib/adapters/wire-context.ts";
 import { HEARTBEAT_EVENT } from "../lib/worker/handle.ts";
-import { bytesOf } from "../lib/coordinator/fit.ts";
-import type { Reader } from "../lib/coordinator/queries.ts";
 import { parseDuration } from "../lib/options.ts";
-import type { TaskflowQuery } from "../lib/ports/store.ts";
-import { readAnnotationFilter, validateParams, validationError } from "../lib/validate.ts";
-import type { ActionName, ActionParams } from "../schemas/actions.schema.ts";
+import { validationError } from "../lib/validate.ts";
+import type { ActionParams } from "../schemas/actions.schema.ts";
+import { action } from "./action.ts";
+import { listQuery } from "./list-query.ts";
+import { OPERATION_ACTIONS } from "./operations.ts";
+import { PAUSES_CHANGED } from "./paused-actions.ts";
+import { ORDER_ACTIONS } from "./taskflow-orders.ts";
 import { produce, produceBelow } from "./taskflow-produce.ts";
-import { deleteTaskflow } from "./taskflow-deletion.ts";
-import { orderActions } from "./taskflow-orders.ts";
 import { createEngine, type Engine, engineOf, engines, milliseconds, type TaskflowServiceOptions } from "./taskflow-engine.ts";
 
 export type { TaskflowServiceOptions } from "./taskflow-engine.ts";
@@ -22,40 +21,6 @@ export type { TaskflowServiceOptions } from "./taskflow-engine.ts";
 /** Between coordinators: one of them has given up taskflows. */
 const RELEASED = "taskflow-coordinator.released";
 const TAKERS = { groups: ["taskflow"] };
-
-/** Of a message, what the answer does not get: the packet's frame, and what an error says around it. */
-const MESSAGE_FRAME = 16 * 1024;
-
-/** Moleculer sends the caller's meta back with the answer. */
-function readerOf({ bus }: Engine, { broker }: Service, ctx: Context): Reader {
-  const isLocal = (ctx.nodeID ?? broker.nodeID) === broker.nodeID;
-  const { [CONTEXT_KEY]: _, ...meta } = ctx.meta as Record<string, unknown>;
-  return { isLocal, maxBytes: isLocal ? Infinity : bus.maxMessageBytes - MESSAGE_FRAME - bytesOf(meta) };
-}
-
-type Handler<A extends ActionName> = (engine: Engine, params: ActionParams[A], service: Service, reader: Reader) => unknown;
-
-/** An action: its params checked against the schema of its name, its answer wrapped. */
-function action<A extends ActionName>(
-  name: A,
-  handler: Handler<A>,
-): { handler: (this: Service, ctx: Context) => Promise<unknown> } {
-  return {
-    async handler(ctx) {
-      const params = validateParams(name, ctx.params);
-      try {
-        const engine = engineOf(this);
-        return { success: true, data: await handler(engine, params, this, readerOf(engine, this, ctx)) };
-      } catch (error) {
-        // A cursor that is not ours is the caller's mistake.
-        if (!(error instanceof RangeError)) throw error;
-        throw validationError(`The params of taskflow.${name} are not valid`, [
-          { path: "/cursor", message: error.message, keyword: "format" },
-        ]);
-      }
-    },
-  };
-}
 
 /** From a worker, which repeats it until the coordinator whose taskflow it is has accepted it. */
 async function reportOutcome({ coordinator }: Engine, params: ActionParams["reportOutcome"]): Promise<{ accepted: boolean }> {
@@ -65,7 +30,7 @@ async function reportOutcome({ coordinator }: Engine, params: ActionParams["repo
   throw validationError("The params of taskflow.reportOutcome are not valid", [{ path: "/outcome", message, keyword: "type" }]);
 }
 
-async function health({ store, coordinator, ready, delay }: Engine, service: Service): Promise<Record<string, unknown>> {
+async function health({ store, coordinator, pauses, ready, delay }: Engine, service: Service): Promise<Record<string, unknown>> {
   const { transit } = service.broker;
   return {
     ready: ready && !coordinator.isDraining,
@@ -76,25 +41,19 @@ async function health({ store, coordinator, ready, delay }: Engine, service: Ser
     owned: coordinator.active,
     inFlight: coordinator.inFlight,
     draining: coordinator.isDraining,
+    paused: pauses.isPaused,
+    pausedActions: pauses.rules.map(({ pattern }) => pattern),
     // Delay of the event loop since the start, ms.
     lag: { p50: milliseconds(delay.percentile(50)), p99: milliseconds(delay.percentile(99)) },
   };
 }
 
-const asArray = <T>(value: T | readonly T[] | undefined): readonly T[] | undefined =>
-  value === undefined ? undefined : Array.isArray(value) ? (value as readonly T[]) : [value as T];
-
-function listQuery({ limits }: Engine, params: ActionParams["listTaskflows"]): TaskflowQuery {
-  const { status, errorType, annotations, pageSize, ...rest } = params;
-  const statuses = asArray(status);
-  const errorTypes = asArray(errorType);
-  return {
-    ...rest,
-    pageSize: pageSize ?? 50,
-    ...(statuses ? { status: statuses } : {}),
-    ...(errorTypes ? { errorType: errorTypes } : {}),
-    ...(annotations ? { annotations: readAnnotationFilter(annotations, limits) } : {}),
-  };
+async function start(engine: Engine): Promise<void> {
+  await engine.store.open();
+  await engine.pauses.start(engine.startsPaused);
+  await engine.coordinator.start();
+  engine.delay.enable();
+  engine.ready = true;
 }
 
 /**
@@ -130,9 +89,9 @@ export function TaskflowService(given: TaskflowServiceOptions = {}): ServiceSche
       getEvents: action("getEvents", ({ queries }, { taskflowId, since, limit }, _service, reader) =>
         queries.events(reader, taskflowId, since ?? 0, limit ?? 500),
       ),
-      deleteTaskflow: action("deleteTaskflow", (engine, params) => deleteTaskflow(engine, params)),
-      ...orderActions(readerOf),
+      ...ORDER_ACTIONS,
       reportOutcome: action("reportOutcome", (engine, params) => reportOutcome(engine, params)),
+      ...OPERATION_ACTIONS,
       health: action("health", (engine, _params, service) => health(engine, service)),
       live: action("live", () => ({ live: true })),
       ready: action("ready", ({ ready, coordinator }) => ({ ready: ready && !coordinator.isDraining })),
@@ -142,6 +101,11 @@ export function TaskflowService(given: TaskflowServiceOptions = {}): ServiceSche
         const { key } = ctx.params;
         if (typeof key === "string") engines.get(this)?.coordinator.heartbeat(key);
       },
+      [PAUSES_CHANGED](this: Service) {
+        const engine = engines.get(this);
+        // What cannot be read now is read a second later.
+        if (engine?.ready) void engine.pauses.look().catch(() => {});
+      },
       [RELEASED](this: Service) {
         const engine = engines.get(this);
         if (engine?.ready) void engine.coordinator.takeOver();
@@ -150,12 +114,8 @@ export function TaskflowService(given: TaskflowServiceOptions = {}): ServiceSche
     created(this: Service) {
       engines.set(this, createEngine(this, given));
     },
-    async started(this: Service) {
-      const engine = engineOf(this);
-      await engine.store.open();
-      await engine.coordinator.start();
-      engine.delay.enable();
-      engine.ready = true;
+    started(this: Service) {
+      return start(engineOf(this));
     },
     async stopped(this: Service) {
       const engine = engines.get(this);
@@ -163,6 +123,7 @@ export function TaskflowService(given: TaskflowServiceOptions = {}): ServiceSche
       engine.ready = false;
       engine.delay.disable();
       await engine.coordinator.stop(engine.graceMs, () => void this.broker.broadcast(RELEASED, {}, TAKERS).catch(() => {}));
+      await engine.pauses.stop();
       engine.bus.close();
       await engine.store.close();
     },

@@ -25,6 +25,7 @@ export const STORE_FORMAT = 1;
 export const TASKFLOWS = "taskflows";
 export const COORDINATORS = "taskflow_coordinators";
 export const META = "taskflow_meta";
+export const PAUSE_RULES = "taskflow_pause_rules";
 
 /** How long a tombstone stands. Longer than any coordinator is frozen and then goes on. */
 const TOMBSTONE_SECONDS = 24 * 3_600;

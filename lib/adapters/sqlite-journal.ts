@@ -72,6 +72,13 @@ export class SqliteJournal {
       : this.#append(write.taskflowId, write.revision, write.entry, write.row);
   }
 
+  /** A taskflow with all of its entries. */
+  insert(row: TaskflowRow, [first = "", ...others]: readonly string[]): WriteResult {
+    const result = this.#create(row, first);
+    if (result === "stored") others.forEach((entry, index) => this.#append(row.taskflowId, index + 2, entry, undefined));
+    return result;
+  }
+
   /** Forgets what it knows of the last revisions: after a rollback they may be wrong. */
   forget(): void {
     this.#known.clear();

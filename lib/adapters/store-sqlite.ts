@@ -11,12 +11,14 @@ import type {
   Claimed,
   DuePlace,
   KnownOwner,
+  PauseRule,
   RowChange,
   Store,
   StoredTaskflow,
   StoreHealth,
   TaskflowPage,
   TaskflowQuery,
+  TaskflowRow,
   Write,
   WriteResult,
 } from "../ports/store.ts";
@@ -25,6 +27,7 @@ import { openFile, openMemory } from "./sqlite-file.ts";
 import type { SqliteFile } from "./sqlite-file.ts";
 import { SqliteJournal } from "./sqlite-journal.ts";
 import { SqliteOwners } from "./sqlite-owners.ts";
+import { SqlitePauses } from "./sqlite-pauses.ts";
 import { SqliteQueries } from "./sqlite-query.ts";
 import { SqliteReader } from "./sqlite-reader.ts";
 import { isUnfinished, ROW_COLUMNS, toRow } from "./sqlite-schema.ts";
@@ -42,6 +45,7 @@ interface Opened {
   readonly file: SqliteFile;
   readonly journal: SqliteJournal;
   readonly owners: SqliteOwners;
+  readonly pauses: SqlitePauses;
   /** Runs what may look at every row: the reader's thread, or this one for memory. */
   readonly queries: SqliteReader | SqliteQueries;
   readonly begin: StatementSync;
@@ -91,6 +95,10 @@ export class SqliteStore implements Store {
       for (const write of writes) results.push(opened.journal.write(write));
       return results;
     });
+  }
+
+  async insert(row: TaskflowRow, entries: readonly string[]): Promise<WriteResult> {
+    return this.#write(({ journal }) => journal.insert(row, entries));
   }
 
   async read(taskflowId: string): Promise<StoredTaskflow | undefined> {
@@ -153,6 +161,18 @@ export class SqliteStore implements Store {
     return this.#attempt(({ queries }) => queries.list(query));
   }
 
+  async pauseRules(): Promise<PauseRule[]> {
+    return this.#attempt(({ pauses }) => pauses.all());
+  }
+
+  async addPauseRule(rule: PauseRule): Promise<void> {
+    this.#write(({ pauses }) => pauses.add(rule));
+  }
+
+  async removePauseRules(pattern: string, coordinator?: string): Promise<number> {
+    return this.#write(({ pauses }) => pauses.remove(pattern, coordinator));
+  }
+
   async delete(taskflowId: string): Promise<"deleted" | "missing" | "active"> {
     return this.#write((opened) => {
       const columns = opened.readRow.get(taskflowId) as RowColumns | undefined;
@@ -197,6 +217,7 @@ export class SqliteStore implements Store {
       file,
       journal: new SqliteJournal(database),
       owners: new SqliteOwners(database),
+      pauses: new SqlitePauses(database),
       queries:
         path === undefined ? new SqliteQueries(database) : new SqliteReader({ path }, (message) => this.#unavailable(message)),
       begin: database.prepare("BEGIN IMMEDIATE"),

@@ -3,89 +3,24 @@ import type { ActionName, ActionParams } from "../../schemas/actions.schema.ts";
 import type { TaskDetails, TaskflowDetails } from "../../schemas/taskflow-details.ts";
 import type { TaskflowEvent } from "../../schemas/taskflow-event.ts";
 import type { Taskflow } from "../../schemas/taskflow.schema.ts";
+import type {
+  BulkDone,
+  Produced,
+  TaskflowSummary,
+  Page,
+  PausedActions,
+  RetryOptions,
+  Retried,
+  Decided,
+  TaskDecided,
+  OfTaskflow,
+  OfTask,
+} from "./answers.ts";
+import { fetchExport, type TaskflowExport, tooLargeToImport } from "./taskflow-export.ts";
+import type { Explanation } from "../core/explain.ts";
 import { isTaskflowError } from "../errors.ts";
 import { parseDuration } from "../options.ts";
 import { type EventHandler, EventSubscription } from "./event-subscription.ts";
-
-/** Answer of `produce`. */
-export interface Produced {
-  taskflowId: string;
-  /** The NATS subject of its events. */
-  eventSubscription: string;
-  /** A taskflow of this id was stored before: nothing was started. */
-  existing?: true;
-}
-
-/** A row of `listTaskflows`: a taskflow without its tasks. */
-export type TaskflowSummary = Pick<
-  TaskflowDetails,
-  | "taskflowId"
-  | "name"
-  | "status"
-  | "createdAt"
-  | "startedAt"
-  | "finishedAt"
-  | "retryAttempt"
-  | "progress"
-  | "tags"
-  | "attributes"
-  | "tenant"
-  | "rootId"
-> & { parentTaskflowId: string | null; template: string | null; errorType: string | null };
-
-/** One page of a list; without `nextCursor` it is the last. */
-export interface Page<Row> {
-  rows: Row[];
-  nextCursor?: string;
-}
-
-/** What a retry runs again: all of it if nothing is selected. */
-export type RetryOptions = Omit<ActionParams["retryTaskflow"], "taskflowId">;
-
-/** A task of a taskflow, by ids. */
-export interface TaskPlace {
-  stageId: string;
-  taskId: string;
-}
-
-/** Answer of `retryTaskflow`, and of its dry run, which tells exactly what would happen. */
-export interface Retried {
-  taskflowId: string;
-  /** Number of the run that has begun. */
-  retryAttempt: number;
-  /** What runs again. */
-  retried: TaskPlace[];
-  /** Of a dry run: what stays as it is. */
-  reused?: TaskPlace[];
-  /** Of a dry run: what would be undone. */
-  compensated?: TaskPlace[];
-  /** Of a dry run: what never ran, and would. */
-  follows?: TaskPlace[];
-  /** The lists were cut, so that the answer fits into one message. */
-  truncated?: boolean;
-}
-
-/** Answer of `cancelTaskflow`, `pauseTaskflow` and `resumeTaskflow`. */
-export interface Decided {
-  taskflowId: string;
-  status: TaskflowDetails["status"];
-  statusReason?: TaskflowDetails["statusReason"];
-  /** It was cancelled before. */
-  alreadyFinished?: true;
-}
-
-/** Answer of `cancelTask`, `resolveTask` and `updateTask`. */
-export interface TaskDecided extends TaskPlace {
-  taskflowId: string;
-  taskStatus: TaskDetails["status"];
-  /** Of the taskflow. */
-  status: TaskflowDetails["status"];
-}
-
-/** Params of an action about a taskflow, without its id. */
-export type OfTaskflow<A extends ActionName> = Omit<ActionParams[A], "taskflowId">;
-/** Params of an action about a task, without its ids. */
-export type OfTask<A extends ActionName> = Omit<ActionParams[A], "taskflowId" | "taskId">;
 
 /** How long to wait for a taskflow, and what of it to answer. */
 export interface WaitOptions {
@@ -226,6 +161,58 @@ export class TaskflowClient {
   /** Removes a finished taskflow. @throws TASKFLOW_NOT_FOUND, TASKFLOW_NOT_FINISHED */
   deleteTaskflow(taskflowId: string): Promise<{ taskflowId: string }> {
     return this.#call("deleteTaskflow", { taskflowId });
+  }
+
+  /** In words and as data: why each unfinished part is not moving, and what would move it. @throws TASKFLOW_NOT_FOUND, STORE_UNAVAILABLE */
+  explainTaskflow(taskflowId: string): Promise<Explanation> {
+    return this.#call("explainTaskflow", { taskflowId });
+  }
+
+  /**
+   * One decision about every taskflow that matches: each has its turn once, and what cannot be done is counted by the type of its error. It takes as long as it
+   * takes; the event `taskflow.bulk.progress` tells how far it is. With `dryRun` it only counts.
+   * @throws STORE_UNAVAILABLE, TASKFLOW_OVERLOADED when its coordinator stops: what was done is done, and the same can be sent again
+   */
+  bulk(params: ActionParams["bulk"]): Promise<BulkDone> {
+    return this.#call("bulk", params, { timeout: 0, retries: 0 });
+  }
+
+  /**
+   * A portable copy of a taskflow as it is now, of any size: fetched in parts where it does not fit into a message. It is JSON, to be kept anywhere.
+   * @throws TASKFLOW_NOT_FOUND
+   */
+  exportTaskflow(taskflowId: string): Promise<TaskflowExport> {
+    return fetchExport((cursor) => this.#call("exportTaskflow", { taskflowId, ...cursor }));
+  }
+
+  /**
+   * Makes a taskflow of an export. One that was not finished is PAUSED until it is resumed. With a `newTaskflowId` it can be sent again safely.
+   * @throws TASKFLOW_VALIDATION_ERROR, TASKFLOW_OVERLOADED, STORE_UNAVAILABLE; PAYLOAD_TOO_LARGE where the coordinator is in another process and it does not fit into one message
+   */
+  async importTaskflow(
+    exported: TaskflowExport,
+    { newTaskflowId }: { newTaskflowId?: string } = {},
+  ): Promise<Produced & { status: TaskflowDetails["status"] }> {
+    try {
+      return await this.#call("importTaskflow", { ...exported, ...(newTaskflowId === undefined ? {} : { newTaskflowId }) });
+    } catch (error) {
+      throw tooLargeToImport(error) ?? error;
+    }
+  }
+
+  /** Keeps tasks from calling the actions of a pattern (`payment.*`, `**`), at every coordinator, until it is lifted. @throws STORE_UNAVAILABLE */
+  pauseActions(pattern: string, reason?: string): Promise<PausedActions> {
+    return this.#call("pauseActions", { pattern, ...(reason === undefined ? {} : { reason }) });
+  }
+
+  /** Lifts the rules with exactly this pattern; `lifted`: how many there were. `**` also ends the pause of coordinators that started paused. */
+  resumeActions(pattern: string): Promise<{ pattern: string; lifted: number }> {
+    return this.#call("resumeActions", { pattern });
+  }
+
+  /** The rules of all coordinators, oldest first. */
+  listPausedActions(): Promise<{ rows: PausedActions[] }> {
+    return this.#call("listPausedActions", {});
   }
 
   health(): Promise<Record<string, unknown>> {

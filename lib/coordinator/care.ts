@@ -30,6 +30,7 @@ export class Care {
   /** Rows that were due by then have been looked at, or are just being. */
   #seenUntil = -1;
   #sweeping: Promise<void> | undefined;
+  #reading: Promise<unknown> = Promise.resolve();
   /** What is due waits for room. */
   #isBlocked = false;
   #isStopped = false;
@@ -92,10 +93,13 @@ export class Care {
   /** A taskflow of this coordinator's, read if it was parked; undefined if it has none of this id, or it is finished. Rejects if the store does not answer. */
   async bring(taskflowId: string): Promise<Resident | undefined> {
     const there = this.#turns.residents.get(taskflowId);
-    if (there || this.#isStopped) return there;
-    const [stored] = await this.#readHeld([taskflowId]);
-    if (!stored || isFinished(stored.row.status)) return undefined;
-    return this.#add(stored, stored.row.fence);
+    if (there) return there;
+    await this.#alone(async () => {
+      if (this.#isStopped || this.#turns.residents.has(taskflowId)) return;
+      const [stored] = await this.#readHeld([taskflowId]);
+      if (stored && !isFinished(stored.row.status)) this.#add(stored, stored.row.fence);
+    });
+    return this.#turns.residents.get(taskflowId);
   }
 
   get #soon(): number {
@@ -150,19 +154,30 @@ export class Care {
         break;
       }
       const batch = claimed.slice(done, done + Math.min(READ, room));
-      const wanted = new Map<string, number>();
-      for (const { taskflowId, fence } of batch) if (!this.#turns.caresFor(taskflowId, fence)) wanted.set(taskflowId, fence);
-      if (wanted.size > 0) {
-        // It may have been taken by another one meanwhile.
-        for (const stored of await this.#readHeld([...wanted.keys()])) {
-          if (stored.row.fence === wanted.get(stored.row.taskflowId)) this.#add(stored, stored.row.fence);
-        }
-        // A store that answers at once would keep all others waiting.
-        await new Promise<void>((resolve) => clock.soon(resolve));
-      }
+      // A store that answers at once would keep all others waiting.
+      if (await this.#alone(() => this.#readBatch(batch))) await new Promise<void>((resolve) => clock.soon(resolve));
       done += batch.length;
     }
     return done;
+  }
+
+  /** True if there was something to read. */
+  async #readBatch(batch: readonly Claimed[]): Promise<boolean> {
+    const wanted = new Map<string, number>();
+    for (const { taskflowId, fence } of batch) if (!this.#turns.caresFor(taskflowId, fence)) wanted.set(taskflowId, fence);
+    if (wanted.size === 0) return false;
+    for (const stored of await this.#readHeld([...wanted.keys()])) {
+      // It may have been taken by another one meanwhile.
+      if (stored.row.fence === wanted.get(stored.row.taskflowId)) this.#add(stored, stored.row.fence);
+    }
+    return true;
+  }
+
+  /** One at a time: nothing is read twice, and what was read is not of a time before it was in memory. */
+  #alone<Result>(work: () => Promise<Result>): Promise<Result> {
+    const result = this.#reading.then(work);
+    this.#reading = result.catch(() => {});
+    return result;
   }
 
   /** What is stored of its own, read while the lease was held all the time: others have not gone on with any of it. */
@@ -194,29 +209,32 @@ export class Care {
     }
   }
 
-  /** Takes one into care that is finished, and about which something is to be decided; undefined if it cannot be read. */
-  reopen(stored: StoredTaskflow, fence: number): Resident | undefined {
-    return this.#add(stored, fence, true);
+  /** Takes one into care that was stored for this coordinator a moment ago. */
+  adopt(stored: StoredTaskflow): void {
+    this.#add(stored, stored.row.fence);
   }
 
-  #add(stored: StoredTaskflow, fence: number, isReopened = false): Resident | undefined {
+  /** Takes one into care that is finished, and about which something is to be decided; undefined if it cannot be read. */
+  reopen(stored: StoredTaskflow, fence: number): Resident | undefined {
+    this.#add(stored, fence, true);
+    return this.#turns.residents.get(stored.row.taskflowId);
+  }
+
+  #add(stored: StoredTaskflow, fence: number, isReopened = false): void {
+    if (this.#isStopped) return;
     const { bus, logger } = this.#ports;
     const { eventTreeLimit } = this.#settings;
     const { taskflowId, dueAt } = stored.row;
     const restored = restoreOrTell(stored, logger);
-    if (!restored) return undefined;
+    if (!restored) return;
     const { entries, flow } = restored;
     const there = this.#turns.residents.get(taskflowId);
-    // Somebody else has read it meanwhile, or it is just being stored.
-    if (there && (this.#turns.caresFor(taskflowId, fence) || (there.creation && there.flow.idBase === flow.idBase))) return there;
+    // It is just being stored, or was, while it was read.
+    if (there && (this.#turns.caresFor(taskflowId, fence) || (there.creation && there.flow.idBase === flow.idBase))) return;
     // What this coordinator has stored itself it has announced.
     if (flow.fence !== fence) announceLast(bus, entries, flow, eventTreeLimit);
-    if (isOver(flow) && !isReopened) {
-      repairRow(this.#ports, stored.row, flow);
-      return undefined;
-    }
+    if (isOver(flow) && !isReopened) return repairRow(this.#ports, stored.row, flow);
     const resident = new Resident(flow, eventTreeLimit, fence, dueAt);
     this.#turns.add(resident, { kind: "recover", fence, ...(isReopened ? { isReopened } : {}) });
-    return resident;
   }
 }

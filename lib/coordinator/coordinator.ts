@@ -8,6 +8,7 @@
 import type { Answer, Order } from "../core/command.ts";
 import { type Flow, isFinished, isOver, taskAt } from "../core/flow.ts";
 import type { Outcome } from "../core/inputs.ts";
+import type { StoredTaskflow } from "../ports/store.ts";
 import { announceLast } from "./announce.ts";
 import { placeOf, taskflowIdOf } from "./attempt-key.ts";
 import { Care } from "./care.ts";
@@ -17,12 +18,14 @@ import { LateAnswers } from "./late-answers.ts";
 import { Nesting, type NewChild, type Producer } from "./nesting.ts";
 import { Orders } from "./orders.ts";
 import { Ownership } from "./ownership.ts";
+import { type Gate, OPEN_GATE } from "./pause-rules.ts";
 import type { Ports } from "./ports.ts";
 import type { Resident } from "./resident.ts";
 import { Retention } from "./retention.ts";
 import { restore, restoreOrTell } from "./restore.ts";
-import { type CoordinatorSettings, READ, TURN, WORKER_POLL_MS } from "./settings.ts";
-import { Turns } from "./turns.ts";
+import { type CoordinatorSettings, READ, TURN } from "./settings.ts";
+import { Turns, type TurnsListener } from "./turns.ts";
+import { wakeWaiting } from "./waiting.ts";
 
 export type { NewTaskflow } from "./creations.ts";
 export type { Ports } from "./ports.ts";
@@ -33,6 +36,7 @@ const DRAIN_POLL_MS = 20;
 export class Coordinator {
   readonly #ports: Ports;
   readonly #settings: CoordinatorSettings;
+  readonly #gate: Gate;
   readonly #turns: Turns;
   readonly #care: Care;
   readonly #ownership: Ownership;
@@ -43,17 +47,20 @@ export class Coordinator {
   readonly #retention: Retention | undefined;
   #ends: (() => void)[] = [];
 
-  constructor(ports: Ports, settings: CoordinatorSettings) {
+  /** @param gate says which actions tasks may not call now */
+  constructor(ports: Ports, settings: CoordinatorSettings, gate = OPEN_GATE) {
+    this.#gate = gate;
     this.#ports = ports;
     this.#settings = settings;
-    this.#turns = new Turns(ports, settings, {
+    const listener: TurnsListener = {
       maySend: () => this.#ownership.isHeld(),
       parked: (dueAt) => this.#care.left(dueAt),
       left: () => this.#care.freed(),
       late: (last, answer) => void this.#late.add(last, answer),
       order: (from, effect) => this.#nesting.order(from, effect),
       follow: (resident, children) => this.#nesting.follow(resident, children),
-    });
+    };
+    this.#turns = new Turns(ports, settings, listener, gate);
     this.#care = new Care(ports, settings, this.#turns);
     this.#retention = settings.retentionMs === null ? undefined : new Retention(ports, settings.retentionMs);
     this.#ownership = new Ownership(ports, settings, {
@@ -75,9 +82,8 @@ export class Coordinator {
 
   /** Goes on with every taskflow of the store, which is open, that nobody drives. Resolves when all of them are its own, and what is due of them is in memory. */
   async start(): Promise<void> {
-    this.#ends.push(this.#ports.bus.onWorkersChanged(() => this.#wakeStarved()));
+    this.#ends.push(wakeWaiting(this.#ports, this.#turns, this.#gate));
     this.#ends.push(this.#ports.bus.onReconnected(() => this.#turns.suspect()));
-    this.#pollWorkers();
     await this.#ownership.start();
     this.#care.start();
     this.#retention?.start();
@@ -129,6 +135,16 @@ export class Coordinator {
     return this.#turns.dispatcher.inFlight;
   }
 
+  /** What is known of who is alive: asked only. */
+  get owners(): Pick<Ownership, "isHeld" | "silenceOf"> {
+    return this.#ownership;
+  }
+
+  /** What is remembered of a taskflow in its care, to be looked at only. */
+  inspect(taskflowId: string): Readonly<Pick<Resident, "pending" | "unsent">> | undefined {
+    return this.#turns.residents.get(taskflowId);
+  }
+
   get isDraining(): boolean {
     return this.#turns.isDraining;
   }
@@ -155,6 +171,17 @@ export class Coordinator {
   async ownerOf(taskflowId: string): Promise<string | null | undefined> {
     const row = (await this.#ports.store.read(taskflowId))?.row;
     return row && !isFinished(row.status) ? row.owner : undefined;
+  }
+
+  /** @throws TASKFLOW_OVERLOADED while no new taskflow is taken */
+  checkRoom(): void {
+    this.#creations.checkRoom();
+  }
+
+  /** Goes on with a taskflow that was stored for it, whole, a moment ago. */
+  care(stored: StoredTaskflow): void {
+    // It shuts down: whoever comes next finds it.
+    if (!this.isDraining) this.#care.adopt(stored);
   }
 
   /** Has an order carried out by whoever is the owner of the taskflow. Rejects as `Orders.command` does. */
@@ -261,20 +288,5 @@ export class Coordinator {
     const stored = await store.read(taskflowId);
     const restored = stored && restoreOrTell(stored, logger);
     if (restored) announceLast(bus, restored.entries, restored.flow, this.#settings.eventTreeLimit);
-  }
-
-  #wakeStarved(): void {
-    for (const resident of this.#turns.dispatcher.starved) this.#turns.wake(resident);
-  }
-
-  /** Registries are told of services, but not always: waiting work looks by itself too. */
-  #pollWorkers(): void {
-    const { clock } = this.#ports;
-    const poll = (): void => {
-      this.#wakeStarved();
-      cancel = clock.after(WORKER_POLL_MS, poll);
-    };
-    let cancel = clock.after(WORKER_POLL_MS, poll);
-    this.#ends.push(() => cancel());
   }
 }

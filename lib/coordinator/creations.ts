@@ -39,16 +39,21 @@ export class Creations {
     const taskflowId = given.taskflowId ?? this.#ports.ids.sorted();
     const { residents } = this.#turns;
     if (residents.has(taskflowId) && (await this.exists(taskflowId))) return { taskflowId, existing: true };
-    if (this.#turns.isDraining) throw overloaded("It is shutting down.");
-    this.admit();
+    this.checkRoom();
     const isStoredAlready = await this.#add(taskflowId, given);
     return isStoredAlready ? { taskflowId, existing: true } : { taskflowId };
   }
 
-  /** @throws TASKFLOW_OVERLOADED if it drives as many as it may */
+  /** @throws TASKFLOW_OVERLOADED while no new taskflow is taken */
+  checkRoom(): void {
+    if (this.#turns.isDraining) throw overloaded("It is shutting down.");
+    this.admit();
+  }
+
+  /** @throws TASKFLOW_OVERLOADED if it has as many in memory as it may */
   admit(): void {
     const { size } = this.#turns.residents;
-    if (size >= this.#settings.maxActive) throw overloaded(`It drives ${size} taskflows, its limit.`);
+    if (size >= this.#settings.maxActive) throw overloaded(`It has ${size} taskflows in memory, its limit.`);
   }
 
   /** Stores one that stands below another. Resolves with true if the id was taken. */
@@ -61,21 +66,7 @@ export class Creations {
   async exists(taskflowId: string): Promise<boolean> {
     const resident = this.#turns.residents.get(taskflowId);
     if (!resident || resident.state === "reading") return (await this.#ports.store.read(taskflowId)) !== undefined;
-    const { creation } = resident;
-    if (!creation) return true;
-    return new Promise((resolve, reject) => {
-      resident.creation = {
-        text: creation.text,
-        stored: (existing) => {
-          creation.stored(existing);
-          resolve(true);
-        },
-        failed: (error) => {
-          creation.failed(error);
-          reject(error instanceof Error ? error : new Error(String(error)));
-        },
-      };
-    });
+    return resident.whenStored();
   }
 
   #add(taskflowId: string, { definition, text, meta }: NewTaskflow, nested?: Nested): Promise<boolean> {

@@ -11,15 +11,21 @@ const READERS = 8;
 /** What a key with its quotes and commas takes beside its value. */
 const KEY_FRAME = 64;
 
+/** Where the tree of a nested taskflow belongs. */
+interface Slot {
+  readonly task: Tree;
+  readonly id: string;
+}
+
 /** A tree, and where in it the trees of nested taskflows belong. */
 export interface Branch {
   readonly tree: Tree;
-  readonly slots: readonly { readonly task: Tree; readonly id: string }[];
+  readonly slots: readonly Slot[];
 }
 
 /** Taken at one moment: the taskflow may go on. */
 export function branchOf(flow: Flow, tree: Tree): Branch {
-  const slots: { task: Tree; id: string }[] = [];
+  const slots: Slot[] = [];
   const stages = tree["stages"] as Readonly<Record<string, { tasks: Readonly<Record<string, Tree>> }>>;
   for (const { id, task } of flow.children.values()) {
     const told = stages[stageId(flow.idBase, task.stage.index)]?.tasks[taskId(flow.idBase, task.ordinal)];
@@ -48,22 +54,31 @@ export async function addNestedTrees(
   let level: readonly Branch[] = [root];
   for (let n = 0; n < depth && level.length > 0; n++) {
     const next: Branch[] = [];
-    const slots = level.flatMap((branch) => branch.slots);
-    for (let from = 0; from < slots.length; from += READERS) {
-      const some = slots.slice(from, from + READERS);
-      const branches = await Promise.all(some.map(({ id }) => read(id)));
-      for (const [index, { task, id }] of some.entries()) {
-        const branch = branches[index];
-        if (!branch) continue;
-        const told = fitting(branch.tree, left);
-        if (told !== branch.tree) root.tree["truncated"] = true;
-        if (!told) continue;
-        left -= sizeOf(told, left);
-        (task["nested"] as Tree)[id] = told;
-        if (told === branch.tree) next.push(branch);
-      }
+    for await (const { slot, branch } of readAll(level, read)) {
+      const told = fitting(branch.tree, left);
+      if (told !== branch.tree) root.tree["truncated"] = true;
+      if (!told) continue;
+      left -= sizeOf(told, left);
+      (slot.task["nested"] as Tree)[slot.id] = told;
+      if (told === branch.tree) next.push(branch);
     }
     level = next;
+  }
+}
+
+/** What is nested below these, several read at once. */
+async function* readAll(
+  level: readonly Branch[],
+  read: (taskflowId: string) => Promise<Branch | undefined>,
+): AsyncGenerator<{ slot: Slot; branch: Branch }> {
+  const slots = level.flatMap((branch) => branch.slots);
+  for (let from = 0; from < slots.length; from += READERS) {
+    const some = slots.slice(from, from + READERS);
+    const branches = await Promise.all(some.map(({ id }) => read(id)));
+    for (const [index, slot] of some.entries()) {
+      const branch = branches[index];
+      if (branch) yield { slot, branch };
+    }
   }
 }
 

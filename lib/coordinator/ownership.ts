@@ -10,7 +10,7 @@ import type { Ports } from "./ports.ts";
 import { type CoordinatorSettings, FORMAT } from "./settings.ts";
 
 /** Taskflows claimed at once. */
-const BATCH = 500;
+const BATCH = 1_000;
 
 /** A beat comes at least this often: a dead coordinator's last one is seen that much later at worst, and its taskflows are taken over within the lease + 2 s. */
 const BEAT_MS = 1_000;
@@ -70,6 +70,12 @@ export class Ownership {
     if (this.#ports.clock.monotonic() < this.#heldUntil) return true;
     this.#hasLapsed = true;
     return false;
+  }
+
+  /** How long a coordinator's beat has not changed, as far as one can tell; null: it has none. */
+  silenceOf(owner: string): number | null {
+    const seen = this.#seen.get(owner);
+    return seen ? this.#ports.clock.monotonic() - seen.at : null;
   }
 
   /**

@@ -14,6 +14,7 @@ import type { Clock } from "../ports/clock.ts";
 import type { Store, TaskflowQuery } from "../ports/store.ts";
 import type { Coordinator } from "./coordinator.ts";
 import { addNestedTrees, branchOf } from "./nested-trees.ts";
+import type { Gate } from "./pause-rules.ts";
 import { boundOfTask, bytesOf, fitTask, fitTree, shapeOf } from "./fit.ts";
 
 /** How often a taskflow that another coordinator drives is looked at while somebody waits for it. */
@@ -49,6 +50,7 @@ export interface QueriesOptions {
   readonly store: Store;
   readonly bus: Bus;
   readonly clock: Clock;
+  readonly gate: Gate;
   readonly eventTreeLimit: number;
 }
 
@@ -59,13 +61,16 @@ export class Queries {
   readonly #eventTreeLimit: number;
   readonly #waitReason: WaitReason;
 
-  constructor({ coordinator, store, bus, clock, eventTreeLimit }: QueriesOptions) {
+  constructor({ coordinator, store, bus, clock, gate, eventTreeLimit }: QueriesOptions) {
     this.#coordinator = coordinator;
     this.#store = store;
     this.#clock = clock;
     this.#eventTreeLimit = eventTreeLimit;
-    this.#waitReason = (task) =>
-      bus.route(actionNameOf(task.definition.taskDetails)) === undefined ? "NO_WORKER" : "CONCURRENCY_LIMIT";
+    this.#waitReason = (task) => {
+      const action = actionNameOf(task.definition.taskDetails);
+      if (gate.ruleFor(action)) return "PAUSED";
+      return bus.route(action) === undefined ? "NO_WORKER" : "CONCURRENCY_LIMIT";
+    };
   }
 
   /** @throws TASKFLOW_NOT_FOUND */

@@ -10,6 +10,9 @@ interface Pending {
   cancelTimeout: () => void;
   /** Begins the watch anew; answers what ends it. */
   readonly watch: () => () => void;
+  readonly sentAt: number;
+  /** The handler's last heartbeat. */
+  heardAt: number | null;
 }
 
 /** An attempt that never left, in the pause before that is decided. */
@@ -74,6 +77,25 @@ export class Resident {
   /** Inputs that nothing has come of yet. */
   get unheard(): Input[] {
     return [...this.withheld, ...this.inbox];
+  }
+
+  /** Resolves with true once it is stored, by this coordinator or another; rejects if that cannot be known. */
+  whenStored(): Promise<boolean> {
+    const { creation } = this;
+    if (!creation) return Promise.resolve(true);
+    return new Promise((resolve, reject) => {
+      this.creation = {
+        text: creation.text,
+        stored: (existing) => {
+          creation.stored(existing);
+          resolve(true);
+        },
+        failed: (error) => {
+          creation.failed(error);
+          reject(error instanceof Error ? error : new Error(String(error)));
+        },
+      };
+    });
   }
 
   /** True if nothing of it is under way, and nothing happens to it before that time. */

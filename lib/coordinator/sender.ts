@@ -62,6 +62,7 @@ export class Sender {
     if (pending?.attempt !== attempt) return;
     pending.cancelTimeout();
     pending.cancelTimeout = pending.watch();
+    pending.heardAt = this.#ports.clock.now();
   }
 
   #arm(resident: Resident, at: number, input: Input): void {
@@ -118,7 +119,7 @@ export class Sender {
         if (!exactlyOnceTaskExecution) bus.abort(node, key);
         give(resident, { kind: "timeout", task: ordinal, attempt });
       });
-    resident.pending.set(ordinal, { attempt, delivery, cancelTimeout: watch(), watch });
+    resident.pending.set(ordinal, { attempt, delivery, cancelTimeout: watch(), watch, sentAt: clock.now(), heardAt: null });
     const call = {
       action,
       node,

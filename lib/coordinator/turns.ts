@@ -13,6 +13,7 @@ import type { Late } from "./late-answers.ts";
 import type { Family } from "./nesting.ts";
 import { OrderBook } from "./order-book.ts";
 import { callsIn, type Part } from "./part.ts";
+import { OPEN_GATE } from "./pause-rules.ts";
 import type { Ports } from "./ports.ts";
 import type { Resident } from "./resident.ts";
 import { isLast, isStored, readPatiently, repairRow, restoreOrTell } from "./restore.ts";
@@ -49,13 +50,13 @@ export class Turns {
   /** True: nothing is sent any more; answers are still taken. */
   isDraining = false;
 
-  constructor(ports: Ports, settings: CoordinatorSettings, listener: TurnsListener) {
+  constructor(ports: Ports, settings: CoordinatorSettings, listener: TurnsListener, gate = OPEN_GATE) {
     const { bus, clock } = ports;
     const { maySend, late } = listener;
     this.#listener = listener;
     this.#ports = ports;
     this.#settings = settings;
-    this.dispatcher = new Dispatcher(settings.maxInFlight, (action, preferred) => bus.route(action, preferred));
+    this.dispatcher = new Dispatcher(settings.maxInFlight, (action, preferred) => bus.route(action, preferred), gate);
     const give = (resident: Resident, input: Input): void => this.give(resident, input);
     const freed = (): void => this.#planForQueue();
     this.#sender = new Sender({ bus, clock, dispatcher: this.dispatcher, maySend, give, freed, late, family: listener });

@@ -2,6 +2,7 @@
 import type { Flow, Task } from "./flow.ts";
 import type { Step } from "./step.ts";
 
+/** When no attempt of it may start any more; null: without limit. */
 export function ageLimit(flow: Flow): number | null {
   return flow.options.maxAgeMs === null ? null : flow.runStartedAt + flow.options.maxAgeMs;
 }

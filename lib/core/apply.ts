@@ -78,7 +78,7 @@ export function apply(flow: Flow, fact: Exclude<Fact, { kind: "created" }>, at: 
     case "late":
       return endLate(taskOf(flow, fact.task), fact, at);
     case "held":
-      flow.hold = fact.hold;
+      flow.hold = fact.hold && { ...fact.hold, at };
       return;
     case "updated":
       return update(taskOf(flow, fact.task), fact);
@@ -135,7 +135,6 @@ function changeFlow(flow: Flow, fact: FlowChanged, at: number): void {
     flow.finishedAt = at;
     flow.aborting = false;
     flow.hold = null;
-    if (fact.status === "CANCELLED") for (const ordinal of flow.awaiting) taskOf(flow, ordinal).isResolved = true;
     flow.awaiting.clear();
     flow.due.clear();
     flow.repeats.clear();
@@ -153,14 +152,25 @@ function changeStage(flow: Flow, fact: StageChanged, at: number): void {
   if (fact.status === "WAITING") {
     stage.startedAt = null;
     stage.finishedAt = null;
+    flow.passed = Math.min(flow.passed, stage.index);
     return;
   }
   stage.finishedAt = at;
+  pass(flow);
   if (!wasRunning) return;
   // It may have been left with work to do, for an earlier one that is to run again.
   if (stage.count.open > 0) stage.tasks.forEach(close);
   flow.due.clear();
+  if (fact.status === "CANCELLED") for (const ordinal of flow.awaiting) taskOf(flow, ordinal).isResolved = true;
   flow.awaiting.clear();
+}
+
+function pass(flow: Flow): void {
+  for (let stage = flow.stages[flow.passed]; stage; stage = flow.stages[flow.passed]) {
+    const { status, count, tasks } = stage;
+    if (status === "WAITING" || status === "RUNNING" || count.blocking > 0 || count.settled < tasks.length) return;
+    flow.passed++;
+  }
 }
 
 function forgetChoice(stage: Stage): void {

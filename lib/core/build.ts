@@ -4,7 +4,7 @@ import type { Flow, Stage, Task, TaskDefinition } from "./flow.ts";
 
 /** The taskflow that its first fact describes: WAITING, nothing begun. */
 export function build(created: Created, at: number): Flow {
-  const { taskflowId, idBase, defaults, meta, definition, nested } = created;
+  const { taskflowId, idBase, defaults, meta, definition, nested, copiedAt } = created;
   const options = resolveOptions(defaults, definition.options);
   const tasks: Task[] = [];
   const stages = definition.stages.map((given, index): Stage => {
@@ -28,6 +28,7 @@ export function build(created: Created, at: number): Flow {
     parentContext: nested?.context ?? null,
     depth: nested?.depth ?? 0,
     createdAt: at,
+    copiedAt: copiedAt ?? 0,
     stages,
     tasks,
     undo: buildUndo(stages.length, tasks, resolveOptions(options, { maxConcurrency: 1 })),
@@ -41,6 +42,7 @@ export function build(created: Created, at: number): Flow {
     retryAttempt: 0,
     runStartedAt: at,
     runSeq: 0,
+    passed: 0,
     error: null,
     revision: 0,
     seq: 1,

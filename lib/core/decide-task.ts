@@ -51,7 +51,7 @@ export function resolveTask(step: Step, command: ResolveTaskCommand): Answer {
   restate(step, task.stage);
   if (wasFinished) {
     watchAge(step);
-    goOn(step, 0);
+    goOn(step);
   } else {
     if (wasAwaiting && flow.awaiting.size === 0) goOnUnlessHeld(step);
     afterSettled(step, task.stage);

@@ -4,7 +4,7 @@ import { type Flow, isSettled, type JsonText, type Stage, type Task, type TaskEr
 import { stageId, taskId } from "./ids.ts";
 
 /** What only the coordinator that drives a taskflow knows: why a due task has not been sent. */
-export type WaitReason = (task: Task) => "NO_WORKER" | "CONCURRENCY_LIMIT" | undefined;
+export type WaitReason = (task: Task) => "PAUSED" | "NO_WORKER" | "CONCURRENCY_LIMIT" | undefined;
 
 /** What is told of a tree that has to be small. */
 export interface TreeShape {
@@ -27,7 +27,7 @@ export function standing(flow: Flow, task: Task, waitReason?: WaitReason): { sta
   if (flow.status === "PAUSED") return { status: "WAITING", statusReason: "PAUSED" };
   if (flow.due.has(task.ordinal)) {
     const reason = waitReason?.(task) ?? "CONCURRENCY_LIMIT";
-    return reason === "NO_WORKER" ? { status: "WAITING", statusReason: reason } : { status: "QUEUED", statusReason: reason };
+    return { status: reason === "CONCURRENCY_LIMIT" ? "QUEUED" : "WAITING", statusReason: reason };
   }
   return { status: "WAITING", statusReason: task.retryAt === null ? null : "RETRY_DELAY" };
 }

@@ -33,6 +33,8 @@ export interface Created {
   readonly definition: StoredDefinition;
   /** Where it stands, if a task's handler produced it. */
   readonly nested?: Nested;
+  /** It is a copy, with the history of another one up to this time: no worker knows the keys of the attempts before it. */
+  readonly copiedAt?: number;
 }
 
 export interface Nested {

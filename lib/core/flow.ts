@@ -216,6 +216,8 @@ export interface Flow {
   /** 0 for one that is not nested. */
   readonly depth: number;
   readonly createdAt: number;
+  /** Attempts that began before this time are another taskflow's, of which it is a copy. */
+  readonly copiedAt: number;
   readonly stages: Stage[];
   /** Every task of the stages, by ordinal. */
   readonly tasks: Task[];
@@ -242,10 +244,12 @@ export interface Flow {
   seq: number;
   /** Counts its owners. */
   fence: number;
+  /** So many stages, from the first on, have ended with nothing that blocks and nothing left to run. */
+  passed: number;
   /** Settled tasks, for `progress`. */
   settled: number;
   /** A person paused it: why. It stands beside a decision that is needed, and outlives it. */
-  hold: Hold | null;
+  hold: (Hold & { readonly at: number }) | null;
   /** Ordinals of the tasks that failed and wait for a person to decide. */
   readonly awaiting: Set<number>;
   /** Answers of the latest commands, by their ids, oldest first. */

@@ -68,7 +68,16 @@ function encodeResult({ error, response }: { error?: unknown; response?: JsonTex
 }
 
 export function decodeEntry(text: string): Entry {
-  const { at, facts } = JSON.parse(text) as { at: number; facts: (Created | ReadFact)[] };
+  return restoreEntry(JSON.parse(text) as StoredEntry);
+}
+
+/** An entry as JSON reads it. */
+export interface StoredEntry {
+  readonly at: number;
+  readonly facts: readonly (Created | ReadFact)[];
+}
+
+export function restoreEntry({ at, facts }: StoredEntry): Entry {
   return { at, facts: facts.map(restoreFact) };
 }
 

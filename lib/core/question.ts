@@ -20,7 +20,7 @@ type InputOf<Kind extends Input["kind"]> = Extract<Input, { kind: Kind }>;
 export const MAX_DELIVERIES = 5;
 
 /** How often a worker that is at it is asked again, should its report be lost. */
-const ASK_AGAIN_MS = 5_000;
+export const ASK_AGAIN_MS = 5_000;
 
 function running(step: Step, ordinal: number, attempt?: number): Task | undefined {
   const task = taskAt(step.flow, ordinal);

@@ -187,7 +187,7 @@ function carryOut(step: Step, { again, named }: Plan): void {
   for (const stage of flow.stages) putBack(step, stage, again, named);
   pauseAgain(step);
   const stays = currentStage(flow);
-  if (!stays) return goOn(step, 0);
+  if (!stays) return goOn(step);
   for (const task of stays.tasks) {
     if (!task.open || !again.has(task)) continue;
     watchTaskAge(step, task);

@@ -12,15 +12,14 @@ export function begin(step: Step): void {
   if (flow.status !== "WAITING") return;
   record(step, { kind: "flow", status: "RUNNING" });
   watchAge(step);
-  goOn(step, 0);
+  goOn(step);
 }
 
-/** Enters the next stage that is to run, from this one on; the taskflow ends if there is none. */
-export function goOn(step: Step, from: number): void {
+/** Enters the next stage that is to run; the taskflow ends if there is none. In a later run that may be one before those that ran. */
+export function goOn(step: Step): void {
   const { flow, now } = step;
   let isBlocked = false;
-  // In a later run something before may be left to do: a person has decided about what blocked it.
-  for (let index = flow.retryAttempt === 0 ? Math.max(0, from - 1) : 0; index < flow.stages.length; index++) {
+  for (let index = flow.passed; index < flow.stages.length; index++) {
     const stage = flow.stages[index] as Stage;
     if (isToRun(stage, isBlocked)) {
       if (isPastAge(flow, now)) break;
@@ -76,7 +75,7 @@ export function stopIfAborted(step: Step, stage: Stage): void {
 export function endStage(step: Step, stage: Stage): void {
   closeStage(step, stage);
   if (step.flow.aborting) return finish(step);
-  return goOn(step, stage.index + 1);
+  return goOn(step);
 }
 
 /** Says how a stage has ended, and no more. */

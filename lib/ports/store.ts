@@ -138,6 +138,16 @@ export interface KnownOwner {
   beat: number;
 }
 
+/** Tasks that call an action of this pattern are not sent. */
+export interface PauseRule {
+  /** `payment.*`; `**` is every action. */
+  readonly pattern: string;
+  readonly reason: string | null;
+  readonly since: number;
+  /** The coordinator that it holds for; null: all of them. */
+  readonly coordinator: string | null;
+}
+
 export interface StoreHealth {
   ok: boolean;
   kind: string;
@@ -160,6 +170,9 @@ export interface Store {
    * Throws (or rejects with) `STORE_UNAVAILABLE` when nothing can be said of any of them: the caller reads back before it goes on.
    */
   commit(writes: readonly Write[]): WriteResult[] | Promise<WriteResult[]>;
+
+  /** Stores a taskflow with all of its journal, or nothing of it; `conflict`: there is one of this id. For copies, not for speed. */
+  insert(row: TaskflowRow, entries: readonly string[]): Promise<WriteResult>;
 
   /** Rejects with a RangeError if its journal is damaged. */
   read(taskflowId: string): Promise<StoredTaskflow | undefined>;
@@ -211,6 +224,15 @@ export interface Store {
   timeOffset(): Promise<number>;
 
   list(query: TaskflowQuery): Promise<TaskflowPage>;
+
+  /** The rules of all coordinators, oldest first. */
+  pauseRules(): Promise<PauseRule[]>;
+
+  /** Stores a rule in place of one with the same pattern and coordinator. Durable when it resolves. */
+  addPauseRule(rule: PauseRule): Promise<void>;
+
+  /** Removes the rules with this pattern: those for all and for each coordinator, or with `coordinator` that one's alone. Answers how many there were. */
+  removePauseRules(pattern: string, coordinator?: string): Promise<number>;
 
   /** Removes a finished taskflow with its journal. `missing`: none of this id; `active`: not finished, left alone. */
   delete(taskflowId: string): Promise<"deleted" | "missing" | "active">;

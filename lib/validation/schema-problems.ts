@@ -123,6 +123,8 @@ function remedy(error: ErrorObject): string {
       return `give ${typeNames(error.params["type"])}`;
     case "enum":
       return `give ${listOf(error.params["allowedValues"])}`;
+    case "const":
+      return `give ${listOf(error.params["allowedValue"])}`;
     case "minimum":
       return `give at least ${limit}`;
     case "maximum":

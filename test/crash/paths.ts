@@ -21,6 +21,7 @@ const PATHS: Readonly<Record<Happening, Path>> = {
   "an answer of bus.ask": { prelude: MIDDLE },
   // The end is stored, and its row says "unfinished" still.
   "store.repair": { prelude: "after store.commit of end" },
+  "store.expire": { prelude: MIDDLE },
   "store.release": { provoke: "stop" },
   "store.leave": { provoke: "stop" },
   "store.close": { provoke: "stop" },

@@ -38,6 +38,10 @@ export const STORE = {
   list: "looks",
   delete: "acts",
   expire: "acts",
+  insert: "acts",
+  addPauseRule: "acts",
+  removePauseRules: "acts",
+  pauseRules: "looks",
   health: "looks",
 } as const satisfies Record<VerbsOf<Store>, Kind>;
 

@@ -89,6 +89,8 @@ class Site {
         TASKFLOW_STORE: store,
         TASKFLOW_LEASE: "1500",
         TASKFLOW_SHUTDOWN_GRACE: "5s",
+        // Looked for, and never there.
+        TASKFLOW_RETENTION: "1h",
         NODE_COMPILE_CACHE: compiled,
         CRASH_AT: point,
         IS_FIRST_LIFE: this.#lives.length === 0 ? "yes" : undefined,

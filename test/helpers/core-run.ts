@@ -70,7 +70,7 @@ export const failed = (more: Partial<Extract<Outcome, { kind: "failed" }>> = {})
 export function fingerprint({ due: _, repeats: _repeats, isFollowing: _isFollowing, ...flow }: Flow): string {
   return JSON.stringify(flow, (key: string, value: unknown) => {
     if (value instanceof Map) return Array.from(value as Map<unknown, unknown>);
-    if (value instanceof Set) return Array.from(value);
+    if (value instanceof Set) return Array.from(value as Set<unknown>);
     if (key === "task" && typeof value === "object") return (value as Task).ordinal;
     if (key === "undoes") return (value as Task | null)?.ordinal ?? null;
     if (key !== "stage") return value;

@@ -65,8 +65,9 @@ function suite(kind: keyof typeof NEVER, newStore: () => string): void {
   );
 }
 
-describe("a coordinator on SQLite ends its taskflows as without a crash", () =>
-  suite("SQLite", () => `sqlite:${join(tempFolder(), "flow.db")}`));
+describe("a coordinator on SQLite ends its taskflows as without a crash", () => {
+  suite("SQLite", () => `sqlite:${join(tempFolder(), "flow.db")}`);
+});
 describeOnMongo("a coordinator on MongoDB ends its taskflows as without a crash", (server) =>
   suite("MongoDB", () => server().newUrl()),
 );

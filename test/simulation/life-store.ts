@@ -31,6 +31,10 @@ export function storeOf(life: Life): Store {
         return life.storeIsAhead;
       }),
     list: unused,
+    insert: unused,
+    pauseRules: unused,
+    addPauseRule: unused,
+    removePauseRules: unused,
     delete: unused,
     expire: unused,
     health: unused,

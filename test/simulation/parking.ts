@@ -7,8 +7,15 @@ import type { World } from "./world.ts";
 /** Longer than the store takes for a page of rows and what is behind them. */
 const READ_MS = 1_500;
 
+/** The row is never due later than is true. */
+export function checkDue(record: FlowRecord): void {
+  const due = latestDue(record);
+  if (!isFinished(record.flow.status) && record.row.dueAt > due)
+    record.world.report(25, `${record.taskflowId} is due at ${due}, its row says ${record.row.dueAt}`);
+}
+
 /** The latest time that the row may tell, worked out from the plan. */
-export function latestDue({ plan, flow, tasks }: FlowRecord): number {
+function latestDue({ plan, flow, tasks }: FlowRecord): number {
   const stage = flow.stages.find(({ status }) => status === "RUNNING");
   if (!stage) return 0;
   let due = plan.options.maxAge === undefined ? Infinity : flow.createdAt + plan.options.maxAge;

@@ -15,7 +15,7 @@ import type { Client } from "./client.ts";
 import type { Plan, PlannedTask } from "./definition.ts";
 import { expectedEvent } from "./expected-event.ts";
 import type { Life } from "./life.ts";
-import { latestDue } from "./parking.ts";
+import { checkDue } from "./parking.ts";
 import { checkDelayed, checkLate, checkReturned, checkSettled, checkStarted } from "./rules.ts";
 import type { World } from "./world.ts";
 
@@ -237,12 +237,9 @@ export class FlowRecord {
         task.openSince = undefined;
         return;
       case "returned":
-        checkReturned(this, task, fact.kind);
-        task.attempts.pop();
-        task.openSince = this.world.agenda.time;
-        return;
       case "undelivered":
         checkReturned(this, task, fact.kind);
+        if (fact.kind === "returned") task.attempts.pop();
         task.openSince = this.world.agenda.time;
         return;
       case "delayed":
@@ -254,6 +251,9 @@ export class FlowRecord {
         this.#forgetDelivery(task);
         checkSettled(this, task, before, fact, at);
         task.openSince = undefined;
+        return;
+      default:
+      // What people decide, and nested taskflows, are not simulated.
     }
   }
 
@@ -269,8 +269,7 @@ export class FlowRecord {
     } catch (error) {
       world.report(15, (error as Error).message);
     }
-    if (!isFinished(flow.status) && this.row.dueAt > latestDue(this))
-      world.report(25, `${this.taskflowId} is due at ${latestDue(this)}, its row says ${this.row.dueAt}`);
+    checkDue(this);
     if (isRowWritten && this.row.owner === null && !world.isUnheard)
       world.report(25, `${this.taskflowId} is written, and its row says that it is nobody's`);
     if (isRowWritten) this.checkRow();

@@ -90,9 +90,9 @@ export class Nesting implements Family {
     }
   }
 
-  /** Whoever goes on with the parent tells its children anew. */
+  /** Whoever goes on with the parent tells its children anew. One that has ended holds nobody any more. */
   #isDue(from: string, { kind }: Command): boolean {
-    return !this.#turns.isStopped && (kind === "join" || this.#turns.residents.has(from));
+    return !this.#turns.isStopped && (kind === "join" || kind === "resume" || this.#turns.residents.has(from));
   }
 
   async follow(resident: Resident, children: readonly string[]): Promise<void> {

@@ -2,7 +2,7 @@
  * What a taskflow tells those below it and the one above it, and asks of them. What two taskflows tell one another are commands, and each is sent until
  * it is stored. A parent asks for its children whenever it is recovered, and every so often, so nothing hangs on a message that was lost.
  */
-import { type Child, isFinished, type Task } from "./flow.ts";
+import type { Child, Task } from "./flow.ts";
 import { record, type Step } from "./step.ts";
 
 /** How often a parent looks what has become of its children, beside being told. */
@@ -35,13 +35,14 @@ export function passOn(step: Step, kind: "pause" | "resume"): void {
     if (state === "active") effects.push({ kind: "order", to: id, command: { kind, by: flow.taskflowId } });
 }
 
-/** Looks what has become of the children, and goes on looking. What is to be cancelled is told so again. */
+/** Looks what has become of the children, and goes on looking. What they are to do they are told again: another coordinator may have had it to tell. */
 export function follow(step: Step): void {
   const { children, childCount } = step.flow;
   step.flow.isFollowing = false;
   if (childCount.active + childCount.dropped === 0) return;
   const open = Array.from(children.values()).filter(({ state }) => state === "active" || state === "dropped");
   for (const { id, state } of open) if (state === "dropped") cancelChild(step, id);
+  passOn(step, step.flow.hold === null ? "resume" : "pause");
   step.effects.push({ kind: "follow", children: open.map(({ id }) => id) });
   lookLater(step);
 }
@@ -51,14 +52,6 @@ export function lookLater({ flow, effects, now }: Step): void {
   if (flow.isFollowing) return;
   flow.isFollowing = true;
   effects.push({ kind: "timer", at: now + FOLLOW_MS, input: { kind: "follow" } });
-}
-
-/** Another coordinator goes on with the parent: whatever it was to tell its children it tells again. */
-export function recoverChildren(step: Step): void {
-  const { flow } = step;
-  if (flow.childCount.active + flow.childCount.dropped === 0) return;
-  if (!isFinished(flow.status)) passOn(step, flow.hold === null ? "resume" : "pause");
-  follow(step);
 }
 
 /** Tells the parent what has become of this one. */

@@ -1,7 +1,7 @@
 import { watchAge, watchTaskAge } from "./age.ts";
 import { ask } from "./ask.ts";
 import { isFinished, isOver, nextUndo, type Task } from "./flow.ts";
-import { recoverChildren } from "./children.ts";
+import { follow } from "./children.ts";
 import type { Input } from "./inputs.ts";
 import { begin } from "./stage.ts";
 import { record, type Step } from "./step.ts";
@@ -14,7 +14,7 @@ export function recover(step: Step, { fence, inFlight, isReopened }: Extract<Inp
   const { flow } = step;
   if (isOver(flow) && !isReopened) return;
   if (flow.fence !== fence) record(step, { kind: "owned", fence });
-  recoverChildren(step);
+  follow(step);
   if (flow.undo.status === "RUNNING") {
     const next = nextUndo(flow);
     if (next) recoverTask(step, next, inFlight);

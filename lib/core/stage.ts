@@ -1,5 +1,6 @@
 /** How a taskflow goes from stage to stage, and ends. */
 import { isPastAge, watchAge, watchTaskAge } from "./age.ts";
+import { passOn } from "./children.ts";
 import { failure } from "./command.ts";
 import { compensate, wantsCompensation } from "./compensation.ts";
 import { clearDoubt } from "./doubt.ts";
@@ -92,6 +93,8 @@ export function endOf({ count, tasks }: Stage): "COMPLETED" | "PARTIAL_COMPLETED
 
 function finish(step: Step): void {
   const { flow, now } = step;
+  // Its end is the end of its pause.
+  if (flow.hold !== null) passOn(step, "resume");
   const blocked = flow.aborting || flow.stages.some((stage) => stage.count.blocking > 0);
   const failed = flow.stages.reduce((sum, stage) => sum + stage.count.failed, 0);
   const success = flow.stages.reduce((sum, stage) => sum + stage.count.success, 0);

@@ -116,6 +116,13 @@ describe("pausing", () => {
     expect(run.flow.status).toBe("PAUSED");
   });
 
+  test("is over with the taskflow: what still runs below one that fails while it is paused goes on", () => {
+    const run = producing(["n1"]);
+    run.obey({ kind: "pause" });
+    const { effects } = run.answer("a", failed());
+    expect([run.flow.status, orders(effects)]).toEqual(["FAILED", [["n1", "resume"]]]);
+  });
+
   test("lets a task that waits for nested taskflows end with them", () => {
     const run = producing(["n1"]);
     run.answer("a", answered(1));
@@ -167,7 +174,8 @@ describe("looking after children", () => {
     run.now += FOLLOW_MS;
     const { effects } = run.give({ kind: "follow" });
     const timer = { kind: "timer", at: run.now + FOLLOW_MS, input: { kind: "follow" } };
-    expect(effects).toEqual([{ kind: "follow", children: ["n5"] }, timer]);
+    const told = { kind: "order", to: "n5", command: { kind: "resume", by: "flow-1" } };
+    expect(effects).toEqual([told, { kind: "follow", children: ["n5"] }, timer]);
     run.join("n5", "COMPLETED");
     expect(run.give({ kind: "follow" }).effects).toEqual([]);
     run.link("a", "n6");

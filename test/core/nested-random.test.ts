@@ -2,7 +2,7 @@ import { expect, test } from "@jest/globals";
 import { Forest } from "../helpers/forest.ts";
 import { Random } from "../simulation/random.ts";
 
-const RUNS = 100;
+const RUNS = 20;
 const STEPS = 250;
 /** Far more than any run needs to come to rest. */
 const REST = 20_000;

@@ -14,7 +14,7 @@ function stick(client: MongoClient): void {
 
 describeOnMongo("a MongoDB store", (server) => {
   it("takes a new client when nothing has worked for a while, and keeps one with which something does", async () => {
-    const store = new MongoStore({ url: server().newUrl(), attemptMs: 300, patienceMs: 400, renewMs: 1_000 });
+    const store = new MongoStore({ url: server().newUrl(), attemptMs: 2_000, patienceMs: 2_500, renewMs: 4_000 });
     await store.open();
     await store.commit([create("f")]);
     const first = store.link.database.client;
@@ -22,18 +22,18 @@ describeOnMongo("a MongoDB store", (server) => {
     await expect(store.read("f")).rejects.toMatchObject({ type: "STORE_UNAVAILABLE" });
     expect(store.link.database.client).toBe(first);
 
-    const found = await eventually(() => store.read("f"));
+    const found = await eventually(() => store.read("f"), { timeoutMs: 20_000 });
     expect(found?.entries).toHaveLength(1);
     const second = store.link.database.client;
     expect(second).not.toBe(first);
 
     // The beat, which is tried once, counts like anything else.
     stick(second);
-    await eventually(() => store.beat("me"));
+    await eventually(() => store.beat("me"), { timeoutMs: 20_000 });
     const third = store.link.database.client;
     expect(third).not.toBe(second);
     expect(await store.commit([create("g")])).toEqual(["stored"]);
     expect(store.link.database.client).toBe(third);
     await store.close();
-  });
+  }, 60_000);
 });

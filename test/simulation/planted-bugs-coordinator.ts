@@ -118,8 +118,8 @@ export const BUGS_OF_THE_COORDINATOR: readonly PlantedBug[] = [
     title: "nobody wakes who waits for a worker",
     noticedBy: [30, 2],
     change: [
-      "lib/coordinator/coordinator.ts",
-      "for (const resident of this.#turns.dispatcher.starved)",
+      "lib/coordinator/waiting.ts",
+      "for (const resident of turns.dispatcher.starved)",
       "for (const resident of [])",
     ],
   },

@@ -12,7 +12,7 @@ export const BUGS_OF_ORDERS: readonly PlantedBug[] = [
   },
   {
     title: "orders answered and not stored",
-    noticedBy: [38, 41, 42],
+    noticedBy: [38, 42],
     change: [
       "lib/coordinator/orders.ts",
       "if (facts.length === 0) return answerOf(answers[0]?.answer);",
@@ -45,6 +45,11 @@ export const BUGS_OF_ORDERS: readonly PlantedBug[] = [
       'return status === "RUNNING" || undo.status === "RUNNING";',
       'return status === "RUNNING" || status === "PAUSED" || undo.status === "RUNNING";',
     ],
+  },
+  {
+    title: "a run is promised twice",
+    noticedBy: [41],
+    change: [retry, "isNothing ? retryAttempt : retryAttempt + 1", "isNothing ? retryAttempt : Math.max(retryAttempt, 1)"],
   },
   {
     title: "a retry runs what was not selected",

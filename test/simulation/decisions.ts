@@ -28,8 +28,10 @@ export class Decisions {
         this.answers.set(fact.id, JSON.stringify(fact.answer));
         return;
       case "annotated":
-        if (this.annotated.has(fact.value)) world.report(38, `${taskflowId}: annotation ${String(fact.value)} is stored twice`);
-        this.annotated.set(fact.value, texts.length);
+        // Known: without an id, one whose commit lands late may have been decided anew meanwhile. With an id "commanded" tells.
+        if (this.annotated.has(fact.value) && world.faults["commit lands late"] === 0)
+          world.report(38, `${taskflowId}: annotation ${String(fact.value)} is stored twice`);
+        if (!this.annotated.has(fact.value)) this.annotated.set(fact.value, texts.length);
         return;
       case "flow":
         this.wasCancelled ||= fact.status === "CANCELLED";

@@ -72,7 +72,11 @@ export const BUGS_OF_ORDERS: readonly PlantedBug[] = [
   {
     title: "retries repeat what may have been done under exactly-once",
     noticedBy: [8],
-    change: [retry, 'return isNamed || !options.exactlyOnceTaskExecution ? "ask" : "only";', 'return options ? undefined : "ask";'],
+    change: [
+      retry,
+      'return isNamed || !options.exactlyOnceTaskExecution ? "ask" : "only";',
+      'return options ? undefined : "ask";',
+    ],
   },
   {
     title: "decisions about the past are carried out",

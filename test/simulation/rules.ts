@@ -142,7 +142,7 @@ function checkReach(record: FlowRecord, task: TaskRecord, fact: Settled): void {
 }
 
 function checkAge(record: FlowRecord, task: TaskRecord, at: number): void {
-  const { plan, flow, world } = record;
+  const { plan, world } = record;
   const isOver = isPast(plan.options.maxAge, record.runSince, at) || isPast(task.plan.options.maxAge, task.dueSince, at);
   if (!isOver) world.report(17, `task ${task.plan.ordinal} ends by its maxAge before its time`);
 }

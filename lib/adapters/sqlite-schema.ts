@@ -61,7 +61,7 @@ export function isUnfinished(status: TaskflowStatus): boolean {
 }
 
 /** Those that are no guard: made where one is missing, whenever a file is opened. */
-const INDEXES = `
+export const INDEXES = `
   CREATE INDEX IF NOT EXISTS unfinished ON taskflows (owner, due_at) WHERE ${UNFINISHED};
   CREATE INDEX IF NOT EXISTS nested ON taskflows (parent_taskflow_id) WHERE parent_taskflow_id IS NOT NULL;
   CREATE INDEX IF NOT EXISTS tree ON taskflows (root_id) WHERE root_id IS NOT NULL;

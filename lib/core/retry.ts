@@ -97,12 +97,13 @@ function wantedBy({ mode, force }: RetryCommand): (task: Task) => boolean {
 /** Its work stands: what was undone does not. */
 const isDone = (task: Task): boolean => (task.status === "SUCCESS" && !isUndone(task)) || task.status === "SKIPPED";
 
-/** What did not run yet and will, if all goes well: all of it stands behind nothing that goes on blocking. */
+/** What did not run yet and will, if all goes well: all of it stands behind nothing that goes on blocking, or was chosen in the run that waits for a decision. */
 function followers(flow: Flow, again: ReadonlySet<Task>): Set<Task> {
   const follow = new Set<Task>();
+  let isBlocked = false;
   for (const stage of flow.stages) {
-    for (const task of stage.tasks) if (!again.has(task) && isUntouched(task)) follow.add(task);
-    if (stage.tasks.some((task) => task.blocks && !again.has(task) && !isUntouched(task))) break;
+    for (const task of stage.tasks) if (!again.has(task) && isUntouched(task) && (!isBlocked || task.chosen)) follow.add(task);
+    isBlocked ||= stage.tasks.some((task) => task.blocks && !again.has(task) && !isUntouched(task));
   }
   return follow;
 }

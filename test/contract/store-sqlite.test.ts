@@ -4,7 +4,7 @@ import { execFileSync } from "node:child_process";
 import { rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
-import { DUE, isUnfinished, NEXT_OWNER, OWNED_BY, SCHEMA, TASKFLOW_STATUSES } from "../../lib/adapters/sqlite-schema.ts";
+import { DUE, INDEXES, isUnfinished, NEXT_OWNER, OWNED_BY, SCHEMA, TASKFLOW_STATUSES } from "../../lib/adapters/sqlite-schema.ts";
 import type { SqliteStore } from "../../lib/adapters/store-sqlite.ts";
 import { isTaskflowError } from "../../lib/errors.ts";
 import type { Write } from "../../lib/ports/store.ts";
@@ -105,7 +105,7 @@ describe("beside the engine", () => {
     ["what is due", DUE, ["a", 1, 1], "(owner=? AND due_at<?)"],
   ] as const)("finds %s by searching an index, without a sort", (_, sql, values, search) => {
     const database = new DatabaseSync(":memory:");
-    database.exec(SCHEMA);
+    database.exec(SCHEMA + INDEXES);
     const plan = database.prepare(`EXPLAIN QUERY PLAN ${sql}`).all(...values);
     expect(plan.map(({ detail }) => detail)).toEqual([`SEARCH taskflows USING INDEX unfinished ${search}`]);
     database.close();

@@ -66,7 +66,9 @@ test("one that is not finished is paused, and goes on where it was once it is re
   expect(copy.flow).toMatchObject({ status: "PAUSED", statusReason: "PAUSED", hold: { reason: "imported", by: null, at: NOW } });
   expect(copy.status().tasks).toEqual({ a: "RUNNING", b: "SUCCESS", c: "WAITING" });
   // Not a worker: it would say that it has never seen such a key.
-  expect(recovered(copy)).toEqual([{ kind: "asked", task: 0, attempt: 0, delivery: 1, node: "w1", reply: { kind: "silent" } }]);
+  const { startedAt } = copy.task("a").attempts[0] ?? {};
+  const latest = { task: 0, attempt: 0, delivery: 1, node: "w1", startedAt };
+  expect(recovered(copy)).toEqual([{ kind: "asked", ...latest, reply: { kind: "silent" } }]);
   expect(sendable(copy)).toBe(0);
   command(copy, { kind: "resume" });
   expect(copy.send()).toEqual(["a"]);

@@ -122,11 +122,7 @@ export const BUGS_OF_THE_COORDINATOR: readonly PlantedBug[] = [
   {
     title: "nobody wakes who waits for a worker",
     noticedBy: [30, 2],
-    change: [
-      "lib/coordinator/coordinator.ts",
-      "for (const resident of this.#turns.dispatcher.starved)",
-      "for (const resident of [])",
-    ],
+    change: ["lib/coordinator/waiting.ts", "for (const resident of turns.dispatcher.starved)", "for (const resident of [])"],
   },
   {
     title: "an event too few",
@@ -159,7 +155,7 @@ export const BUGS_OF_THE_COORDINATOR: readonly PlantedBug[] = [
   },
   {
     title: "the lease is not asked",
-    noticedBy: [31, 3, 26],
+    noticedBy: [31, 3, 26, 7],
     change: ["lib/coordinator/coordinator.ts", "() => this.#ownership.isHeld()", "() => true"],
   },
   {
@@ -193,7 +189,7 @@ export const BUGS_OF_THE_COORDINATOR: readonly PlantedBug[] = [
   },
   {
     title: "a claim whose answer was lost is forgotten",
-    noticedBy: [21, 2, 32],
+    noticedBy: [21, 2, 32, 25],
     change: [ownership, "if (this.#isUnsure) await", "if (this.#heldUntil < 0) await"],
   },
   {

@@ -42,7 +42,7 @@ export const BUGS_OF_THE_CORE: readonly PlantedBug[] = [
     change: [
       "lib/core/recover.ts",
       "&& !flow.repeats.has(task.ordinal)) ask(step, task);",
-      "&& !flow.repeats.has(task.ordinal)) continue;",
+      "&& !flow.repeats.has(task.ordinal)) return;",
     ],
   },
   {
@@ -51,7 +51,7 @@ export const BUGS_OF_THE_CORE: readonly PlantedBug[] = [
     change: [
       "lib/core/recover.ts",
       'if (task.status === "WAITING") recoverWaiting(step, task);',
-      'if (task.status === "WAITING") continue;',
+      'if (task.status === "WAITING") return;',
     ],
   },
   {

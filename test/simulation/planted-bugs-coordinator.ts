@@ -95,11 +95,6 @@ export const BUGS_OF_THE_COORDINATOR: readonly PlantedBug[] = [
     change: ["lib/coordinator/row.ts", "if (!isOver(flow) && !facts.some(", "if (isOver(flow) || !facts.some("],
   },
   {
-    title: "what the row missed stays missed",
-    noticedBy: [25],
-    change: ["lib/coordinator/row.ts", '"annotated", "owned"]', '"annotated"]'],
-  },
-  {
     title: "slots not given back",
     noticedBy: [21, 2, 30],
     change: ["lib/coordinator/sender.ts", "this.#ports.dispatcher.release(1);", ""],

@@ -44,15 +44,17 @@ export function newRow(flow: Flow, owner: string): TaskflowRow {
   };
 }
 
+const TOLD_BY_ROWS: ReadonlySet<Fact["kind"]> = new Set(["flow", "annotated", "owned"]);
+
 /**
  * The row changes with the taskflow's status and annotations, and when it begins or ends to wait for long: a busy taskflow writes its journal and nothing
  * else. What is stored of one that is over is the last for the time being: it may have been compensating, or was taken for a decision, and its row says that
- * it runs.
+ * it runs. A new owner writes all of it: his predecessor may have died before the row followed his last entry.
  * @param before when it is due, as the row says it now
  */
 export function rowChange(flow: Flow, facts: readonly Fact[], before: number, dueAt: number): RowChange | undefined {
   const due = dueAt === before ? undefined : { dueAt };
-  if (!isOver(flow) && !facts.some(({ kind }) => kind === "flow" || kind === "annotated")) return due;
+  if (!isOver(flow) && !facts.some(({ kind }) => TOLD_BY_ROWS.has(kind))) return due;
   return { ...rowOf(flow), ...due };
 }
 

@@ -49,7 +49,7 @@ export interface Plan {
 
 type Draft = { -readonly [Name in keyof Options]: Options[Name] };
 
-function drawOptions(random: Random, share: number): Draft {
+function drawOptions(random: Random, share: number, hasPeople: boolean): Draft {
   const options: Draft = {};
   if (random.chance(share)) options.maxRetries = random.pick([0, 1, 1, 2, 3, 7, -1]);
   if (random.chance(share)) options.retryDelay = random.pick([0, 10, 100, 1_000, 5_000, 5_000, 20_000]);
@@ -65,10 +65,11 @@ function drawOptions(random: Random, share: number): Draft {
   if (random.chance(share * 0.5)) options.exactlyOnceTaskExecution = random.chance(0.7);
   if (random.chance(share * 0.3)) options.checkSuccess = random.chance(0.5);
   if (random.chance(share * 0.4)) options.maxConcurrency = random.int(1, 3);
+  if (hasPeople && random.chance(share)) options.onFailure = random.pick(["pause", "fail"]);
   return options;
 }
 
-function within(outer: EffectiveOptions, inner: Options | undefined): EffectiveOptions {
+export function within(outer: EffectiveOptions, inner: Options | undefined): EffectiveOptions {
   const defined = Object.entries(inner ?? {}).filter(([, value]) => value !== undefined);
   return { ...outer, ...(Object.fromEntries(defined) as Partial<EffectiveOptions>) };
 }
@@ -78,20 +79,21 @@ const detailsOf = (action: string): { serviceId: string; actionName: string; ver
     ? { serviceId: "work", actionName: action.slice(-1), version: 2 }
     : { serviceId: "work", actionName: action.slice(-1) };
 
-export function drawPlan(random: Random, name: string): Plan {
+/** @param hasPeople somebody is there to decide about what failed */
+export function drawPlan(random: Random, name: string, hasPeople: boolean): Plan {
   const size = random.pick([2, 3, 6]);
   const stages = Array.from({ length: random.int(1, 4) }, (_, stage) => ({
     name: `stage${stage}`,
-    ...(random.chance(0.2) ? { options: drawOptions(random, 0.3) } : {}),
+    ...(random.chance(0.2) ? { options: drawOptions(random, 0.3, hasPeople) } : {}),
     tasks: Array.from({ length: random.int(1, size) }, (__, task) => ({
       name: `task${task}`,
       type: "ACTION" as const,
       taskDetails: detailsOf(random.pick(ACTIONS)),
       ...(random.chance(0.2) ? { params: { task } } : {}),
-      ...(random.chance(0.25) ? { options: drawOptions(random, 0.3) } : {}),
+      ...(random.chance(0.25) ? { options: drawOptions(random, 0.3, hasPeople) } : {}),
     })),
   }));
-  const definition: StoredDefinition = { name, options: drawOptions(random, 0.5), stages };
+  const definition: StoredDefinition = { name, options: drawOptions(random, 0.5, hasPeople), stages };
   return planOf(definition);
 }
 

@@ -11,7 +11,9 @@ export function checkCall(life: Life, record: FlowRecord, task: TaskRecord, call
   const what = `delivery ${call.delivery} of ${call.idempotencyKey}`;
   const stored = flow.tasks[ordinal];
   const latest = stored?.attempts.at(-1);
-  if (!stored || isFinished(flow.status) || isSettled(stored.status))
+  if (flow.status === "CANCELLED" || stored?.status === "CANCELLED")
+    world.report(39, `${what} is sent, and the task is ${stored?.status} and the taskflow ${flow.status}`);
+  else if (!stored || isFinished(flow.status) || isSettled(stored.status))
     world.report(7, `${what} is sent, and the task is ${stored?.status}`);
   else if (stored.status !== "RUNNING" || latest?.attempt !== call.attempt)
     world.report(3, `${what} is sent, and the task is ${stored.status} at ${latest?.attempt}`);
@@ -26,7 +28,7 @@ export function checkCall(life: Life, record: FlowRecord, task: TaskRecord, call
   if (life.isStopping && world.checksPromptness && world.agenda.time - Math.max(life.stoppingAt, life.thawedAt) > 150)
     world.report(32, `${what} is sent by ${life.owner}, which is to end`);
   for (const before of flow.stages.slice(0, stage)) {
-    if (before.tasks.some(({ status }) => !isSettled(status)) || before.count.blocking > 0)
+    if (!record.decisions.haveAny && (before.tasks.some(({ status }) => !isSettled(status)) || before.count.blocking > 0))
       world.report(5, `${what} is sent before stage ${before.name} has ended`);
   }
   const left = task.latest?.left ?? 0;

@@ -47,6 +47,8 @@ export class Life {
   freeSince: number | undefined;
   /** Timers that it has armed and that have not fired. */
   timers = 0;
+  /** Orders that it was given and has not answered. */
+  orders = 0;
   /** Called when it ends. */
   readonly endings = new Set<() => void>();
   readonly listeners = new Set<() => void>();
@@ -118,8 +120,8 @@ export class Life {
     this.coordinator.stop(graceMs, released).then(
       () => {
         if (!this.isAlive) return;
-        // Whoever waits to read again ends then.
-        if (this.timers > 0 && this.world.faults["read refused"] === 0)
+        // Whoever waits to read again, or for an owner, ends then.
+        if (this.timers > 0 && this.orders === 0 && this.world.faults["read refused"] === 0)
           this.world.report(22, `${this.timers} timers are left after a stop`);
         this.#end("stopped");
       },

@@ -5,10 +5,12 @@
 import type { PlantedBug } from "./planted-bug.ts";
 import { BUGS_OF_THE_COORDINATOR } from "./planted-bugs-coordinator.ts";
 import { BUGS_OF_THE_CORE } from "./planted-bugs-core.ts";
+import { BUGS_OF_ORDERS } from "./planted-bugs-orders.ts";
 
 export const PLANTED_BUGS: readonly PlantedBug[] = [
   ...BUGS_OF_THE_CORE,
   ...BUGS_OF_THE_COORDINATOR,
+  ...BUGS_OF_ORDERS,
   { title: "never does not refuse", noticedBy: [8] },
   { title: "no guard between owners", noticedBy: [31, 11, 14, 6, 10, 13, 15, 26] },
   { title: "claim of those that have come back", noticedBy: [31, 26, 3] },

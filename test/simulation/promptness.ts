@@ -19,7 +19,7 @@ export function checkPromptness(world: World): void {
   checkCare(world);
   for (const record of world.unfinished) {
     checkSuspects(world, record);
-    checkAges(world, record);
+    if (!record.decisions.haveAny) checkAges(world, record);
   }
   if (!world.checksPromptness) return;
   checkParked(world);
@@ -32,7 +32,7 @@ export function checkPromptness(world: World): void {
     const { driver, row } = record;
     // Whoever has claimed it meanwhile has to read it first.
     if (!driver.isAlive || driver.isFrozen || driver.isStopping || row.owner !== driver.owner || !record.keeper) continue;
-    checkRecord(world, record, driver);
+    if (!record.decisions.haveAny) checkRecord(world, record, driver);
   }
 }
 

@@ -36,6 +36,12 @@ export const PROPERTIES = {
   36: "after a loss of its own link a coordinator asks about whatever runs",
   35: "a report is accepted once its outcome is stored, or is of no interest any more",
   37: "what is parked, or was taken over, is in memory again when its time comes",
+  38: "an order that is answered is stored, once, with that answer, and one that is refused is not",
+  39: "of what is cancelled nothing is sent",
+  40: "of what is paused nothing new is sent",
+  41: "of several retries one begins the run",
+  42: "a retry runs again what it was asked for, and says so",
+  43: "a decision about a revision that is no more changes nothing",
   34: "no delivery is sent under a number of which `never` was said",
 } as const;
 

@@ -12,15 +12,20 @@ import { decodeEntry } from "../../lib/core/journal.ts";
 import type { TaskflowRow } from "../../lib/ports/store.ts";
 import { AttemptRecord } from "./attempt.ts";
 import type { Client } from "./client.ts";
-import type { Plan, PlannedTask } from "./definition.ts";
+import { Decisions } from "./decisions.ts";
+import { type Plan, type PlannedTask, within } from "./definition.ts";
 import { expectedEvent } from "./expected-event.ts";
+import type { GivenOrder } from "./given-order.ts";
 import type { Life } from "./life.ts";
 import { checkDue } from "./parking.ts";
 import { checkDelayed, checkLate, checkReturned, checkSettled, checkStarted } from "./rules.ts";
 import type { World } from "./world.ts";
 
+/** Kinds of facts that leave a taskflow finished. */
+const CHANGES_NOTHING: ReadonlySet<Fact["kind"]> = new Set(["owned", "late", "annotated", "commanded", "updated"]);
+
 export class TaskRecord {
-  readonly plan: PlannedTask;
+  plan: PlannedTask;
   readonly attempts: AttemptRecord[] = [];
   /** Executions that ended well, by any worker, whoever heard of it. */
   successes = 0;
@@ -29,9 +34,26 @@ export class TaskRecord {
   /** Virtual time since which it could have been sent. */
   openSince: number | undefined;
   retryAt: number | undefined;
+  /** Somebody had it run again; and he did so whatever may have become of its latest attempt. */
+  isReset = false;
+  isForced = false;
+  /** Attempts of earlier runs. */
+  #before = 0;
 
   constructor(plan: PlannedTask) {
     this.plan = plan;
+  }
+
+  /** In this run. */
+  get runAttempts(): number {
+    return this.attempts.length - this.#before;
+  }
+
+  /** It is to run again. */
+  reset(): void {
+    this.isReset = true;
+    this.#before = this.attempts.length;
+    this.retryAt = undefined;
   }
 
   get latest(): AttemptRecord | undefined {
@@ -47,6 +69,11 @@ export class FlowRecord {
   readonly row: TaskflowRow;
   readonly texts: string[] = [];
   readonly entries: Entry[] = [];
+  readonly decisions = new Decisions(this);
+  /** Who was promised which run. */
+  readonly winners = new Map<number, GivenOrder>();
+  /** When the latest run began. */
+  runSince: number;
   /** As the journal leaves it. */
   readonly flow: Flow;
   readonly tasks: TaskRecord[];
@@ -95,6 +122,7 @@ export class FlowRecord {
       world.report(1, `${row.taskflowId} is stored with another definition than it was produced with`);
     this.tasks = this.plan.tasks.map((task) => new TaskRecord(task));
     this.flow = build(first, entry.at);
+    this.runSince = this.flow.createdAt;
     this.append(life, text, {}, entry);
   }
 
@@ -150,19 +178,21 @@ export class FlowRecord {
     this.world.note(() => `    ${life.owner} takes ${this.taskflowId}, which is finished`);
     this.lastAnnounced.delete(life);
     this.mayRepeat.add(life);
+    this.holder = life;
     this.ownedAt = this.world.agenda.time;
   }
 
   #take(fact: Fact, at: number): void {
     const { flow, world } = this;
     this.#countFact(fact);
-    const changesNothing = fact.kind === "owned" || fact.kind === "late";
+    const changesNothing = CHANGES_NOTHING.has(fact.kind) || (fact.kind === "flow" && fact.run === true);
     if (isFinished(flow.status) && !changesNothing)
       world.report(11, `${this.taskflowId} is ${flow.status}, and ${fact.kind} is stored`);
     if (fact.kind !== "created") {
       this.#checkFact(fact, at);
       apply(flow, fact, at);
     }
+    this.decisions.take(fact);
     if (isEvent(fact)) this.events.push(expectedEvent(flow, fact, this.events.length + 1, at));
     if (flow.seq !== this.events.length)
       world.report(12, `${this.taskflowId} is at seq ${flow.seq} after ${this.events.length} events`);
@@ -180,6 +210,7 @@ export class FlowRecord {
         this.#highestFence = fact.fence;
         return;
       case "flow":
+        if (fact.run) this.runSince = at;
         if (isFinished(fact.status) && flow.stages.some((stage) => stage.status === "RUNNING"))
           world.report(12, "the taskflow ends before its stage");
         return;
@@ -204,12 +235,13 @@ export class FlowRecord {
     if (!stage) return;
     if (status !== "RUNNING") {
       const open = stage.tasks.filter((task) => !isSettled(task.status));
-      if (open.length > 0 && !flow.aborting) world.report(12, `stage ${stage.name} ends before ${open.length} of its tasks`);
+      if (open.length > 0 && !flow.aborting && !this.decisions.haveAny)
+        world.report(12, `stage ${stage.name} ends before ${open.length} of its tasks`);
       if (open.some((task) => task.status === "RUNNING")) world.report(12, `stage ${stage.name} ends while a task of it runs`);
       return;
     }
     for (const before of flow.stages.slice(0, index)) {
-      const isOpen = before.tasks.some((task) => !isSettled(task.status));
+      const isOpen = before.tasks.some((task) => !isSettled(task.status) && (task.open || !this.decisions.haveAny));
       if (isOpen) world.report(5, `stage ${stage.name} is entered while a task of stage ${before.name} is open`);
     }
     const now = this.entries.at(-1)?.at ?? 0;
@@ -222,7 +254,9 @@ export class FlowRecord {
 
   #checkTask(task: TaskRecord, before: Task, fact: Extract<Fact, { task: number }>, at: number): void {
     if (fact.kind === "late") return checkLate(this, task, before, fact);
-    if (isSettled(before.status)) this.world.report(11, `task ${fact.task} is ${before.status}, and ${fact.kind} is stored`);
+    const isDecision = fact.kind === "reset" || fact.kind === "updated" || (fact.kind === "settled" && fact.reason !== undefined);
+    if (isSettled(before.status) && !isDecision)
+      this.world.report(11, `task ${fact.task} is ${before.status}, and ${fact.kind} is stored`);
     switch (fact.kind) {
       case "started":
         checkStarted(this, task, before, fact, at);
@@ -230,6 +264,8 @@ export class FlowRecord {
         task.openSince = undefined;
         return;
       case "redelivered":
+        if (this.flow.status === "PAUSED")
+          this.world.report(40, `task ${fact.task} is delivered again, and the taskflow is PAUSED`);
         // Whoever has stored it was told so: it holds for those after it too.
         if (task.latest) task.latest.cleared = Math.max(task.latest.cleared, task.latest.nevers.get(this.driver) ?? 0);
         task.openSince = undefined;
@@ -250,8 +286,23 @@ export class FlowRecord {
         checkSettled(this, task, before, fact, at);
         task.openSince = undefined;
         return;
+      case "reset":
+        // A success that somebody wants again, and an outcome that nobody could tell of a task that somebody named.
+        if (fact.follows && before.status !== "WAITING" && before.status !== "CANCELLED")
+          this.world.report(42, `task ${fact.task} follows in a retry, and is ${before.status}`);
+        task.isForced ||= isSettled(before.status) && (fact.doubt === "ask" || isDone(before.status));
+        task.reset();
+        if (before.stage.status === "RUNNING" && !before.open) task.dueSince = at;
+        return;
+      case "chosen":
+        task.isForced ||= fact.named === true;
+        if (before.stage.status === "RUNNING" && !before.open) task.dueSince = at;
+        return;
+      case "updated":
+        task.plan = { ...task.plan, options: within(task.plan.options, fact.options) };
+        return;
       default:
-      // What people decide, and nested taskflows, are not simulated.
+      // Nested taskflows are not simulated.
     }
   }
 
@@ -307,6 +358,8 @@ export class FlowRecord {
     if (fact.abort) statistics.count("fact: abort of the taskflow");
   }
 }
+
+const isDone = (status: Task["status"]): boolean => status === "SUCCESS" || status === "SKIPPED";
 
 function firstErrorType(flow: Flow): string | null {
   return flow.tasks.find((task) => task.status === "FAILED")?.error?.type ?? null;

@@ -10,21 +10,28 @@ export function checkStarted(record: FlowRecord, task: TaskRecord, before: Task,
   const { options } = task.plan;
   const what = `task ${fact.task} of ${record.taskflowId}, attempt ${fact.attempt}`;
   if (before.status !== "WAITING") world.report(6, `${what} starts while the task is ${before.status}`);
+  if (flow.status === "PAUSED") world.report(40, `${what} starts, and the taskflow is PAUSED`);
   if (flow.status !== "RUNNING" || before.stage.status !== "RUNNING" || flow.aborting)
     world.report(5, `${what} starts in a stage that does not run`);
   if (fact.attempt !== task.attempts.length) world.report(6, `${what} follows ${task.attempts.length} attempts`);
-  if (options.maxRetries !== -1 && task.attempts.length > options.maxRetries)
+  if (options.maxRetries !== -1 && task.runAttempts > options.maxRetries)
     world.report(6, `${what} is more than ${options.maxRetries} retries`);
   if (task.retryAt !== undefined && at < task.retryAt && !world.wentBack)
     world.report(16, `${what} starts ${task.retryAt - at} ms early`);
-  if (isPast(plan.options.maxAge, flow.createdAt, at) || isPast(options.maxAge, task.dueSince, at))
+  if (isPast(plan.options.maxAge, record.runSince, at) || isPast(options.maxAge, task.dueSince, at))
     world.report(17, `${what} is too old`);
-  if (task.latest && options.exactlyOnceTaskExecution && !hasFailedForCertain(task.latest, options))
+  if (task.latest && options.exactlyOnceTaskExecution && !mayRepeat(record, task))
     world.report(8, `${what} follows one that may have done its work`);
   const { maxConcurrency } = plan.stageOptions[task.plan.stage] ?? options;
   if (maxConcurrency !== undefined && before.stage.count.running >= maxConcurrency)
     world.report(18, `${what} is more than ${maxConcurrency} at once`);
   if (task.retryAt !== undefined) world.statistics.count("input: retry after a delay");
+}
+
+/** Its latest attempt has failed for certain, or never began, or somebody wants it whatever became of that. */
+function mayRepeat({ driver }: FlowRecord, { latest, isForced, isReset, plan }: TaskRecord): boolean {
+  if (!latest || isForced || hasFailedForCertain(latest, plan.options)) return true;
+  return isReset && latest.latestReply(driver)?.kind === "never";
 }
 
 function isPast(maxAge: number | undefined, since: number, at: number): boolean {
@@ -58,12 +65,12 @@ export function checkDelayed(record: FlowRecord, task: TaskRecord, before: Task,
   const failed = latest.hasFailed(fact.error.message);
   if (failed && (failed.permanent || failed.abort))
     world.report(10, `attempt ${latest.number} is to be repeated after a permanent failure`);
-  const [shortest, longest] = delayOf(options, task.attempts.length, failed?.retryAfterMs);
+  const [shortest, longest] = delayOf(options, task.runAttempts, failed?.retryAfterMs);
   const delay = fact.retryAt - at;
   if (delay < Math.floor(shortest) || delay > Math.ceil(longest))
     world.report(16, `the delay is ${delay} ms and should be ${shortest} to ${longest}`);
   // The attempt that would be one too many is not waited for either.
-  if (options.maxRetries !== -1 && task.attempts.length > options.maxRetries)
+  if (options.maxRetries !== -1 && task.runAttempts > options.maxRetries)
     world.report(6, `a retry is planned beyond ${options.maxRetries}`);
 }
 
@@ -84,6 +91,7 @@ export function checkSettled(record: FlowRecord, task: TaskRecord, before: Task,
   const { world, flow } = record;
   const { latest } = task;
   const what = `task ${fact.task} of ${record.taskflowId}`;
+  if (fact.reason !== undefined || fact.status === "CANCELLED") return checkDecided(record, what, fact);
   if (fact.status === "SUCCESS") {
     if (!latest?.hasAnswered(fact.response ?? ""))
       world.report(10, `${what} succeeds with ${fact.response}, which attempt ${latest?.number} never answered`);
@@ -96,7 +104,7 @@ export function checkSettled(record: FlowRecord, task: TaskRecord, before: Task,
   }
   if (fact.status !== "FAILED" || !fact.error) return world.report(10, `${what} is ${fact.status} without an error`);
   if (before.status === "RUNNING" && latest) checkCause(record, task, latest, fact, at);
-  else if (flow.aborting) return;
+  else if (flow.aborting || (fact.error.type === "TASK_OUTCOME_UNKNOWN" && task.isReset)) return;
   else if (fact.error.type !== "MAX_AGE_EXCEEDED") world.report(10, `${what} fails with ${fact.error.type} while it waits`);
   else checkAge(record, task, at);
   checkReach(record, task, fact);
@@ -105,10 +113,21 @@ export function checkSettled(record: FlowRecord, task: TaskRecord, before: Task,
 /** An answer that nobody waits for any more: of an attempt whose outcome nobody could tell. */
 export function checkLate(record: FlowRecord, { latest }: TaskRecord, before: Task, fact: Late): void {
   const what = `a late answer of task ${fact.task} of ${record.taskflowId}`;
-  if (before.status !== "FAILED" || before.error?.type !== "TASK_OUTCOME_UNKNOWN")
+  const isOpenToAll = record.decisions.haveAny;
+  if (!isOpenToAll && (before.status !== "FAILED" || before.error?.type !== "TASK_OUTCOME_UNKNOWN"))
     record.world.report(11, `${what} is stored, and the task is ${before.status}`);
-  if (fact.status !== "SUCCESS" || !latest?.hasAnswered(fact.response ?? ""))
+  const isKnown = fact.error ? latest?.hasFailed(fact.error.message) : latest?.hasAnswered(fact.response ?? "");
+  if (!isKnown || (fact.error && !isOpenToAll))
     record.world.report(10, `${what} is stored, which attempt ${latest?.number} never gave`);
+}
+
+/** Somebody has given such an order. */
+function checkDecided({ world, taskflowId }: FlowRecord, what: string, { status }: Settled): void {
+  const kinds = status === "CANCELLED" ? ["cancel", "cancelTask"] : ["resolveTask"];
+  const isOrdered = world.people?.orders.some(
+    ({ record, order }) => record.taskflowId === taskflowId && kinds.includes(order.command.kind),
+  );
+  if (!isOrdered) world.report(10, `${what} is ${status}, and nobody decided that`);
 }
 
 /** How far a failure reaches: whether it blocks, and whether it ends the taskflow. */
@@ -123,8 +142,8 @@ function checkReach(record: FlowRecord, task: TaskRecord, fact: Settled): void {
 }
 
 function checkAge(record: FlowRecord, task: TaskRecord, at: number): void {
-  const { plan, flow, world } = record;
-  const isOver = isPast(plan.options.maxAge, flow.createdAt, at) || isPast(task.plan.options.maxAge, task.dueSince, at);
+  const { plan, world } = record;
+  const isOver = isPast(plan.options.maxAge, record.runSince, at) || isPast(task.plan.options.maxAge, task.dueSince, at);
   if (!isOver) world.report(17, `task ${task.plan.ordinal} ends by its maxAge before its time`);
 }
 
@@ -164,7 +183,7 @@ function checkCause(
 /** Whoever called it unknown had asked, and nobody could tell; or it was delivered as often as it may be, or has run for as long. */
 function checkUnknown(record: FlowRecord, task: TaskRecord, attempt: AttemptRecord, what: string, at: number): void {
   const { world, plan, flow } = record;
-  const isOld = isPast(plan.options.maxAge, flow.createdAt, at) || isPast(task.plan.options.maxAge, task.dueSince, at);
+  const isOld = isPast(plan.options.maxAge, record.runSince, at) || isPast(task.plan.options.maxAge, task.dueSince, at);
   const deliveries = flow.tasks[task.plan.ordinal]?.attempts.at(-1)?.deliveries ?? 0;
   const told = (attempt.replies.get(record.driver) ?? []).filter(({ delivery }) => delivery === deliveries);
   // What was answered to whoever says so, before anybody told that he does not know, is known.

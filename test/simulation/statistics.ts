@@ -12,6 +12,19 @@ const FACTS = [
   "stage COMPLETED",
   "stage PARTIAL_COMPLETED",
   "stage FAILED",
+  "flow PAUSED",
+  "flow CANCELLED",
+  "stage CANCELLED",
+  "stage WAITING",
+  "settled CANCELLED",
+  "settled SKIPPED",
+  "reset",
+  "chosen",
+  "late",
+  "held",
+  "updated",
+  "annotated",
+  "commanded",
   "started",
   "redelivered",
   "returned",
@@ -63,6 +76,7 @@ const INPUTS = [
   "delivery answered from memory",
   "delivery joined",
   "delivery refused",
+  "order passed on",
   "report accepted",
   "report declined",
   "workers changed",
@@ -71,6 +85,19 @@ const INPUTS = [
   "task with continueOnTaskFailure",
   "task without limit of retries",
 ] as const;
+
+/** Each kind of order, by what its giver is told. */
+const COMMANDS = [
+  ...["cancel", "retry", "pause", "resume", "cancelTask", "resolveTask", "updateTask", "annotate"].flatMap((kind) => [
+    `${kind} answered`,
+    `${kind} refused`,
+    `${kind} in doubt`,
+    `${kind} unanswered`,
+  ]),
+  "retry put off",
+  "retry tried",
+  "answered again",
+];
 
 const PLACES = [
   "crash before a commit",
@@ -97,12 +124,13 @@ const WORLDS = [
   "frozen for longer than the lease",
   "an earlier owner's write is turned away",
   "commit of several taskflows",
+  "finished taskflow taken",
   "taskflow parked",
   "parked taskflow read again",
   "row does not say that it is finished",
 ] as const;
 
-export const KINDS = { fault: FAULTS, crash: PLACES, fact: FACTS, input: INPUTS, world: WORLDS } as const;
+export const KINDS = { fault: FAULTS, crash: PLACES, fact: FACTS, command: COMMANDS, input: INPUTS, world: WORLDS } as const;
 export type Kind = keyof typeof KINDS;
 
 export class Statistics {

@@ -9,6 +9,7 @@ import { DurableStore } from "./durable-store.ts";
 import { drawFaults, type Fault, FAULTS, type FaultRates } from "./faults.ts";
 import { Fleet } from "./fleet.ts";
 import type { Life } from "./life.ts";
+import { People } from "./people.ts";
 import { type PropertyNumber, Violation } from "./properties.ts";
 import { Random } from "./random.ts";
 import type { FlowRecord } from "./record.ts";
@@ -25,6 +26,9 @@ const OWNERSHIP: readonly Fault[] = [
   "release refused",
 ];
 
+/** Seeds with people are multiples of it. */
+const PEOPLE_IN = 5;
+
 export class World {
   readonly random: Random;
   readonly agenda = new Agenda();
@@ -34,6 +38,8 @@ export class World {
   readonly bus: WorkerBus;
   readonly fleet: Fleet;
   readonly clients: Client[] = [];
+  /** In one of five seeds: where nobody decides, every status follows from the definitions and the handlers. */
+  readonly people: People | undefined;
   /** Lines, where somebody wants to read what happened. */
   readonly trace: string[] | undefined;
   /** Bugs of the ports' fakes, for tests of the simulator. */
@@ -78,10 +84,11 @@ export class World {
     this.count(isAlone ? "world: one coordinator" : "world: two coordinators");
     if (!this.hasAudience) this.count("world: nobody listens for events");
     this.fleet = new Fleet(this, isAlone ? 1 : 2);
-    this.#plan();
+    this.#plan(seed % PEOPLE_IN === 0);
+    if (seed % PEOPLE_IN === 0) this.people = new People(this);
   }
 
-  #plan(): void {
+  #plan(hasPeople: boolean): void {
     const { random, agenda } = this;
     this.bus.planAbsences(this.calmAt);
     for (const [fault, sign] of [
@@ -97,7 +104,7 @@ export class World {
     for (let i = 0; i < count; i++) {
       const hasId = random.chance(0.6);
       const times = hasId && random.chance(0.4) ? random.int(2, 3) : 1;
-      const plan = drawPlan(random, String(i));
+      const plan = drawPlan(random, String(i), hasPeople);
       this.#countPlan(plan);
       this.clients.push(new Client(this, plan, hasId ? `flow-${i}` : undefined, times));
     }

@@ -1,0 +1,86 @@
+/** Bugs in what becomes of people's orders. */
+import type { PlantedBug } from "./planted-bug.ts";
+
+const obey = "lib/core/obey.ts";
+const retry = "lib/core/retry.ts";
+
+export const BUGS_OF_ORDERS: readonly PlantedBug[] = [
+  {
+    title: "ids of orders forgotten",
+    noticedBy: [38],
+    change: [obey, "step.flow.commands.get(id);", "step.flow.commands.get(`no ${id}`);"],
+  },
+  {
+    title: "orders answered and not stored",
+    noticedBy: [38, 42],
+    change: [
+      "lib/coordinator/orders.ts",
+      "if (facts.length === 0) return answerOf(answers[0]?.answer);",
+      "if (facts.length >= 0) return answerOf(answers[0]?.answer);",
+    ],
+  },
+  {
+    title: "orders answered before the write",
+    noticedBy: [38],
+    change: [
+      "lib/coordinator/turns.ts",
+      "    let results: WriteResult[] | Promise",
+      "    for (const part of parts) this.#orders.give(part.answers);\n    let results: WriteResult[] | Promise",
+    ],
+  },
+  {
+    title: "what is cancelled is called",
+    noticedBy: [39],
+    change: [
+      "lib/core/cancel.ts",
+      'step.effects.push({ kind: "abort", task: ordinal, attempt, node });',
+      'step.effects.push({ kind: "call", task: ordinal, attempt, delivery: latestAttempt(task).deliveries, node });',
+    ],
+  },
+  {
+    title: "what is paused goes on",
+    noticedBy: [40],
+    change: [
+      "lib/core/task.ts",
+      'return status === "RUNNING" || undo.status === "RUNNING";',
+      'return status === "RUNNING" || status === "PAUSED" || undo.status === "RUNNING";',
+    ],
+  },
+  {
+    title: "a run is promised twice",
+    noticedBy: [41],
+    change: [retry, "isNothing ? retryAttempt : retryAttempt + 1", "isNothing ? retryAttempt : Math.max(retryAttempt, 1)"],
+  },
+  {
+    title: "a retry runs what was not selected",
+    noticedBy: [42],
+    change: [
+      retry,
+      "again: new Set(flow.tasks.filter((task) => again.has(task)))",
+      'again: new Set(flow.tasks.filter((task) => again.has(task) || task.status === "FAILED"))',
+    ],
+  },
+  {
+    title: "a retry takes along what succeeded",
+    noticedBy: [42],
+    change: [
+      retry,
+      "const tasks = stage.tasks.filter((task) => again.has(task) || isUntouched(task));",
+      "const tasks = stage.tasks.filter((task) => !task.open);",
+    ],
+  },
+  {
+    title: "retries repeat what may have been done under exactly-once",
+    noticedBy: [8],
+    change: [
+      retry,
+      'return isNamed || !options.exactlyOnceTaskExecution ? "ask" : "only";',
+      'return options ? undefined : "ask";',
+    ],
+  },
+  {
+    title: "decisions about the past are carried out",
+    noticedBy: [43],
+    change: [obey, "if (expect.revision !== undefined && expect.revision !== revision) {", "if (revision < 0) {"],
+  },
+];

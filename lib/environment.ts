@@ -18,6 +18,8 @@ export interface Environment {
   readonly parkMs: number;
   /** `TASKFLOW_RETENTION`, in ms; null: for ever. */
   readonly retentionMs: number | null;
+  /** `TASKFLOW_PAUSED`: this coordinator sends nothing until the pause of every action is lifted. */
+  readonly paused: boolean;
 }
 
 const UNITS: Readonly<Record<string, number>> = { "": 1, b: 1, kb: 1024, kib: 1024, mb: 1024 ** 2, mib: 1024 ** 2 };
@@ -35,6 +37,14 @@ export function parseLongDuration(value: unknown): number {
   const ms = parseDuration(value);
   if (ms >= 1_000) return ms;
   throw new RangeError(`${describeValue(value)} is too short: give a duration of a second or more, such as "30s".`);
+}
+
+/** @throws RangeError */
+export function parseSwitch(text: string): boolean {
+  const word = text.trim().toLowerCase();
+  if (word === "1" || word === "true") return true;
+  if (word === "0" || word === "false") return false;
+  throw new RangeError(`"${text}" is neither on nor off: give 1 or 0.`);
 }
 
 function read<T>(env: NodeJS.ProcessEnv, name: string, parse: (text: string) => T, absent: T): T {
@@ -57,5 +67,6 @@ export function readEnvironment(env: NodeJS.ProcessEnv = process.env): Environme
     shutdownGraceMs: read(env, "TASKFLOW_SHUTDOWN_GRACE", parseDuration, 10_000),
     parkMs: read(env, "TASKFLOW_PARK_AFTER", parseLongDuration, 30_000),
     retentionMs: read<number | null>(env, "TASKFLOW_RETENTION", parseLongDuration, null),
+    paused: read(env, "TASKFLOW_PAUSED", parseSwitch, false),
   };
 }

@@ -70,7 +70,7 @@ export const ERRORS = {
   TASKFLOW_CONFLICT: {
     code: 409,
     kind: "action",
-    meaning: "The taskflow is no longer in the state that `expect` tells.",
+    meaning: "The taskflow is not in the state that `expect` tells, or that the decision needs.",
     whatToDo: "Read it again and decide anew.",
   },
   TASKFLOW_NOT_FINISHED: {
@@ -100,8 +100,8 @@ export const ERRORS = {
   TASK_NOT_ACTIVE: {
     code: 409,
     kind: "action",
-    meaning: "The task is not waiting for a result.",
-    whatToDo: "Drop the result: the task was settled, cancelled or taken back.",
+    meaning: "The task is settled, or not waiting for a result: there is nothing to decide about it.",
+    whatToDo: "Drop it: the task was settled, cancelled or taken back meanwhile.",
   },
   TEMPLATE_EXISTS: {
     code: 409,
@@ -130,7 +130,8 @@ export const ERRORS = {
   TASKFLOW_OVERLOADED: {
     code: 503,
     kind: "action",
-    meaning: "A limit on active taskflows or on queued work is reached. Nothing was stored.",
+    meaning:
+      "A limit on active taskflows or on queued work is reached, or nobody drives the taskflow at this moment. Nothing was stored.",
     whatToDo: "Send it again after `data.retryAfter` seconds.",
     retryable: true,
   },
@@ -138,7 +139,7 @@ export const ERRORS = {
     code: 503,
     kind: "action",
     meaning: "The store does not answer, so that nothing can be promised.",
-    whatToDo: "Send it again; a produce with a taskflowId of its own is safe to repeat.",
+    whatToDo: "Send it again: that is safe for a produce with a taskflowId of its own, and for a decision with a commandId.",
     retryable: true,
   },
   TASK_TIMEOUT: {

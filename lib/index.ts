@@ -11,16 +11,26 @@ export {
   type TaskflowHandle,
   type TaskflowWorkerOptions,
 } from "../mixins/taskflow-worker.mixin.ts";
-export {
-  TaskflowClient,
-  type Page,
-  type Produced,
-  type SubscribeOptions,
-  type TaskflowSummary,
-  type WaitOptions,
-} from "./client/taskflow-client.ts";
+export { TaskflowClient, type SubscribeOptions, type WaitOptions } from "./client/taskflow-client.ts";
+export type {
+  BulkDone,
+  Decided,
+  OfTask,
+  OfTaskflow,
+  Page,
+  PausedActions,
+  Produced,
+  Retried,
+  RetryOptions,
+  TaskDecided,
+  TaskflowSummary,
+  TaskPlace,
+} from "./client/answers.ts";
 export type { EventHandler, EventSubscription } from "./client/event-subscription.ts";
 export { NatsTransporter, type NatsTransporterOptions } from "./adapters/nats-transporter.ts";
+export type { TaskflowExport } from "./client/taskflow-export.ts";
+export type { Explanation } from "./core/explain.ts";
+export type { Reason, ReasonCode } from "./core/reason.ts";
 export { getEventsEndpoint } from "./adapters/events-endpoint.ts";
 export { defineTaskflow } from "./define-taskflow.ts";
 export { ExpectedError, isTaskflowError, PermanentError, type TaskflowErrorLike, type TaskflowErrorType } from "./errors.ts";

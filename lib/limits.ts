@@ -16,6 +16,8 @@ export interface Limits {
   readonly needs: number;
   /** JSON text of the whole definition. */
   readonly definitionBytes: number;
+  /** JSON text of a whole export, as `importTaskflow` takes it. */
+  readonly importBytes: number;
   /** JSON text of the params of one task. A message still has to fit the bus. */
   readonly paramsBytes: number;
   /** JSON text of a taskflow's context. */
@@ -41,6 +43,7 @@ export const DEFAULT_LIMITS: Limits = Object.freeze({
   stages: 10_000,
   needs: 1_000,
   definitionBytes: 16 * MiB,
+  importBytes: 64 * MiB,
   paramsBytes: 4 * MiB,
   contextBytes: 1 * MiB,
   jsonDepth: 64,

@@ -1,17 +1,10 @@
 /** Params of the actions of the service `taskflow`, `produce` apart (`taskflow.schema.ts`). A later action adds its schema here. */
 import { Type, type Static } from "typebox";
-import {
-  AttributeValue,
-  Duration,
-  JsonObject,
-  MAX_NAME_LENGTH,
-  MAX_PAGE_SIZE,
-  NAME_PATTERN,
-  Name,
-  TASKFLOW_STATUSES,
-  TASK_STATUSES,
-  TaskflowId,
-} from "./common.schema.ts";
+import { Duration, JsonObject, MAX_PAGE_SIZE, MAX_REASON_LENGTH, Name, TASK_STATUSES, TaskflowId } from "./common.schema.ts";
+import { FILTER, SEVERAL } from "./filter.schema.ts";
+import { OPERATION_SCHEMAS } from "./operations.schema.ts";
+import { TaskOptionsSchema } from "./options.schema.ts";
+import { CommandIdSchema, ExpectSchema, ForwardedSchema } from "./order.schema.ts";
 
 const closed = { additionalProperties: false };
 const taskflowId = TaskflowId;
@@ -24,14 +17,28 @@ const depth = Type.Optional(
 );
 const cursor = Type.Optional(Type.String({ minLength: 1, maxLength: 1_024, description: "`nextCursor` of the page before" }));
 const pageSize = Type.Optional(Type.Integer({ minimum: 1, maximum: MAX_PAGE_SIZE }));
-const time = (description: string) =>
-  Type.Optional(Type.Integer({ minimum: 0, description: `${description}, epoch milliseconds` }));
 
-/** Of a filter that takes one value, or an array of those that may be. */
-const several = { minItems: 1, maxItems: 100 };
 const taskStatus = Type.Enum(TASK_STATUSES);
-const taskflowStatus = Type.Enum(TASKFLOW_STATUSES);
-const errorType = Name("Type of an error");
+
+/** What every action that decides something takes. */
+const deciding = { taskflowId, expect: Type.Optional(ExpectSchema), commandId: Type.Optional(CommandIdSchema) };
+const Reason = (description: string) => Type.String({ minLength: 1, maxLength: MAX_REASON_LENGTH, description });
+const reason = Type.Optional(Reason("Why, for people"));
+const many = { minItems: 1, maxItems: 100_000 };
+
+/** A stage, whole or some tasks of it. One schema with two types rather than a union: AJV then names the one problem there is. */
+export type StageSelection = string | { stageId: string; taskIds?: string[] };
+const StageSelectionSchema = Type.Unsafe<StageSelection>({
+  ...Name("Id or name of a stage"),
+  type: ["string", "object"],
+  properties: { stageId: Name("Id or name of a stage"), taskIds: Type.Array(taskId, many) },
+  required: ["stageId"],
+  ...closed,
+});
+const TaskSelectionSchema = Type.Object({ stageId: Type.Optional(Name("Id or name of its stage")), taskId }, closed);
+
+/** Characters of the JSON text of an annotation's value. */
+export const MAX_ANNOTATION_LENGTH = 64 * 1024;
 
 const empty = Type.Object({}, closed);
 
@@ -49,7 +56,7 @@ export const ACTION_SCHEMAS = {
     {
       taskflowId,
       stageId: Type.Optional(Name("Id or name of a stage")),
-      status: Type.Optional(Type.Union([taskStatus, Type.Array(taskStatus, several)])),
+      status: Type.Optional(Type.Union([taskStatus, Type.Array(taskStatus, SEVERAL)])),
       cursor,
       pageSize,
     },
@@ -58,27 +65,7 @@ export const ACTION_SCHEMAS = {
   getPreviousStageRes: Type.Object({ taskflowId, taskId, cursor }, closed),
   listTaskflows: Type.Object(
     {
-      status: Type.Optional(Type.Union([taskflowStatus, Type.Array(taskflowStatus, several)])),
-      name: Type.Optional(Name("The whole name")),
-      tenant: Type.Optional(Name("Whose they are")),
-      template: Type.Optional(Name("Name of the template they were made of")),
-      tags: Type.Optional(Type.Array(Name("A tag"), { maxItems: 50, description: "All of them" })),
-      attributes: Type.Optional(
-        Type.Unsafe<Record<string, string | number | boolean>>({
-          type: "object",
-          maxProperties: 50,
-          propertyNames: { minLength: 1, maxLength: MAX_NAME_LENGTH, pattern: NAME_PATTERN },
-          additionalProperties: AttributeValue,
-          description: "All of them",
-        }),
-      ),
-      parentTaskflowId: Type.Optional(TaskflowId),
-      createdAfter: time("Created after"),
-      createdBefore: time("Created before"),
-      errorType: Type.Optional(Type.Union([errorType, Type.Array(errorType, several)])),
-      text: Type.Optional(
-        Type.String({ minLength: 1, maxLength: MAX_NAME_LENGTH, description: "Part of the name, the id, a tag or an attribute" }),
-      ),
+      ...FILTER,
       sort: Type.Optional(Type.Enum(["createdAt", "-createdAt"])),
       pageSize,
       cursor,
@@ -98,6 +85,66 @@ export const ACTION_SCHEMAS = {
     closed,
   ),
   deleteTaskflow: Type.Object({ taskflowId }, closed),
+  cancelTaskflow: Type.Object(
+    { ...deciding, reason, compensate: Type.Optional(Type.Boolean({ description: "Undo what succeeded" })) },
+    closed,
+  ),
+  retryTaskflow: Type.Object(
+    {
+      ...deciding,
+      stagesInfo: Type.Optional(
+        Type.Array(StageSelectionSchema, { ...many, description: "Stages, or tasks of them, that run again" }),
+      ),
+      tasksInfo: Type.Optional(Type.Array(TaskSelectionSchema, { ...many, description: "Tasks that run again" })),
+      mode: Type.Optional(
+        Type.Enum(["all", "failed"], {
+          description: "Without it: what did not succeed of a task with exactlyOnceTaskExecution, everything of another",
+        }),
+      ),
+      force: Type.Optional(Type.Boolean({ description: "Also what succeeded under exactlyOnceTaskExecution" })),
+      cascade: Type.Optional(Type.Boolean({ description: "Also the finished stages behind what runs again" })),
+      dryRun: Type.Optional(Type.Boolean({ description: "Only answer what would happen" })),
+    },
+    closed,
+  ),
+  pauseTaskflow: Type.Object({ ...deciding, reason }, closed),
+  resumeTaskflow: Type.Object({ ...deciding, reason }, closed),
+  cancelTask: Type.Object({ ...deciding, taskId }, closed),
+  resolveTask: Type.Object(
+    {
+      ...deciding,
+      taskId,
+      outcome: Type.Enum(["SUCCESS", "SKIPPED"]),
+      response: Type.Optional(Type.Unknown({ description: "What stands for its answer; null if absent" })),
+      reason: Reason("Why, for people"),
+    },
+    closed,
+  ),
+  updateTask: Type.Object(
+    {
+      ...deciding,
+      taskId,
+      params: Type.Optional(JsonObject("Params of its next attempts")),
+      options: Type.Optional(TaskOptionsSchema),
+    },
+    closed,
+  ),
+  annotateTaskflow: Type.Object(
+    { ...deciding, type: Name("What it is"), value: Type.Unknown({ description: "Any JSON" }) },
+    closed,
+  ),
+  carryOut: ForwardedSchema,
+  /** Between coordinators. */
+  produceBelow: Type.Object(
+    {
+      producer: Type.Object({ taskflowId, taskId, attempt: Type.Integer({ minimum: 0 }) }, closed),
+      taskflowId,
+      isChosen: Type.Boolean(),
+      taskflow: JsonObject("As `produce` takes it"),
+      meta: JsonObject("Of the producer"),
+    },
+    closed,
+  ),
   reportOutcome: Type.Object(
     {
       key: Type.String({ minLength: 1, maxLength: 512, description: "`taskflowId:taskId:attempt`" }),
@@ -106,6 +153,7 @@ export const ACTION_SCHEMAS = {
     },
     closed,
   ),
+  ...OPERATION_SCHEMAS,
   health: empty,
   live: empty,
   ready: empty,

@@ -9,6 +9,10 @@ export const MAX_PAGE_SIZE = 1_000;
 export const MAX_ENTRIES = 1_000;
 /** Characters (code points) of a name, a tag, a key or text value of an attribute, a tenant. */
 export const MAX_NAME_LENGTH = 256;
+/** Characters of an id that callers choose. */
+export const MAX_ID_LENGTH = 128;
+/** Characters of why somebody decides something. */
+export const MAX_REASON_LENGTH = 2_000;
 
 export const TASKFLOW_ID_PATTERN = "^[A-Za-z0-9_:-]{1,128}$";
 /** No control characters (C0, DEL, C1). */

@@ -7,10 +7,8 @@
 import { Type, type Static } from "typebox";
 import { Duration } from "./common.schema.ts";
 
-/** What `onFailure` can say in this version. A later one adds "pause" and "compensate". */
-export const SUPPORTED_ON_FAILURE = ["fail"] as const;
-/** What the contract knows. */
-export const ALL_ON_FAILURE: readonly string[] = ["fail", "pause", "compensate"];
+/** What `onFailure` can say. */
+const ON_FAILURE = ["fail", "pause", "compensate"] as const;
 
 export const BackoffSchema = Type.Object(
   {
@@ -55,7 +53,9 @@ const shared = {
       description: "Tasks of one stage in flight at once; the service's setting by default",
     }),
   ),
-  onFailure: Type.Optional(Type.Enum(SUPPORTED_ON_FAILURE, { description: 'What a blocking failure does; default "fail"' })),
+  onFailure: Type.Optional(
+    Type.Enum(ON_FAILURE, { description: 'What a blocking failure does: "pause" waits for a person; default "fail"' }),
+  ),
   waitForNested: Type.Optional(
     Type.Boolean({ description: "A task waits for the taskflows that its handler produced; default true" }),
   ),

@@ -131,7 +131,7 @@ export interface TaskflowDetails {
   context: unknown;
   tags: string[];
   attributes: Record<string, string | number | boolean>;
-  annotations: { type: string; value: unknown }[];
+  annotations: { type: string; value: unknown; at: number }[];
   tenant: string | null;
   rootId: string;
   compensation?: CompensationDetails;

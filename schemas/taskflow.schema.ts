@@ -21,7 +21,7 @@ export const SUPPORTED_TASK_TYPES = ["ACTION"] as const;
 /** What the contract knows. */
 export const ALL_TASK_TYPES: readonly string[] = ["ACTION", "NATS", "CHANNEL", "EVENT", "TASKFLOW", "EXTERNAL", "WAIT"];
 /** Properties of the contract that this version refuses by name. */
-export const NOT_YET: ReadonlySet<string> = new Set(["needs", "when", "forEach", "compensate", "annotations"]);
+export const NOT_YET: ReadonlySet<string> = new Set(["needs", "when", "forEach", "annotations"]);
 
 const closed = { additionalProperties: false };
 
@@ -47,6 +47,21 @@ export const ActionDetailsSchema = Type.Object(
 );
 export type ActionDetails = Static<typeof ActionDetailsSchema>;
 
+/** Where values of the task that is undone may stand in the params of its compensation: `"${response.id}"`. */
+export const COMPENSATE_ROOTS: readonly string[] = ["params", "response"];
+
+const CompensateSchema = Type.Object(
+  {
+    taskDetails: ActionDetailsSchema,
+    params: Type.Optional(
+      JsonObject(
+        'Params of the call; "${params.…}" and "${response.…}" are values of the task. Without it: { params, response }',
+      ),
+    ),
+  },
+  { ...closed, description: "Undoes the task once it has succeeded" },
+);
+
 export const TaskSchema = Type.Object(
   {
     name: Name("Unique in the stage"),
@@ -55,6 +70,7 @@ export const TaskSchema = Type.Object(
     params: Type.Optional(JsonObject("Params of the call")),
     meta: Type.Optional(JsonObject("Merged into ctx.meta of the call")),
     options: Type.Optional(TaskOptionsSchema),
+    compensate: Type.Optional(CompensateSchema),
   },
   closed,
 );

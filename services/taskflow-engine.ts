@@ -1,16 +1,22 @@
 /** What a coordinator's service is made of: one engine for each service that a broker creates. */
 import { monitorEventLoopDelay } from "node:perf_hooks";
-import type { Service } from "moleculer";
+import type { Service, ServiceBroker } from "moleculer";
 import { MoleculerBus } from "../lib/adapters/bus-moleculer.ts";
+import { MoleculerNetwork } from "../lib/adapters/network-moleculer.ts";
 import { storeOf } from "../lib/adapters/open-store.ts";
 import { SystemClock } from "../lib/adapters/system-clock.ts";
 import { systemIds } from "../lib/adapters/system-ids.ts";
 import { compileActionPatterns } from "../lib/allowed-actions.ts";
+import { Copies } from "../lib/coordinator/copies.ts";
 import { Coordinator } from "../lib/coordinator/coordinator.ts";
+import { Explanations } from "../lib/coordinator/explanations.ts";
+import { PauseRules } from "../lib/coordinator/pause-rules.ts";
 import { Queries } from "../lib/coordinator/queries.ts";
+import type { Explanation } from "../lib/core/explain.ts";
 import { parseLongDuration, readEnvironment } from "../lib/environment.ts";
 import { type Limits, resolveLimits } from "../lib/limits.ts";
 import { DEFAULT_OPTIONS, parseDuration, resolveOptions } from "../lib/options.ts";
+import type { Clock } from "../lib/ports/clock.ts";
 import type { Store } from "../lib/ports/store.ts";
 import type { Options } from "../schemas/options.schema.ts";
 
@@ -41,6 +47,8 @@ export interface TaskflowServiceOptions {
   lease?: number | string;
   /** How long a stop waits for running attempts: ms or "10s". `TASKFLOW_SHUTDOWN_GRACE`, else 10 s. */
   shutdownGrace?: number | string;
+  /** Starts paused: this coordinator sends nothing until `resumeActions({ pattern: "**" })`. `TASKFLOW_PAUSED`, else false. */
+  paused?: boolean;
 }
 
 /** Tasks of one stage in flight at once, where nobody said anything. */
@@ -50,9 +58,17 @@ export interface Engine {
   readonly store: Store;
   readonly bus: MoleculerBus;
   readonly coordinator: Coordinator;
+  readonly clock: Clock;
   readonly queries: Queries;
+  readonly pauses: PauseRules;
+  readonly explanations: Explanations;
+  readonly copies: Copies;
+  /** It starts paused. */
+  readonly startsPaused: boolean;
   readonly limits: Limits;
   readonly isActionAllowed: (action: string) => boolean;
+  /** Of a taskflow whose producer chose none. */
+  readonly newId: () => string;
   readonly graceMs: number;
   readonly delay: ReturnType<typeof monitorEventLoopDelay>;
   ready: boolean;
@@ -73,6 +89,18 @@ const LAG_RESOLUTION_MS = 20;
 export const milliseconds = (nanoseconds: number): number =>
   Math.max(0, Math.round(nanoseconds / 1e5 - LAG_RESOLUTION_MS * 10) / 10);
 
+/** How long the owner of a taskflow may take to explain it, before it is explained without. */
+const ASK_OWNER_MS = 2_000;
+
+/** What only the coordinator that drives a taskflow knows. */
+function askOwner(broker: ServiceBroker): (owner: string, taskflowId: string) => Promise<Explanation> {
+  return async (nodeID, taskflowId) => {
+    const options = { nodeID, timeout: ASK_OWNER_MS, retries: 0 };
+    const { data } = await broker.call<{ data: Explanation }, unknown>("taskflow.explainTaskflow", { taskflowId }, options);
+    return data;
+  };
+}
+
 export function createEngine(service: Service, given: TaskflowServiceOptions): Engine {
   const { broker, logger } = service;
   const env = readEnvironment();
@@ -90,14 +118,24 @@ export function createEngine(service: Service, given: TaskflowServiceOptions): E
     parkMs: given.parkAfter === undefined ? env.parkMs : parseLongDuration(given.parkAfter),
     eventTreeLimit,
   };
-  const coordinator = new Coordinator({ store, bus, clock, ids: systemIds, logger }, settings);
+  const pauses = new PauseRules({ store, clock, logger }, settings.owner);
+  const coordinator = new Coordinator({ store, bus, clock, ids: systemIds, logger }, settings, pauses);
   return {
     store,
     bus,
     coordinator,
-    queries: new Queries({ coordinator, store, bus, clock, eventTreeLimit }),
+    queries: new Queries({ coordinator, store, bus, clock, gate: pauses, eventTreeLimit }),
+    pauses,
+    explanations: new Explanations(
+      { coordinator, store, clock, network: new MoleculerNetwork(broker), pauses, askOwner: askOwner(broker) },
+      settings,
+    ),
+    clock,
+    copies: new Copies(coordinator, { store, clock, ids: systemIds }, settings),
+    startsPaused: given.paused ?? env.paused,
     limits: resolveLimits(given.limits),
     isActionAllowed: compileActionPatterns(given.allowedActions ?? env.allowedActions),
+    newId: () => systemIds.sorted(),
     graceMs: given.shutdownGrace === undefined ? env.shutdownGraceMs : parseDuration(given.shutdownGrace),
     delay: monitorEventLoopDelay({ resolution: LAG_RESOLUTION_MS }),
     ready: false,

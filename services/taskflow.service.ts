@@ -4,16 +4,16 @@
  */
 import type { Context, Service, ServiceSchema } from "moleculer";
 import { toldOutcome } from "../lib/adapters/call-outcome.ts";
-import { getEventsEndpoint } from "../lib/adapters/events-endpoint.ts";
-import { CONTEXT_KEY } from "../lib/adapters/wire-context.ts";
 import { HEARTBEAT_EVENT } from "../lib/worker/handle.ts";
-import { bytesOf } from "../lib/coordinator/fit.ts";
-import type { Reader } from "../lib/coordinator/queries.ts";
-import { taskflowError } from "../lib/errors.ts";
 import { parseDuration } from "../lib/options.ts";
-import type { TaskflowQuery } from "../lib/ports/store.ts";
-import { readTaskflowId, validateParams, validateTaskflow, validationError } from "../lib/validate.ts";
-import type { ActionName, ActionParams } from "../schemas/actions.schema.ts";
+import { validationError } from "../lib/validate.ts";
+import type { ActionParams } from "../schemas/actions.schema.ts";
+import { action } from "./action.ts";
+import { listQuery } from "./list-query.ts";
+import { OPERATION_ACTIONS } from "./operations.ts";
+import { PAUSES_CHANGED } from "./paused-actions.ts";
+import { ORDER_ACTIONS } from "./taskflow-orders.ts";
+import { produce, produceBelow } from "./taskflow-produce.ts";
 import { createEngine, type Engine, engineOf, engines, milliseconds, type TaskflowServiceOptions } from "./taskflow-engine.ts";
 
 export type { TaskflowServiceOptions } from "./taskflow-engine.ts";
@@ -21,87 +21,6 @@ export type { TaskflowServiceOptions } from "./taskflow-engine.ts";
 /** Between coordinators: one of them has given up taskflows. */
 const RELEASED = "taskflow-coordinator.released";
 const TAKERS = { groups: ["taskflow"] };
-
-/** The producer's meta, to travel with every task: plain JSON, without the execution context and what is Moleculer's own. */
-function producersMeta(meta: Readonly<Record<string, unknown>>): Record<string, unknown> {
-  const kept: Record<string, unknown> = {};
-  let isEmpty = true;
-  for (const [key, value] of Object.entries(meta)) {
-    if (key === CONTEXT_KEY || key.startsWith("$")) continue;
-    kept[key] = value;
-    isEmpty = false;
-  }
-  if (isEmpty) return kept;
-  try {
-    return JSON.parse(JSON.stringify(kept)) as Record<string, unknown>;
-  } catch (error) {
-    const message = `ctx.meta of the producer is stored with the taskflow, and is not JSON: ${(error as Error).message}`;
-    throw validationError("The taskflow is not valid", [{ path: "/meta", message, keyword: "type" }]);
-  }
-}
-
-async function produce(service: Service, ctx: Context): Promise<Record<string, unknown>> {
-  const { coordinator, limits, isActionAllowed } = engineOf(service);
-  const given: unknown = ctx.params;
-  const taskflowId = readTaskflowId(given);
-  const subscription = (id: string): string => getEventsEndpoint(id, true, service.broker.namespace);
-  if (taskflowId !== undefined && (await coordinator.exists(taskflowId))) {
-    return { taskflowId, eventSubscription: subscription(taskflowId), existing: true };
-  }
-  const checked = validateTaskflow(given, limits, isActionAllowed);
-  if (!checked.ok) throw validationError("The taskflow is not valid", checked.problems);
-  const { definition, text } = checked;
-  const meta = producersMeta(ctx.meta);
-  const stored = await coordinator.produce({ ...(taskflowId === undefined ? {} : { taskflowId }), definition, text, meta });
-  return {
-    taskflowId: stored.taskflowId,
-    eventSubscription: subscription(stored.taskflowId),
-    ...(stored.existing ? { existing: true } : {}),
-  };
-}
-
-/** Of a message, what the answer does not get: the packet's frame, and what an error says around it. */
-const MESSAGE_FRAME = 16 * 1024;
-
-/** Moleculer sends the caller's meta back with the answer. */
-function readerOf({ bus }: Engine, { broker }: Service, ctx: Context): Reader {
-  const isLocal = (ctx.nodeID ?? broker.nodeID) === broker.nodeID;
-  const { [CONTEXT_KEY]: _, ...meta } = ctx.meta as Record<string, unknown>;
-  return { isLocal, maxBytes: isLocal ? Infinity : bus.maxMessageBytes - MESSAGE_FRAME - bytesOf(meta) };
-}
-
-type Handler<A extends ActionName> = (engine: Engine, params: ActionParams[A], service: Service, reader: Reader) => unknown;
-
-/** An action: its params checked against the schema of its name, its answer wrapped. */
-function action<A extends ActionName>(
-  name: A,
-  handler: Handler<A>,
-): { handler: (this: Service, ctx: Context) => Promise<unknown> } {
-  return {
-    async handler(ctx) {
-      const params = validateParams(name, ctx.params);
-      try {
-        const engine = engineOf(this);
-        return { success: true, data: await handler(engine, params, this, readerOf(engine, this, ctx)) };
-      } catch (error) {
-        // A cursor that is not ours is the caller's mistake.
-        if (!(error instanceof RangeError)) throw error;
-        throw validationError(`The params of taskflow.${name} are not valid`, [
-          { path: "/cursor", message: error.message, keyword: "format" },
-        ]);
-      }
-    },
-  };
-}
-
-async function deleteTaskflow({ store }: Engine, { taskflowId }: { taskflowId: string }): Promise<{ taskflowId: string }> {
-  const result = await store.delete(taskflowId);
-  if (result === "deleted") return { taskflowId };
-  if (result === "missing") throw taskflowError("TASKFLOW_NOT_FOUND", `There is no taskflow "${taskflowId}".`, { taskflowId });
-  throw taskflowError("TASKFLOW_NOT_FINISHED", `Taskflow "${taskflowId}" is not finished: only finished ones can be deleted.`, {
-    taskflowId,
-  });
-}
 
 /** From a worker, which repeats it until the coordinator whose taskflow it is has accepted it. */
 async function reportOutcome({ coordinator }: Engine, params: ActionParams["reportOutcome"]): Promise<{ accepted: boolean }> {
@@ -111,7 +30,7 @@ async function reportOutcome({ coordinator }: Engine, params: ActionParams["repo
   throw validationError("The params of taskflow.reportOutcome are not valid", [{ path: "/outcome", message, keyword: "type" }]);
 }
 
-async function health({ store, coordinator, ready, delay }: Engine, service: Service): Promise<Record<string, unknown>> {
+async function health({ store, coordinator, pauses, ready, delay }: Engine, service: Service): Promise<Record<string, unknown>> {
   const { transit } = service.broker;
   return {
     ready: ready && !coordinator.isDraining,
@@ -122,24 +41,19 @@ async function health({ store, coordinator, ready, delay }: Engine, service: Ser
     owned: coordinator.active,
     inFlight: coordinator.inFlight,
     draining: coordinator.isDraining,
+    paused: pauses.isPaused,
+    pausedActions: pauses.rules.map(({ pattern }) => pattern),
     // Delay of the event loop since the start, ms.
     lag: { p50: milliseconds(delay.percentile(50)), p99: milliseconds(delay.percentile(99)) },
   };
 }
 
-const asArray = <T>(value: T | readonly T[] | undefined): readonly T[] | undefined =>
-  value === undefined ? undefined : Array.isArray(value) ? (value as readonly T[]) : [value as T];
-
-function listQuery(params: ActionParams["listTaskflows"]): TaskflowQuery {
-  const { status, errorType, pageSize, ...rest } = params;
-  const statuses = asArray(status);
-  const errorTypes = asArray(errorType);
-  return {
-    ...rest,
-    pageSize: pageSize ?? 50,
-    ...(statuses ? { status: statuses } : {}),
-    ...(errorTypes ? { errorType: errorTypes } : {}),
-  };
+async function start(engine: Engine): Promise<void> {
+  await engine.store.open();
+  await engine.pauses.start(engine.startsPaused);
+  await engine.coordinator.start();
+  engine.delay.enable();
+  engine.ready = true;
 }
 
 /**
@@ -157,8 +71,9 @@ export function TaskflowService(given: TaskflowServiceOptions = {}): ServiceSche
           return { success: true, data: await produce(this, ctx) };
         },
       },
-      getTaskflowDetails: action("getTaskflowDetails", ({ queries }, { taskflowId, stages }, _service, reader) =>
-        queries.details(reader, taskflowId, stages),
+      produceBelow: action("produceBelow", (engine, params) => produceBelow(engine, params)),
+      getTaskflowDetails: action("getTaskflowDetails", ({ queries }, { taskflowId, ...shown }, _service, reader) =>
+        queries.details(reader, taskflowId, shown),
       ),
       getTask: action("getTask", ({ queries }, { taskflowId, taskId }, _service, reader) =>
         queries.task(reader, taskflowId, taskId),
@@ -167,15 +82,16 @@ export function TaskflowService(given: TaskflowServiceOptions = {}): ServiceSche
         queries.previousStageRes(taskflowId, taskId, cursor),
       ),
       listTasks: action("listTasks", ({ queries }, params, _service, reader) => queries.tasks(reader, params)),
-      listTaskflows: action("listTaskflows", ({ queries }, params) => queries.list(listQuery(params))),
-      waitForTaskflow: action("waitForTaskflow", ({ queries }, { taskflowId, timeout, stages }, _service, reader) =>
-        queries.wait(reader, taskflowId, timeout === undefined ? 60_000 : parseDuration(timeout), stages),
+      listTaskflows: action("listTaskflows", (engine, params) => engine.queries.list(listQuery(engine, params))),
+      waitForTaskflow: action("waitForTaskflow", ({ queries }, { taskflowId, timeout, ...shown }, _service, reader) =>
+        queries.wait(reader, taskflowId, timeout === undefined ? 60_000 : parseDuration(timeout), shown),
       ),
       getEvents: action("getEvents", ({ queries }, { taskflowId, since, limit }, _service, reader) =>
         queries.events(reader, taskflowId, since ?? 0, limit ?? 500),
       ),
-      deleteTaskflow: action("deleteTaskflow", (engine, params) => deleteTaskflow(engine, params)),
+      ...ORDER_ACTIONS,
       reportOutcome: action("reportOutcome", (engine, params) => reportOutcome(engine, params)),
+      ...OPERATION_ACTIONS,
       health: action("health", (engine, _params, service) => health(engine, service)),
       live: action("live", () => ({ live: true })),
       ready: action("ready", ({ ready, coordinator }) => ({ ready: ready && !coordinator.isDraining })),
@@ -185,6 +101,11 @@ export function TaskflowService(given: TaskflowServiceOptions = {}): ServiceSche
         const { key } = ctx.params;
         if (typeof key === "string") engines.get(this)?.coordinator.heartbeat(key);
       },
+      [PAUSES_CHANGED](this: Service) {
+        const engine = engines.get(this);
+        // What cannot be read now is read a second later.
+        if (engine?.ready) void engine.pauses.look().catch(() => {});
+      },
       [RELEASED](this: Service) {
         const engine = engines.get(this);
         if (engine?.ready) void engine.coordinator.takeOver();
@@ -193,12 +114,8 @@ export function TaskflowService(given: TaskflowServiceOptions = {}): ServiceSche
     created(this: Service) {
       engines.set(this, createEngine(this, given));
     },
-    async started(this: Service) {
-      const engine = engineOf(this);
-      await engine.store.open();
-      await engine.coordinator.start();
-      engine.delay.enable();
-      engine.ready = true;
+    started(this: Service) {
+      return start(engineOf(this));
     },
     async stopped(this: Service) {
       const engine = engines.get(this);
@@ -206,6 +123,7 @@ export function TaskflowService(given: TaskflowServiceOptions = {}): ServiceSche
       engine.ready = false;
       engine.delay.disable();
       await engine.coordinator.stop(engine.graceMs, () => void this.broker.broadcast(RELEASED, {}, TAKERS).catch(() => {}));
+      await engine.pauses.stop();
       engine.bus.close();
       await engine.store.close();
     },

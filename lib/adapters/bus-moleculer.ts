@@ -1,4 +1,5 @@
 import type { ServiceBroker } from "moleculer";
+import type { Answer, Order } from "../core/command.ts";
 import type { NatsConnection } from "nats";
 import type { Outcome } from "../core/inputs.ts";
 import { fitEvent } from "../fit-event.ts";
@@ -6,6 +7,7 @@ import type { Bus, Call, EventMessage, Question, Reply } from "../ports/bus.ts";
 import { askWorker } from "./ask-worker.ts";
 import { answered } from "./call-outcome.ts";
 import { getEventsEndpoint, type LocalSubjects, localSubjects, maxMessageBytesOf, natsClientOf } from "./events-endpoint.ts";
+import { forwardOrder } from "./forward-order.ts";
 import { KnownWorkers } from "./known-workers.ts";
 import { onReconnected } from "./link-watch.ts";
 import { outboxOf } from "./nats-outbox.ts";
@@ -100,6 +102,10 @@ export class MoleculerBus implements Bus {
     broker.transit.sendEvent(ctx).catch(() => undefined);
   }
 
+  forward(node: string, taskflowId: string, order: Order): Promise<Answer | "not-mine" | "unheard"> {
+    return forwardOrder(this.#broker, node, taskflowId, order);
+  }
+
   /** The worker mixin fetches what goes by reference. A plain worker sends the whole context back with its answer: it must leave room for that. */
   carries(action: string, node: string, length: number): boolean {
     if (node === this.#broker.nodeID) return true;
@@ -167,14 +173,18 @@ export class MoleculerBus implements Bus {
       if (this.#local.areHeard) this.#local.say(subject, message.text);
       const nats = natsClientOf(this.#broker);
       if (nats) this.#publish(nats, subject, message);
-      if (this.#isListenedFor(message.topic)) {
-        const event = `taskflow.${message.topic}`;
-        const fitting = nats ? this.#fitted(message) : message.text;
-        this.#broker.emit(event, JSON.parse(fitting)).catch((error: unknown) => this.#notAnnounced(event, error));
-      }
+      this.#emit(message.topic, message, nats !== undefined);
+      if (message.also !== undefined) this.#emit(message.also, message, nats !== undefined);
     } catch (error) {
       this.#notAnnounced(subject, error);
     }
+  }
+
+  #emit(topic: string, message: EventMessage, hasNats: boolean): void {
+    if (!this.#isListenedFor(topic)) return;
+    const event = `taskflow.${topic}`;
+    const fitting = hasNats ? this.#fitted(message) : message.text;
+    this.#broker.emit(event, JSON.parse(fitting)).catch((error: unknown) => this.#notAnnounced(event, error));
   }
 
   #publish(nats: NatsConnection, subject: string, message: EventMessage): void {

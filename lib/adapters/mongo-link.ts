@@ -19,6 +19,8 @@ export interface MongoLinkOptions {
   patienceMs?: number;
   /** How long one try may take, besides a second for each megabyte that is sent. Default 3,000. */
   attemptMs?: number;
+  /** How long nothing may work before the driver's client is given up for a new one. Default 10,000. */
+  renewMs?: number;
 }
 
 /** `acknowledged` only when a majority has it in its journal, on a standalone server when it is in that one's. */
@@ -37,9 +39,13 @@ export class MongoLink {
   readonly #logger: MongoLinkOptions["logger"];
   readonly #patienceMs: number;
   readonly #attemptMs: number;
+  readonly #renewMs: number;
   readonly #url: string;
   #client: MongoClient | undefined;
+  #newClient: (() => MongoClient) | undefined;
   #failing = false;
+  /** Since then nothing has worked; undefined after what did. */
+  #failingSince: number | undefined;
 
   constructor(options: MongoLinkOptions) {
     const { scheme, hosts, database } = partsOf(options.url);
@@ -48,6 +54,7 @@ export class MongoLink {
     this.#logger = options.logger;
     this.#patienceMs = options.patienceMs ?? 10_000;
     this.#attemptMs = options.attemptMs ?? 3_000;
+    this.#renewMs = options.renewMs ?? 10_000;
     this.name = `${scheme}://${hosts}/${database}`;
   }
 
@@ -55,7 +62,8 @@ export class MongoLink {
   async connect(): Promise<void> {
     // Loaded by those only who use it.
     const { MongoClient } = await import("mongodb");
-    const client = new MongoClient(this.#url, withoutGiven(this.#url));
+    const newClient = (): MongoClient => new MongoClient(this.#url, withoutGiven(this.#url));
+    const client = newClient();
     try {
       await client.connect();
       // Connecting alone may not yet have shown the credentials to anybody.
@@ -65,6 +73,7 @@ export class MongoLink {
       throw error;
     }
     this.#client = client;
+    this.#newClient = newClient;
   }
 
   /** Ends all connections; what is under way fails. Idempotent. */
@@ -100,10 +109,12 @@ export class MongoLink {
     for (let pauseMs = FIRST_PAUSE_MS; ; pauseMs = Math.min(pauseMs * 2, LONGEST_PAUSE_MS)) {
       try {
         const result = await within(work, this.#attemptMs + extraMs);
+        this.#failingSince = undefined;
         if (this.#failing) this.#report(undefined);
         return result;
       } catch (error) {
         if (isMisuse(error)) throw error;
+        this.#failed();
         const isOver = this.#client === undefined || isFinal(error) || performance.now() + pauseMs >= deadline;
         if (!this.#failing) this.#report(messageOf(error));
         if (isOver) throw this.unavailable(messageOf(error), error);
@@ -115,11 +126,27 @@ export class MongoLink {
   /** One try, with its time. */
   async once<Result>(work: () => Promise<Result>): Promise<Result> {
     try {
-      return await within(work, this.#attemptMs);
+      const result = await within(work, this.#attemptMs);
+      this.#failingSince = undefined;
+      return result;
     } catch (error) {
       if (isMisuse(error)) throw error;
+      this.#failed();
       throw this.unavailable(messageOf(error), error);
     }
+  }
+
+  /**
+   * A client may be stuck for good: when a connection is reset right after it was made, the driver (7.9) may wait for ever for its answer, and with it
+   * for the news that the server is there again.
+   */
+  #failed(): void {
+    const now = performance.now();
+    this.#failingSince ??= now;
+    if (now - this.#failingSince < this.#renewMs || this.#client === undefined) return;
+    this.#failingSince = now;
+    this.#client.close().catch(() => undefined);
+    this.#client = this.#newClient?.();
   }
 
   unavailable(message: string, cause?: unknown): Error {

@@ -8,7 +8,6 @@ import { COORDINATORS, type CoordinatorDocument, NESTED, newName, type RowDocume
 const BATCH = 1_000;
 /** By the server's clock. */
 const FORGOTTEN_AFTER_MS = 24 * 3_600_000;
-
 /** A row says "finished" after the end was announced, so nearly all of them were. What remains are commits that were under way at the same time. */
 const LAST_MOMENTS_MS = 2_000;
 
@@ -63,6 +62,21 @@ export class MongoOwners {
       if (claimed.length === 0) throw error;
     }
     return claimed;
+  }
+
+  /** The mark tells whether it was this call, where its answer was lost. */
+  async reopen(taskflowId: string, owner: string, fence: number): Promise<boolean> {
+    const mark = newName();
+    let tries = 0;
+    const { matchedCount } = await this.#link.persist(() => {
+      tries++;
+      return this.#rows.updateOne(
+        { _id: taskflowId, fence, open: { $ne: true } },
+        { $set: { owner, status: "RUNNING", finishedAt: null, dueAt: 0, open: true, claim: mark }, $inc: { fence: 1 } },
+      );
+    });
+    if (matchedCount > 0 || tries === 1) return matchedCount > 0;
+    return (await this.#link.persist(() => this.#marked({ mark, ids: [taskflowId] }))).has(taskflowId);
   }
 
   async release(owner: string, taskflowIds: readonly string[]): Promise<void> {
@@ -243,7 +257,8 @@ export class MongoOwners {
       });
       // Once it is acknowledged, a former try that comes late finds nothing that it could change: owner and fence are others.
       const isAll = tries === 1 && matchedCount === candidates.length;
-      const ours = isAll ? undefined : await this.#link.persist(() => this.#marked(taking));
+      const ids = candidates.map(({ _id }) => _id);
+      const ours = isAll ? undefined : await this.#link.persist(() => this.#marked({ mark, ids }));
       return candidates.flatMap(({ _id, fence, dueAt }) =>
         ours === undefined || ours.has(_id) ? [{ taskflowId: _id, fence: fence + 1, dueAt }] : [],
       );
@@ -253,8 +268,7 @@ export class MongoOwners {
     }
   }
 
-  async #marked({ mark, candidates }: Taking): Promise<Set<string>> {
-    const ids = candidates.map(({ _id }) => _id);
+  async #marked({ mark, ids }: { mark: string; ids: string[] }): Promise<Set<string>> {
     const marked = await this.#rows
       .find({ _id: { $in: ids }, claim: mark }, { projection: { _id: 1 }, batchSize: BATCH })
       .toArray();

@@ -46,6 +46,11 @@ function filterOf(query: TaskflowQuery): Filter<RowDocument> {
   for (const [key, value] of Object.entries(query.attributes ?? {})) {
     conditions.push({ [`attributes.${encodeKey(key)}`]: { $eq: encodeValue(value) } });
   }
+  if (query.annotations !== undefined) {
+    const { type, value } = query.annotations;
+    const wanted = { type: encodeText(type), ...(value === undefined ? {} : { value: encodeText(value) }) };
+    conditions.push({ annotations: { $elemMatch: wanted } });
+  }
   if (query.text !== undefined && query.text !== "") conditions.push({ search: { $regex: patternOf(query.text) } });
   return { $and: conditions };
 }

@@ -16,7 +16,7 @@
 import type { IndexDescription } from "mongodb";
 import { randomBytes } from "node:crypto";
 import { isFinished, type TaskflowStatus } from "../core/flow.ts";
-import type { RowChange, TaskflowRow } from "../ports/store.ts";
+import type { RowAnnotation, RowChange, TaskflowRow } from "../ports/store.ts";
 import { decodeKey, decodeText, encodeKey, encodeText, SEPARATOR } from "./mongo-text.ts";
 
 /** Format of the collections, kept in `taskflow_meta`. A store with a higher one is refused. */
@@ -25,6 +25,7 @@ export const STORE_FORMAT = 1;
 export const TASKFLOWS = "taskflows";
 export const COORDINATORS = "taskflow_coordinators";
 export const META = "taskflow_meta";
+export const PAUSE_RULES = "taskflow_pause_rules";
 
 /** How long a tombstone stands. Longer than any coordinator is frozen and then goes on. */
 const TOMBSTONE_SECONDS = 24 * 3_600;
@@ -89,6 +90,7 @@ export interface RowDocument extends EntryText {
   template?: string;
   tags?: string[];
   attributes?: Record<string, string | number | boolean>;
+  annotations?: RowAnnotation[];
   errorType?: string | null;
   createdAt: number;
   startedAt?: number | null;
@@ -171,6 +173,7 @@ export function toDocument(row: TaskflowRow, journal: string, text: EntryText): 
   if (attributes.length > 0) {
     document.attributes = Object.fromEntries(attributes.map(([key, value]) => [encodeKey(key), encodeValue(value)]));
   }
+  if (row.annotations.length > 0) document.annotations = row.annotations.map(encodeAnnotation);
   if (row.errorType !== null) document.errorType = encodeText(row.errorType);
   if (row.startedAt !== null) document.startedAt = row.startedAt;
   if (row.finishedAt !== null) document.finishedAt = row.finishedAt;
@@ -179,9 +182,18 @@ export function toDocument(row: TaskflowRow, journal: string, text: EntryText): 
 
 /** The fields of a change as they are set. */
 export function toFields(change: RowChange): Partial<RowDocument> {
-  const { errorType } = change;
-  return typeof errorType === "string" ? { ...change, errorType: encodeText(errorType) } : change;
+  const { errorType, annotations, ...fields } = change;
+  return {
+    ...fields,
+    ...(annotations === undefined ? {} : { annotations: annotations.map(encodeAnnotation) }),
+    ...(errorType === undefined ? {} : { errorType: encodeValue(errorType) }),
+  };
 }
+
+const encodeAnnotation = ({ type, value }: RowAnnotation): RowAnnotation => ({
+  type: encodeText(type),
+  value: encodeText(value),
+});
 
 export function encodeValue<Value>(value: Value): Value | string {
   return typeof value === "string" ? encodeText(value) : value;
@@ -211,6 +223,7 @@ export function toRow(document: RowDocument): TaskflowRow {
         typeof value === "string" ? decodeText(value) : value,
       ]),
     ),
+    annotations: document.annotations?.map(({ type, value }) => ({ type: decodeText(type), value: decodeText(value) })) ?? [],
     errorType: decodeOrNull(document.errorType),
     createdAt: document.createdAt,
     startedAt: document.startedAt ?? null,

@@ -16,6 +16,9 @@ const LARGE = SLAB / 4;
 /** More than the command and the line's end take beside the subject. */
 const FRAME = 64;
 
+const CARRIAGE_RETURN = 13;
+const LINE_FEED = 10;
+
 /** What the client has behind its types (nats 2.29, protocol.js): takes bytes that are protocol already. */
 interface Protocol {
   sendCommand(bytes: Uint8Array): void;
@@ -63,8 +66,8 @@ class NatsOutbox {
     const sharedBytes = isRepeated ? this.#sharedBytes : Buffer.byteLength(shared);
     const bytes = ownBytes + sharedBytes;
     if (!this.#hasRoom(subject, bytes)) return this.publish(subject, Buffer.from(own + shared));
-    this.#write(`PUB ${subject} ${bytes}\r\n`);
-    this.#write(own, ownBytes);
+    const command = `PUB ${subject} ${bytes}\r\n`;
+    this.#write(command + own, Buffer.byteLength(command) + ownBytes);
     // A slab that has just begun does not hold it.
     if (isRepeated && this.#sharedAt > 0) this.#slab.copyWithin(this.#end, this.#sharedAt, this.#sharedAt + sharedBytes);
     else this.#slab.write(shared, this.#end, sharedBytes, sharedBytes === shared.length ? "latin1" : "utf8");
@@ -72,7 +75,7 @@ class NatsOutbox {
     this.#sharedAt = this.#end;
     this.#sharedBytes = sharedBytes;
     this.#end += sharedBytes;
-    this.#write("\r\n");
+    this.#endMessage();
   }
 
   /** @param headers a block of headers as bytes */
@@ -88,7 +91,7 @@ class NatsOutbox {
     if (headers) this.#slab.set(headers, this.#end);
     this.#slab.set(data, this.#end + headerBytes);
     this.#end += bytes;
-    this.#write("\r\n");
+    this.#endMessage();
   }
 
   /** Hands over what was written. To be called before anything else is sent through the client whose order matters. */
@@ -117,6 +120,11 @@ class NatsOutbox {
       queueMicrotask(() => process.nextTick(this.#flushPlanned));
     }
     return true;
+  }
+
+  #endMessage(): void {
+    this.#slab[this.#end++] = CARRIAGE_RETURN;
+    this.#slab[this.#end++] = LINE_FEED;
   }
 
   #write(text: string, bytes = Buffer.byteLength(text)): void {

@@ -30,6 +30,7 @@ const CHANGE_COLUMNS: readonly (readonly [keyof RowChange, string])[] = [
   ["finishedAt", "finished_at"],
   ["retryAttempt", "retry_attempt"],
   ["progress", "progress"],
+  ["annotations", "annotations"],
 ];
 
 export class SqliteJournal {
@@ -55,7 +56,7 @@ export class SqliteJournal {
     );
     this.#insertRow = database.prepare(
       `INSERT INTO taskflows (number, taskflow_id, name, status, owner, fence, due_at, created_at, started_at, finished_at, retry_attempt, progress,
-       format, root_id, parent_taskflow_id, tenant, template, tags, attributes, error_type) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+       format, root_id, parent_taskflow_id, tenant, template, tags, attributes, error_type, annotations) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
     );
     this.#insertEntry = database.prepare("INSERT INTO journal (taskflow, revision, entry) VALUES (?, ?, ?)");
     this.#findTaskflow = database.prepare(
@@ -69,6 +70,13 @@ export class SqliteJournal {
     return write.kind === "create"
       ? this.#create(write.row, write.entry)
       : this.#append(write.taskflowId, write.revision, write.entry, write.row);
+  }
+
+  /** A taskflow with all of its entries. */
+  insert(row: TaskflowRow, [first = "", ...others]: readonly string[]): WriteResult {
+    const result = this.#create(row, first);
+    if (result === "stored") others.forEach((entry, index) => this.#append(row.taskflowId, index + 2, entry, undefined));
+    return result;
   }
 
   /** Forgets what it knows of the last revisions: after a rollback they may be wrong. */
@@ -91,7 +99,7 @@ export class SqliteJournal {
       const value = change[CHANGE_COLUMNS[index]![0]];
       if (value === undefined) continue;
       columns |= 1 << index;
-      values.push(value);
+      values.push(typeof value === "object" && value !== null ? JSON.stringify(value) : value);
     }
     if (columns === 0) return;
     values.push(number);
@@ -151,6 +159,7 @@ export class SqliteJournal {
       row.tags.length === 0 ? null : JSON.stringify(row.tags),
       isEmpty(row.attributes) ? null : JSON.stringify(row.attributes),
       row.errorType,
+      row.annotations.length === 0 ? null : JSON.stringify(row.annotations),
     );
   }
 
@@ -198,6 +207,7 @@ function isPlain(row: TaskflowRow): boolean {
     row.retryAttempt === 0 &&
     row.progress === 0 &&
     row.tags.length === 0 &&
+    row.annotations.length === 0 &&
     isEmpty(row.attributes)
   );
 }

@@ -51,9 +51,14 @@ export class SqliteOwners {
       if (!all.has(one.number) && dead.includes(one.owner)) all.set(one.number, one);
     }
     return Array.from(all.values(), ({ number, taskflowId, fence, dueAt }) => {
-      this.#take.get(owner, number);
+      this.take(owner, number);
       return { taskflowId, fence: fence + 1, dueAt };
     });
+  }
+
+  /** By its number in the store. */
+  take(owner: string, number: number): void {
+    this.#take.get(owner, number);
   }
 
   due(owner: string, until: number, limit: number, after: DuePlace | undefined): Claimed[] {

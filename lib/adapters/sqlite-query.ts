@@ -6,7 +6,7 @@
  * that is left: exact for every character, without wildcards, and case-insensitive beyond ASCII, which LIKE is not.
  */
 import type { DatabaseSync, SQLInputValue, SQLOutputValue } from "node:sqlite";
-import type { TaskflowPage, TaskflowQuery } from "../ports/store.ts";
+import type { RowAnnotation, TaskflowPage, TaskflowQuery } from "../ports/store.ts";
 import { checkQuery, decodeCursor, encodeCursor } from "./list-cursor.ts";
 import { isUnfinished, ROW_COLUMNS, TASKFLOW_STATUSES, toRow, UNFINISHED } from "./sqlite-schema.ts";
 import type { RowColumns } from "./sqlite-schema.ts";
@@ -16,8 +16,15 @@ interface Condition {
   readonly values: readonly SQLInputValue[];
 }
 
-/** Columns of a row as `matches` gets them. */
-type Matcher = (taskflowId: string, name: string | null, tags: string | null, attributes: string | null) => boolean;
+/** Columns of a row as `matches` gets them: texts, or null. */
+interface Columns {
+  readonly name: SQLOutputValue;
+  readonly tags: SQLOutputValue;
+  readonly attributes: SQLOutputValue;
+  readonly annotations: SQLOutputValue;
+}
+
+type Matcher = (taskflowId: string, columns: Columns) => boolean;
 
 export class SqliteQueries {
   readonly #database: DatabaseSync;
@@ -26,9 +33,11 @@ export class SqliteQueries {
 
   constructor(database: DatabaseSync) {
     this.#database = database;
-    database.function("matches", (taskflowId, name, tags, attributes) =>
-      this.#matcher(String(taskflowId), textOrNull(name), textOrNull(tags), textOrNull(attributes)) ? 1 : 0,
-    );
+    // All by name: SQLite takes their number from the function.
+    database.function("matches", (taskflowId, name, tags, attributes, annotations) => {
+      const columns = { name, tags, attributes, annotations };
+      return this.#matcher(String(taskflowId), columns) ? 1 : 0;
+    });
   }
 
   list(query: TaskflowQuery): TaskflowPage {
@@ -38,7 +47,7 @@ export class SqliteQueries {
     if (matcher !== undefined) {
       this.#matcher = matcher;
       // Last, so that it is asked only for rows that all others let through.
-      conditions.push({ sql: "matches(taskflow_id, name, tags, attributes)", values: [] });
+      conditions.push({ sql: "matches(taskflow_id, name, tags, attributes, annotations)", values: [] });
     }
     // One transaction: page and counts are of the same moment.
     this.#database.exec("BEGIN");
@@ -116,8 +125,14 @@ function matcherOf(query: TaskflowQuery): Matcher | undefined {
   const tags = query.tags ?? [];
   const attributes = Object.entries(query.attributes ?? {});
   const text = query.text?.toLowerCase() ?? "";
-  if (tags.length === 0 && attributes.length === 0 && text === "") return undefined;
-  return (taskflowId, name, tagsText, attributesText) => {
+  const { annotations } = query;
+  if (tags.length === 0 && attributes.length === 0 && !annotations && text === "") return undefined;
+  return (taskflowId, columns) => {
+    const name = textOrNull(columns.name);
+    const tagsText = textOrNull(columns.tags);
+    const attributesText = textOrNull(columns.attributes);
+    const annotationsText = textOrNull(columns.annotations);
+    if (annotations && (annotationsText === null || !hasAnnotation(annotationsText, annotations))) return false;
     if (tags.length > 0 && (tagsText === null || !hasTags(tagsText, tags))) return false;
     if (attributes.length > 0 && (attributesText === null || !hasAttributes(attributesText, attributes))) return false;
     return text === "" || hasText(text, taskflowId, name, tagsText, attributesText);
@@ -132,6 +147,11 @@ function hasTags(tagsText: string, wanted: readonly string[]): boolean {
 function hasAttributes(attributesText: string, wanted: readonly (readonly [string, unknown])[]): boolean {
   const attributes = JSON.parse(attributesText) as Record<string, unknown>;
   return wanted.every(([key, value]) => Object.hasOwn(attributes, key) && attributes[key] === value);
+}
+
+function hasAnnotation(annotationsText: string, { type, value }: NonNullable<TaskflowQuery["annotations"]>): boolean {
+  const annotations = JSON.parse(annotationsText) as RowAnnotation[];
+  return annotations.some((one) => one.type === type && (value === undefined || one.value === value));
 }
 
 function hasText(

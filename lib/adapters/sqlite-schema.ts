@@ -11,10 +11,10 @@
  */
 import type { DatabaseSync } from "node:sqlite";
 import type { TaskflowStatus } from "../core/flow.ts";
-import type { TaskflowRow } from "../ports/store.ts";
+import type { RowAnnotation, TaskflowRow } from "../ports/store.ts";
 
 /** Format of the tables, kept in `user_version`. A file with a higher one is refused. */
-export const SCHEMA_VERSION = 1;
+export const SCHEMA_VERSION = 2;
 /** "TFLW", kept in `application_id`: tells our files from any other SQLite database. */
 export const APPLICATION_ID = 0x54_46_4c_57;
 
@@ -71,18 +71,23 @@ export const SCHEMA = `
   CREATE TABLE taskflows (
     number INTEGER PRIMARY KEY, taskflow_id TEXT NOT NULL UNIQUE, name TEXT, status TEXT, owner TEXT, fence INTEGER, due_at INTEGER,
     created_at INTEGER, started_at INTEGER, finished_at INTEGER, retry_attempt INTEGER, progress NUMERIC, format INTEGER,
-    root_id TEXT, parent_taskflow_id TEXT, tenant TEXT, template TEXT, tags TEXT, attributes TEXT, error_type TEXT);
+    root_id TEXT, parent_taskflow_id TEXT, tenant TEXT, template TEXT, tags TEXT, attributes TEXT, error_type TEXT, annotations TEXT);
   CREATE TABLE journal (place INTEGER PRIMARY KEY, taskflow INTEGER, revision INTEGER, entry TEXT);
   CREATE UNIQUE INDEX journal_revision ON journal (taskflow, revision);
   CREATE TABLE documents (collection TEXT, id TEXT, doc TEXT, PRIMARY KEY (collection, id)) WITHOUT ROWID;
-  ${INDEXES}
-  PRAGMA application_id = ${APPLICATION_ID};
-  PRAGMA user_version = ${SCHEMA_VERSION};`;
+  PRAGMA application_id = ${APPLICATION_ID};`;
+
+/** What turns a file of each former format into one of the next. */
+const UPGRADES: Readonly<Record<number, string>> = {
+  1: "ALTER TABLE taskflows ADD COLUMN annotations TEXT;",
+};
 
 /** Creates what is missing. The caller has checked that the file is new or ours. */
 export function createSchema(database: DatabaseSync): void {
-  const isThere = readPragma(database, "user_version") === SCHEMA_VERSION;
-  database.exec(`BEGIN IMMEDIATE; ${isThere ? INDEXES : SCHEMA} COMMIT;`);
+  const version = Number(readPragma(database, "user_version"));
+  let upgrade = version === 0 ? SCHEMA : "";
+  for (let from = version; from > 0 && from < SCHEMA_VERSION; from++) upgrade += UPGRADES[from] ?? "";
+  database.exec(`BEGIN IMMEDIATE; ${upgrade} ${INDEXES} PRAGMA user_version = ${SCHEMA_VERSION}; COMMIT;`);
 }
 
 export function readPragma(database: DatabaseSync, pragma: string): unknown {
@@ -91,7 +96,7 @@ export function readPragma(database: DatabaseSync, pragma: string): unknown {
 }
 
 /** The columns of a row, in the order that `toRow` takes them. */
-export const ROW_COLUMNS = `taskflow_id, name, status, owner, fence, due_at, root_id, parent_taskflow_id, tenant, template, tags, attributes, error_type,
+export const ROW_COLUMNS = `taskflow_id, name, status, owner, fence, due_at, root_id, parent_taskflow_id, tenant, template, tags, attributes, annotations, error_type,
   created_at, started_at, finished_at, retry_attempt, progress, format`;
 
 /** A row of `ROW_COLUMNS` as node:sqlite gives it. */
@@ -108,6 +113,7 @@ export interface RowColumns {
   template: string | null;
   tags: string | null;
   attributes: string | null;
+  annotations: string | null;
   error_type: string | null;
   created_at: number;
   started_at: number | null;
@@ -131,6 +137,7 @@ export function toRow(columns: RowColumns): TaskflowRow {
     template: columns.template,
     tags: columns.tags === null ? [] : (JSON.parse(columns.tags) as string[]),
     attributes: columns.attributes === null ? {} : (JSON.parse(columns.attributes) as TaskflowRow["attributes"]),
+    annotations: columns.annotations === null ? [] : (JSON.parse(columns.annotations) as RowAnnotation[]),
     errorType: columns.error_type,
     createdAt: columns.created_at,
     startedAt: columns.started_at,

@@ -9,12 +9,14 @@ import type {
   Claimed,
   DuePlace,
   KnownOwner,
+  PauseRule,
   RowChange,
   Store,
   StoredTaskflow,
   StoreHealth,
   TaskflowPage,
   TaskflowQuery,
+  TaskflowRow,
   Write,
   WriteResult,
 } from "../ports/store.ts";
@@ -25,7 +27,9 @@ import { explainOpening, isDuplicateKey, messageOf } from "./mongo-error.ts";
 import { MongoJournal } from "./mongo-journal.ts";
 import { MongoLink, type MongoLinkOptions } from "./mongo-link.ts";
 import { MongoOwners } from "./mongo-owners.ts";
+import { MongoPauses } from "./mongo-pauses.ts";
 import { deleteTaskflow, readTaskflows } from "./mongo-taskflow.ts";
+import { insertTaskflow } from "./mongo-whole.ts";
 import { listTaskflows } from "./mongo-query.ts";
 import { MongoRows, toUpdate } from "./mongo-rows.ts";
 import { INDEXES, META, type RowDocument, STORE_FORMAT, TASKFLOWS } from "./mongo-schema.ts";
@@ -43,6 +47,7 @@ export class MongoStore implements Store {
   readonly #rows: MongoRows;
   readonly #journal: MongoJournal;
   readonly #owners: MongoOwners;
+  readonly #pauses: MongoPauses;
   readonly #active = new Set<Promise<unknown>>();
   #isOpen = false;
 
@@ -52,6 +57,7 @@ export class MongoStore implements Store {
     this.#rows = new MongoRows(this.#link);
     this.#journal = new MongoJournal(this.#link, this.#rows);
     this.#owners = new MongoOwners(this.#link);
+    this.#pauses = new MongoPauses(this.#link);
   }
 
   async open(): Promise<void> {
@@ -78,6 +84,10 @@ export class MongoStore implements Store {
 
   async commit(writes: readonly Write[]): Promise<WriteResult[]> {
     return this.#run(() => this.#journal.commit(writes));
+  }
+
+  async insert(row: TaskflowRow, entries: readonly string[]): Promise<WriteResult> {
+    return this.#run(() => insertTaskflow(this.#taskflows, this.#link, row, entries));
   }
 
   async read(taskflowId: string): Promise<StoredTaskflow | undefined> {
@@ -113,6 +123,15 @@ export class MongoStore implements Store {
     return this.#run(async () => {
       await this.#rows.flush();
       return this.#owners.due(owner, until, limit, after);
+    });
+  }
+
+  async reopen(taskflowId: string, owner: string, fence: number): Promise<boolean> {
+    return this.#run(async () => {
+      await this.#rows.flush();
+      const isTaken = await this.#owners.reopen(taskflowId, owner, fence);
+      if (isTaken) this.#journal.claimed(taskflowId, fence + 1);
+      return isTaken;
     });
   }
 
@@ -160,6 +179,18 @@ export class MongoStore implements Store {
         throw this.#link.unavailable(messageOf(error), error);
       });
     });
+  }
+
+  async pauseRules(): Promise<PauseRule[]> {
+    return this.#run(() => this.#pauses.all());
+  }
+
+  async addPauseRule(rule: PauseRule): Promise<void> {
+    return this.#run(() => this.#pauses.add(rule));
+  }
+
+  async removePauseRules(pattern: string, coordinator?: string): Promise<number> {
+    return this.#run(() => this.#pauses.remove(pattern, coordinator));
   }
 
   async delete(taskflowId: string): Promise<"deleted" | "missing" | "active"> {

@@ -11,12 +11,14 @@ import type {
   Claimed,
   DuePlace,
   KnownOwner,
+  PauseRule,
   RowChange,
   Store,
   StoredTaskflow,
   StoreHealth,
   TaskflowPage,
   TaskflowQuery,
+  TaskflowRow,
   Write,
   WriteResult,
 } from "../ports/store.ts";
@@ -25,6 +27,7 @@ import { openFile, openMemory } from "./sqlite-file.ts";
 import type { SqliteFile } from "./sqlite-file.ts";
 import { SqliteJournal } from "./sqlite-journal.ts";
 import { SqliteOwners } from "./sqlite-owners.ts";
+import { SqlitePauses } from "./sqlite-pauses.ts";
 import { SqliteQueries } from "./sqlite-query.ts";
 import { SqliteReader } from "./sqlite-reader.ts";
 import { isUnfinished, ROW_COLUMNS, toRow } from "./sqlite-schema.ts";
@@ -42,6 +45,7 @@ interface Opened {
   readonly file: SqliteFile;
   readonly journal: SqliteJournal;
   readonly owners: SqliteOwners;
+  readonly pauses: SqlitePauses;
   /** Runs what may look at every row: the reader's thread, or this one for memory. */
   readonly queries: SqliteReader | SqliteQueries;
   readonly begin: StatementSync;
@@ -93,6 +97,10 @@ export class SqliteStore implements Store {
     });
   }
 
+  async insert(row: TaskflowRow, entries: readonly string[]): Promise<WriteResult> {
+    return this.#write(({ journal }) => journal.insert(row, entries));
+  }
+
   async read(taskflowId: string): Promise<StoredTaskflow | undefined> {
     return this.#attempt((opened) => readOne(opened, taskflowId));
   }
@@ -107,6 +115,16 @@ export class SqliteStore implements Store {
 
   async due(owner: string, until: number, limit: number, after?: DuePlace): Promise<Claimed[]> {
     return this.#attempt(({ owners }) => owners.due(owner, until, limit, after));
+  }
+
+  async reopen(taskflowId: string, owner: string, fence: number): Promise<boolean> {
+    return this.#write((opened) => {
+      const columns = opened.readRow.get(taskflowId) as (RowColumns & { number: number }) | undefined;
+      if (columns?.fence !== fence || isUnfinished(columns.status)) return false;
+      opened.owners.take(owner, columns.number);
+      opened.journal.changeRow(columns.number, { status: "RUNNING", finishedAt: null, dueAt: 0 });
+      return true;
+    });
   }
 
   async repair(taskflowId: string, fence: number, change: RowChange): Promise<void> {
@@ -141,6 +159,18 @@ export class SqliteStore implements Store {
 
   async list(query: TaskflowQuery): Promise<TaskflowPage> {
     return this.#attempt(({ queries }) => queries.list(query));
+  }
+
+  async pauseRules(): Promise<PauseRule[]> {
+    return this.#attempt(({ pauses }) => pauses.all());
+  }
+
+  async addPauseRule(rule: PauseRule): Promise<void> {
+    this.#write(({ pauses }) => pauses.add(rule));
+  }
+
+  async removePauseRules(pattern: string, coordinator?: string): Promise<number> {
+    return this.#write(({ pauses }) => pauses.remove(pattern, coordinator));
   }
 
   async delete(taskflowId: string): Promise<"deleted" | "missing" | "active"> {
@@ -187,6 +217,7 @@ export class SqliteStore implements Store {
       file,
       journal: new SqliteJournal(database),
       owners: new SqliteOwners(database),
+      pauses: new SqlitePauses(database),
       queries:
         path === undefined ? new SqliteQueries(database) : new SqliteReader({ path }, (message) => this.#unavailable(message)),
       begin: database.prepare("BEGIN IMMEDIATE"),

@@ -3,41 +3,24 @@ import type { ActionName, ActionParams } from "../../schemas/actions.schema.ts";
 import type { TaskDetails, TaskflowDetails } from "../../schemas/taskflow-details.ts";
 import type { TaskflowEvent } from "../../schemas/taskflow-event.ts";
 import type { Taskflow } from "../../schemas/taskflow.schema.ts";
+import type {
+  BulkDone,
+  Produced,
+  TaskflowSummary,
+  Page,
+  PausedActions,
+  RetryOptions,
+  Retried,
+  Decided,
+  TaskDecided,
+  OfTaskflow,
+  OfTask,
+} from "./answers.ts";
+import { fetchExport, type TaskflowExport, tooLargeToImport } from "./taskflow-export.ts";
+import type { Explanation } from "../core/explain.ts";
 import { isTaskflowError } from "../errors.ts";
 import { parseDuration } from "../options.ts";
 import { type EventHandler, EventSubscription } from "./event-subscription.ts";
-
-/** Answer of `produce`. */
-export interface Produced {
-  taskflowId: string;
-  /** The NATS subject of its events. */
-  eventSubscription: string;
-  /** A taskflow of this id was stored before: nothing was started. */
-  existing?: true;
-}
-
-/** A row of `listTaskflows`: a taskflow without its tasks. */
-export type TaskflowSummary = Pick<
-  TaskflowDetails,
-  | "taskflowId"
-  | "name"
-  | "status"
-  | "createdAt"
-  | "startedAt"
-  | "finishedAt"
-  | "retryAttempt"
-  | "progress"
-  | "tags"
-  | "attributes"
-  | "tenant"
-  | "rootId"
-> & { parentTaskflowId: string | null; template: string | null; errorType: string | null };
-
-/** One page of a list; without `nextCursor` it is the last. */
-export interface Page<Row> {
-  rows: Row[];
-  nextCursor?: string;
-}
 
 /** How long to wait for a taskflow, and what of it to answer. */
 export interface WaitOptions {
@@ -45,6 +28,8 @@ export interface WaitOptions {
   timeout?: number | string;
   /** Ids or names of the stages to answer; all if absent. */
   stages?: string[];
+  /** Levels of nested taskflows to answer; all if absent. */
+  depth?: number;
 }
 
 /** Where a subscription begins. */
@@ -111,9 +96,123 @@ export class TaskflowClient {
     return this.#call("listTaskflows", query);
   }
 
+  /**
+   * Ends a taskflow: once this has answered, nothing of it is sent any more. Handlers with the worker mixin see `signal.aborted`.
+   * @throws TASKFLOW_NOT_FOUND, TASKFLOW_ALREADY_FINISHED, TASKFLOW_CONFLICT
+   */
+  cancelTaskflow(taskflowId: string, options: OfTaskflow<"cancelTaskflow"> = {}): Promise<Decided> {
+    return this.#call("cancelTaskflow", { taskflowId, ...options });
+  }
+
+  /**
+   * A new run of a taskflow that has ended, or that waits for a decision: of everything, or of what is selected.
+   * @throws TASKFLOW_NOT_FOUND, STAGE_NOT_FOUND, TASK_NOT_FOUND, TASKFLOW_NOT_RETRYABLE, TASKFLOW_EXACTLY_ONCE, TASK_RUNNING, TASKFLOW_CONFLICT
+   */
+  retryTaskflow(
+    taskflowId: string,
+    stagesInfo?: RetryOptions["stagesInfo"],
+    tasksInfo?: RetryOptions["tasksInfo"],
+  ): Promise<Retried>;
+  retryTaskflow(taskflowId: string, options: RetryOptions): Promise<Retried>;
+  retryTaskflow(
+    taskflowId: string,
+    first?: RetryOptions["stagesInfo"] | RetryOptions,
+    tasksInfo?: RetryOptions["tasksInfo"],
+  ): Promise<Retried> {
+    const options = Array.isArray(first) ? { stagesInfo: first } : (first ?? {});
+    return this.#call("retryTaskflow", { taskflowId, ...options, ...(tasksInfo ? { tasksInfo } : {}) });
+  }
+
+  /** Starts nothing new of a taskflow; answers of what runs are taken. @throws TASKFLOW_NOT_FOUND, TASKFLOW_ALREADY_FINISHED, TASKFLOW_CONFLICT */
+  pauseTaskflow(taskflowId: string, options: OfTaskflow<"pauseTaskflow"> = {}): Promise<Decided> {
+    return this.#call("pauseTaskflow", { taskflowId, ...options });
+  }
+
+  /** Lets a paused taskflow go on. @throws TASKFLOW_NOT_FOUND, TASKFLOW_ALREADY_FINISHED, TASKFLOW_CONFLICT if it is not paused */
+  resumeTaskflow(taskflowId: string, options: OfTaskflow<"resumeTaskflow"> = {}): Promise<Decided> {
+    return this.#call("resumeTaskflow", { taskflowId, ...options });
+  }
+
+  /** Ends a task that waits or runs, as CANCELLED. @throws TASKFLOW_NOT_FOUND, TASK_NOT_FOUND, TASK_NOT_ACTIVE, TASKFLOW_ALREADY_FINISHED, TASKFLOW_CONFLICT */
+  cancelTask(taskflowId: string, taskId: string, options: OfTask<"cancelTask"> = {}): Promise<TaskDecided> {
+    return this.#call("cancelTask", { taskflowId, taskId, ...options });
+  }
+
+  /** Settles a failed or waiting task by hand; the taskflow goes on. @throws TASKFLOW_NOT_FOUND, TASK_NOT_FOUND, TASK_RUNNING, TASK_NOT_ACTIVE, TASKFLOW_CONFLICT */
+  resolveTask(taskflowId: string, taskId: string, options: OfTask<"resolveTask">): Promise<TaskDecided> {
+    return this.#call("resolveTask", { taskflowId, taskId, ...options });
+  }
+
+  /** Other params or options for the attempts to come. @throws TASKFLOW_NOT_FOUND, TASK_NOT_FOUND, TASK_RUNNING, TASKFLOW_CONFLICT */
+  updateTask(taskflowId: string, taskId: string, options: OfTask<"updateTask">): Promise<TaskDecided> {
+    return this.#call("updateTask", { taskflowId, taskId, ...options });
+  }
+
+  /** Adds an annotation, which the details have and `listTaskflows` finds. @throws TASKFLOW_NOT_FOUND */
+  annotateTaskflow(
+    taskflowId: string,
+    type: string,
+    value: unknown,
+    options: Omit<OfTaskflow<"annotateTaskflow">, "type" | "value"> = {},
+  ): Promise<{ taskflowId: string; type: string }> {
+    return this.#call("annotateTaskflow", { taskflowId, type, value, ...options });
+  }
+
   /** Removes a finished taskflow. @throws TASKFLOW_NOT_FOUND, TASKFLOW_NOT_FINISHED */
   deleteTaskflow(taskflowId: string): Promise<{ taskflowId: string }> {
     return this.#call("deleteTaskflow", { taskflowId });
+  }
+
+  /** In words and as data: why each unfinished part is not moving, and what would move it. @throws TASKFLOW_NOT_FOUND, STORE_UNAVAILABLE */
+  explainTaskflow(taskflowId: string): Promise<Explanation> {
+    return this.#call("explainTaskflow", { taskflowId });
+  }
+
+  /**
+   * One decision about every taskflow that matches: each has its turn once, and what cannot be done is counted by the type of its error. It takes as long as it
+   * takes; the event `taskflow.bulk.progress` tells how far it is. With `dryRun` it only counts.
+   * @throws STORE_UNAVAILABLE, TASKFLOW_OVERLOADED when its coordinator stops: what was done is done, and the same can be sent again
+   */
+  bulk(params: ActionParams["bulk"]): Promise<BulkDone> {
+    return this.#call("bulk", params, { timeout: 0, retries: 0 });
+  }
+
+  /**
+   * A portable copy of a taskflow as it is now, of any size: fetched in parts where it does not fit into a message. It is JSON, to be kept anywhere.
+   * @throws TASKFLOW_NOT_FOUND
+   */
+  exportTaskflow(taskflowId: string): Promise<TaskflowExport> {
+    return fetchExport((cursor) => this.#call("exportTaskflow", { taskflowId, ...cursor }));
+  }
+
+  /**
+   * Makes a taskflow of an export. One that was not finished is PAUSED until it is resumed. With a `newTaskflowId` it can be sent again safely.
+   * @throws TASKFLOW_VALIDATION_ERROR, TASKFLOW_OVERLOADED, STORE_UNAVAILABLE; PAYLOAD_TOO_LARGE where the coordinator is in another process and it does not fit into one message
+   */
+  async importTaskflow(
+    exported: TaskflowExport,
+    { newTaskflowId }: { newTaskflowId?: string } = {},
+  ): Promise<Produced & { status: TaskflowDetails["status"] }> {
+    try {
+      return await this.#call("importTaskflow", { ...exported, ...(newTaskflowId === undefined ? {} : { newTaskflowId }) });
+    } catch (error) {
+      throw tooLargeToImport(error) ?? error;
+    }
+  }
+
+  /** Keeps tasks from calling the actions of a pattern (`payment.*`, `**`), at every coordinator, until it is lifted. @throws STORE_UNAVAILABLE */
+  pauseActions(pattern: string, reason?: string): Promise<PausedActions> {
+    return this.#call("pauseActions", { pattern, ...(reason === undefined ? {} : { reason }) });
+  }
+
+  /** Lifts the rules with exactly this pattern; `lifted`: how many there were. `**` also ends the pause of coordinators that started paused. */
+  resumeActions(pattern: string): Promise<{ pattern: string; lifted: number }> {
+    return this.#call("resumeActions", { pattern });
+  }
+
+  /** The rules of all coordinators, oldest first. */
+  listPausedActions(): Promise<{ rows: PausedActions[] }> {
+    return this.#call("listPausedActions", {});
   }
 
   health(): Promise<Record<string, unknown>> {
@@ -124,11 +223,11 @@ export class TaskflowClient {
    * The tree once the taskflow is finished, whatever its status. It calls again while the taskflow goes on, and through losses of the bus.
    * @throws TASKFLOW_WAIT_TIMEOUT when `timeout` passes first (`data`: the tree so far), TASKFLOW_NOT_FOUND, STAGE_NOT_FOUND
    */
-  async waitForTaskflow(taskflowId: string, { timeout, stages }: WaitOptions = {}): Promise<TaskflowDetails> {
+  async waitForTaskflow(taskflowId: string, { timeout, ...shown }: WaitOptions = {}): Promise<TaskflowDetails> {
     const deadline = timeout === undefined ? Number.POSITIVE_INFINITY : performance.now() + parseDuration(timeout);
     for (;;) {
       const slice = Math.max(0, Math.min(SLICE_MS, Math.ceil(deadline - performance.now())));
-      const params = { taskflowId, timeout: slice, ...(stages ? { stages } : {}) };
+      const params = { taskflowId, timeout: slice, ...shown };
       try {
         return await this.#call("waitForTaskflow", params, { timeout: slice + SPARE_MS, retries: 0 });
       } catch (error) {

@@ -7,7 +7,7 @@
  * comes to lie in front of it otherwise (parked while a clock went back, taken over without room) sets it back. Whoever has something to tell a parked
  * taskflow has it brought at once.
  */
-import { isFinished } from "../core/flow.ts";
+import { isFinished, isOver } from "../core/flow.ts";
 import type { Claimed, DuePlace, StoredTaskflow } from "../ports/store.ts";
 import { announceLast } from "./announce.ts";
 import type { Ports } from "./ports.ts";
@@ -209,7 +209,18 @@ export class Care {
     }
   }
 
-  #add(stored: StoredTaskflow, fence: number): void {
+  /** Takes one into care that was stored for this coordinator a moment ago. */
+  adopt(stored: StoredTaskflow): void {
+    this.#add(stored, stored.row.fence);
+  }
+
+  /** Takes one into care that is finished, and about which something is to be decided; undefined if it cannot be read. */
+  reopen(stored: StoredTaskflow, fence: number): Resident | undefined {
+    this.#add(stored, fence, true);
+    return this.#turns.residents.get(stored.row.taskflowId);
+  }
+
+  #add(stored: StoredTaskflow, fence: number, isReopened = false): void {
     if (this.#isStopped) return;
     const { bus, logger } = this.#ports;
     const { eventTreeLimit } = this.#settings;
@@ -222,8 +233,8 @@ export class Care {
     if (there && (this.#turns.caresFor(taskflowId, fence) || (there.creation && there.flow.idBase === flow.idBase))) return;
     // What this coordinator has stored itself it has announced.
     if (flow.fence !== fence) announceLast(bus, entries, flow, eventTreeLimit);
-    repairRow(this.#ports, stored.row, flow);
-    if (isFinished(flow.status)) return;
-    this.#turns.add(new Resident(flow, eventTreeLimit, fence, dueAt), { kind: "recover", fence });
+    if (isOver(flow) && !isReopened) return repairRow(this.#ports, stored.row, flow);
+    const resident = new Resident(flow, eventTreeLimit, fence, dueAt);
+    this.#turns.add(resident, { kind: "recover", fence, ...(isReopened ? { isReopened } : {}) });
   }
 }

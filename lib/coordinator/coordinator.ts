@@ -5,36 +5,30 @@
  * and their facts go to the store in one group commit. So a taskflow has one commit at a time, a busy coordinator few large ones, and
  * nothing is sent, answered or announced that is not stored.
  */
-import { build } from "../core/build.ts";
-import type { Created, StoredDefinition } from "../core/facts.ts";
-import { type Flow, isFinished } from "../core/flow.ts";
-import { idBaseOf, taskOrdinalOf } from "../core/ids.ts";
-import type { Input, Outcome } from "../core/inputs.ts";
-import { taskflowError } from "../errors.ts";
+import type { Answer, Order } from "../core/command.ts";
+import { type Flow, isFinished, isOver, taskAt } from "../core/flow.ts";
+import type { Outcome } from "../core/inputs.ts";
+import type { StoredTaskflow } from "../ports/store.ts";
 import { announceLast } from "./announce.ts";
+import { placeOf, taskflowIdOf } from "./attempt-key.ts";
 import { Care } from "./care.ts";
+import { Creations, type NewTaskflow } from "./creations.ts";
+import { Finished } from "./finished.ts";
+import { LateAnswers } from "./late-answers.ts";
+import { Nesting, type NewChild, type Producer } from "./nesting.ts";
+import { Orders } from "./orders.ts";
 import { Ownership } from "./ownership.ts";
+import { type Gate, OPEN_GATE } from "./pause-rules.ts";
 import type { Ports } from "./ports.ts";
-import { Resident } from "./resident.ts";
+import type { Resident } from "./resident.ts";
 import { Retention } from "./retention.ts";
 import { restore, restoreOrTell } from "./restore.ts";
-import { type CoordinatorSettings, READ, TURN, WORKER_POLL_MS } from "./settings.ts";
-import { Turns } from "./turns.ts";
+import { type CoordinatorSettings, READ, TURN } from "./settings.ts";
+import { Turns, type TurnsListener } from "./turns.ts";
+import { wakeWaiting } from "./waiting.ts";
 
+export type { NewTaskflow } from "./creations.ts";
 export type { Ports } from "./ports.ts";
-
-/** What `produce` hands over: checked, in the long form, with its text. */
-export interface NewTaskflow {
-  readonly taskflowId?: string;
-  readonly definition: StoredDefinition;
-  readonly text: string;
-  readonly meta: Readonly<Record<string, unknown>>;
-}
-
-/** `taskflowId:taskId:attempt`. */
-const KEY = /^(.+):([^:]+):(\d+)$/;
-
-const taskflowIdOf = (key: string): string => KEY.exec(key)?.[1] ?? "";
 
 /** How often a stop looks whether the last attempt has answered. */
 const DRAIN_POLL_MS = 20;
@@ -42,21 +36,31 @@ const DRAIN_POLL_MS = 20;
 export class Coordinator {
   readonly #ports: Ports;
   readonly #settings: CoordinatorSettings;
+  readonly #gate: Gate;
   readonly #turns: Turns;
   readonly #care: Care;
   readonly #ownership: Ownership;
+  readonly #late: LateAnswers;
+  readonly #orders: Orders;
+  readonly #creations: Creations;
+  readonly #nesting: Nesting;
   readonly #retention: Retention | undefined;
   #ends: (() => void)[] = [];
 
-  constructor(ports: Ports, settings: CoordinatorSettings) {
+  /** @param gate says which actions tasks may not call now */
+  constructor(ports: Ports, settings: CoordinatorSettings, gate = OPEN_GATE) {
+    this.#gate = gate;
     this.#ports = ports;
     this.#settings = settings;
-    this.#turns = new Turns(ports, settings, {
+    const listener: TurnsListener = {
       maySend: () => this.#ownership.isHeld(),
       parked: (dueAt) => this.#care.left(dueAt),
       left: () => this.#care.freed(),
-      late: (flow, input) => void this.#tellParked(flow, input),
-    });
+      late: (last, answer) => void this.#late.add(last, answer),
+      order: (from, effect) => this.#nesting.order(from, effect),
+      follow: (resident, children) => this.#nesting.follow(resident, children),
+    };
+    this.#turns = new Turns(ports, settings, listener, gate);
     this.#care = new Care(ports, settings, this.#turns);
     this.#retention = settings.retentionMs === null ? undefined : new Retention(ports, settings.retentionMs);
     this.#ownership = new Ownership(ports, settings, {
@@ -66,13 +70,20 @@ export class Coordinator {
       announceEnd: (taskflowId) => this.#announceEnd(taskflowId),
       lapsed: () => this.#turns.lookAgain(),
     });
+    const finished = new Finished(ports, settings, this.#turns, {
+      load: (stored, fence) => this.#care.reopen(stored, fence),
+      unsure: () => this.#ownership.doubt(),
+    });
+    this.#late = new LateAnswers(ports, this.#turns, this.#care, finished);
+    this.#orders = new Orders(ports, settings, this.#turns, this.#care, finished);
+    this.#creations = new Creations(ports, settings, this.#turns);
+    this.#nesting = new Nesting(ports, this.#turns, this.#orders, this.#creations, (taskflowId) => this.peek(taskflowId));
   }
 
   /** Goes on with every taskflow of the store, which is open, that nobody drives. Resolves when all of them are its own, and what is due of them is in memory. */
   async start(): Promise<void> {
-    this.#ends.push(this.#ports.bus.onWorkersChanged(() => this.#wakeStarved()));
+    this.#ends.push(wakeWaiting(this.#ports, this.#turns, this.#gate));
     this.#ends.push(this.#ports.bus.onReconnected(() => this.#turns.suspect()));
-    this.#pollWorkers();
     await this.#ownership.start();
     this.#care.start();
     this.#retention?.start();
@@ -105,6 +116,7 @@ export class Coordinator {
       await new Promise<void>((resolve) => void clock.after(DRAIN_POLL_MS, resolve));
     }
     await this.#turns.stop();
+    this.#late.stop();
     for (const end of this.#ends) end();
     this.#ends = [];
     await givenUp;
@@ -123,59 +135,63 @@ export class Coordinator {
     return this.#turns.dispatcher.inFlight;
   }
 
+  /** What is known of who is alive: asked only. */
+  get owners(): Pick<Ownership, "isHeld" | "silenceOf"> {
+    return this.#ownership;
+  }
+
+  /** What is remembered of a taskflow in its care, to be looked at only. */
+  inspect(taskflowId: string): Readonly<Pick<Resident, "pending" | "unsent">> | undefined {
+    return this.#turns.residents.get(taskflowId);
+  }
+
   get isDraining(): boolean {
     return this.#turns.isDraining;
   }
 
-  /**
-   * Stores a taskflow; it starts in a later turn of the event loop than the one in which this resolves. An id that is stored already answers
-   * `existing` and starts nothing.
-   * @throws TASKFLOW_OVERLOADED: nothing is stored. STORE_UNAVAILABLE: nobody knows; with an id of the caller's it can be sent again safely
-   */
-  async produce(given: NewTaskflow): Promise<{ taskflowId: string; existing?: true }> {
-    const taskflowId = given.taskflowId ?? this.#ports.ids.sorted();
-    const { residents } = this.#turns;
-    if (residents.has(taskflowId) && (await this.exists(taskflowId))) return { taskflowId, existing: true };
-    if (this.isDraining || residents.size >= this.#settings.maxActive) {
-      const why = this.isDraining ? "It is shutting down." : `It has ${residents.size} taskflows in memory, its limit.`;
-      const message = `This coordinator takes no new taskflow now. ${why} Try again later.`;
-      throw taskflowError("TASKFLOW_OVERLOADED", message, { retryAfter: 1 });
-    }
-    const isStoredAlready = await this.#create(taskflowId, given);
-    return isStoredAlready ? { taskflowId, existing: true } : { taskflowId };
+  /** Stores a taskflow, which starts then. Rejects as `Creations.produce` does. */
+  produce(given: NewTaskflow): Promise<{ taskflowId: string; existing?: true }> {
+    return this.#creations.produce(given);
   }
 
   /** Is there a stored taskflow of this id? One that is being stored at this moment is waited for. */
-  async exists(taskflowId: string): Promise<boolean> {
-    const resident = this.#turns.residents.get(taskflowId);
-    if (!resident || resident.state === "reading") return (await this.#ports.store.read(taskflowId)) !== undefined;
-    const { creation } = resident;
-    if (!creation) return true;
-    return new Promise((resolve, reject) => {
-      resident.creation = {
-        text: creation.text,
-        stored: (existing) => {
-          creation.stored(existing);
-          resolve(true);
-        },
-        failed: (error) => {
-          creation.failed(error);
-          reject(error instanceof Error ? error : new Error(String(error)));
-        },
-      };
-    });
+  exists(taskflowId: string): Promise<boolean> {
+    return this.#creations.exists(taskflowId);
   }
 
-  /** Resolves with true if the id was taken. */
-  #create(taskflowId: string, { definition, text, meta }: NewTaskflow): Promise<boolean> {
-    const { defaults, eventTreeLimit } = this.#settings;
-    const { ids, clock } = this.#ports;
-    const created: Created = { kind: "created", taskflowId, idBase: idBaseOf(ids.random()), defaults, meta, definition };
-    return new Promise((resolve, reject) => {
-      const resident = new Resident(build(created, clock.now()), eventTreeLimit);
-      resident.creation = { text, stored: resolve, failed: reject };
-      this.#turns.add(resident, { kind: "begin" });
-    });
+  /**
+   * Stores one below a task whose handler produces it: linked to the task first, then stored. Undefined: the parent is not in this coordinator's care.
+   * @throws TASKFLOW_OVERLOADED: nothing is stored. STORE_UNAVAILABLE: nobody knows
+   */
+  produceBelow(producer: Producer, given: NewChild): Promise<Answer | undefined> {
+    return this.#nesting.produce(producer, given);
+  }
+
+  /** The coordinator that drives an unfinished taskflow; null: none at this moment; undefined: it is finished, or there is none. */
+  async ownerOf(taskflowId: string): Promise<string | null | undefined> {
+    const row = (await this.#ports.store.read(taskflowId))?.row;
+    return row && !isFinished(row.status) ? row.owner : undefined;
+  }
+
+  /** @throws TASKFLOW_OVERLOADED while no new taskflow is taken */
+  checkRoom(): void {
+    this.#creations.checkRoom();
+  }
+
+  /** Goes on with a taskflow that was stored for it, whole, a moment ago. */
+  care(stored: StoredTaskflow): void {
+    // It shuts down: whoever comes next finds it.
+    if (!this.isDraining) this.#care.adopt(stored);
+  }
+
+  /** Has an order carried out by whoever is the owner of the taskflow. Rejects as `Orders.command` does. */
+  command(taskflowId: string, order: Order): Promise<Answer> {
+    return this.#orders.command(taskflowId, order);
+  }
+
+  /** An order that another coordinator has passed on; undefined: the taskflow is not this one's. */
+  heed(taskflowId: string, order: Order): Promise<Answer | undefined> {
+    return this.#orders.heed(taskflowId, order);
   }
 
   /** The state of a taskflow as it is stored; undefined if there is none. It must not be changed, and is not kept. */
@@ -219,16 +235,18 @@ export class Coordinator {
     const told = this.#attemptOf(key);
     if (!told) {
       const flow = await this.peek(taskflowIdOf(key));
-      return !flow || isFinished(flow.status);
+      if (!flow || !isOver(flow)) return !flow;
+      const place = placeOf(key, flow);
+      return place === undefined || this.#late.add(flow, { kind: "answer", ...place, outcome });
     }
     const { resident, task, attempt } = told;
     this.#turns.give(resident, { kind: "answer", task, attempt, outcome });
     await new Promise<void>((resolve) => this.#ports.clock.soon(resolve));
     const flow = await this.peek(resident.flow.taskflowId);
-    const now = flow?.tasks[task];
+    const now = flow && taskAt(flow, task);
     // Without the lease it may be another's by now, and the number of an attempt that was taken back be in use again.
     if (!this.#ownership.isHeld()) return false;
-    return !flow || !now || now.attempt !== attempt || now.status !== "RUNNING";
+    return !flow || !now || now.attempt !== attempt || now.status !== "RUNNING" || now.held !== null;
   }
 
   /** A handler says that it is still at it: the time of its attempt begins anew. */
@@ -238,10 +256,9 @@ export class Coordinator {
   }
 
   #attemptOf(key: string): { resident: Resident; task: number; attempt: number } | undefined {
-    const [, , id = "", attempt = ""] = KEY.exec(key) ?? [];
     const resident = this.#turns.residents.get(taskflowIdOf(key));
-    const task = resident && taskOrdinalOf(resident.flow.idBase, id);
-    return resident && task !== undefined ? { resident, task, attempt: Number(attempt) } : undefined;
+    const place = resident && placeOf(key, resident.flow);
+    return place && { resident, ...place };
   }
 
   /**
@@ -250,16 +267,6 @@ export class Coordinator {
    */
   watch(taskflowId: string, gone: (last: Flow | undefined) => void): (() => void) | undefined {
     return this.#turns.residents.get(taskflowId)?.onGone(gone);
-  }
-
-  /** One that was parked is read again for what has come in. */
-  async #tellParked({ taskflowId, idBase }: Flow, input: Input): Promise<void> {
-    try {
-      const resident = await this.#care.bring(taskflowId);
-      if (resident?.flow.idBase === idBase) this.#turns.give(resident, input);
-    } catch (error) {
-      this.#ports.logger.warn(`Taskflow ${taskflowId} cannot be read; a late answer for it is lost.`, error);
-    }
   }
 
   /** What is parked needs nobody's care until it is another's. What cannot be given up is taken over once this coordinator has left. */
@@ -281,20 +288,5 @@ export class Coordinator {
     const stored = await store.read(taskflowId);
     const restored = stored && restoreOrTell(stored, logger);
     if (restored) announceLast(bus, restored.entries, restored.flow, this.#settings.eventTreeLimit);
-  }
-
-  #wakeStarved(): void {
-    for (const resident of this.#turns.dispatcher.starved) this.#turns.wake(resident);
-  }
-
-  /** Registries are told of services, but not always: waiting work looks by itself too. */
-  #pollWorkers(): void {
-    const { clock } = this.#ports;
-    const poll = (): void => {
-      this.#wakeStarved();
-      cancel = clock.after(WORKER_POLL_MS, poll);
-    };
-    let cancel = clock.after(WORKER_POLL_MS, poll);
-    this.#ends.push(() => cancel());
   }
 }

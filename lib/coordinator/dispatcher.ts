@@ -2,22 +2,26 @@ import { actionNameOf } from "../core/action-name.ts";
 import { latestAttempt } from "../core/apply.ts";
 import { dispatchable, type Pick } from "../core/decide.ts";
 import type { Task } from "../core/flow.ts";
+import { type Gate, OPEN_GATE } from "./pause-rules.ts";
 import type { Resident } from "./resident.ts";
 
 /**
- * Bounds what is in flight, and remembers who waits: taskflows that found no free slot, in their order, and taskflows with a task that no
- * node serves now.
+ * Bounds what is in flight, and remembers who waits: taskflows that found no free slot, in their order, those with a task that no node serves
+ * now, and those with a task whose action is paused.
  */
 export class Dispatcher {
   readonly #maxInFlight: number;
   readonly #route: (action: string, preferred?: string) => string | undefined;
+  readonly #gate: Gate;
   readonly #queued = new Set<Resident>();
   readonly #starved = new Set<Resident>();
+  readonly #held = new Set<Resident>();
   #inFlight = 0;
 
-  constructor(maxInFlight: number, route: (action: string, preferred?: string) => string | undefined) {
+  constructor(maxInFlight: number, route: (action: string, preferred?: string) => string | undefined, gate = OPEN_GATE) {
     this.#maxInFlight = maxInFlight;
     this.#route = route;
+    this.#gate = gate;
   }
 
   get inFlight(): number {
@@ -29,11 +33,16 @@ export class Dispatcher {
     const { flow } = resident;
     this.#queued.delete(resident);
     this.#starved.delete(resident);
+    this.#held.delete(resident);
     if (flow.due.size + flow.repeats.size === 0) return [];
     const unserved = new Set<string>();
     const route = (task: Task): string | undefined => {
       const action = actionNameOf(task.definition.taskDetails);
       if (unserved.has(action)) return undefined;
+      if (this.#gate.ruleFor(action)) {
+        this.#held.add(resident);
+        return undefined;
+      }
       // What was delivered before goes to the same node, if it is there: it may remember.
       const before = task.status === "RUNNING" ? latestAttempt(task).nodeID : null;
       const node = this.#route(action, before ?? undefined);
@@ -76,8 +85,14 @@ export class Dispatcher {
     return this.#starved;
   }
 
+  /** The taskflows that wait for a rule to be lifted. */
+  get held(): ReadonlySet<Resident> {
+    return this.#held;
+  }
+
   forget(resident: Resident): void {
     this.#queued.delete(resident);
     this.#starved.delete(resident);
+    this.#held.delete(resident);
   }
 }

@@ -47,6 +47,8 @@ export class Ownership {
   readonly #untold = new Set<string>();
   /** Something may be this owner's that it does not know of. */
   #isUnsure = false;
+  /** That has come up since the latest look for it began. */
+  #isDoubted = false;
   #heldUntil = 0;
   #hasLapsed = false;
   #beating: Promise<void> | undefined;
@@ -68,6 +70,12 @@ export class Ownership {
     if (this.#ports.clock.monotonic() < this.#heldUntil) return true;
     this.#hasLapsed = true;
     return false;
+  }
+
+  /** How long a coordinator's beat has not changed, as far as one can tell; null: it has none. */
+  silenceOf(owner: string): number | null {
+    const seen = this.#seen.get(owner);
+    return seen ? this.#ports.clock.monotonic() - seen.at : null;
   }
 
   /**
@@ -100,6 +108,12 @@ export class Ownership {
   async look(): Promise<void> {
     await this.#beatOnce();
     await this.#caring;
+  }
+
+  /** Something may be this owner's that it does not know of: that is looked for with the next beat. */
+  doubt(): void {
+    this.#isUnsure = true;
+    this.#isDoubted = true;
   }
 
   /** Takes nothing over any more: what it gives up is for others. */
@@ -237,6 +251,7 @@ export class Ownership {
     const { store } = this.#ports;
     const { owner } = this.#settings;
     // A claim whose answer was lost, or that could not be read: nobody else looks after what is this owner's by now.
+    this.#isDoubted = false;
     if (this.#isUnsure) await this.#listener.rescan();
     this.#isUnsure = true;
     for (;;) {
@@ -244,6 +259,6 @@ export class Ownership {
       if (claimed.length > 0) await this.#listener.taken(claimed);
       if (claimed.length < BATCH || this.#isStopped) break;
     }
-    this.#isUnsure = false;
+    this.#isUnsure = this.#isDoubted;
   }
 }

@@ -2,6 +2,7 @@ import type { Effect } from "../core/effects.ts";
 import type { EventText } from "../core/events.ts";
 import type { Fact } from "../core/facts.ts";
 import type { Input } from "../core/inputs.ts";
+import type { GivenAnswer } from "../core/step.ts";
 import type { Write } from "../ports/store.ts";
 import type { Resident } from "./resident.ts";
 
@@ -11,6 +12,7 @@ export interface Part {
   readonly inputs: readonly Input[];
   readonly facts: readonly Fact[];
   readonly effects: readonly Effect[];
+  readonly answers: readonly GivenAnswer[];
   readonly firstSeq: number;
   readonly at: number;
   /** Event 1 of a new taskflow, written while it was WAITING. */

@@ -3,7 +3,7 @@ import { actionNameOf } from "../core/action-name.ts";
 import { previousRows } from "../core/context.ts";
 import { historyOf } from "../core/history.ts";
 import { progressOf, standing, taskDetails, taskflowDetails, type WaitReason } from "../core/details.ts";
-import { type Flow, isFinished, type Stage, type Task } from "../core/flow.ts";
+import { type Flow, isOver, type Stage, type Task } from "../core/flow.ts";
 import { stageId, stageIndexOf, taskOrdinalOf } from "../core/ids.ts";
 import { decodeEntry, replay } from "../core/journal.ts";
 import { taskflowError } from "../errors.ts";
@@ -13,6 +13,8 @@ import type { Bus } from "../ports/bus.ts";
 import type { Clock } from "../ports/clock.ts";
 import type { Store, TaskflowQuery } from "../ports/store.ts";
 import type { Coordinator } from "./coordinator.ts";
+import { addNestedTrees, branchOf } from "./nested-trees.ts";
+import type { Gate } from "./pause-rules.ts";
 import { boundOfTask, bytesOf, fitTask, fitTree, shapeOf } from "./fit.ts";
 
 /** How often a taskflow that another coordinator drives is looked at while somebody waits for it. */
@@ -29,6 +31,12 @@ export interface Reader {
 /** Characters of a page of `previousStageRes`: with its frame it is a message of at most 64 KiB, where no single row is longer. */
 const PAGE_LENGTH = 56 * 1024;
 
+/** What of a tree is told: all stages, and all levels of nested taskflows, if nothing is said. */
+export interface Shown {
+  readonly stages?: readonly string[];
+  readonly depth?: number;
+}
+
 export interface TaskQuery {
   readonly taskflowId: string;
   readonly stageId?: string;
@@ -42,6 +50,7 @@ export interface QueriesOptions {
   readonly store: Store;
   readonly bus: Bus;
   readonly clock: Clock;
+  readonly gate: Gate;
   readonly eventTreeLimit: number;
 }
 
@@ -52,13 +61,16 @@ export class Queries {
   readonly #eventTreeLimit: number;
   readonly #waitReason: WaitReason;
 
-  constructor({ coordinator, store, bus, clock, eventTreeLimit }: QueriesOptions) {
+  constructor({ coordinator, store, bus, clock, gate, eventTreeLimit }: QueriesOptions) {
     this.#coordinator = coordinator;
     this.#store = store;
     this.#clock = clock;
     this.#eventTreeLimit = eventTreeLimit;
-    this.#waitReason = (task) =>
-      bus.route(actionNameOf(task.definition.taskDetails)) === undefined ? "NO_WORKER" : "CONCURRENCY_LIMIT";
+    this.#waitReason = (task) => {
+      const action = actionNameOf(task.definition.taskDetails);
+      if (gate.ruleFor(action)) return "PAUSED";
+      return bus.route(action) === undefined ? "NO_WORKER" : "CONCURRENCY_LIMIT";
+    };
   }
 
   /** @throws TASKFLOW_NOT_FOUND */
@@ -68,9 +80,23 @@ export class Queries {
     return flow;
   }
 
-  /** The tree. @throws TASKFLOW_NOT_FOUND, STAGE_NOT_FOUND */
-  async details(reader: Reader, taskflowId: string, stages?: readonly string[]): Promise<Record<string, unknown>> {
-    return this.#tree(reader, await this.#flow(taskflowId), stages);
+  /**
+   * The tree, with the nested ones in it.
+   * @throws TASKFLOW_NOT_FOUND, STAGE_NOT_FOUND
+   */
+  async details(reader: Reader, taskflowId: string, shown: Shown = {}): Promise<Record<string, unknown>> {
+    return this.#wholeTree(reader, await this.#flow(taskflowId), shown);
+  }
+
+  async #wholeTree(reader: Reader, flow: Flow, { stages, depth = Infinity }: Shown): Promise<Record<string, unknown>> {
+    const tree = this.#tree(reader, flow, stages);
+    if (depth === 0 || flow.children.size === 0) return tree;
+    const room = reader.isLocal ? Infinity : reader.maxBytes - bytesOf(tree);
+    await addNestedTrees(branchOf(flow, tree), depth, room, async (id) => {
+      const nested = await this.#coordinator.peek(id);
+      return nested && branchOf(nested, copyJson(taskflowDetails(nested, this.#waitReason)) as Record<string, unknown>);
+    });
+    return tree;
   }
 
   #tree({ isLocal, maxBytes }: Reader, flow: Flow, stages: readonly string[] | undefined): Record<string, unknown> {
@@ -140,34 +166,32 @@ export class Queries {
     const page = await this.#store.list(query);
     const unfinished = page.rows.flatMap(({ taskflowId, finishedAt }) => (finishedAt === null ? taskflowId : []));
     const flows = await this.#coordinator.peekMany(unfinished);
-    const rows = page.rows.map(({ owner: _owner, fence: _fence, dueAt: _dueAt, format: _format, ...told }) => {
+    const rows = page.rows.map((row) => {
+      const { owner: _owner, fence: _fence, dueAt: _dueAt, format: _format, annotations: _annotations, ...told } = row;
       const flow = flows.get(told.taskflowId);
-      return flow ? { ...told, status: flow.status, startedAt: flow.startedAt, progress: progressOf(flow) } : told;
+      if (!flow) return told;
+      const { status, startedAt, finishedAt } = flow;
+      return { ...told, status, startedAt, finishedAt, progress: progressOf(flow) };
     });
     return { ...page, rows };
   }
 
-  /** The tree once the taskflow is finished. @throws TASKFLOW_NOT_FOUND, STAGE_NOT_FOUND, TASKFLOW_WAIT_TIMEOUT with the tree so far */
-  async wait(
-    reader: Reader,
-    taskflowId: string,
-    timeoutMs: number,
-    stages?: readonly string[],
-  ): Promise<Record<string, unknown>> {
+  /** The tree once the taskflow is finished, its compensation too. @throws TASKFLOW_NOT_FOUND, STAGE_NOT_FOUND, TASKFLOW_WAIT_TIMEOUT with the tree so far */
+  async wait(reader: Reader, taskflowId: string, timeoutMs: number, shown: Shown = {}): Promise<Record<string, unknown>> {
     const deadline = this.#clock.monotonic() + timeoutMs;
     for (;;) {
       const flow = await this.#flow(taskflowId);
-      if (stages) for (const ref of stages) findStage(flow, ref);
-      if (isFinished(flow.status)) return this.#tree(reader, flow, stages);
+      for (const ref of shown.stages ?? []) findStage(flow, ref);
+      if (isOver(flow)) return this.#wholeTree(reader, flow, shown);
       const left = deadline - this.#clock.monotonic();
       if (left <= 0)
         throw taskflowError(
           "TASKFLOW_WAIT_TIMEOUT",
           `Taskflow "${taskflowId}" is ${flow.status} after ${timeoutMs} ms.`,
-          this.#tree(reader, flow, stages),
+          await this.#wholeTree(reader, flow, shown),
         );
       const last = await this.#gone(taskflowId, left);
-      if (last && isFinished(last.status)) return this.#tree(reader, last, stages);
+      if (last && isOver(last)) return this.#wholeTree(reader, last, shown);
     }
   }
 
@@ -203,7 +227,7 @@ export class Queries {
     const { events, lastSeq } = historyOf(entries, flow, since, limit, this.#eventTreeLimit);
     const texts = events.map(({ text }) => text);
     const fitting = reader.isLocal ? texts : fitEvents(texts, reader.maxBytes);
-    return { events: fitting.map((text) => JSON.parse(text) as unknown), lastSeq, finished: isFinished(flow.status) };
+    return { events: fitting.map((text) => JSON.parse(text) as unknown), lastSeq, finished: isOver(flow) };
   }
 }
 

@@ -1,5 +1,5 @@
 import { EventWriter } from "../core/events.ts";
-import type { Flow } from "../core/flow.ts";
+import { type Flow, taskAt } from "../core/flow.ts";
 import type { Input } from "../core/inputs.ts";
 
 /** An attempt that was sent and has not ended. */
@@ -10,6 +10,9 @@ interface Pending {
   cancelTimeout: () => void;
   /** Begins the watch anew; answers what ends it. */
   readonly watch: () => () => void;
+  readonly sentAt: number;
+  /** The handler's last heartbeat. */
+  heardAt: number | null;
 }
 
 /** An attempt that never left, in the pause before that is decided. */
@@ -43,6 +46,8 @@ export class Resident {
   state: "idle" | "dirty" | "committing" | "reading" | "gone" = "idle";
   inbox: Input[] = [];
   creation: Creation | undefined;
+  /** Commands that were decided, and whose answers wait until it is certain that the taskflow is still this coordinator's. */
+  withheld: Input[] = [];
   /** As its row says it once all that was decided is stored. */
   dueAt: number;
   /** It is gone because nothing happens to it for long. */
@@ -54,7 +59,8 @@ export class Resident {
   readonly #listening = new Set<() => void>();
   readonly #watchers = new Set<(last: Flow | undefined) => void>();
 
-  constructor(flow: Flow, eventTreeLimit: number, fence = flow.fence, dueAt = 0) {
+  /** @param fence under which it is this coordinator's; its journal may not know yet */
+  constructor(flow: Flow, eventTreeLimit: number, fence: number = flow.fence, dueAt = 0) {
     this.flow = flow;
     this.fence = fence;
     this.dueAt = dueAt;
@@ -68,17 +74,41 @@ export class Resident {
     this.writer = new EventWriter(flow, eventTreeLimit);
   }
 
+  /** Inputs that nothing has come of yet. */
+  get unheard(): Input[] {
+    return [...this.withheld, ...this.inbox];
+  }
+
+  /** Resolves with true once it is stored, by this coordinator or another; rejects if that cannot be known. */
+  whenStored(): Promise<boolean> {
+    const { creation } = this;
+    if (!creation) return Promise.resolve(true);
+    return new Promise((resolve, reject) => {
+      this.creation = {
+        text: creation.text,
+        stored: (existing) => {
+          creation.stored(existing);
+          resolve(true);
+        },
+        failed: (error) => {
+          creation.failed(error);
+          reject(error instanceof Error ? error : new Error(String(error)));
+        },
+      };
+    });
+  }
+
   /** True if nothing of it is under way, and nothing happens to it before that time. */
   restsUntil(time: number): boolean {
-    const { state, inbox, pending, unsent, dueAt } = this;
-    return dueAt > time && state === "idle" && inbox.length === 0 && pending.size === 0 && unsent.size === 0;
+    const { state, unheard, pending, unsent, dueAt } = this;
+    return dueAt > time && state === "idle" && unheard.length === 0 && pending.size === 0 && unsent.size === 0;
   }
 
   /** Tasks of whose latest delivery something will still be heard here. Of one that is stored and was not sent nothing will, whatever went before. */
   awaited(): Set<number> {
     const tasks = new Set<number>();
     const addLatest = (task: number, attempt: number, delivery: number): void => {
-      const latest = this.flow.tasks[task]?.attempts.at(-1);
+      const latest = taskAt(this.flow, task)?.attempts.at(-1);
       if (latest?.attempt === attempt && latest.deliveries === delivery) tasks.add(task);
     };
     for (const [task, { attempt, delivery }] of this.pending) addLatest(task, attempt, delivery);
@@ -115,6 +145,7 @@ export class Resident {
     const last = this.state === "reading" ? undefined : this.flow;
     this.state = "gone";
     this.inbox = [];
+    this.withheld = [];
     this.cancelTimers();
     for (const end of this.#listening) end();
     this.#listening.clear();

@@ -1,5 +1,5 @@
 import type { Entry } from "../core/facts.ts";
-import { type Flow, isFinished } from "../core/flow.ts";
+import { type Flow, isFinished, isOver } from "../core/flow.ts";
 import { decodeEntry, replay } from "../core/journal.ts";
 import type { Logger } from "../ports/logger.ts";
 import type { StoredTaskflow, TaskflowRow, Write } from "../ports/store.ts";
@@ -29,28 +29,32 @@ export function restoreOrTell(stored: StoredTaskflow, logger: Logger): Restored 
   }
 }
 
-/** Writes the row of a finished taskflow again where it does not say so: whoever stored the end was replaced or died before it wrote the row. */
+/** Writes the row of a taskflow that is over again where it does not say so: whoever stored the end was replaced or died before it wrote the row. */
 export function repairRow({ store, logger }: Ports, { taskflowId, fence, status }: TaskflowRow, flow: Flow): void {
-  if (!isFinished(flow.status) || isFinished(status)) return;
+  if (!isOver(flow) || isFinished(status)) return;
   store.repair(taskflowId, fence, rowOf(flow)).catch((error: unknown) => {
     logger.warn(`The row of taskflow ${taskflowId} could not be written; it is tried again after the next start.`, error);
   });
 }
 
-/** Is the write the last thing that was stored of its taskflow? */
-export function isStored({ entries }: StoredTaskflow, write: Write | undefined): boolean {
-  if (write === undefined) return false;
-  const revision = write.kind === "create" ? 1 : write.revision;
-  return entries.length === revision && entries[revision - 1] === write.entry;
+const revisionOf = (write: Write): number => (write.kind === "create" ? 1 : write.revision);
+
+export function isStored(stored: StoredTaskflow | undefined, write: Write | undefined): boolean {
+  return write !== undefined && stored?.entries[revisionOf(write) - 1] === write.entry;
 }
 
-/** Reads a taskflow, asking until the store answers. Undefined if there is none, or if it is over. */
+/** Is the write the last thing that was stored of its taskflow? */
+export function isLast(stored: StoredTaskflow, write: Write | undefined): boolean {
+  return write !== undefined && isStored(stored, write) && stored.entries.length === revisionOf(write);
+}
+
+/** Reads a taskflow, asking until the store answers. Undefined if there is none, or if it has ended. */
 export async function readPatiently(
   { store, logger, clock }: Ports,
   taskflowId: string,
-  isOver: () => boolean,
+  isEnded: () => boolean,
 ): Promise<StoredTaskflow | undefined> {
-  for (let wait = 50; !isOver(); wait = Math.min(wait * 2, 2_000)) {
+  for (let wait = 50; !isEnded(); wait = Math.min(wait * 2, 2_000)) {
     try {
       return await store.read(taskflowId);
     } catch (error) {

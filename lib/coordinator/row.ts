@@ -2,17 +2,22 @@
 import { progressOf } from "../core/details.ts";
 import { nextDue } from "../core/due.ts";
 import type { Fact } from "../core/facts.ts";
-import { type Flow, isFinished } from "../core/flow.ts";
+import { type Flow, isFinished, isOver } from "../core/flow.ts";
 import type { RowChange, TaskflowRow } from "../ports/store.ts";
+import { rowAnnotation } from "../row-annotation.ts";
 import { FORMAT } from "./settings.ts";
 
-/** What of a row may change, as the taskflow is now. */
-export function rowOf(flow: Flow): Required<Omit<RowChange, "owner" | "dueAt">> {
+/** What of a row may change, as the taskflow is now. Annotations are never taken back, so that none need no saying. */
+export function rowOf(flow: Flow): Required<Omit<RowChange, "owner" | "dueAt" | "annotations">> & Pick<RowChange, "annotations"> {
+  // One that is over needs no owner any more; to the store all others are unfinished.
+  const isDone = isOver(flow);
   return {
-    status: flow.status,
-    errorType: isFinished(flow.status) ? errorTypeOf(flow) : null,
+    ...(flow.annotations.length > 0 ? { annotations: flow.annotations.map(rowAnnotation) } : {}),
+    // One that is finished and still has something to do keeps its owner, and is taken over like any other.
+    status: isDone || !isFinished(flow.status) ? flow.status : "RUNNING",
+    errorType: isDone ? errorTypeOf(flow) : null,
     startedAt: flow.startedAt,
-    finishedAt: flow.finishedAt,
+    finishedAt: isDone ? flow.finishedAt : null,
     retryAttempt: flow.retryAttempt,
     progress: progressOf(flow),
   };
@@ -27,11 +32,12 @@ export function newRow(flow: Flow, owner: string): TaskflowRow {
     fence: flow.fence,
     dueAt: 0,
     rootId: flow.rootId,
-    parentTaskflowId: null,
+    parentTaskflowId: flow.parent?.taskflowId ?? null,
     tenant: definition.tenant ?? null,
     template: null,
     tags: definition.tags ?? [],
     attributes: definition.attributes ?? {},
+    annotations: [],
     createdAt: flow.createdAt,
     format: FORMAT,
     ...rowOf(flow),
@@ -39,12 +45,14 @@ export function newRow(flow: Flow, owner: string): TaskflowRow {
 }
 
 /**
- * The row changes with the taskflow's status, and when it begins or ends to wait for long: a busy taskflow writes its journal and nothing else.
+ * The row changes with the taskflow's status and annotations, and when it begins or ends to wait for long: a busy taskflow writes its journal and nothing
+ * else. What is stored of one that is over is the last for the time being: it may have been compensating, or was taken for a decision, and its row says that
+ * it runs.
  * @param before when it is due, as the row says it now
  */
 export function rowChange(flow: Flow, facts: readonly Fact[], before: number, dueAt: number): RowChange | undefined {
   const due = dueAt === before ? undefined : { dueAt };
-  if (!facts.some((fact) => fact.kind === "flow")) return due;
+  if (!isOver(flow) && !facts.some(({ kind }) => kind === "flow" || kind === "annotated")) return due;
   return { ...rowOf(flow), ...due };
 }
 

@@ -1,8 +1,8 @@
 import { actionNameOf } from "../core/action-name.ts";
 import { latestAttempt } from "../core/apply.ts";
-import { executionContext, idempotencyKey, metaOf } from "../core/context.ts";
+import { executionContext, idempotencyKey, keyOf, metaOf } from "../core/context.ts";
 import type { Effect } from "../core/effects.ts";
-import type { Flow } from "../core/flow.ts";
+import { taskAt } from "../core/flow.ts";
 import { stageId, taskId } from "../core/ids.ts";
 import { delayAfter } from "../core/task.ts";
 import type { Input, Outcome, Reply } from "../core/inputs.ts";
@@ -11,6 +11,8 @@ import type { Clock } from "../ports/clock.ts";
 import type { Dispatcher } from "./dispatcher.ts";
 import type { Resident } from "./resident.ts";
 import { RESEND_DELAY_MS } from "./settings.ts";
+import type { Late } from "./late-answers.ts";
+import type { Family } from "./nesting.ts";
 
 type EffectOf<Kind extends Effect["kind"]> = Extract<Effect, { kind: Kind }>;
 
@@ -24,8 +26,9 @@ export interface SenderPorts {
   readonly give: (resident: Resident, input: Input) => void;
   /** A slot has become free. */
   readonly freed: () => void;
-  /** An answer has come for a taskflow that was parked meanwhile. */
-  readonly late: (flow: Flow, input: Input) => void;
+  /** An answer has come for a taskflow that has left. */
+  readonly late: Late;
+  readonly family: Family;
 }
 
 /** Carries out effects: sends attempts and watches their time, and gives inputs back at their time. */
@@ -40,7 +43,10 @@ export class Sender {
     for (const effect of effects) {
       if (effect.kind === "call") this.#send(resident, effect);
       else if (effect.kind === "ask") this.#ask(resident, effect);
-      else this.#arm(resident, effect.at, effect.input);
+      else if (effect.kind === "abort") this.#abort(resident, effect);
+      else if (effect.kind === "timer") this.#arm(resident, effect.at, effect.input);
+      else if (effect.kind === "order") this.#ports.family.order(resident.flow.taskflowId, effect);
+      else void this.#ports.family.follow(resident, effect.children);
     }
   }
 
@@ -56,6 +62,7 @@ export class Sender {
     if (pending?.attempt !== attempt) return;
     pending.cancelTimeout();
     pending.cancelTimeout = pending.watch();
+    pending.heardAt = this.#ports.clock.now();
   }
 
   #arm(resident: Resident, at: number, input: Input): void {
@@ -68,12 +75,18 @@ export class Sender {
     );
   }
 
+  #abort({ flow }: Resident, { task: ordinal, attempt, node }: EffectOf<"abort">): void {
+    const task = taskAt(flow, ordinal);
+    if (task) this.#ports.bus.abort(node, keyOf(flow, task, attempt));
+  }
+
   #ask(resident: Resident, { task: ordinal, attempt, delivery, node, startedAt, patienceMs, cause }: EffectOf<"ask">): void {
     const { bus, clock, give } = this.#ports;
     const { flow } = resident;
-    const task = flow.tasks[ordinal];
+    const task = taskAt(flow, ordinal);
     // What was decided after it may have made it idle; the worker would refuse a delivery that is to come.
-    if (task?.status !== "RUNNING" || task.attempt !== attempt || latestAttempt(task).deliveries !== delivery) return;
+    const isOpen = task?.status === "RUNNING" || (task?.doubt ?? null) !== null;
+    if (!task || !isOpen || task.attempt !== attempt || latestAttempt(task).deliveries !== delivery) return;
     const question = {
       action: actionNameOf(task.definition.taskDetails),
       node,
@@ -84,7 +97,8 @@ export class Sender {
     };
     const heard = (reply: Reply): void => {
       forget();
-      give(resident, { kind: "asked", task: ordinal, attempt, delivery, node, reply, ...(cause ? { cause } : {}) });
+      const about = { task: ordinal, attempt, delivery, node, startedAt };
+      give(resident, { kind: "asked", ...about, reply, ...(cause ? { cause } : {}) });
     };
     const forget = resident.keepTimer(bus.ask(question, heard));
   }
@@ -92,7 +106,7 @@ export class Sender {
   #send(resident: Resident, { task: ordinal, attempt, delivery, node }: EffectOf<"call">): void {
     const { bus, clock, give } = this.#ports;
     const { flow } = resident;
-    const task = flow.tasks[ordinal];
+    const task = taskAt(flow, ordinal);
     if (!task) return;
     const { timeoutMs, exactlyOnceTaskExecution } = task.options;
     const action = actionNameOf(task.definition.taskDetails);
@@ -106,7 +120,7 @@ export class Sender {
         if (!exactlyOnceTaskExecution) bus.abort(node, key);
         give(resident, { kind: "timeout", task: ordinal, attempt });
       });
-    resident.pending.set(ordinal, { attempt, delivery, cancelTimeout: watch(), watch });
+    resident.pending.set(ordinal, { attempt, delivery, cancelTimeout: watch(), watch, sentAt: clock.now(), heardAt: null });
     const call = {
       action,
       node,
@@ -133,10 +147,8 @@ export class Sender {
 
   #answered(resident: Resident, { attempt, delivery }: Call, task: number, outcome: Outcome): void {
     const { clock, give, late } = this.#ports;
-    const input: Input = { kind: "answer", task, attempt, delivery, outcome };
-    // Nothing else than an answer is of interest when the time of its attempt was over.
-    if (resident.isParked && outcome.kind === "answered") return late(resident.flow, input);
-    if (resident.state === "gone") return;
+    const input = { kind: "answer", task, attempt, delivery, outcome } as const;
+    if (resident.state === "gone") return late(resident.flow, input);
     // A later delivery of it is still watched.
     if (resident.pending.get(task)?.delivery === delivery) this.#release(resident, task, attempt);
     // What was not sent is due again at once: without a pause it would be tried in every turn.

@@ -3,28 +3,33 @@
  * then the effects are carried out. What comes in meanwhile waits for the next turn.
  */
 import { decide } from "../core/decide.ts";
-import { type Flow, isFinished } from "../core/flow.ts";
+import type { Answer, Order } from "../core/command.ts";
+import { isOver } from "../core/flow.ts";
 import type { Input } from "../core/inputs.ts";
 import type { StoredTaskflow, Write, WriteResult } from "../ports/store.ts";
 import { announceSince } from "./announce.ts";
 import { Dispatcher } from "./dispatcher.ts";
+import type { Late } from "./late-answers.ts";
+import type { Family } from "./nesting.ts";
+import { OrderBook } from "./order-book.ts";
 import { callsIn, type Part } from "./part.ts";
+import { OPEN_GATE } from "./pause-rules.ts";
 import type { Ports } from "./ports.ts";
 import type { Resident } from "./resident.ts";
-import { isStored, readPatiently, repairRow, restoreOrTell } from "./restore.ts";
+import { isLast, isStored, readPatiently, repairRow, restoreOrTell } from "./restore.ts";
 import { Sender } from "./sender.ts";
 import { type CoordinatorSettings, horizonOf, TURN } from "./settings.ts";
 import { writeOf } from "./write.ts";
 
-export interface TurnsListener {
+export interface TurnsListener extends Family {
   /** False while another coordinator may have taken over. */
   readonly maySend: () => boolean;
+  /** An answer has come for a taskflow that has left. */
+  readonly late: Late;
   /** A taskflow has left memory; it is due then. */
   readonly parked: (dueAt: number) => void;
   /** A taskflow has left memory: there is room for another one. */
   readonly left: () => void;
-  /** An answer has come for a taskflow that is parked. */
-  readonly late: (flow: Flow, input: Input) => void;
 }
 
 export class Turns {
@@ -33,6 +38,7 @@ export class Turns {
   readonly #sender: Sender;
   readonly #listener: TurnsListener;
   readonly dispatcher: Dispatcher;
+  readonly #orders = new OrderBook();
   /** The taskflows in the coordinator's care, by id. */
   readonly residents = new Map<string, Resident>();
   #dirty: Resident[] = [];
@@ -44,29 +50,43 @@ export class Turns {
   /** True: nothing is sent any more; answers are still taken. */
   isDraining = false;
 
-  constructor(ports: Ports, settings: CoordinatorSettings, listener: TurnsListener) {
+  constructor(ports: Ports, settings: CoordinatorSettings, listener: TurnsListener, gate = OPEN_GATE) {
     const { bus, clock } = ports;
     const { maySend, late } = listener;
     this.#listener = listener;
     this.#ports = ports;
     this.#settings = settings;
-    this.dispatcher = new Dispatcher(settings.maxInFlight, (action, preferred) => bus.route(action, preferred));
+    this.dispatcher = new Dispatcher(settings.maxInFlight, (action, preferred) => bus.route(action, preferred), gate);
     const give = (resident: Resident, input: Input): void => this.give(resident, input);
     const freed = (): void => this.#planForQueue();
-    this.#sender = new Sender({ bus, clock, dispatcher: this.dispatcher, maySend, give, freed, late });
+    this.#sender = new Sender({ bus, clock, dispatcher: this.dispatcher, maySend, give, freed, late, family: listener });
   }
 
-  /** Takes a taskflow into care, and its first input into its mailbox. */
-  add(resident: Resident, input: Input): void {
+  /** Takes a taskflow into care, and its first inputs into its mailbox. */
+  add(resident: Resident, ...inputs: Input[]): void {
     if (this.#isStopped) return;
     this.residents.set(resident.flow.taskflowId, resident);
-    this.give(resident, input);
+    this.give(resident, ...inputs);
   }
 
   give(resident: Resident, ...inputs: Input[]): void {
-    if (resident.state === "gone" || this.#isStopped) return;
+    if (resident.state === "gone" || this.#isStopped) return this.#orders.lose(inputs);
     resident.inbox.push(...inputs);
     this.wake(resident);
+  }
+
+  /**
+   * Has an order decided in its turn, and answered once what it changed is stored. Undefined: the taskflow has left before, and of the order
+   * nothing is stored.
+   */
+  order(resident: Resident, order: Order): Promise<Answer | undefined> {
+    const { ticket, answered } = this.#orders.open();
+    this.give(resident, { kind: "command", ticket, ...order });
+    return answered;
+  }
+
+  get isStopped(): boolean {
+    return this.#isStopped;
   }
 
   extend(resident: Resident, task: number, attempt: number): void {
@@ -93,7 +113,10 @@ export class Turns {
       await new Promise<void>((resolve) => this.#ports.clock.soon(resolve));
     }
     this.#isStopped = true;
-    for (const resident of this.residents.values()) resident.leave();
+    for (const resident of this.residents.values()) {
+      this.#orders.lose(resident.unheard);
+      resident.leave();
+    }
     this.residents.clear();
   }
 
@@ -145,7 +168,7 @@ export class Turns {
     try {
       if (resident.creation) flow.revision = 1;
       const creation = resident.creation && this.#ports.bus.hasAudience() ? resident.writer.creation(at) : undefined;
-      const { facts, effects } = decide(flow, inputs, at);
+      const { facts, effects, answers } = decide(flow, inputs, at);
       for (let mayFollow = this.#mayDispatch; mayFollow;) {
         const tasks = this.dispatcher.admit(resident);
         if (tasks.length === 0) break;
@@ -165,6 +188,7 @@ export class Turns {
         inputs,
         facts,
         effects,
+        answers,
         firstSeq,
         at,
         creation,
@@ -176,6 +200,7 @@ export class Turns {
       const message = `Taskflow ${flow.taskflowId} is put aside after an internal error; it is unchanged in the store.`;
       this.#ports.logger.error(message, error);
       this.dispatcher.release(taken);
+      this.#orders.lose(inputs);
       resident.creation?.failed(error);
       this.#drop(resident);
       return undefined;
@@ -235,11 +260,13 @@ export class Turns {
     for (const event of writer.write(facts, at, firstSeq)) bus.announce(event);
   }
 
-  #carryOut({ resident, facts, effects }: Part): void {
+  #carryOut(part: Part): void {
+    const { resident, facts, effects } = part;
+    this.#answer(part);
     if (resident.state === "gone") return this.dispatcher.release(callsIn(effects));
     for (const fact of facts) if (fact.kind === "settled" || fact.kind === "delayed") this.#sender.ended(resident, fact.task);
     this.#sender.carryOut(resident, effects);
-    if (isFinished(resident.flow.status)) this.#drop(resident);
+    if (isOver(resident.flow)) this.#drop(resident);
     else if (resident.inbox.length > 0) this.wake(resident);
     else if (resident.dueAt > 0) this.#park(resident);
   }
@@ -253,12 +280,23 @@ export class Turns {
     this.#listener.parked(dueAt);
   }
 
+  /** What nothing was stored of is the truth only while the taskflow is this coordinator's: without the lease it is decided once more when that is known. */
+  #answer({ resident, inputs, answers, write }: Part): void {
+    if (answers.length === 0) return;
+    if (write || this.#listener.maySend()) this.#orders.give(answers);
+    else if (resident.state === "gone") this.#orders.lose(inputs);
+    else resident.withheld.push(...inputs.filter(({ kind }) => kind === "command"));
+  }
+
   #drop(resident: Resident): void {
+    const { unheard } = resident;
     this.dispatcher.forget(resident);
     this.dispatcher.release(resident.pending.size);
     const { taskflowId } = resident.flow;
     if (this.residents.get(taskflowId) === resident) this.residents.delete(taskflowId);
     resident.leave();
+    this.#orders.lose(unheard);
+    for (const input of unheard) if (input.kind === "answer") this.#listener.late(resident.flow, input);
     this.#planForQueue();
     this.#listener.left();
   }
@@ -269,6 +307,7 @@ export class Turns {
     const { creation } = resident;
     if (creation) {
       this.dispatcher.release(callsIn(effects));
+      this.#orders.lose(part.inputs);
       this.#drop(resident);
       creation.stored(true);
       return;
@@ -299,17 +338,20 @@ export class Turns {
     resident.state = "reading";
     const stored = await this.#readHeld(taskflowId);
     const calls = part ? callsIn(part.effects) : 0;
+    const wasStored = isStored(stored, part?.write);
     // Let go of meanwhile; another one may have taken its place.
     if (this.#isStopped || this.residents.get(taskflowId) !== resident) {
+      this.#settleOrders(part, wasStored);
       this.dispatcher.release(calls);
       return this.#drop(resident);
     }
     const isOurs = stored?.row.owner === this.#settings.owner && stored.row.fence === fence;
-    if (isOurs && (part ? isStored(stored, part.write) : stored.entries.length === revision)) {
+    if (isOurs && (part ? isLast(stored, part.write) : stored.entries.length === revision)) {
       resident.state = "idle";
       // What was to change of it may not have reached the row.
       resident.dueAt = stored.row.dueAt;
       repairRow(this.#ports, stored.row, resident.flow);
+      resident.inbox.unshift(...resident.withheld.splice(0));
       if (part) this.#announce(part);
       if (part) this.#carryOut(part);
       return this.wake(resident);
@@ -317,21 +359,36 @@ export class Turns {
     this.dispatcher.release(calls);
     const restored = isOurs ? restoreOrTell(stored, this.#ports.logger) : undefined;
     // Not ours either: a taskflow that was to be stored, and whose id somebody else has taken.
-    if (restored?.flow.idBase !== idBase) return this.#drop(resident);
+    if (restored?.flow.idBase !== idBase) {
+      this.#settleOrders(part, wasStored);
+      return this.#drop(resident);
+    }
     const { eventTreeLimit } = this.#settings;
     resident.cancelTimers();
     resident.replace(restored.flow, eventTreeLimit, restored.row.dueAt);
     announceSince(this.#ports.bus, restored.entries, restored.flow, part ? part.firstSeq - 1 : seq, eventTreeLimit);
     resident.state = "idle";
-    if (isFinished(restored.flow.status)) {
+    if (wasStored) this.#settleOrders(part, true);
+    resident.inbox = [...(part?.inputs.filter(({ kind }) => !wasStored || kind !== "command") ?? []), ...resident.unheard];
+    resident.withheld = [];
+    const isReopened = resident.inbox.some(({ kind }) => kind === "command");
+    if (isOver(restored.flow) && !isReopened) {
       repairRow(this.#ports, restored.row, restored.flow);
+      this.#settleOrders(part, wasStored);
       return this.#drop(resident);
     }
     const waiting = resident.inbox;
     resident.inbox = [];
     // Answers first: what has been answered is neither in flight nor lost.
     const inFlight = resident.awaited();
-    this.give(resident, ...(part?.inputs ?? []), ...waiting, { kind: "recover", fence, inFlight });
+    this.give(resident, ...waiting, { kind: "recover", fence, inFlight, ...(isReopened ? { isReopened } : {}) });
+  }
+
+  /** A part that is not carried out here any more: its orders are answered if it was stored, else they are looked at anew. */
+  #settleOrders(part: Part | undefined, wasStored: boolean): void {
+    if (!part) return;
+    if (wasStored) this.#orders.give(part.answers);
+    this.#orders.lose(part.inputs);
   }
 
   /** What is stored, read while the lease was held all the time. */

@@ -13,10 +13,11 @@ export function writeOf(
   settings: CoordinatorSettings,
 ): Write | undefined {
   const { flow, creation } = resident;
-  const { taskflowId, idBase, meta, definition } = flow;
+  const { taskflowId, idBase, meta, definition, parent, rootId, depth, parentContext } = flow;
   if (creation) {
     const { defaults, owner } = settings;
-    const created: Created = { kind: "created", taskflowId, idBase, defaults, meta, definition };
+    const nested = parent ? { nested: { parent, rootId, depth, context: parentContext } } : {};
+    const created: Created = { kind: "created", taskflowId, idBase, defaults, meta, definition, ...nested };
     return { kind: "create", row: newRow(flow, owner), entry: encodeEntry(at, [created, ...facts], creation.text) };
   }
   if (facts.length === 0) return undefined;

@@ -2,6 +2,7 @@
 import type { Flow, Task } from "./flow.ts";
 import type { Step } from "./step.ts";
 
+/** When no attempt of it may start any more; null: without limit. */
 export function ageLimit(flow: Flow): number | null {
   return flow.options.maxAgeMs === null ? null : flow.runStartedAt + flow.options.maxAgeMs;
 }
@@ -18,7 +19,8 @@ export function isPastAge(flow: Flow, now: number): boolean {
 /** True if no attempt of the task may start any more: its own age or that of the taskflow is over. */
 export function isTooOld(flow: Flow, task: Task, now: number): boolean {
   const limit = taskAgeLimit(task);
-  return isPastAge(flow, now) || (limit !== null && now >= limit);
+  // What is to be undone is undone however old the taskflow is.
+  return (task.undoes === null && isPastAge(flow, now)) || (limit !== null && now >= limit);
 }
 
 /** Has the taskflow looked at again when its age is over. */
@@ -31,6 +33,6 @@ export function watchAge({ flow, effects }: Step): void {
 export function watchTaskAge({ flow, effects }: Step, task: Task): void {
   const at = taskAgeLimit(task);
   const flowLimit = ageLimit(flow);
-  if (at === null || (flowLimit !== null && flowLimit <= at)) return;
+  if (at === null || (task.undoes === null && flowLimit !== null && flowLimit <= at)) return;
   effects.push({ kind: "timer", at, input: { kind: "age", task: task.ordinal } });
 }

@@ -2,17 +2,21 @@
  * What always holds of a taskflow between two steps:
  *
  *  1. At most one stage is RUNNING, and none in a finished taskflow.
- *  2. A stage that was never entered comes after every stage that was.
- *  3. A stage is entered only if no earlier stage blocks.
+ *  2. In the first run a stage that was never entered comes after every stage that was.
+ *  3. In the first run a stage is entered only if no earlier stage blocks.
  *  4. The counts of a stage are what its tasks say.
- *  5. A stage with an end has no running task.
+ *  5. Only a running stage has open tasks, and only open tasks run.
  *  6. A task is RUNNING exactly while its latest attempt is.
  *  7. Attempts of a task are numbered upwards without repetition, and its `attempt` is that of the latest.
  *  8. A task in an automatic retry delay knows when it is due.
  *  9. Only waiting tasks of the running stage are due, and only running ones are to be delivered again.
  * 10. COMPLETED means that nothing failed and nothing is left.
+ * 11. Decisions are waited for only while it is unfinished, about failed tasks of the running stage.
+ * 12. It is undone only when it has ended, and until nothing is left to undo.
+ * 13. An answer is held exactly while nested taskflows are waited for, and their counts are what they say.
+ * 14. It is PAUSED exactly while somebody holds it or is to decide about it.
  */
-import { type Flow, isFinished, isSettled, type Stage, type Task } from "./flow.ts";
+import { type Flow, isFinished, isSettled, type Stage, type Task, taskAt } from "./flow.ts";
 
 function violated(flow: Flow, invariant: number, what: string): never {
   throw new Error(`Invariant ${invariant} of taskflow ${flow.taskflowId} does not hold: ${what}`);
@@ -21,7 +25,8 @@ function violated(flow: Flow, invariant: number, what: string): never {
 /** The cheap part, checked after every step in production too. */
 export function assertStep(flow: Flow): void {
   if (!isFinished(flow.status)) return;
-  if (flow.due.size > 0 || flow.repeats.size > 0) violated(flow, 9, `it is ${flow.status} and has due tasks`);
+  if (flow.undo.status !== "RUNNING" && (flow.due.size > 0 || flow.repeats.size > 0))
+    violated(flow, 9, `it is ${flow.status} and has due tasks`);
   if (flow.status === "COMPLETED" && flow.settled !== flow.tasks.length)
     violated(flow, 10, `${flow.settled} of ${flow.tasks.length} tasks are settled`);
 }
@@ -35,19 +40,33 @@ export function assertFlow(flow: Flow): void {
   let reached = true;
   let blocked = false;
   for (const stage of flow.stages) {
-    if (stage.status !== "WAITING" && !reached)
+    const isFirstRun = flow.retryAttempt === 0;
+    if (isFirstRun && stage.status !== "WAITING" && !reached)
       violated(flow, 2, `stage ${stage.name} was entered before one that stands before it`);
-    if (stage.status !== "WAITING" && blocked) violated(flow, 3, `stage ${stage.name} was entered behind a stage that blocks`);
+    if (isFirstRun && stage.status !== "WAITING" && stage.status !== "CANCELLED" && blocked)
+      violated(flow, 3, `stage ${stage.name} was entered behind a stage that blocks`);
     reached = stage.status !== "WAITING";
     blocked ||= stage.count.blocking > 0;
     assertStage(flow, stage);
   }
+  assertStage(flow, flow.undo);
+  if (flow.undo.status === "RUNNING" && (!isFinished(flow.status) || flow.undo.count.open === 0))
+    violated(flow, 12, `it is ${flow.status}, and ${flow.undo.count.open} tasks are to be undone`);
+  assertChildren(flow);
+  const isPaused = flow.hold !== null || flow.awaiting.size > 0;
+  if ((flow.status === "PAUSED") !== isPaused) violated(flow, 14, `it is ${flow.status}`);
   for (const ordinal of flow.due) {
-    const task = flow.tasks[ordinal];
-    if (!task || task.stage.status !== "RUNNING" || task.status !== "WAITING") violated(flow, 9, `task ${ordinal} is due`);
+    const task = taskAt(flow, ordinal);
+    if (!task?.open || task.stage.status !== "RUNNING" || task.status !== "WAITING") violated(flow, 9, `task ${ordinal} is due`);
   }
   for (const ordinal of flow.repeats) {
-    if (flow.tasks[ordinal]?.status !== "RUNNING") violated(flow, 9, `task ${ordinal} is to be delivered again and does not run`);
+    if (taskAt(flow, ordinal)?.status !== "RUNNING")
+      violated(flow, 9, `task ${ordinal} is to be delivered again and does not run`);
+  }
+  for (const ordinal of flow.awaiting) {
+    const task = taskAt(flow, ordinal);
+    if (isFinished(flow.status) || task?.status !== "FAILED" || task.stage.status !== "RUNNING")
+      violated(flow, 11, `task ${ordinal} is ${task?.status}`);
   }
   if (flow.status === "COMPLETED" && flow.stages.some((stage) => stage.count.failed > 0)) violated(flow, 10, "a task failed");
 }
@@ -59,11 +78,14 @@ function assertStage(flow: Flow, stage: Stage): void {
   const success = of((task) => task.status === "SUCCESS");
   const failed = of((task) => task.status === "FAILED" || task.status === "CANCELLED");
   const runs = of((task) => task.status === "RUNNING");
-  if (count.settled !== settled || count.success !== success || count.failed !== failed || count.running !== runs) {
+  const open = of((task) => task.open);
+  const chosen = of((task) => task.chosen);
+  const counted = { settled, success, failed, running: runs, blocking: of((task) => task.blocks), open, chosen };
+  if (JSON.stringify(counted) !== JSON.stringify(count)) {
     violated(flow, 4, `stage ${stage.name} counts ${JSON.stringify(count)}`);
   }
-  if (stage.status !== "RUNNING" && runs > 0)
-    violated(flow, 5, `stage ${stage.name} is ${stage.status} and ${runs} of its tasks run`);
+  if (stage.status !== "RUNNING" && open > 0)
+    violated(flow, 5, `stage ${stage.name} is ${stage.status} and ${open} of its tasks are open`);
   for (const task of stage.tasks) assertTask(flow, task);
 }
 
@@ -77,6 +99,21 @@ function assertTask(flow: Flow, task: Task): void {
   }
   if (latest && latest.attempt !== task.attempt)
     violated(flow, 7, `task ${name} is at attempt ${task.attempt}, its latest is ${latest.attempt}`);
+  if (task.status === "RUNNING" && !task.open) violated(flow, 5, `task ${name} runs and is not open`);
   if (task.retryAt !== null && task.status !== "WAITING")
     violated(flow, 8, `task ${name} is ${task.status} and has a retry time`);
+}
+
+function assertChildren(flow: Flow): void {
+  const count = { active: 0, dropped: 0 };
+  for (const { state, task } of flow.children.values()) {
+    if (state === "active" || state === "dropped") count[state]++;
+    const active = task.children.filter((child) => child.state === "active").length;
+    if (task.activeChildren !== active) violated(flow, 13, `task ${task.ordinal} has ${active} active children`);
+  }
+  if (count.active !== flow.childCount.active || count.dropped !== flow.childCount.dropped)
+    violated(flow, 13, `its children count ${JSON.stringify(flow.childCount)}`);
+  for (const task of flow.tasks)
+    if (task.held !== null && (task.status !== "RUNNING" || task.activeChildren === 0))
+      violated(flow, 13, `task ${task.ordinal} is ${task.status} and holds an answer`);
 }

@@ -8,33 +8,42 @@ import { isPastAge } from "./age.ts";
 import { assertStep } from "./assert-flow.ts";
 import type { Effect } from "./effects.ts";
 import type { Fact } from "./facts.ts";
-import { type Flow, isFinished, type Task } from "./flow.ts";
+import { type Flow, isFinished, isOver, type Task, taskAt } from "./flow.ts";
 import type { Input } from "./inputs.ts";
+import { follow, tellParent } from "./children.ts";
+import { obey } from "./obey.ts";
 import { recover } from "./recover.ts";
 import { askAgain, heedReply, suspectTask } from "./question.ts";
-import { begin } from "./stage.ts";
-import type { Step } from "./step.ts";
-import { ageTask, answerTask, dispatchTask, expireTask, retryTask, timeOutTask } from "./task.ts";
+import { afterSettled, begin } from "./stage.ts";
+import type { GivenAnswer, Step } from "./step.ts";
+import { ageTask, answerTask, dispatchTask, expireTask, isDispatching, retryTask, timeOutTask } from "./task.ts";
 
 export interface Decision {
   /** To be stored, together, before any effect. None: nothing changed. */
   readonly facts: Fact[];
   /** To be carried out once the facts are stored. */
   readonly effects: Effect[];
+  /** To be given once the facts are stored. */
+  readonly answers: GivenAnswer[];
 }
 
 /** @param now epoch milliseconds of the store's clock; a step backwards is harmless */
 export function decide(flow: Flow, inputs: readonly Input[], now: number): Decision {
-  const step: Step = { flow, now, facts: [], effects: [] };
+  const step: Step = { flow, now, facts: [], effects: [], answers: [] };
+  const wasOver = isOver(flow);
+  const { retryAttempt } = flow;
   for (const input of inputs) take(step, input);
+  if (isOver(flow) !== wasOver || (wasOver && flow.retryAttempt !== retryAttempt)) tellParent(step);
   assertStep(flow);
   return step;
 }
 
 function take(step: Step, input: Input): void {
   const { flow } = step;
-  if (input.kind === "recover") return recover(step, input.fence, input.inFlight);
-  if (isFinished(flow.status)) return;
+  if (input.kind === "recover") return recover(step, input);
+  if (input.kind === "command") return obey(step, input);
+  if (input.kind === "follow") return follow(step);
+  if (isOver(flow) && input.kind !== "answer") return;
   switch (input.kind) {
     case "begin":
       return begin(step);
@@ -63,9 +72,12 @@ function take(step: Step, input: Input): void {
 /** The taskflow may be past its age: what waits in the stage that is open ends, what runs is awaited. */
 function ageFlow(step: Step): void {
   const { flow, now } = step;
-  if (!isPastAge(flow, now)) return;
+  if (!isPastAge(flow, now) || isFinished(flow.status)) return;
   const stage = flow.stages.find((candidate) => candidate.status === "RUNNING");
-  for (const task of stage?.tasks ?? []) if (task.status === "WAITING") expireTask(step, task);
+  if (!stage) return;
+  for (const task of stage.tasks) if (task.open && task.status === "WAITING") expireTask(step, task);
+  // No decision is waited for any more.
+  afterSettled(step, stage);
 }
 
 export interface Pick {
@@ -81,9 +93,9 @@ export interface Pick {
  */
 export function dispatchable(flow: Flow, limit: number, route: (task: Task) => string | undefined): Pick[] {
   const picks: Pick[] = [];
-  if (flow.status !== "RUNNING") return picks;
+  if (!isDispatching(flow)) return picks;
   const pick = (ordinal: number): boolean => {
-    const task = flow.tasks[ordinal];
+    const task = taskAt(flow, ordinal);
     const node = task && route(task);
     if (node !== undefined) picks.push({ task: ordinal, node });
     return node !== undefined;
@@ -104,7 +116,7 @@ export function dispatchable(flow: Flow, limit: number, route: (task: Task) => s
 function roomOf(flow: Flow): number {
   if (flow.aborting) return 0;
   for (const ordinal of flow.due) {
-    const stage = flow.tasks[ordinal]?.stage;
+    const stage = taskAt(flow, ordinal)?.stage;
     if (!stage) continue;
     return (stage.options.maxConcurrency ?? Number.POSITIVE_INFINITY) - stage.count.running;
   }

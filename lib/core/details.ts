@@ -1,10 +1,10 @@
 /** The tree of a taskflow as callers see it. */
 import { presentOptions } from "../options.ts";
-import type { Flow, JsonText, Stage, Task, TaskStatus } from "./flow.ts";
+import { type Flow, isSettled, type JsonText, type Stage, type Task, type TaskError, type TaskStatus } from "./flow.ts";
 import { stageId, taskId } from "./ids.ts";
 
 /** What only the coordinator that drives a taskflow knows: why a due task has not been sent. */
-export type WaitReason = (task: Task) => "NO_WORKER" | "CONCURRENCY_LIMIT" | undefined;
+export type WaitReason = (task: Task) => "PAUSED" | "NO_WORKER" | "CONCURRENCY_LIMIT" | undefined;
 
 /** What is told of a tree that has to be small. */
 export interface TreeShape {
@@ -22,11 +22,12 @@ export function progressOf(flow: Flow): number {
 
 /** Status and reason as they are read: QUEUED and most reasons follow from the state. */
 export function standing(flow: Flow, task: Task, waitReason?: WaitReason): { status: TaskStatus; statusReason: string | null } {
+  if (task.held !== null) return { status: task.status, statusReason: "AWAITING_NESTED" };
   if (task.status !== "WAITING" || task.stage.status !== "RUNNING") return { status: task.status, statusReason: null };
   if (flow.status === "PAUSED") return { status: "WAITING", statusReason: "PAUSED" };
   if (flow.due.has(task.ordinal)) {
     const reason = waitReason?.(task) ?? "CONCURRENCY_LIMIT";
-    return reason === "NO_WORKER" ? { status: "WAITING", statusReason: reason } : { status: "QUEUED", statusReason: reason };
+    return { status: reason === "CONCURRENCY_LIMIT" ? "QUEUED" : "WAITING", statusReason: reason };
   }
   return { status: "WAITING", statusReason: task.retryAt === null ? null : "RETRY_DELAY" };
 }
@@ -50,10 +51,41 @@ export function taskDetails(flow: Flow, task: Task, waitReason?: WaitReason, val
     response: task.response === null ? null : valueOf(task.response),
     ...(task.error ? { error: task.error } : {}),
     ...(task.retryAt === null ? {} : { nextAttemptAt: task.retryAt }),
-    nestedTaskflows: [],
-    nestedActiveRunningTaskFlowIds: [],
+    ...(task.undo && isTouched(task.undo) ? { compensation: compensationOf(task.undo) } : {}),
+    nestedTaskflows: task.children.map(({ id }) => id),
+    nestedActiveRunningTaskFlowIds: activeChildrenOf(task),
     needs: [],
   };
+}
+
+export function activeChildrenOf({ children, activeChildren }: Task): string[] {
+  if (activeChildren === 0) return [];
+  return children.filter(({ state }) => state === "active").map(({ id }) => id);
+}
+
+interface Compensation {
+  readonly status: "RUNNING" | "SUCCESS" | "FAILED";
+  readonly attempts: number;
+  readonly error?: TaskError;
+}
+
+/** It was, or is to be, carried out in this run. */
+export const isTouched = ({ open, status }: Task): boolean => open || isSettled(status);
+
+/** How far the undoing of a task is. */
+export function compensationOf({ status, attempts, attemptsOmitted, error }: Task): Compensation {
+  const told = status === "SUCCESS" || status === "FAILED" ? status : "RUNNING";
+  return { status: told, attempts: attempts.length + attemptsOmitted, ...(error ? { error } : {}) };
+}
+
+/** The same of a taskflow; undefined if nothing of it is, or was, undone. */
+export function flowCompensationOf({ undo }: Flow): Compensation | undefined {
+  if (undo.status === "WAITING") return undefined;
+  const told = undo.tasks.filter(isTouched);
+  const failed = told.find(({ status }) => status === "FAILED");
+  const attempts = told.reduce((sum, task) => sum + task.attempts.length + task.attemptsOmitted, 0);
+  const status = undo.status === "RUNNING" ? "RUNNING" : undo.status === "FAILED" ? "FAILED" : "SUCCESS";
+  return { status, attempts, ...(failed?.error ? { error: failed.error } : {}) };
 }
 
 /** @param most tasks that are told */
@@ -91,6 +123,7 @@ export function taskflowDetails(
     most = Math.max(0, most - stage.tasks.length);
   }
   const { definition } = flow;
+  const compensation = flowCompensationOf(flow);
   return {
     taskflowId: flow.taskflowId,
     name: flow.name,
@@ -105,10 +138,11 @@ export function taskflowDetails(
     context: definition.context ?? {},
     tags: definition.tags ?? [],
     attributes: definition.attributes ?? {},
-    annotations: [],
+    annotations: flow.annotations.map((annotation) => ({ ...annotation })),
     tenant: definition.tenant ?? null,
     rootId: flow.rootId,
-    parentTaskflowDetails: null,
+    ...(compensation ? { compensation } : {}),
+    parentTaskflowDetails: flow.parent,
     progress: progressOf(flow),
     ...(flow.error ? { error: flow.error } : {}),
     stages,

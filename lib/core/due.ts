@@ -11,16 +11,20 @@ export const NEVER = Number.MAX_SAFE_INTEGER;
  */
 export function nextDue(flow: Flow): number {
   if (flow.status === "WAITING") return 0;
+  // What it has to tell its children it tells while it is in memory.
+  if (flow.childCount.active + flow.childCount.dropped > 0) return 0;
   const stage = flow.stages.find((candidate) => candidate.status === "RUNNING");
   if (!stage || stage.count.running > 0 || flow.repeats.size > 0) return 0;
   const isPaused = flow.status === "PAUSED";
   if (!isPaused && flow.due.size > 0) return 0;
   let next = ageLimit(flow) ?? NEVER;
-  for (const task of stage.tasks) if (task.status === "WAITING") next = Math.min(next, dueOf(task, isPaused));
+  for (const task of stage.tasks) if (task.open) next = Math.min(next, dueOf(task, isPaused));
   return next;
 }
 
 function dueOf(task: Task, isPaused: boolean): number {
+  // Its worker is being asked.
+  if (task.doubt !== null) return 0;
   const limit = taskAgeLimit(task) ?? NEVER;
   return isPaused ? limit : Math.min(limit, task.retryAt ?? 0);
 }

@@ -1,4 +1,5 @@
 /** Effects: what is to be done once the facts are stored. Losing one (a crash) is repaired by `recover`; doing one twice is harmless. */
+import type { Command } from "./command.ts";
 import type { TaskError } from "./flow.ts";
 import type { Input } from "./inputs.ts";
 
@@ -17,5 +18,11 @@ export type Effect =
       readonly patienceMs: number;
       readonly cause?: TaskError;
     }
+  /** Tell the node that nobody waits for the attempt any more. */
+  | { readonly kind: "abort"; readonly task: number; readonly attempt: number; readonly node: string }
+  /** Give another taskflow a command, until it is stored or refused. */
+  | { readonly kind: "order"; readonly to: string; readonly command: Command }
+  /** Look what has become of these taskflows: the end of each, or that it is not there, comes back as the command `join`. */
+  | { readonly kind: "follow"; readonly children: readonly string[] }
   /** Give the input back at that time. */
   | { readonly kind: "timer"; readonly at: number; readonly input: Input };

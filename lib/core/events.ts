@@ -2,10 +2,11 @@
  * Events of a taskflow as JSON text. What is the same from one event to the next is encoded once: each task and stage has a fragment that
  * lives until it changes, and the events of one commit share one tree, the taskflow after that commit.
  */
-import { progressOf, taskflowDetails } from "./details.ts";
+import { compensationOf, flowCompensationOf, isTouched, progressOf, taskflowDetails } from "./details.ts";
 import type { Fact } from "./facts.ts";
-import type { Flow, Stage, Task } from "./flow.ts";
+import { type Flow, type Stage, type Task, taskAt } from "./flow.ts";
 import { stageId, taskId } from "./ids.ts";
+import { AWAITING_DECISION } from "./task.ts";
 
 /** One event as JSON, in two pieces: the events of one commit end alike, so that a bus may encode that piece once. */
 export class EventText {
@@ -17,13 +18,16 @@ export class EventText {
   readonly own: string;
   /** What it shares with the events of the same commit. */
   readonly shared: string;
+  /** Of a Moleculer event beside it, with the same text. */
+  readonly also: string | undefined;
 
-  constructor(taskflowId: string, seq: number, topic: string, own: string, shared: string) {
+  constructor(taskflowId: string, seq: number, { topic, also }: Description, own: string, shared: string) {
     this.taskflowId = taskflowId;
     this.seq = seq;
     this.topic = topic;
     this.own = own;
     this.shared = shared;
+    this.also = also;
   }
 
   get text(): string {
@@ -55,11 +59,12 @@ export class EventWriter {
     const { taskflowId } = this.#flow;
     const shared = sharedPiece(this.tree());
     const events: EventText[] = [];
+    const attempts = attemptsAt(facts);
     let seq = firstSeq;
-    for (const fact of facts) {
-      const subject = describe(this.#flow, fact);
+    for (const [index, fact] of facts.entries()) {
+      const subject = describe(this.#flow, fact, attempts?.[index]);
       if (!subject) continue;
-      events.push(new EventText(taskflowId, seq, subject.topic, ownPiece(subject, taskflowId, seq, at), shared));
+      events.push(new EventText(taskflowId, seq, subject, ownPiece(subject, taskflowId, seq, at), shared));
       seq++;
     }
     return events;
@@ -74,15 +79,20 @@ export class EventWriter {
   /** Event 1: to be written before anything else of the taskflow is decided. */
   creation(at: number): EventText {
     const { taskflowId } = this.#flow;
-    return new EventText(taskflowId, 1, CREATION.topic, ownPiece(CREATION, taskflowId, 1, at), sharedPiece(this.tree()));
+    return new EventText(taskflowId, 1, CREATION, ownPiece(CREATION, taskflowId, 1, at), sharedPiece(this.tree()));
   }
 
   #forget(facts: readonly Fact[]): void {
     for (const fact of facts) {
       if ("task" in fact) {
-        this.#tasks[fact.task] = undefined;
-        const stage = this.#flow.tasks[fact.task]?.stage.index;
-        if (stage !== undefined) this.#stages[stage] = undefined;
+        const changed = taskAt(this.#flow, fact.task);
+        // What undoes a task is told of in that task.
+        const told = changed?.undoes ?? changed;
+        if (!told) continue;
+        this.#tasks[told.ordinal] = undefined;
+        this.#stages[told.stage.index] = undefined;
+      } else if (fact.kind === "compensating" || fact.kind === "compensated") {
+        this.skip();
       } else if (fact.kind === "stage") this.#stages[fact.stage] = undefined;
     }
   }
@@ -100,7 +110,8 @@ export class EventWriter {
       `"retryAttempt":${flow.retryAttempt},"revision":${flow.revision},"progress":${progressOf(flow)}` +
       (flow.startedAt === null ? "" : `,"startedAt":${flow.startedAt}`) +
       (flow.finishedAt === null ? "" : `,"finishedAt":${flow.finishedAt}`) +
-      (flow.error ? `,"error":${JSON.stringify(flow.error)}` : "");
+      (flow.error ? `,"error":${JSON.stringify(flow.error)}` : "") +
+      (flow.undo.status === "WAITING" ? "" : `,"compensation":${JSON.stringify(flowCompensationOf(flow))}`);
     if (flow.tasks.length * SHORTEST_TASK <= this.#limit) {
       const whole = `${head},"stages":{${flow.stages.map((stage) => this.#stage(stage)).join(",")}}}`;
       if (whole.length <= this.#limit) return whole;
@@ -131,7 +142,7 @@ export class EventWriter {
 const flat = (parts: readonly string[]): string => parts.join("");
 
 function taskFragment(flow: Flow, task: Task): string {
-  const { definition, status, attempt, response, error } = task;
+  const { definition, status, attempt, response, error, undo } = task;
   const parts = [
     '"',
     taskId(flow.idBase, task.ordinal),
@@ -145,6 +156,7 @@ function taskFragment(flow: Flow, task: Task): string {
   parts.push(',"attempt":', String(attempt));
   if (response !== null) parts.push(',"response":', response);
   if (error !== null) parts.push(',"error":', JSON.stringify(error));
+  if (undo && isTouched(undo)) parts.push(',"compensation":', JSON.stringify(compensationOf(undo)));
   parts.push("}");
   return flat(parts);
 }
@@ -182,6 +194,7 @@ export function sharedPiece(tree: string): string {
 interface Description {
   readonly type: "TASK" | "STAGE" | "TASKFLOW";
   readonly topic: string;
+  readonly also?: string;
   /** Members of `data` between the taskflow's id and its tree. */
   readonly data: string;
 }
@@ -205,22 +218,46 @@ const describeTask = (
   response: string,
   error?: unknown,
 ): Description => {
-  const stage = flow.tasks[fact.task]?.stage.index ?? 0;
+  const task = taskAt(flow, fact.task);
+  const stage = (task?.undoes ?? task)?.stage.index ?? 0;
+  const undoes = task?.undoes ? `,"compensates":"${taskId(flow.idBase, task.undoes.ordinal)}"` : "";
   const failed = error === undefined ? "" : `,"error":${JSON.stringify(error)}`;
   return {
     type: "TASK",
     topic: topicOf("task", status),
-    data: `"attempt":${attempt},"stageId":"${stageId(flow.idBase, stage)}","taskId":"${taskId(flow.idBase, fact.task)}","taskStatus":"${status}","taskResponse":${response}${failed}`,
+    data: `"attempt":${attempt},"stageId":"${stageId(flow.idBase, stage)}","taskId":"${taskId(flow.idBase, fact.task)}","taskStatus":"${status}","taskResponse":${response}${failed}${undoes}`,
   };
 };
 
-/** What a fact says to subscribers; undefined if it is no event. */
-export function describe(flow: Flow, fact: Fact): Description | undefined {
+/** At each fact the attempt at which its task stood, where its next one began in the same commit; undefined if no task is to run again in it. */
+function attemptsAt(facts: readonly Fact[]): (number | undefined)[] | undefined {
+  if (!facts.some(({ kind }) => kind === "reset")) return undefined;
+  const before = new Map<number, number>();
+  const attempts: (number | undefined)[] = [];
+  for (let index = facts.length - 1; index >= 0; index--) {
+    const fact = facts[index] as Fact;
+    if (!("task" in fact)) continue;
+    attempts[index] = before.get(fact.task);
+    if (fact.kind === "started") before.set(fact.task, Math.max(0, fact.attempt - 1));
+  }
+  return attempts;
+}
+
+/**
+ * What a fact says to subscribers; undefined if it is no event.
+ * @param at the attempt of its task by then, if the flow has gone on since
+ */
+export function describe(flow: Flow, fact: Fact, at?: number): Description | undefined {
   switch (fact.kind) {
     case "created":
       return CREATION;
     case "flow":
-      return { type: "TASKFLOW", topic: topicOf("flow", fact.status), data: `"taskflowStatus":"${fact.status}"` };
+      return {
+        type: "TASKFLOW",
+        topic: topicOf("flow", fact.status),
+        ...(fact.status === "PAUSED" && fact.reason === AWAITING_DECISION ? { also: "decision.needed" } : {}),
+        data: `"taskflowStatus":"${fact.status}"`,
+      };
     case "stage":
       return {
         type: "STAGE",
@@ -232,12 +269,26 @@ export function describe(flow: Flow, fact: Fact): Description | undefined {
     case "returned":
       return describeTask(flow, fact, fact.attempt, "WAITING", "null");
     case "delayed":
-      return describeTask(flow, fact, flow.tasks[fact.task]?.attempt ?? 0, "WAITING", fact.response ?? "null", fact.error);
+      return describeTask(
+        flow,
+        fact,
+        at ?? taskAt(flow, fact.task)?.attempt ?? 0,
+        "WAITING",
+        fact.response ?? "null",
+        fact.error,
+      );
     case "settled":
-      return describeTask(flow, fact, flow.tasks[fact.task]?.attempt ?? 0, fact.status, fact.response ?? "null", fact.error);
-    case "owned":
-    case "redelivered":
-    case "undelivered":
+      return describeTask(
+        flow,
+        fact,
+        at ?? taskAt(flow, fact.task)?.attempt ?? 0,
+        fact.status,
+        fact.response ?? "null",
+        fact.error,
+      );
+    case "reset":
+      return describeTask(flow, fact, at ?? taskAt(flow, fact.task)?.attempt ?? 0, "WAITING", "null");
+    default:
       return undefined;
   }
 }

@@ -3,7 +3,7 @@ import { apply, isEvent } from "./apply.ts";
 import { build } from "./build.ts";
 import { describe, EventText, EventWriter, ownPiece, sharedPiece } from "./events.ts";
 import type { Entry, Fact } from "./facts.ts";
-import type { Flow } from "./flow.ts";
+import { type Flow, taskAt } from "./flow.ts";
 
 export interface History {
   /** Events with `seq` > `since`, in order. */
@@ -41,13 +41,13 @@ function eventText(then: Flow, now: Flow, fact: Fact, seq: number, at: number, s
   const subject = describe(then, withoutReplaced(then, now, fact));
   if (!subject) throw new Error(`A fact of kind ${fact.kind} is no event.`);
   const { taskflowId } = now;
-  return new EventText(taskflowId, seq, subject.topic, ownPiece(subject, taskflowId, seq, at), shared);
+  return new EventText(taskflowId, seq, subject, ownPiece(subject, taskflowId, seq, at), shared);
 }
 
 /** Answers that a later attempt replaced are not told again. */
 function withoutReplaced(then: Flow, now: Flow, fact: Fact): Fact {
   if ((fact.kind !== "settled" && fact.kind !== "delayed") || fact.response === undefined) return fact;
-  if (then.tasks[fact.task]?.attempt === now.tasks[fact.task]?.attempt) return fact;
+  if (taskAt(then, fact.task)?.attempt === taskAt(now, fact.task)?.attempt) return fact;
   const { response: _, ...rest } = fact;
   return rest;
 }

@@ -1,4 +1,5 @@
 /** Inputs: what the world tells a taskflow. Each may come late, twice or never; `decide` makes nothing worse of it. */
+import type { Order } from "./command.ts";
 import type { JsonText, TaskError } from "./flow.ts";
 
 /** How one delivery of an attempt ended. */
@@ -52,14 +53,25 @@ export type Input =
       readonly task: number;
       readonly attempt: number;
       readonly delivery: number;
-      /** That delivery's. A number is used again after a delivery that never left. */
+      /** That delivery's, and when its attempt began: numbers are used again after a delivery that never left. */
       readonly node: string;
+      readonly startedAt: number;
       readonly reply: Reply;
       readonly cause?: TaskError;
     }
+  /** It is time to look what has become of the nested taskflows. */
+  | { readonly kind: "follow" }
   /** A retry delay is over. */
   | { readonly kind: "retry-due"; readonly task: number; readonly attempt: number }
   /** The age of the taskflow (no task) or of a task may be over. */
   | { readonly kind: "age"; readonly task?: number }
+  /** Somebody decides something about it; the answer bears the ticket. */
+  | ({ readonly kind: "command"; readonly ticket: number } & Order)
   /** A coordinator has read it from the store and goes on with it. `inFlight`: tasks whose latest delivery this very coordinator still listens to. */
-  | { readonly kind: "recover"; readonly fence: number; readonly inFlight?: ReadonlySet<number> };
+  | {
+      readonly kind: "recover";
+      readonly fence: number;
+      readonly inFlight?: ReadonlySet<number>;
+      /** It had ended, and was taken into care for a command. */
+      readonly isReopened?: true;
+    };

@@ -38,11 +38,19 @@ function encodeFact(fact: Fact, definition: string | undefined): string {
     case "started":
       return `{"kind":"started","task":${fact.task},"attempt":${fact.attempt},"node":${quote(fact.node)}}`;
     case "settled": {
-      const flags = (fact.blocks ? ',"blocks":true' : "") + (fact.abort ? ',"abort":true' : "");
+      const flags =
+        (fact.blocks ? ',"blocks":true' : "") +
+        (fact.abort ? ',"abort":true' : "") +
+        (fact.awaits ? ',"awaits":true' : "") +
+        (fact.reason === undefined ? "" : `,"reason":${JSON.stringify(fact.reason)}`);
       return `{"kind":"settled","task":${fact.task},"status":"${fact.status}"${flags}${encodeResult(fact)}}`;
     }
     case "delayed":
       return `{"kind":"delayed","task":${fact.task},"retryAt":${fact.retryAt}${encodeResult(fact)}}`;
+    case "late":
+      return `{"kind":"late","task":${fact.task},"status":"${fact.status}"${encodeResult(fact)}}`;
+    case "answered":
+      return `{"kind":"answered","task":${fact.task}${encodeResult(fact)}}`;
     case "created": {
       if (definition === undefined) return JSON.stringify(fact);
       const { definition: _, ...rest } = fact;
@@ -60,7 +68,16 @@ function encodeResult({ error, response }: { error?: unknown; response?: JsonTex
 }
 
 export function decodeEntry(text: string): Entry {
-  const { at, facts } = JSON.parse(text) as { at: number; facts: (Created | ReadFact)[] };
+  return restoreEntry(JSON.parse(text) as StoredEntry);
+}
+
+/** An entry as JSON reads it. */
+export interface StoredEntry {
+  readonly at: number;
+  readonly facts: readonly (Created | ReadFact)[];
+}
+
+export function restoreEntry({ at, facts }: StoredEntry): Entry {
   return { at, facts: facts.map(restoreFact) };
 }
 

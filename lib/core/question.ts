@@ -7,10 +7,12 @@
 import { isTooOld } from "./age.ts";
 import { latestAttempt } from "./apply.ts";
 import { ask } from "./ask.ts";
-import type { Task, TaskError } from "./flow.ts";
-import type { Input } from "./inputs.ts";
+import { failure } from "./command.ts";
+import { unknownOutcome, verdict } from "./doubt.ts";
+import { type Task, taskAt, type TaskError } from "./flow.ts";
+import type { Input, Reply } from "./inputs.ts";
 import type { Step } from "./step.ts";
-import { failAttempt, failure, settleAttempt } from "./task.ts";
+import { failAttempt, isReportedFailure, settle, settleAttempt } from "./task.ts";
 
 type InputOf<Kind extends Input["kind"]> = Extract<Input, { kind: Kind }>;
 
@@ -18,11 +20,13 @@ type InputOf<Kind extends Input["kind"]> = Extract<Input, { kind: Kind }>;
 export const MAX_DELIVERIES = 5;
 
 /** How often a worker that is at it is asked again, should its report be lost. */
-const ASK_AGAIN_MS = 5_000;
+export const ASK_AGAIN_MS = 5_000;
 
 function running(step: Step, ordinal: number, attempt?: number): Task | undefined {
-  const task = step.flow.tasks[ordinal];
-  return task?.status === "RUNNING" && (attempt === undefined || task.attempt === attempt) ? task : undefined;
+  const task = taskAt(step.flow, ordinal);
+  return task?.status === "RUNNING" && task.held === null && (attempt === undefined || task.attempt === attempt)
+    ? task
+    : undefined;
 }
 
 export function suspectTask(step: Step, ordinal: number): void {
@@ -31,16 +35,26 @@ export function suspectTask(step: Step, ordinal: number): void {
 }
 
 export function askAgain(step: Step, { task: ordinal, attempt, cause }: InputOf<"ask-again">): void {
-  const task = running(step, ordinal, attempt);
+  const task = running(step, ordinal, attempt) ?? doubtful(step, ordinal, attempt);
   if (task && !step.flow.repeats.has(ordinal)) ask(step, task, cause);
 }
 
-export function heedReply(step: Step, { task: ordinal, attempt, delivery, node, reply, cause }: InputOf<"asked">): void {
+/** A task that is to run again, and of whose latest attempt nothing is known yet. */
+function doubtful({ flow }: Step, ordinal: number, attempt: number): Task | undefined {
+  const task = taskAt(flow, ordinal);
+  const isDoubtful = task?.open && task.doubt !== null && task.attempt === attempt && !flow.due.has(ordinal);
+  return isDoubtful ? task : undefined;
+}
+
+export function heedReply(step: Step, input: InputOf<"asked">): void {
+  const { task: ordinal, attempt, delivery, node, startedAt, reply, cause } = input;
+  const inDoubt = doubtful(step, ordinal, attempt);
+  if (inDoubt) return heedDoubt(step, inDoubt, reply);
   const task = running(step, ordinal, attempt);
   if (!task || step.flow.repeats.has(ordinal)) return;
-  // Delivered again meanwhile: the reply is about the past.
+  // Delivered again meanwhile, or begun anew: the reply is about the past.
   const latest = latestAttempt(task);
-  if (latest.deliveries !== delivery || latest.nodeID !== node) return;
+  if (latest.deliveries !== delivery || latest.nodeID !== node || latest.startedAt !== startedAt) return;
   switch (reply.kind) {
     case "done":
       return settleAttempt(step, task, reply.outcome);
@@ -52,6 +66,28 @@ export function heedReply(step: Step, { task: ordinal, attempt, delivery, node, 
     case "silent":
       if (task.options.exactlyOnceTaskExecution) return giveUp(step, task, cause);
       return deliverAgain(step, task, cause);
+  }
+}
+
+function heedDoubt(step: Step, task: Task, reply: Reply): void {
+  const { ordinal, attempt } = task;
+  if (reply.kind === "done" && reply.outcome.kind !== "unknown") {
+    const { outcome } = reply;
+    if (outcome.kind === "answered" && !isReportedFailure(task, outcome))
+      settle(step, task, { status: "SUCCESS", response: outcome.response });
+    else step.flow.due.add(ordinal);
+    return;
+  }
+  switch (verdict(task, reply)) {
+    case "due":
+      step.flow.due.add(ordinal);
+      return;
+    case "ask": {
+      const input: Input = { kind: "ask-again", task: ordinal, attempt };
+      return void step.effects.push({ kind: "timer", at: step.now + ASK_AGAIN_MS, input });
+    }
+    case "failed":
+      return failAttempt(step, task, { error: unknownOutcome(), permanent: true });
   }
 }
 

@@ -1,6 +1,8 @@
 import { watchAge, watchTaskAge } from "./age.ts";
 import { ask } from "./ask.ts";
-import { isFinished, isSettled, type Task } from "./flow.ts";
+import { isFinished, isOver, nextUndo, type Task } from "./flow.ts";
+import { recoverChildren } from "./children.ts";
+import type { Input } from "./inputs.ts";
 import { begin } from "./stage.ts";
 import { record, type Step } from "./step.ts";
 
@@ -8,23 +10,37 @@ import { record, type Step } from "./step.ts";
  * A coordinator goes on with a taskflow that it has read from the store. What was sent before may be running, done, or never have left: it is
  * asked for. What waits gets its timers back.
  */
-export function recover(step: Step, fence: number, inFlight?: ReadonlySet<number>): void {
+export function recover(step: Step, { fence, inFlight, isReopened }: Extract<Input, { kind: "recover" }>): void {
   const { flow } = step;
-  if (isFinished(flow.status)) return;
+  if (isOver(flow) && !isReopened) return;
   if (flow.fence !== fence) record(step, { kind: "owned", fence });
+  recoverChildren(step);
+  if (flow.undo.status === "RUNNING") {
+    const next = nextUndo(flow);
+    if (next) recoverTask(step, next, inFlight);
+  }
+  if (isFinished(flow.status)) return;
   if (flow.status === "WAITING") return begin(step);
   watchAge(step);
   const stage = flow.stages.find((candidate) => candidate.status === "RUNNING");
   for (const task of stage?.tasks ?? []) {
     if (isFinished(flow.status)) return;
-    // One that runs may wait again.
-    if (!isSettled(task.status)) watchTaskAge(step, task);
-    if (task.status === "WAITING") recoverWaiting(step, task);
-    else if (task.status === "RUNNING" && !inFlight?.has(task.ordinal) && !flow.repeats.has(task.ordinal)) ask(step, task);
+    recoverTask(step, task, inFlight);
   }
 }
 
+function recoverTask(step: Step, task: Task, inFlight: ReadonlySet<number> | undefined): void {
+  const { flow } = step;
+  // One that runs may wait again.
+  if (task.open) watchTaskAge(step, task);
+  if (task.status === "WAITING") recoverWaiting(step, task);
+  else if (task.status !== "RUNNING" || task.held !== null) return;
+  else if (!inFlight?.has(task.ordinal) && !flow.repeats.has(task.ordinal)) ask(step, task);
+}
+
 function recoverWaiting(step: Step, task: Task): void {
+  if (!task.open) return;
+  if (task.doubt !== null) return ask(step, task);
   if (task.retryAt === null) {
     step.flow.due.add(task.ordinal);
     return;

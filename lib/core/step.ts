@@ -1,4 +1,5 @@
 import { apply } from "./apply.ts";
+import type { Answer } from "./command.ts";
 import type { Effect } from "./effects.ts";
 import type { Fact } from "./facts.ts";
 import type { Flow } from "./flow.ts";
@@ -10,6 +11,13 @@ export interface Step {
   readonly now: number;
   readonly facts: Fact[];
   readonly effects: Effect[];
+  readonly answers: GivenAnswer[];
+}
+
+/** The answer to a command, to be given once the facts are stored. */
+export interface GivenAnswer {
+  readonly ticket: number;
+  readonly answer: Answer;
 }
 
 /** Decides a fact: from here on it holds. */

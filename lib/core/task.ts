@@ -1,26 +1,34 @@
 /** What becomes of a task: its attempts, their answers, its retries. */
-import { isTooOld } from "./age.ts";
+import { isPastAge, isTooOld } from "./age.ts";
 import { latestAttempt } from "./apply.ts";
 import { ask } from "./ask.ts";
 import { chanceOf, retryDelay } from "./backoff.ts";
+import { dropChildren } from "./children.ts";
+import { failure } from "./command.ts";
+import { goOnUndoing } from "./compensation.ts";
 import type { Settled } from "./facts.ts";
-import type { Flow, JsonText, Task, TaskError } from "./flow.ts";
+import { type Flow, isFinished, type JsonText, type Task, taskAt, type TaskError } from "./flow.ts";
 import { taskId } from "./ids.ts";
 import type { Input, Outcome } from "./inputs.ts";
 import { afterSettled, stopIfAborted } from "./stage.ts";
 import { record, type Step } from "./step.ts";
 
+/** `statusReason` of a taskflow that is PAUSED until a person has decided about a failed task. */
+export const AWAITING_DECISION = "AWAITING_DECISION";
+
 type InputOf<Kind extends Input["kind"]> = Extract<Input, { kind: Kind }>;
 
-export function failure(type: string, message: string, data?: unknown): TaskError {
-  return { type, name: "TaskflowError", message, ...(data === undefined ? {} : { data }) };
+/** May something of it be sent? */
+export function isDispatching({ status, undo }: Flow): boolean {
+  return status === "RUNNING" || undo.status === "RUNNING";
 }
 
 export function dispatchTask(step: Step, ordinal: number, node: string): void {
   const { flow } = step;
-  const task = flow.tasks[ordinal];
-  if (!task || flow.status !== "RUNNING" || !(flow.due.has(ordinal) || flow.repeats.has(ordinal))) return;
+  const task = taskAt(flow, ordinal);
+  if (!task || !isDispatching(flow) || !(flow.due.has(ordinal) || flow.repeats.has(ordinal))) return;
   if (task.status === "RUNNING") {
+    dropChildren(step, task);
     record(step, { kind: "redelivered", task: ordinal, node });
   } else if (flow.aborting) {
     return;
@@ -28,6 +36,7 @@ export function dispatchTask(step: Step, ordinal: number, node: string): void {
     return expireTask(step, task);
   } else {
     const attempt = task.attempts.length === 0 ? 0 : task.attempt + 1;
+    dropChildren(step, task);
     record(step, { kind: "started", task: ordinal, attempt, node });
   }
   const { attempt, deliveries } = latestAttempt(task);
@@ -36,14 +45,41 @@ export function dispatchTask(step: Step, ordinal: number, node: string): void {
 
 /** An answer counts for the attempt that runs, whichever delivery it answers; a late success also in the delay after that attempt's timeout. */
 export function answerTask(step: Step, { task: ordinal, attempt, delivery, outcome }: InputOf<"answer">): void {
-  const task = step.flow.tasks[ordinal];
+  const task = taskAt(step.flow, ordinal);
   if (!task || task.attempt !== attempt || task.attempts.length === 0) return;
   if (task.status === "RUNNING") {
+    // It was answered before, and waits for what it produced.
+    if (task.held !== null) return;
     if (isSuperseded(step.flow, task, delivery) && (outcome.kind === "unknown" || outcome.kind === "not-sent")) return;
     return settleAttempt(step, task, outcome);
   }
-  const isLate = task.status === "WAITING" && task.error?.type === "TASK_TIMEOUT";
-  if (isLate && outcome.kind === "answered" && !isReportedFailure(task, outcome)) succeed(step, task, outcome.response);
+  const isSuccess = outcome.kind === "answered" && !isReportedFailure(task, outcome);
+  if (isAwaited(step.flow, task)) {
+    if (isSuccess) succeed(step, task, outcome.response);
+  } else recordLate(step, task, outcome);
+}
+
+/** It is to be tried again, and its latest attempt may have succeeded. */
+function isAwaited(flow: Flow, { status, error, doubt, undoes, open }: Task): boolean {
+  if (status !== "WAITING" || (undoes ? !open : isFinished(flow.status))) return false;
+  return doubt !== null || error?.type === "TASK_TIMEOUT" || error?.type === "TASK_OUTCOME_UNKNOWN";
+}
+
+/** An answer of an attempt that was given up: a retry finds it. What certainly failed is of interest only where nothing else is known of it. */
+function recordLate(step: Step, task: Task, outcome: Outcome): void {
+  if (!awaitsLate(task)) return;
+  if (outcome.kind === "answered" && !isReportedFailure(task, outcome)) {
+    record(step, { kind: "late", task: task.ordinal, status: "SUCCESS", response: outcome.response });
+  } else if (outcome.kind === "failed" && latestAttempt(task).status === "CANCELLED") {
+    record(step, { kind: "late", task: task.ordinal, status: "FAILED", error: outcome.error });
+  }
+}
+
+/** Would an answer of its latest attempt be recorded, although nobody waits for it? */
+export function awaitsLate({ attempts, status }: Task): boolean {
+  const latest = attempts.at(-1);
+  if (!latest || status === "SUCCESS" || status === "SKIPPED") return false;
+  return latest.status === "CANCELLED" || latest.error?.type === "TASK_OUTCOME_UNKNOWN";
 }
 
 /** What became of a delivery is of no interest any more where a later one is out, or is about to be. */
@@ -51,14 +87,14 @@ function isSuperseded(flow: Flow, task: Task, delivery = latestAttempt(task).del
   return delivery < latestAttempt(task).deliveries || flow.repeats.has(task.ordinal);
 }
 
-function isReportedFailure(task: Task, outcome: Extract<Outcome, { kind: "answered" }>): boolean {
+export function isReportedFailure(task: Task, outcome: Extract<Outcome, { kind: "answered" }>): boolean {
   return outcome.reportedFailure && task.options.checkSuccess;
 }
 
 export function settleAttempt(step: Step, task: Task, outcome: Outcome): void {
   switch (outcome.kind) {
     case "answered": {
-      if (!isReportedFailure(task, outcome)) return succeed(step, task, outcome.response);
+      if (!isReportedFailure(task, outcome)) return answered(step, task, outcome.response);
       const error = failure("TASK_REPORTED_FAILURE", "The answer says success: false.");
       return failAttempt(step, task, { error, permanent: false, response: outcome.response });
     }
@@ -76,13 +112,44 @@ export function settleAttempt(step: Step, task: Task, outcome: Outcome): void {
   }
 }
 
-function settle(step: Step, task: Task, fact: Omit<Settled, "kind" | "task">): void {
-  record(step, { kind: "settled", task: task.ordinal, ...fact });
+export function settle(step: Step, task: Task, fact: Omit<Settled, "kind" | "task">): void {
+  const { flow, now } = step;
+  if (task.undoes) {
+    // Whatever becomes of it, nothing is blocked, and nobody is asked.
+    const { blocks: _blocks, abort: _abort, ...rest } = fact;
+    record(step, { kind: "settled", task: task.ordinal, ...rest });
+    return goOnUndoing(step);
+  }
+  const awaits = fact.blocks && !fact.abort && !flow.aborting && task.options.onFailure === "pause" && !isPastAge(flow, now);
+  record(step, { kind: "settled", task: task.ordinal, ...fact, ...(awaits ? { awaits } : {}) });
+  if (awaits && flow.statusReason !== AWAITING_DECISION)
+    record(step, { kind: "flow", status: "PAUSED", reason: AWAITING_DECISION });
   afterSettled(step, task.stage);
 }
 
 function succeed(step: Step, task: Task, response: JsonText): void {
   settle(step, task, { status: "SUCCESS", response });
+}
+
+/** The handler has answered: the task is finished, unless taskflows that it produced run. */
+function answered(step: Step, task: Task, response: JsonText): void {
+  if (task.children.length === 0 || !task.options.waitForNested) return succeed(step, task, response);
+  record(step, { kind: "answered", task: task.ordinal, response });
+  settleNested(step, task);
+}
+
+/** A task whose own answer is in ends with the last of them. */
+export function settleNested(step: Step, task: Task): void {
+  const { held } = task;
+  if (held === null || task.activeChildren > 0) return;
+  const failed = task.children.filter(({ state, status, attempt }) => {
+    return state === "ended" && attempt === task.attempt && (status === "FAILED" || status === "CANCELLED");
+  });
+  if (failed.length === 0) return succeed(step, task, held);
+  const names = failed.map(({ id, status }) => `"${id}" is ${status ?? "lost"}`).join(", ");
+  const taskflows = failed.map(({ id, status }) => ({ taskflowId: id, status }));
+  const error = failure("NESTED_TASKFLOW_FAILED", `Of the taskflows that the task produced, ${names}.`, { taskflows });
+  failAttempt(step, task, { error, permanent: false, response: held });
 }
 
 interface Failure {
@@ -123,8 +190,8 @@ function loseAttempt(step: Step, task: Task, error: TaskError): void {
 }
 
 export function timeOutTask(step: Step, { task: ordinal, attempt }: InputOf<"timeout">): void {
-  const task = step.flow.tasks[ordinal];
-  if (!task || task.status !== "RUNNING" || task.attempt !== attempt) return;
+  const task = taskAt(step.flow, ordinal);
+  if (!task || task.status !== "RUNNING" || task.attempt !== attempt || task.held !== null) return;
   const { nodeID } = latestAttempt(task);
   loseAttempt(step, task, {
     ...failure("TASK_TIMEOUT", `No answer within ${task.options.timeoutMs} ms.`, { timeout: task.options.timeoutMs }),
@@ -135,8 +202,9 @@ export function timeOutTask(step: Step, { task: ordinal, attempt }: InputOf<"tim
 /** A retry delay is over: from here on the task is due. It is no fact, for the time of the next attempt is stored already. */
 export function retryTask(step: Step, { task: ordinal, attempt }: InputOf<"retry-due">): void {
   const { flow, now } = step;
-  const task = flow.tasks[ordinal];
-  if (!task || task.status !== "WAITING" || task.retryAt === null || task.attempt !== attempt || flow.aborting) return;
+  const task = taskAt(flow, ordinal);
+  if (!task || task.status !== "WAITING" || task.retryAt === null || !task.open || task.attempt !== attempt || flow.aborting)
+    return;
   if (now < task.retryAt) {
     step.effects.push({ kind: "timer", at: task.retryAt, input: { kind: "retry-due", task: ordinal, attempt } });
   } else if (isTooOld(flow, task, now)) {
@@ -153,8 +221,9 @@ function tooOld(task: Task, lastError: TaskError | null): TaskError {
 
 /** The age of a task may be over: an open one ends, one that runs is awaited. */
 export function ageTask(step: Step, ordinal: number): void {
-  const task = step.flow.tasks[ordinal];
-  if (task?.status === "WAITING" && task.dueSince !== null && isTooOld(step.flow, task, step.now)) expireTask(step, task);
+  const task = taskAt(step.flow, ordinal);
+  if (task?.open && task.status === "WAITING" && task.dueSince !== null && isTooOld(step.flow, task, step.now))
+    expireTask(step, task);
 }
 
 /** Ends a task that waits: no attempt of it may start any more. */

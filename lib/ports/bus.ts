@@ -4,6 +4,7 @@
  * A bus may lose, delay, double and reorder everything without telling. A reply is a hint, and the store is the truth: the coordinator times
  * attempts itself and takes every outcome as it comes.
  */
+import type { Answer, Order } from "../core/command.ts";
 import type { JsonText } from "../core/flow.ts";
 import type { Outcome, Reply } from "../core/inputs.ts";
 
@@ -32,6 +33,8 @@ export interface EventMessage {
   readonly taskflowId: string;
   /** Of the Moleculer event, without its prefix `taskflow.`: `task.success`. */
   readonly topic: string;
+  /** The same of a further Moleculer event with this text. */
+  readonly also: string | undefined;
   /** The event as JSON: its own piece, then one that it shares with those announced beside it. */
   readonly text: string;
   readonly own: string;
@@ -89,6 +92,12 @@ export interface Bus {
 
   /** Tells the node that nobody waits for the attempt any more. It may be lost. Never throws. */
   abort(node: string, key: string): void;
+
+  /**
+   * Passes an order on to the coordinator of that node, which answers when it is stored; `not-mine`: it does not have the taskflow. `unheard`: no answer came in
+   * time, and nobody knows whether it was carried out. Rejects only where the order does not fit into a message: then it was not sent.
+   */
+  forward(node: string, taskflowId: string, order: Order): Promise<Answer | "not-mine" | "unheard">;
 
   /**
    * Calls the listener when this node's own link to the bus is back after a loss: answers that were under way will not come. Returns what

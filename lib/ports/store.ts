@@ -13,6 +13,12 @@
  */
 import type { TaskflowStatus } from "../core/flow.ts";
 
+/** An annotation as it can be found: its value in a form in which equal ones are the same text. */
+export interface RowAnnotation {
+  type: string;
+  value: string;
+}
+
 /** The queryable face of a taskflow. Times are epoch milliseconds of the store's clock. */
 export interface TaskflowRow {
   taskflowId: string;
@@ -34,6 +40,7 @@ export interface TaskflowRow {
   template: string | null;
   tags: readonly string[];
   attributes: Readonly<Record<string, string | number | boolean>>;
+  annotations: readonly RowAnnotation[];
   /** `type` of the taskflow's error, or of the first task that failed for good. */
   errorType: string | null;
   createdAt: number;
@@ -47,7 +54,10 @@ export interface TaskflowRow {
 
 /** The fields of a row that a later commit may change. */
 export type RowChange = Partial<
-  Pick<TaskflowRow, "status" | "owner" | "dueAt" | "errorType" | "startedAt" | "finishedAt" | "retryAttempt" | "progress">
+  Pick<
+    TaskflowRow,
+    "status" | "owner" | "dueAt" | "annotations" | "errorType" | "startedAt" | "finishedAt" | "retryAttempt" | "progress"
+  >
 >;
 
 /**
@@ -100,6 +110,8 @@ export interface TaskflowQuery {
   /** All of them. */
   tags?: readonly string[];
   attributes?: Readonly<Record<string, string | number | boolean>>;
+  /** With at least one such annotation. */
+  annotations?: Partial<RowAnnotation> & Pick<RowAnnotation, "type">;
   parentTaskflowId?: string;
   createdAfter?: number;
   createdBefore?: number;
@@ -126,6 +138,16 @@ export interface KnownOwner {
   beat: number;
 }
 
+/** Tasks that call an action of this pattern are not sent. */
+export interface PauseRule {
+  /** `payment.*`; `**` is every action. */
+  readonly pattern: string;
+  readonly reason: string | null;
+  readonly since: number;
+  /** The coordinator that it holds for; null: all of them. */
+  readonly coordinator: string | null;
+}
+
 export interface StoreHealth {
   ok: boolean;
   kind: string;
@@ -149,6 +171,9 @@ export interface Store {
    */
   commit(writes: readonly Write[]): WriteResult[] | Promise<WriteResult[]>;
 
+  /** Stores a taskflow with all of its journal, or nothing of it; `conflict`: there is one of this id. For copies, not for speed. */
+  insert(row: TaskflowRow, entries: readonly string[]): Promise<WriteResult>;
+
   /** Rejects with a RangeError if its journal is damaged. */
   read(taskflowId: string): Promise<StoredTaskflow | undefined>;
 
@@ -167,6 +192,12 @@ export interface Store {
    * owner's memory, and any that a `claim` took for it whose answer was lost.
    */
   due(owner: string, until: number, limit: number, after?: DuePlace): Promise<Claimed[]>;
+
+  /**
+   * Takes a finished taskflow that still has this fence: its row is RUNNING again, with this owner, the next fence and no `finishedAt`; its journal stays as it
+   * is. False: it is unfinished, gone, or has another fence; nothing changed. Durable when it resolves; if it rejects, nobody knows.
+   */
+  reopen(taskflowId: string, owner: string, fence: number): Promise<boolean>;
 
   /**
    * Writes fields of a row whose journal says otherwise (see `Write`), if the taskflow still has this fence; else, or if there is none,
@@ -193,6 +224,15 @@ export interface Store {
   timeOffset(): Promise<number>;
 
   list(query: TaskflowQuery): Promise<TaskflowPage>;
+
+  /** The rules of all coordinators, oldest first. */
+  pauseRules(): Promise<PauseRule[]>;
+
+  /** Stores a rule in place of one with the same pattern and coordinator. Durable when it resolves. */
+  addPauseRule(rule: PauseRule): Promise<void>;
+
+  /** Removes the rules with this pattern: those for all and for each coordinator, or with `coordinator` that one's alone. Answers how many there were. */
+  removePauseRules(pattern: string, coordinator?: string): Promise<number>;
 
   /** Removes a finished taskflow with its journal. `missing`: none of this id; `active`: not finished, left alone. */
   delete(taskflowId: string): Promise<"deleted" | "missing" | "active">;

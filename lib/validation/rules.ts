@@ -3,8 +3,9 @@
  * also bears a definition that the schema has refused, so that all problems are found together.
  */
 import { MAX_NAME_LENGTH } from "../../schemas/common.schema.ts";
-import type { ActionDetails } from "../../schemas/taskflow.schema.ts";
+import { COMPENSATE_ROOTS, type ActionDetails } from "../../schemas/taskflow.schema.ts";
 import { actionNameOf } from "../core/action-name.ts";
+import { isTemplate } from "../core/template.ts";
 import type { Limits } from "../limits.ts";
 import { byteLengthOver } from "./encode.ts";
 import { describeValue, pointerStep, valueOf, type ProblemList } from "./problems.ts";
@@ -39,6 +40,27 @@ export function checkRules(definition: unknown, context: RuleContext, problems: 
   checkStages(stages, context, problems);
 }
 
+/** What may change of a task, by the rules for a new one. @param textLength of JSON text that holds the change */
+export function checkTaskChange(
+  change: { readonly params: unknown; readonly options: unknown },
+  limits: Limits,
+  textLength: number,
+  problems: ProblemList,
+): void {
+  checkOptions(change.options, ROOT, limits, problems);
+  checkData(change.params, ROOT, "params", { limits, textLength }, problems);
+}
+
+/** Any JSON value, of at most that many bytes. */
+export function checkValue(key: string, value: unknown, maxBytes: number, limits: Limits, problems: ProblemList): void {
+  if (value === undefined) return;
+  if (typeof value === "object" && value !== null && !checkDepth(value, ROOT, key, limits, problems)) return;
+  const bytes = byteLengthOver(JSON.stringify(value), maxBytes);
+  if (bytes === undefined) return;
+  const message = `/${key} is ${bytes} bytes of JSON, over the limit of ${maxBytes}: pass a reference to large data.`;
+  problems.add({ path: `/${key}`, message, keyword: "bytes", limit: maxBytes });
+}
+
 function checkStages(stages: readonly unknown[], context: RuleContext, problems: ProblemList): void {
   checkNames(stages, "/stages", "stage", problems);
   let taskCount = 0;
@@ -67,6 +89,7 @@ function checkTasks(tasks: readonly unknown[], parent: string, context: RuleCont
     checkOptions(task["options"], path, context.limits, problems);
     checkData(task["params"], path, "params", context, problems);
     checkMeta(task["meta"], path, context, problems);
+    checkCompensation(task["compensate"], () => `${path()}/compensate`, context, problems);
     const details = task["taskDetails"];
     if (!isActionDetails(details) || isSameAction(details, allowed)) continue;
     if (checkAction(details, path, context, problems)) allowed = details;
@@ -133,15 +156,23 @@ function checkTags(definition: Json, limits: Limits, problems: ProblemList): voi
   for (const key of keys.slice(0, limits.attributes)) checkReserved(key, `/attributes${pointerStep(key)}`, problems);
 }
 
-function checkData(data: unknown, owner: Path, key: "params" | "context", context: RuleContext, problems: ProblemList): void {
-  if (typeof data !== "object" || data === null) return;
+/** False if it is too deep to be looked at. */
+function checkData(
+  data: unknown,
+  owner: Path,
+  key: "params" | "context",
+  context: Omit<RuleContext, "isActionAllowed">,
+  problems: ProblemList,
+): boolean {
+  if (typeof data !== "object" || data === null) return true;
   const { limits } = context;
   // Text of something too deep might not be made within the stack.
-  if (!checkDepth(data, owner, key, limits, problems)) return;
+  if (!checkDepth(data, owner, key, limits, problems)) return false;
   const limit = key === "params" ? "paramsBytes" : "contextBytes";
-  if (context.textLength * 3 <= limits[limit]) return;
+  if (context.textLength * 3 <= limits[limit]) return true;
   const bytes = byteLengthOver(JSON.stringify(data), limits[limit]);
   if (bytes !== undefined) addLimit(`${owner()}/${key}`, `is ${bytes} bytes of JSON`, limit, limits, problems);
+  return true;
 }
 
 function checkDepth(data: object, owner: Path, key: string, limits: Limits, problems: ProblemList): boolean {
@@ -167,6 +198,25 @@ function checkAction(details: ActionDetails, owner: Path, context: RuleContext, 
   const message = `${path} names the action ${describeValue(name)}, which tasks may not call: add it to TASKFLOW_ALLOWED_ACTIONS, or call another.`;
   problems.add({ path, message, ...valueOf(name), keyword: "allowedActions", type: "ACTION_NOT_ALLOWED" });
   return false;
+}
+
+/** What undoes a task. */
+function checkCompensation(compensate: unknown, path: Path, context: RuleContext, problems: ProblemList): void {
+  if (!isRecord(compensate)) return;
+  const { taskDetails, params } = compensate;
+  if (isActionDetails(taskDetails)) checkAction(taskDetails, path, context, problems);
+  if (isRecord(params) && checkData(params, path, "params", context, problems))
+    checkTemplates(params, () => `${path()}/params`, problems);
+}
+
+/** Recursive, as deep as the limit of JSON at most. */
+function checkTemplates(value: unknown, path: Path, problems: ProblemList): void {
+  if (typeof value === "object" && value !== null) {
+    for (const [key, inner] of Object.entries(value)) checkTemplates(inner, () => path() + pointerStep(key), problems);
+  } else if (typeof value === "string" && isTemplate(value, COMPENSATE_ROOTS) === false) {
+    const message = `${path()} is ${describeValue(value)}: give one whole path to a value of the task, as "\${params.amount}" or "\${response.items[0].id}".`;
+    problems.add({ path: path(), message, ...valueOf(value), keyword: "template" });
+  }
 }
 
 /** Lengths too: the name is remembered, and what the schema refuses may be of any length. */

@@ -1,7 +1,6 @@
 /** What a schema finds wrong with a value, as sentences. Bounded: however large and hostile the value, work and answer stay small. */
 import type { ErrorObject, ValidateFunction } from "ajv";
 import { ACTION_PART_PATTERN, NAME_PATTERN, TASKFLOW_ID_PATTERN } from "../../schemas/common.schema.ts";
-import { ALL_ON_FAILURE } from "../../schemas/options.schema.ts";
 import { ALL_TASK_TYPES, NOT_YET } from "../../schemas/taskflow.schema.ts";
 import { parseDuration } from "../options.ts";
 import { describeValue, placeOf, pointerStep, valueOf, type Problem, type ProblemList } from "./problems.ts";
@@ -102,12 +101,8 @@ function translate(error: ErrorObject, base: string): Problem | undefined {
 
 function remark(error: ErrorObject): string {
   const { data } = error;
-  const known = error.instancePath.endsWith("/type")
-    ? ALL_TASK_TYPES
-    : error.instancePath.endsWith("/onFailure")
-      ? ALL_ON_FAILURE
-      : [];
-  const unsupported = error.keyword === "enum" && typeof data === "string" && known.includes(data);
+  const isType = error.instancePath.endsWith("/type");
+  const unsupported = isType && error.keyword === "enum" && typeof data === "string" && ALL_TASK_TYPES.includes(data);
   if (unsupported) return ", which is not supported by this version";
   if (error.keyword === "maxLength" && typeof data === "string") return `, ${data.length} characters`;
   if (Array.isArray(data) && error.keyword === "maxItems") return " with too many elements";
@@ -128,6 +123,8 @@ function remedy(error: ErrorObject): string {
       return `give ${typeNames(error.params["type"])}`;
     case "enum":
       return `give ${listOf(error.params["allowedValues"])}`;
+    case "const":
+      return `give ${listOf(error.params["allowedValue"])}`;
     case "minimum":
       return `give at least ${limit}`;
     case "maximum":

@@ -58,7 +58,7 @@ const isOutage = ({ what }: Absence): boolean => what === "NATS" || what === "Mo
 const felt = (absence: Absence): Absence => (isOutage(absence) ? { ...absence, to: absence.to + AFTERMATH_MS } : absence);
 
 /** Something else was away that the next owner needs. */
-function isDisturbed({ victim, struckAt, takenAt }: Takeover, absences: readonly Absence[]): boolean {
+function wasDisturbed({ victim, struckAt, takenAt }: Takeover, absences: readonly Absence[]): boolean {
   return absences.some(
     (absence) =>
       (isOutage(absence) || (absence.what === "coordinator" && absence.name !== victim)) &&
@@ -68,7 +68,7 @@ function isDisturbed({ victim, struckAt, takenAt }: Takeover, absences: readonly
 
 function takeoversAfter(how: Takeover["how"], { takeovers, absences }: Observed, limitMs?: number): Figure {
   const all = takeovers.filter((each) => each.how === how && each.by === "another");
-  const quiet = all.filter((takeover) => !isDisturbed(takeover, absences));
+  const quiet = all.filter((takeover) => !wasDisturbed(takeover, absences));
   return {
     title: `Taskflows that another coordinator took over after ${how}`,
     ms: quiet.map(({ struckAt, takenAt }) => takenAt - struckAt),
@@ -85,7 +85,7 @@ function handOvers({ takeovers, absences, executions }: Observed): Figure {
   for (const takeover of all) {
     const { taskflowId, struckAt, takenAt, fence } = takeover;
     const own = runs.get(taskflowId) ?? [];
-    if (isDisturbed(takeover, absences) || hasLost(own)) continue;
+    if (wasDisturbed(takeover, absences) || hasLost(own)) continue;
     const ends = own.filter((run) => run.fence <= fence).map(({ end }) => end?.at ?? 0);
     ms.push(Math.max(0, takenAt - Math.max(struckAt, ...ends)));
   }
@@ -117,8 +117,8 @@ function resumptions(what: "NATS" | "MongoDB", { absences, executions }: Observe
     if (next === undefined) continue;
     const others = absences.filter((absence) => absence !== outage && isOutage(absence));
     const away = new Set(coordinators.filter((absence) => overlaps(absence, outage.from, next)).map(({ name }) => name));
-    const isDisturbed = away.size > 1 || others.some((absence) => overlaps(felt(absence), outage.from, next));
-    if (!isDisturbed) ms.push(next - outage.to);
+    const hasMore = away.size > 1 || others.some((absence) => overlaps(felt(absence), outage.from, next));
+    if (!hasMore) ms.push(next - outage.to);
   }
   return { title: `Work goes on after ${what} is back`, ms, disturbed: outages.length - ms.length, limitMs: 5_000 };
 }

@@ -140,6 +140,7 @@ export class Tormentor {
 
   async #bounceNats(): Promise<void> {
     const { nats } = this.#cluster;
+    if (this.#isAway("NATS")) return;
     this.#count("SIGKILL of NATS");
     await this.#absence("NATS", "NATS", async () => {
       await nats.kill();
@@ -150,6 +151,7 @@ export class Tormentor {
 
   async #bounceMongo(): Promise<void> {
     const { mongo, proxy } = this.#cluster;
+    if (this.#isAway("MongoDB")) return;
     const how = this.#random.pick(["kill", "cut", "half-open"] as const);
     this.#count(`MongoDB: ${how}`);
     await this.#absence("MongoDB", how, async () => {
@@ -160,6 +162,11 @@ export class Tormentor {
       if (how === "kill") await mongo.restart();
       else proxy.restore();
     });
+  }
+
+  /** A server that is still on its way back is left alone. */
+  #isAway(what: Absence["what"]): boolean {
+    return this.absences.some((absence) => absence.what === what && absence.to === Number.POSITIVE_INFINITY);
   }
 
   async #absence(what: Absence["what"], name: string, during: () => Promise<void>): Promise<void> {

@@ -53,6 +53,7 @@ function writeOf(taskflowId: string, revision: number): Write {
       template: null,
       tags: [],
       attributes: {},
+      annotations: [],
       errorType: null,
       createdAt: Date.now(),
       startedAt: null,

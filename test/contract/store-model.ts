@@ -8,6 +8,10 @@ const anyName = fc.constantFrom("alpha", "Beta", "a%", "a_b", "beta gamma", "ün
 const anyTag = fc.constantFrom("red", "Green", "b%", "\uD800");
 const anyKey = fc.constantFrom("k", "__proto__", "constructor", 'q".$');
 const anyValue = fc.constantFrom<string | number | boolean>("1", 1, true, false, "true", 0, "Red hat", "\u0000");
+const anyAnnotation = fc.record({
+  type: fc.constantFrom("note", "n\u0000", "$x"),
+  value: fc.constantFrom("1", '"1"', "{}", "\uD800"),
+});
 const anyTime = fc.integer({ min: 1_000, max: 1_012 });
 const anyTenant = fc.constantFrom("t1", "t2");
 const anyError = fc.constantFrom("E1", "E2");
@@ -28,6 +32,7 @@ export const anyRows: fc.Arbitrary<TaskflowRow[]> = fc.uniqueArray(
     template: fc.option(fc.constantFrom("x", "y")),
     tags: fc.uniqueArray(anyTag, { maxLength: 3 }),
     attributes: anyAttributes,
+    annotations: fc.array(anyAnnotation, { maxLength: 2 }),
     errorType: fc.option(anyError),
     createdAt: anyTime,
     startedAt: fc.option(anyTime),
@@ -48,6 +53,10 @@ export const anyQuery: fc.Arbitrary<TaskflowQuery> = fc
       template: fc.constantFrom("x", "y"),
       tags: fc.uniqueArray(anyTag, { maxLength: 2 }),
       attributes: anyAttributes,
+      annotations: fc.oneof(
+        anyAnnotation,
+        anyAnnotation.map(({ type }) => ({ type })),
+      ),
       parentTaskflowId: fc.constantFrom("p1", "p2"),
       createdAfter: anyTime,
       createdBefore: anyTime,
@@ -75,6 +84,10 @@ export function listOf(rows: readonly TaskflowRow[], query: TaskflowQuery): Pick
   return { rows: found, counts };
 }
 
+function matchesAnnotation({ annotations }: TaskflowRow, wanted: TaskflowQuery["annotations"]): boolean {
+  return !wanted || annotations.some(({ type, value }) => type === wanted.type && (wanted.value ?? value) === value);
+}
+
 function matches(row: TaskflowRow, query: TaskflowQuery): boolean {
   const text = query.text?.toLowerCase() ?? "";
   const texts = [row.name ?? "", row.taskflowId, ...row.tags, ...Object.values(row.attributes)];
@@ -87,6 +100,7 @@ function matches(row: TaskflowRow, query: TaskflowQuery): boolean {
     Object.entries(query.attributes ?? {}).every(
       ([key, value]) => Object.hasOwn(row.attributes, key) && row.attributes[key] === value,
     ),
+    matchesAnnotation(row, query.annotations),
     query.parentTaskflowId === undefined || row.parentTaskflowId === query.parentTaskflowId,
     query.createdAfter === undefined || row.createdAt > query.createdAfter,
     query.createdBefore === undefined || row.createdAt < query.createdBefore,

@@ -6,7 +6,7 @@ import { DatabaseSync } from "node:sqlite";
 import { startReadyProcess } from "../helpers/processes.ts";
 import { tempFolder } from "../helpers/temp.ts";
 import { newFile, openStore } from "./open-store.ts";
-import { create } from "./store-writes.ts";
+import { append, create, newRow } from "./store-writes.ts";
 
 const WRITER = join(import.meta.dirname, "sqlite-writer.ts");
 
@@ -44,12 +44,25 @@ describe("what it cannot open", () => {
   it("refuses the tables of a newer version and leaves them as they are", async () => {
     const file = newFile();
     await (await openStore(file)).close();
-    inFile(file, "PRAGMA user_version = 2");
+    inFile(file, "PRAGMA user_version = 3");
     await expect(openStore(file)).rejects.toThrow(
-      `The store ${file} has format 2 and this version of moleculer-taskflow knows formats up to 1: use the version that wrote it, or a newer one.`,
+      `The store ${file} has format 3 and this version of moleculer-taskflow knows formats up to 2: use the version that wrote it, or a newer one.`,
     );
-    inFile(file, "PRAGMA user_version = 1");
+    inFile(file, "PRAGMA user_version = 2");
     await openStore(file);
+  });
+
+  it("brings a file of the first format up to date and keeps what is in it", async () => {
+    const file = newFile();
+    const store = await openStore(file);
+    store.commit([create("f")]);
+    await store.close();
+    inFile(file, "ALTER TABLE taskflows DROP COLUMN annotations; PRAGMA user_version = 1");
+    const again = await openStore(file);
+    expect(await again.read("f")).toEqual({ row: newRow("f"), entries: ["f 1"] });
+    const annotations = [{ type: "note", value: "1" }];
+    again.commit([append("f", 2, { annotations })]);
+    expect((await again.list({ annotations: { type: "note" }, pageSize: 1 })).rows).toEqual([newRow("f", { annotations })]);
   });
 
   it("refuses a database of somebody else and leaves it as it is", async () => {

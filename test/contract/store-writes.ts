@@ -15,6 +15,7 @@ export function newRow(taskflowId: string, fields: Partial<TaskflowRow> = {}): T
     template: null,
     tags: [],
     attributes: {},
+    annotations: [],
     errorType: null,
     createdAt: 1_790_000_000_000,
     startedAt: null,

@@ -5,7 +5,10 @@ import { afterEach, beforeEach, describe, expect, it } from "@jest/globals";
 import fc from "fast-check";
 import type { Store } from "../../lib/ports/store.ts";
 import { describeCommit } from "./store-commit.suite.ts";
+import { describeInsert } from "./store-insert.suite.ts";
+import { describePauses } from "./store-pauses.suite.ts";
 import { describeDelete, describeExpire, describeList, describeOwners } from "./store-query.suite.ts";
+import { describeReopen } from "./store-reopen.suite.ts";
 import { append, create, newRow } from "./store-writes.ts";
 
 export interface StoreUnderTest {
@@ -43,7 +46,10 @@ export function describeStore(name: string, make: () => StoreUnderTest | Promise
     describeList(under);
     describeDelete(under);
     describeExpire(under);
+    describeReopen(under);
     describeValues(under);
+    describeInsert(under);
+    describePauses(under);
     describeOpening(under);
   });
 }
@@ -157,6 +163,7 @@ function describeOpening(under: OpenStore): void {
         async () => under.store.due("me", 1, 1),
         async () => under.store.list({ pageSize: 1 }),
         async () => under.store.delete("f"),
+        async () => under.store.reopen("f", "me", 1),
       ]) {
         await expect(call()).rejects.toMatchObject({ type: "STORE_UNAVAILABLE" });
       }

@@ -1,4 +1,5 @@
 import { describe, expect, test } from "@jest/globals";
+import { dispatchable } from "../../lib/core/decide.ts";
 import { taskflowDetails } from "../../lib/core/details.ts";
 import { EventWriter } from "../../lib/core/events.ts";
 import { historyOf } from "../../lib/core/history.ts";
@@ -101,6 +102,29 @@ describe("events", () => {
     expect(run.seqs).toEqual([1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11]);
     expect(run.flow.seq).toBe(11);
     expect(run.events.map((event) => event.eventType).slice(4, 7)).toEqual(["TASK", "STAGE", "STAGE"]);
+  });
+
+  test("they say of each change which attempt it was of, also where the next one begins in the same commit", () => {
+    const run = new CoreRun(["a", "b"].map((name) => [name])).begin();
+    for (const name of ["a", "b"]) {
+      run.send();
+      run.answer(name, answered(name));
+    }
+    const firstSeq = run.flow.seq + 1;
+    const { facts } = run.command({ kind: "retry", mode: "all" });
+    const sent = run.give({ kind: "dispatch", tasks: dispatchable(run.flow, 1, () => "w1") });
+    const written = new EventWriter(run.flow, LIMIT).write([...facts, ...sent.facts], run.now, firstSeq);
+    const told = written.map(({ text }) => JSON.parse(text) as TaskflowEvent);
+    const attempts = told.flatMap(({ data }) => ("taskStatus" in data ? [[data.taskStatus, data.attempt]] : []));
+    expect(attempts).toEqual([
+      ["WAITING", 0],
+      ["WAITING", 0],
+      ["RUNNING", 1],
+    ]);
+    const history = historyOf(run.entries, run.flow, firstSeq - 1, 100, LIMIT).events.map(
+      ({ text }) => JSON.parse(text) as TaskflowEvent,
+    );
+    expect(withoutTree(history)).toEqual(withoutTree(told));
   });
 
   test("they say what the contract says", () => {

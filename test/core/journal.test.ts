@@ -2,27 +2,11 @@ import { describe, expect, test } from "@jest/globals";
 import fc from "fast-check";
 import { assertFlow } from "../../lib/core/assert-flow.ts";
 import { isEvent } from "../../lib/core/apply.ts";
-import type { Flow } from "../../lib/core/flow.ts";
 import { idBaseOf, stageId, stageIndexOf, taskId, taskOrdinalOf } from "../../lib/core/ids.ts";
 import type { Input, Outcome } from "../../lib/core/inputs.ts";
 import { decodeEntry, encodeEntry, replay } from "../../lib/core/journal.ts";
 import type { Options } from "../../lib/options.ts";
-import { answered, CoreRun, error, failed, ID_BASE, type StageSketch } from "../helpers/core-run.ts";
-
-/** What a journal must tell; `due` and `repeats` follow from timers and replies, and are told by `recover`. */
-function picture({ due: _, repeats: _repeats, ...flow }: Flow): unknown {
-  return JSON.parse(
-    JSON.stringify(flow, (key: string, value: unknown) => {
-      if (key !== "stage") return value;
-      return (value as { index: number }).index;
-    }),
-  );
-}
-
-const written = (run: CoreRun): string[] =>
-  run.entries.map(({ at, facts }, index) =>
-    encodeEntry(at, facts, index === 0 ? JSON.stringify(run.created.definition) : undefined),
-  );
+import { answered, CoreRun, error, failed, ID_BASE, picture, type StageSketch, written } from "../helpers/core-run.ts";
 
 const anOutcome: fc.Arbitrary<Outcome> = fc.oneof(
   { weight: 4, arbitrary: fc.jsonValue().map(answered) },

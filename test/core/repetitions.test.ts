@@ -68,11 +68,23 @@ describe("a reply is heeded only", () => {
     expect(run.send()).toEqual([]);
   });
 
+  test("of the attempt that runs, not of one that never left and whose number is in use again", () => {
+    const run = new CoreRun([{ a: { exactlyOnceTaskExecution: true } }]).begin();
+    run.send();
+    run.give({ kind: "timeout", task: 0, attempt: 0 });
+    const question = run.lastQuestion("a");
+    run.answer("a", { kind: "not-sent" });
+    run.now += 300;
+    run.send();
+    expect(run.reply("a", SILENT, question)).toMatchObject({ facts: [], effects: [] });
+    expect(run.task("a")).toMatchObject({ status: "RUNNING", attempt: 0 });
+  });
+
   test("of a task that has not ended, and of one that there is", () => {
     const run = asked();
     run.answer("a", answered(1));
     expect(run.reply("a", NEVER)).toMatchObject({ facts: [], effects: [] });
-    const other = { kind: "asked", task: 77, attempt: 0, delivery: 1, node: "w1", reply: NEVER } as const;
+    const other = { kind: "asked", task: 77, attempt: 0, delivery: 1, node: "w1", startedAt: 0, reply: NEVER } as const;
     expect(run.give(other)).toMatchObject({ facts: [], effects: [] });
   });
 });

@@ -1,11 +1,13 @@
 /** The taskflows that are cut off, and the workers that carry them out: every way in which an attempt can go is in them. */
 import { type Context, Errors, type ServiceSchema } from "moleculer";
 import { setTimeout as delay } from "node:timers/promises";
-import { type Taskflow, type TaskflowContext, TaskflowWorker } from "../../lib/index.ts";
+import { PermanentError, type Taskflow, type TaskflowContext, TaskflowWorker } from "../../lib/index.ts";
 import type { TaskflowExecutionContext } from "../../lib/index.ts";
+import { eventually } from "../helpers/eventually.ts";
 
 /** Long enough for a coordinator to be killed, or told to stop, in the middle. */
 const WORK_MS = 120;
+const PRODUCE_MS = 1_500;
 /** Of the attempt that takes too long. */
 const TIMEOUT_MS = 400;
 
@@ -16,7 +18,7 @@ interface Run {
   readonly isLedgered: boolean;
 }
 
-const task = (name: string, action: string, options: object = {}) => {
+export const task = (name: string, action: string, options: object = {}) => {
   const [serviceId = "", actionName = ""] = action.split(".");
   return { name, type: "ACTION" as const, taskDetails: { serviceId, actionName }, options };
 };
@@ -64,6 +66,18 @@ export class Workers {
       tooSlowOnce: async ({ attempt, signal }: Attempt) => {
         if (attempt === 0) await delay(20_000, undefined, { signal });
       },
+      failsIfTold: ({ params }: Attempt) => {
+        if (params.fails) throw new PermanentError("It was told to fail.");
+      },
+      // What it has done by then it answers all the same.
+      untilAborted: async ({ signal }: Attempt) => delay(60_000, undefined, { signal }).catch(() => undefined),
+      nests: async ({ produce }: Attempt) =>
+        produce({ taskflowId: "child", stages: [{ name: "only", tasks: [task("brief", "ledgered.work")] }] }),
+      nestsAndFailsOnce: async ({ attempt, produce }: Attempt) => {
+        if (attempt > 0) return;
+        await produce({ stages: [{ name: "only", tasks: [task("open", "nobody.work")] }] });
+        throw new Error("The first attempt fails, and what it has produced goes on.");
+      },
     };
     const plain = {
       refusesFirstDelivery: ({ action, delivery }: Attempt) => refuse(action, delivery === 1 && this.#isFirstRefusal(action)),
@@ -99,7 +113,9 @@ export class Workers {
           const key = `${id}:${taskInfo.name}:${attempt}`;
           this.runs.push({ key, delivery, isLedgered });
           await delay(WORK_MS);
-          await handler({ attempt, delivery, action: ctx.action?.name ?? "", ...(signal ? { signal } : {}) });
+          const params = ctx.params as Attempt["params"];
+          const given = { attempt, delivery, params, action: ctx.action?.name ?? "", ...(signal ? { signal } : {}) };
+          await handler({ ...given, produce: (flow) => produceBelow(ctx, flow) });
           return { done: taskInfo.name };
         },
       ]),
@@ -109,9 +125,16 @@ export class Workers {
 
 interface Attempt {
   readonly attempt: number;
+  readonly params: { readonly fails?: boolean };
+  readonly produce: (flow: Taskflow) => Promise<unknown>;
   readonly delivery: number;
   readonly action: string;
   readonly signal?: AbortSignal;
+}
+
+/** Again until a coordinator is there that answers. */
+function produceBelow(ctx: Context, flow: Taskflow): Promise<unknown> {
+  return eventually(() => ctx.call("taskflow.produce", flow, { timeout: PRODUCE_MS }), { timeoutMs: 30_000, intervalMs: 100 });
 }
 
 function refuse(action: string, isRefused: boolean): void {

@@ -4,14 +4,40 @@ import type { CrashPoint, Happening } from "./points.ts";
 export interface Path {
   /** A life before ends here: what happens only where one has died. */
   readonly prelude?: CrashPoint;
+  /** In that life another taskflow has ended before. */
+  readonly hasEnded?: true;
+  /** `TASKFLOW_RETENTION` of the life that is to reach the point. */
+  readonly retention?: string;
   /** What the life that is to reach the point is told while its taskflow runs. */
-  readonly provoke?: "stop" | "delete";
+  readonly provoke?: "stop" | "delete" | "deeds";
 }
 
 /** In the middle of a stage, with attempts out of every kind. */
 const MIDDLE: CrashPoint = "before store.commit of delayed";
 
+const DEEDS: Path = { provoke: "deeds" };
+
+/** On the way of `deeds.ts`. */
+const BY_DEEDS = [
+  "chosen",
+  "reset",
+  "late",
+  "held",
+  "updated",
+  "annotated",
+  "commanded",
+  "linked",
+  "joined",
+  "dropped",
+  "answered",
+];
+
 const PATHS: Readonly<Record<Happening, Path>> = {
+  ...Object.fromEntries([...BY_DEEDS, "compensating", "compensated"].map((fact) => [`store.commit of ${fact}`, DEEDS])),
+  "store.reopen": DEEDS,
+  "store.insert": DEEDS,
+  "store.addPauseRule": DEEDS,
+  "store.removePauseRules": DEEDS,
   "store.open": { prelude: MIDDLE },
   "store.claim": { prelude: MIDDLE },
   "store.commit of owned": { prelude: MIDDLE },
@@ -21,19 +47,25 @@ const PATHS: Readonly<Record<Happening, Path>> = {
   "an answer of bus.ask": { prelude: MIDDLE },
   // The end is stored, and its row says "unfinished" still.
   "store.repair": { prelude: "after store.commit of end" },
-  "store.expire": { prelude: MIDDLE },
   "store.release": { provoke: "stop" },
   "store.leave": { provoke: "stop" },
   "store.close": { provoke: "stop" },
   "store.delete": { provoke: "delete" },
+  "store.expire": { prelude: MIDDLE, hasEnded: true, retention: "1s" },
 };
 
 export const happeningOf = (point: CrashPoint): Happening => point.replace(/^(before|after) /, "");
 
 export const pathTo = (point: CrashPoint): Path => PATHS[happeningOf(point)] ?? {};
 
-/** What a store never does, and why. */
+/** Between two coordinators, of which one is here. `test/integration/nested-nats.test.ts` has two, and kills them in the middle. */
+const ALONE: Readonly<Record<Happening, string>> = {
+  "bus.forward": "there is nobody to pass an order on to",
+  "an answer of bus.forward": "there is nobody to pass an order on to",
+};
+
+/** What a store, or a coordinator that is alone, never does, and why. */
 export const NEVER: Readonly<Record<string, Readonly<Record<Happening, string>>>> = {
-  SQLite: { "store.repair": "an entry and its row are one transaction" },
-  MongoDB: {},
+  SQLite: { "store.repair": "an entry and its row are one transaction", ...ALONE },
+  MongoDB: ALONE,
 };

@@ -28,6 +28,7 @@ export const STORE = {
   readMany: "looks",
   claim: "acts",
   due: "looks",
+  reopen: "acts",
   repair: "acts",
   release: "acts",
   lastFinished: "looks",
@@ -37,6 +38,10 @@ export const STORE = {
   list: "looks",
   delete: "acts",
   expire: "acts",
+  insert: "acts",
+  addPauseRule: "acts",
+  removePauseRules: "acts",
+  pauseRules: "looks",
   health: "looks",
 } as const satisfies Record<VerbsOf<Store>, Kind>;
 
@@ -46,6 +51,7 @@ export const BUS = {
   carries: "looks",
   ask: "hears",
   abort: "acts",
+  forward: "hears",
   onReconnected: "looks",
   hasAudience: "looks",
   announce: "acts",
@@ -66,8 +72,15 @@ export const CLOCK = {
 export const EFFECTS = {
   call: "bus.call",
   ask: "bus.ask",
+  abort: "bus.abort",
   timer: "clock.at",
-} as const satisfies Record<Effect["kind"], `bus.${keyof typeof BUS}` | `clock.${keyof typeof CLOCK}`>;
+  // What one taskflow tells another is stored there; what it asks is read.
+  order: "store.commit",
+  follow: "store.read",
+} as const satisfies Record<
+  Effect["kind"],
+  `store.${keyof typeof STORE}` | `bus.${keyof typeof BUS}` | `clock.${keyof typeof CLOCK}`
+>;
 
 /** What a commit may store. The fact `flow` is of two kinds: an end is followed by nothing. */
 export const FACTS = {
@@ -82,6 +95,19 @@ export const FACTS = {
   undelivered: true,
   delayed: true,
   settled: true,
+  reset: true,
+  chosen: true,
+  late: true,
+  held: true,
+  updated: true,
+  annotated: true,
+  commanded: true,
+  linked: true,
+  joined: true,
+  dropped: true,
+  answered: true,
+  compensating: true,
+  compensated: true,
 } as const satisfies Record<Fact["kind"] | "end", true>;
 
 /** `store.claim`, `store.commit of settled`, `an answer of bus.call`: what happens, without "before" or "after". */

@@ -6,6 +6,7 @@ import { eventually } from "../helpers/eventually.ts";
 import { createNode, type TestNode } from "../helpers/nodes.ts";
 import { startProcess, type TestProcess } from "../helpers/processes.ts";
 import { uniqueNamespace } from "../helpers/unique.ts";
+import { COPY, DEED_IDS, DEEDS } from "./deeds.ts";
 import { briefFlow, mainFlow, waitingFlow, Workers } from "./flow.ts";
 import type { CrashPoint } from "./points.ts";
 import { type Path, pathTo } from "./paths.ts";
@@ -24,12 +25,12 @@ export type Result = Record<string, unknown>;
 const CALL_MS = 2_000;
 const LIFE_MS = 60_000;
 
-/** Runs the taskflow with a crash at the point, or without any, and answers what became of it. Rejects with what is wrong. */
+/** Runs what leads to the point, with a crash there; without a point everything that there is, and no crash. Answers what became of it. Rejects with what is wrong. */
 export async function scenario(options: ScenarioOptions, point?: CrashPoint): Promise<Result> {
   const site = await Site.open(options);
   try {
-    const path: Path = point === undefined ? {} : pathTo(point);
-    if (path.prelude) await site.live(path.prelude, {});
+    const path: Path = point === undefined ? { provoke: "deeds" } : pathTo(point);
+    if (path.prelude) await site.live(path.prelude, path.hasEnded ? { hasEnded: true } : {});
     if (point) await site.live(point, path);
     return await site.finish(path);
   } catch (error) {
@@ -79,7 +80,7 @@ class Site {
     this.#told.set(change, told);
   }
 
-  #start(point?: CrashPoint): TestProcess {
+  #start(point?: CrashPoint, retention?: string): TestProcess {
     const { natsUrl, store, compiled } = this.#options;
     const life = startProcess("test/crash/coordinator.ts", {
       env: {
@@ -89,9 +90,8 @@ class Site {
         TASKFLOW_STORE: store,
         TASKFLOW_LEASE: "1500",
         TASKFLOW_SHUTDOWN_GRACE: "5s",
-        // Looked for, and never there.
-        TASKFLOW_RETENTION: "1h",
         NODE_COMPILE_CACHE: compiled,
+        TASKFLOW_RETENTION: retention,
         CRASH_AT: point,
         IS_FIRST_LIFE: this.#lives.length === 0 ? "yes" : undefined,
       },
@@ -102,7 +102,7 @@ class Site {
 
   /** A life that ends at the point, by its own hand. */
   async live(point: CrashPoint, path: Path): Promise<void> {
-    const life = this.#start(point);
+    const life = this.#start(point, path.retention);
     // What it does to get there may fail, or never be answered, for it is killed in the middle.
     const way = this.#go(life, path).catch(() => undefined);
     await eventually(() => life.exit ?? fail(`the point "${point}" was not reached`), { timeoutMs: LIFE_MS });
@@ -111,10 +111,14 @@ class Site {
     if (signal !== "SIGKILL") fail(`it was to be killed at "${point}" and ended with code ${code}`);
   }
 
-  async #go(life: TestProcess, { provoke }: Path): Promise<void> {
+  async #go(life: TestProcess, { provoke, hasEnded }: Path): Promise<void> {
     const client = this.#client;
     const unlessDead = <Answer>(call: () => Promise<Answer>): Promise<Answer | undefined> =>
       eventually(async () => (life.exit ? undefined : call()), { timeoutMs: LIFE_MS });
+    if (hasEnded && this.#lives.length === 1) {
+      await unlessDead(() => client.produce(briefFlow("brief")));
+      await unlessDead(() => client.waitForTaskflow("brief"));
+    }
     await unlessDead(() => client.produce(mainFlow("main")));
     if (provoke === "stop") {
       await unlessDead(() => client.produce(waitingFlow("waiting")));
@@ -124,6 +128,7 @@ class Site {
       });
       life.kill("SIGTERM");
     }
+    if (provoke === "deeds") for (const deed of DEEDS) await unlessDead(() => deed(client));
     if (provoke === "delete") {
       await unlessDead(() => client.produce(briefFlow("brief")));
       await unlessDead(() => this.#delete("brief"));
@@ -137,7 +142,7 @@ class Site {
   }
 
   /** A life without a crash, and what is left in the end. */
-  async finish({ provoke }: Path): Promise<Result> {
+  async finish({ provoke, retention }: Path): Promise<Result> {
     const life = this.#start();
     const client = this.#client;
     const ids = ["main", ...(provoke === "stop" ? ["waiting"] : [])];
@@ -150,17 +155,32 @@ class Site {
         (error: unknown) => isTaskflowError(error, "TASKFLOW_NOT_FOUND") || fail(String(error)),
       );
     }
+    if (provoke === "deeds") {
+      for (const deed of DEEDS) await eventually(() => deed(client), { timeoutMs: LIFE_MS });
+      ids.push(...DEED_IDS);
+      const { status } = await client.getTaskflowDetails(COPY);
+      if (status !== "COMPLETED") fail(`the copy is ${status}`);
+    }
+    if (retention) {
+      const brief = await client
+        .getTaskflowDetails("brief")
+        .catch((error: unknown) => isTaskflowError(error, "TASKFLOW_NOT_FOUND") || fail(String(error)));
+      if (brief !== true && brief.status !== "COMPLETED") fail(`a taskflow whose time is over is ${brief.status}`);
+    }
     const trees = await Promise.all(ids.map((id) => client.waitForTaskflow(id, { timeout: LIFE_MS })));
-    for (const id of ids) await this.#checkEvents(id);
+    for (const tree of trees) await this.#checkEvents(tree);
     this.#checkRuns();
-    const { owned, inFlight } = (await client.health()) as { owned: number; inFlight: number };
-    if (owned + inFlight !== 0) fail(`${owned} taskflows are still driven, with ${inFlight} attempts`);
+    // What was given up below another is cancelled a moment later.
+    await eventually(async () => {
+      const { owned, inFlight } = (await client.health()) as { owned: number; inFlight: number };
+      if (owned + inFlight !== 0) fail(`${owned} taskflows are still driven, with ${inFlight} attempts`);
+    });
     await life.end("SIGTERM");
     return Object.fromEntries(trees.map((tree) => [tree.taskflowId, resultOf(tree)]));
   }
 
   /** The history has no gap and ends with the end; all of it was announced, and nothing else. */
-  async #checkEvents(taskflowId: string): Promise<void> {
+  async #checkEvents({ taskflowId, status }: TaskflowDetails): Promise<void> {
     const history: TaskflowEvent[] = [];
     const subscription = await this.#client.subscribeToTaskflowEvents(taskflowId, (event) => void history.push(event));
     subscription.unsubscribe();
@@ -172,7 +192,9 @@ class Site {
       )
     )
       fail(`the history has the events ${seqs.join()}`);
-    if (changeOf(history.at(-1)) !== "TASKFLOW COMPLETED") fail(`the history ends with ${changeOf(history.at(-1))}`);
+    // What is undone after the end is told of behind it.
+    const last = history.findLast(({ eventType }) => eventType === "TASKFLOW");
+    if (changeOf(last) !== `TASKFLOW ${status}`) fail(`the history ends with ${changeOf(last)}, and it is ${status}`);
     const ends = history.filter((event) => changeOf(event).endsWith(" SUCCESS")).map(changeOf);
     if (new Set(ends).size !== ends.length) fail(`an outcome is told twice: ${ends.join("; ")}`);
     await eventually(() => {
@@ -218,7 +240,10 @@ function changeOf(event: TaskflowEvent | undefined): string {
   }
 }
 
-const settled = ({ name, status, response, attempt }: TaskDetails): unknown => ({ name, status, response, attempt });
+/** What a task answers that was given up is kept if it is heard. */
+function settled({ name, status, response, attempt }: TaskDetails): unknown {
+  return { name, status, attempt, ...(status === "CANCELLED" ? {} : { response }) };
+}
 
 function resultOf({ status, progress, stages }: TaskflowDetails): unknown {
   const named = Object.values(stages).map(({ name, status: stageStatus, tasks }) => [

@@ -1,11 +1,13 @@
 /** A taskflow driven through the core by hand: inputs in, facts and effects out, and the journal that they make. */
+import type { Answer, Command, Expect } from "../../lib/core/command.ts";
 import { assertFlow } from "../../lib/core/assert-flow.ts";
 import { build } from "../../lib/core/build.ts";
 import { decide, dispatchable, type Decision } from "../../lib/core/decide.ts";
 import type { Effect } from "../../lib/core/effects.ts";
-import type { Created, Entry, Fact, StoredDefinition } from "../../lib/core/facts.ts";
+import type { Created, Entry, Fact, Nested, StoredDefinition } from "../../lib/core/facts.ts";
 import type { Flow, JsonText, Task, TaskError } from "../../lib/core/flow.ts";
 import type { Input, Outcome, Reply } from "../../lib/core/inputs.ts";
+import { encodeEntry } from "../../lib/core/journal.ts";
 import { DEFAULT_OPTIONS, type Options } from "../../lib/options.ts";
 
 export const ID_BASE = "01234567-89ab-8def-8123-";
@@ -14,10 +16,10 @@ export const START = 1_000_000;
 /** One stage's tasks: names, or names with options. */
 export type StageSketch = Readonly<Record<string, Options>> | readonly string[];
 
-type Sketch = Omit<Partial<StoredDefinition>, "stages"> & { meta?: Record<string, unknown> };
+type Sketch = Omit<Partial<StoredDefinition>, "stages"> & { meta?: Record<string, unknown>; nested?: Nested };
 
 /** A definition of stages "s0", "s1", …, each given by its tasks; they call `svc.<name>`. */
-export function sketch(stages: readonly StageSketch[], rest: Omit<Sketch, "meta"> = {}): StoredDefinition {
+export function sketch(stages: readonly StageSketch[], rest: Omit<Sketch, "meta" | "nested"> = {}): StoredDefinition {
   const task = (name: string, options?: Options) => ({
     name,
     type: "ACTION" as const,
@@ -64,6 +66,26 @@ export const failed = (more: Partial<Extract<Outcome, { kind: "failed" }>> = {})
   ...more,
 });
 
+/** All that a journal must tell, as text; `due` and `repeats` follow from timers and replies, and are told by `recover`. */
+export function fingerprint({ due: _, repeats: _repeats, isFollowing: _isFollowing, ...flow }: Flow): string {
+  return JSON.stringify(flow, (key: string, value: unknown) => {
+    if (value instanceof Map) return Array.from(value as Map<unknown, unknown>);
+    if (value instanceof Set) return Array.from(value as Set<unknown>);
+    if (key === "task" && typeof value === "object") return (value as Task).ordinal;
+    if (key === "undoes") return (value as Task | null)?.ordinal ?? null;
+    if (key !== "stage") return value;
+    return (value as { index: number }).index;
+  });
+}
+
+export const picture = (flow: Flow): unknown => JSON.parse(fingerprint(flow));
+
+/** The texts of a journal. */
+export const written = (run: CoreRun): string[] =>
+  run.entries.map(({ at, facts }, index) =>
+    encodeEntry(at, facts, index === 0 ? JSON.stringify(run.created.definition) : undefined),
+  );
+
 export class CoreRun {
   readonly created: Created;
   readonly entries: Entry[] = [];
@@ -73,9 +95,10 @@ export class CoreRun {
   readonly effects: Effect[] = [];
   readonly facts: Fact[] = [];
 
-  constructor(stages: readonly StageSketch[] | StoredDefinition, { meta = {}, ...rest }: Sketch = {}) {
+  constructor(stages: readonly StageSketch[] | StoredDefinition, { meta = {}, nested, ...rest }: Sketch = {}) {
     const definition = "stages" in stages ? stages : sketch(stages, rest);
-    this.created = { kind: "created", taskflowId: "flow-1", idBase: ID_BASE, defaults: DEFAULT_OPTIONS, meta, definition };
+    const base = { taskflowId: "flow-1", idBase: ID_BASE, defaults: DEFAULT_OPTIONS, meta, definition };
+    this.created = { kind: "created", ...base, ...(nested ? { nested } : {}) };
     this.flow = build(this.created, this.now);
   }
 
@@ -92,6 +115,38 @@ export class CoreRun {
     this.effects.push(...decision.effects);
     assertFlow(this.flow);
     return decision;
+  }
+
+  /** One commit of one command: its answer beside what followed. */
+  command(command: Command, { id, expect }: { id?: string; expect?: Expect } = {}): Decision & { readonly answer: Answer } {
+    const given = {
+      kind: "command",
+      ticket: 1,
+      command,
+      ...(id === undefined ? {} : { id }),
+      ...(expect ? { expect } : {}),
+    } as const;
+    const decision = this.give(given);
+    const answer = decision.answers[0]?.answer;
+    if (!answer || decision.answers.length > 1) throw new Error("A command is answered once.");
+    return { ...decision, answer };
+  }
+
+  /** The answer's data of a command that is carried out. */
+  obey(command: Command, more: { id?: string; expect?: Expect } = {}): Readonly<Record<string, unknown>> {
+    const { answer } = this.command(command, more);
+    if (!answer.ok) throw new Error(`${answer.type}: ${answer.message}`);
+    return answer.data;
+  }
+
+  /** The type of error of a command that is refused. That it changed nothing is checked. */
+  refusal(command: Command, more: { id?: string; expect?: Expect } = {}): string {
+    const before = fingerprint(this.flow);
+    const { answer, facts, effects } = this.command(command, more);
+    if (answer.ok) throw new Error(`It is carried out: ${JSON.stringify(answer.data)}`);
+    if (facts.length + effects.length > 0 || fingerprint(this.flow) !== before)
+      throw new Error(`It is refused with ${answer.type}, and ${JSON.stringify(facts)} is stored`);
+    return answer.type;
   }
 
   begin(): this {
@@ -124,8 +179,8 @@ export class CoreRun {
 
   /** The reply to a question about a task: to the latest one, unless another is named. */
   reply(name: string, reply: Reply, question = this.lastQuestion(name)): Decision {
-    const { task, attempt, delivery, node, cause } = question;
-    return this.give({ kind: "asked", task, attempt, delivery, node, reply, ...(cause ? { cause } : {}) });
+    const { task, attempt, delivery, node, startedAt, cause } = question;
+    return this.give({ kind: "asked", task, attempt, delivery, node, startedAt, reply, ...(cause ? { cause } : {}) });
   }
 
   lastQuestion(name: string): Question {

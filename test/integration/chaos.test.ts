@@ -12,7 +12,14 @@ describeOnMongo(
   "two coordinators and three workers, of which something is struck all the time",
   (mongo) => {
     test("nothing is lost, stuck, ended twice or run twice under exactly once; what failed says why", async () => {
-      const options = { seconds: 60, seed: Date.now() % 1_000_000, rate: 15, maxInFlight: 40, mongo: mongo(), folder: tempFolder() };
+      const options = {
+        seconds: 60,
+        seed: Date.now() % 1_000_000,
+        rate: 15,
+        maxInFlight: 40,
+        mongo: mongo(),
+        folder: tempFolder(),
+      };
       const result = await chaos(options);
       // The figures, and the seed, for whoever reads a failure.
       const told = report(result);

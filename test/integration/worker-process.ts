@@ -76,6 +76,11 @@ const actions = {
     }
     return { pid: process.pid };
   },
+  async produce(ctx: TaskflowContext<{ make?: unknown }>) {
+    appendFileSync(runs, "produce\n");
+    await ctx.call("taskflow.produce", ctx.params.make);
+    return actions.wait(ctx);
+  },
   tell(ctx: Context<{ kind?: string }>) {
     appendFileSync(runs, "tell\n");
     if (ctx.params.kind === "2 MB meta") (ctx.meta as Record<string, unknown>).large = "x".repeat(2_000_000);

@@ -98,8 +98,6 @@ function heard(life: Life, { attempt, task, record }: Subject, { key, delivery, 
     world.count("input: reply about an older delivery");
     return;
   }
-  // An attempt that never left may have begun anew meanwhile, under the same number.
-  const now = task.attempts[attempt.number] ?? attempt;
-  now.hear(life, { at: world.agenda.time, kind: reply.kind, delivery });
-  if (reply.kind === "done") now.told.push(reply.outcome);
+  attempt.hear(life, { at: world.agenda.time, kind: reply.kind, delivery });
+  if (reply.kind === "done") attempt.told.push(reply.outcome);
 }

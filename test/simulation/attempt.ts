@@ -25,6 +25,8 @@ export class AttemptRecord {
   /** The highest delivery that was handed to the bus, and the highest that may have reached a worker. */
   highestCalled = 0;
   highestLeft = 0;
+  /** Deliveries that did not leave, and may: their numbers are used again. */
+  readonly unsent = new Set<number>();
   /** Handlers that began to run. */
   executions = 0;
   /** Virtual time since which a coordinator cannot count on hearing of it, and at which somebody asked last. */

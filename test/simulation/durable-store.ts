@@ -75,6 +75,15 @@ export class DurableStore {
     return record && { row: { ...record.row }, entries: [...record.texts] };
   }
 
+  reopen(life: Life, taskflowId: string, owner: string, fence: number): boolean {
+    const record = this.records.get(taskflowId);
+    if (!record || record.row.fence !== fence || !isFinished(record.row.status)) return false;
+    this.#world.count("world: finished taskflow taken");
+    record.reopened(life);
+    Object.assign(record.row, { status: "RUNNING", finishedAt: null, owner, fence: fence + 1 });
+    return true;
+  }
+
   repair(taskflowId: string, fence: number, change: RowChange): void {
     const record = this.records.get(taskflowId);
     if (record?.row.fence === fence) Object.assign(record.row, change);

@@ -38,7 +38,7 @@ export function checkCall(life: Life, record: FlowRecord, task: TaskRecord, call
   )
     world.report(8, `${what} is sent, and delivery ${task.latest?.highestLeft} may have left before`);
   // What never left may have been asked about before that was known; the worker refuses it then, and its time runs out.
-  if (call.delivery <= refused && !task.wasNotSent)
+  if (call.delivery <= refused && !task.latest?.unsent.has(call.delivery))
     world.report(34, `${what} is sent, and "never" was said of delivery ${refused}`);
   if (call.delivery > 5 || left >= 5) world.report(9, `${what} is sent after ${left} deliveries`);
   const { client } = record;

@@ -20,6 +20,7 @@ function subjectOf(flow: Flow, fact: Fact): { eventType: string; data: Record<st
     case "started":
     case "returned":
     case "delayed":
+    case "reset":
     case "settled": {
       const task = flow.tasks[fact.task];
       const status = fact.kind === "settled" ? fact.status : fact.kind === "started" ? "RUNNING" : "WAITING";
@@ -29,9 +30,7 @@ function subjectOf(flow: Flow, fact: Fact): { eventType: string; data: Record<st
       const ids = { attempt, stageId: stageId(flow.idBase, task?.stage.index ?? 0), taskId: taskId(flow.idBase, fact.task) };
       return { eventType: "TASK", data: { ...ids, taskStatus: status, taskResponse: response, ...error } };
     }
-    case "owned":
-    case "redelivered":
-    case "undelivered":
+    default:
       throw new Error(`A fact of kind ${fact.kind} is no event.`);
   }
 }

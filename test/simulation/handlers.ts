@@ -109,7 +109,8 @@ export class Handlers {
     world.agenda.in(world.delay(), () =>
       life.reach(() => {
         // It may be parked, and is read for it.
-        if (life.cares(record) || record.row.owner === life.owner) attempt.told.push(outcome);
+        const isHere = life.cares(record) || record.row.owner === life.owner;
+        if (isHere || isFinished(record.flow.status)) attempt.told.push(outcome);
         life.coordinator.report(call.idempotencyKey, outcome).then(
           (isAccepted) => {
             isHeard = isAccepted && !world.strikes("report lost");

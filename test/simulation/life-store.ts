@@ -31,6 +31,10 @@ export function storeOf(life: Life): Store {
         return life.storeIsAhead;
       }),
     list: unused,
+    insert: unused,
+    pauseRules: unused,
+    addPauseRule: unused,
+    removePauseRules: unused,
     delete: unused,
     expire: unused,
     health: unused,
@@ -39,6 +43,13 @@ export function storeOf(life: Life): Store {
       answer(life, () => {
         refusedBy("read refused");
         return store.read(taskflowId);
+      }),
+    reopen: (taskflowId, owner, fence): Promise<boolean> =>
+      answer(life, () => {
+        refusedBy("claim refused");
+        const isTaken = store.reopen(life, taskflowId, owner, fence);
+        if (isTaken) refusedBy("claim unsure");
+        return isTaken;
       }),
     readMany: (taskflowIds): Promise<StoredTaskflow[]> =>
       answer(life, () => {

@@ -7,6 +7,7 @@ import { Coordinator } from "../../lib/coordinator/coordinator.ts";
 import type { CoordinatorSettings } from "../../lib/coordinator/settings.ts";
 import type { Bus } from "../../lib/ports/bus.ts";
 import type { Clock } from "../../lib/ports/clock.ts";
+import { forward } from "./forwarding.ts";
 import { storeOf } from "./life-store.ts";
 import type { FlowRecord } from "./record.ts";
 import type { World } from "./world.ts";
@@ -267,6 +268,7 @@ export class Life {
       hasAudience: () => this.world.hasAudience,
       carries: () => true,
       ask: (question, done) => (this.goesOn() ? bus.ask(this, question, done) : () => {}),
+      forward: (node, taskflowId, order) => (this.goesOn() ? forward(this, node, taskflowId, order) : new Promise(() => {})),
       abort: () => {},
       onReconnected: (listener) => listen(this.linkListeners, listener),
       call: (call, done) => {

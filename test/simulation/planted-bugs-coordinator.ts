@@ -43,7 +43,7 @@ export const BUGS_OF_THE_COORDINATOR: readonly PlantedBug[] = [
     noticedBy: [3, 4],
     change: [
       turns,
-      "if (isOurs && (part ? isStored(stored, part.write) : stored.entries.length === revision)) {",
+      "if (isOurs && (part ? isLast(stored, part.write) : stored.entries.length === revision)) {",
       "if (isOurs || part) {",
     ],
   },
@@ -52,14 +52,14 @@ export const BUGS_OF_THE_COORDINATOR: readonly PlantedBug[] = [
     noticedBy: [8, 23, 29, 13],
     change: [
       turns,
-      "if (isOurs && (part ? isStored(stored, part.write) : stored.entries.length === revision)) {",
+      "if (isOurs && (part ? isLast(stored, part.write) : stored.entries.length === revision)) {",
       "if (false as boolean) {",
     ],
   },
   {
     title: "answers forgotten when a commit failed",
     noticedBy: [23],
-    change: [turns, "this.give(resident, ...(part?.inputs ?? []), ...waiting, {", "this.give(resident, {"],
+    change: [turns, "this.give(resident, ...waiting, {", "this.give(resident, {"],
   },
   {
     title: "a taken id is answered as a new one",
@@ -70,7 +70,7 @@ export const BUGS_OF_THE_COORDINATOR: readonly PlantedBug[] = [
     title: "produce answers before the write",
     noticedBy: [1],
     change: [
-      "lib/coordinator/coordinator.ts",
+      "lib/coordinator/creations.ts",
       "stored: resolve, failed: reject };",
       "stored: resolve, failed: reject };\n      resolve(false);",
     ],
@@ -92,11 +92,7 @@ export const BUGS_OF_THE_COORDINATOR: readonly PlantedBug[] = [
   {
     title: "row not written",
     noticedBy: [25],
-    change: [
-      "lib/coordinator/row.ts",
-      'if (!facts.some((fact) => fact.kind === "flow")) return undefined;',
-      'if (!facts.some((fact) => fact.kind === "flow") || isFinished(flow.status)) return undefined;',
-    ],
+    change: ["lib/coordinator/row.ts", "if (!isOver(flow) && !facts.some(", "if (isOver(flow) || !facts.some("],
   },
   {
     title: "slots not given back",
@@ -152,7 +148,7 @@ export const BUGS_OF_THE_COORDINATOR: readonly PlantedBug[] = [
     noticedBy: [35],
     change: [
       "lib/coordinator/coordinator.ts",
-      'return !flow || !now || now.attempt !== attempt || now.status !== "RUNNING";',
+      'return !flow || !now || now.attempt !== attempt || now.status !== "RUNNING" || now.held !== null;',
       "return Boolean(flow) || Boolean(now);",
     ],
   },
@@ -198,7 +194,7 @@ export const BUGS_OF_THE_COORDINATOR: readonly PlantedBug[] = [
   {
     title: "what is stored while the lease lapses is carried out",
     noticedBy: [3, 26, 2, 30, 21, 31],
-    change: [turns, "const isInDoubt = part.lapses !== this.#lapses;", "const isInDoubt = part.lapses < 0;"],
+    change: [turns, "const isInDoubt = part.lapses !== this.lapses;", "const isInDoubt = part.lapses < 0;"],
   },
   {
     title: "ends not announced again",
@@ -222,7 +218,7 @@ export const BUGS_OF_THE_COORDINATOR: readonly PlantedBug[] = [
   {
     title: "one that is to end goes on dispatching",
     noticedBy: [32, 2],
-    change: [turns, "return !this.isDraining && this.#maySend();", "return this.#maySend();"],
+    change: [turns, "return !this.isDraining && this.#listener.maySend();", "return this.#listener.maySend();"],
   },
   {
     title: "one that is to end gives nothing up before the end",

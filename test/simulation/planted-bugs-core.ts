@@ -9,7 +9,7 @@ export const BUGS_OF_THE_CORE: readonly PlantedBug[] = [
   {
     title: "no stage barrier",
     noticedBy: [5, 12],
-    change: [stage, "stage.count.settled === stage.tasks.length", "stage.count.settled > 0"],
+    change: [stage, "stage.count.open === 0 &&", "stage.count.settled > 0 &&"],
   },
   {
     title: "failures do not block",
@@ -71,7 +71,7 @@ export const BUGS_OF_THE_CORE: readonly PlantedBug[] = [
   {
     title: "late success taken a second time",
     noticedBy: [11],
-    change: [task, 'const isLate = task.status === "WAITING" &&', 'const isLate = task.status !== "RUNNING" &&'],
+    change: [task, 'if (status !== "WAITING" ||', 'if (status === "RUNNING" ||'],
   },
   {
     title: "attempts numbered anew",
@@ -108,7 +108,7 @@ export const BUGS_OF_THE_CORE: readonly PlantedBug[] = [
     noticedBy: [17],
     change: [
       "lib/core/age.ts",
-      "return isPastAge(flow, now) || (limit !== null && now >= limit);",
+      "return (task.undoes === null && isPastAge(flow, now)) || (limit !== null && now >= limit);",
       "return limit !== null && now >= limit + 100;",
     ],
   },
@@ -130,12 +130,16 @@ export const BUGS_OF_THE_CORE: readonly PlantedBug[] = [
   {
     title: "replies about older deliveries heeded",
     noticedBy: [8, 23, 10],
-    change: [question, "if (latest.deliveries !== delivery || latest.nodeID !== node) return;", ""],
+    change: [
+      question,
+      "if (latest.deliveries !== delivery || latest.nodeID !== node || latest.startedAt !== startedAt) return;",
+      "",
+    ],
   },
   {
     title: "one that is at it is asked once only",
     noticedBy: [24, 2],
-    change: [question, 'step.effects.push({ kind: "timer", at: step.now + ASK_AGAIN_MS, input });', "void input;"],
+    change: [question, '  step.effects.push({ kind: "timer", at: step.now + ASK_AGAIN_MS, input });', "  void input;"],
   },
   {
     title: "never is not heeded",
@@ -149,7 +153,11 @@ export const BUGS_OF_THE_CORE: readonly PlantedBug[] = [
   {
     title: "delivered again under the same number",
     noticedBy: [34],
-    change: ["lib/core/apply.ts", "attempt.deliveries++;", "attempt.deliveries = Math.max(2, attempt.deliveries);"],
+    change: [
+      "lib/core/apply.ts",
+      "attempt.deliveries++;",
+      "if (attempt.deliveries === 1 || !taskOf(flow, fact.task).options.exactlyOnceTaskExecution) attempt.deliveries++;",
+    ],
   },
   {
     title: "no answer to an older delivery counts for the latest",

@@ -74,7 +74,8 @@ function checkAges(world: World, record: FlowRecord): void {
   const stage = flow.stages.find(({ status }) => status === "RUNNING");
   if (!stage || flow.aborting) return;
   const { time, now } = world.agenda;
-  const since = Math.max(drivenSince, ownedAt, driver.startedAt, driver.thawedAt);
+  // What is parked waits for room.
+  const since = Math.max(drivenSince, ownedAt, driver.startedAt, driver.thawedAt, driver.fullAt);
   const patience = world.checksPromptness ? PROMPT_MS : PATIENCE_MS;
   if (time - since <= patience) return;
   const ofFlow = flow.createdAt + (plan.options.maxAge ?? Infinity);

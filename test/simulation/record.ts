@@ -16,7 +16,7 @@ import type { Plan, PlannedTask } from "./definition.ts";
 import { expectedEvent } from "./expected-event.ts";
 import type { Life } from "./life.ts";
 import { checkDue } from "./parking.ts";
-import { checkDelayed, checkReturned, checkSettled, checkStarted } from "./rules.ts";
+import { checkDelayed, checkLate, checkReturned, checkSettled, checkStarted } from "./rules.ts";
 import type { World } from "./world.ts";
 
 export class TaskRecord {
@@ -24,8 +24,6 @@ export class TaskRecord {
   readonly attempts: AttemptRecord[] = [];
   /** Executions that ended well, by any worker, whoever heard of it. */
   successes = 0;
-  /** A delivery of it never left: its number was used again. */
-  wasNotSent = false;
   /** When the stage was entered. */
   dueSince = 0;
   /** Virtual time since which it could have been sent. */
@@ -147,10 +145,20 @@ export class FlowRecord {
     }
   }
 
+  /** Somebody takes it although it is finished; its end may be announced once more. */
+  reopened(life: Life): void {
+    this.world.note(() => `    ${life.owner} takes ${this.taskflowId}, which is finished`);
+    this.lastAnnounced.delete(life);
+    this.mayRepeat.add(life);
+    this.ownedAt = this.world.agenda.time;
+  }
+
   #take(fact: Fact, at: number): void {
     const { flow, world } = this;
     this.#countFact(fact);
-    if (isFinished(flow.status)) world.report(11, `${this.taskflowId} is ${flow.status}, and ${fact.kind} is stored`);
+    const changesNothing = fact.kind === "owned" || fact.kind === "late";
+    if (isFinished(flow.status) && !changesNothing)
+      world.report(11, `${this.taskflowId} is ${flow.status}, and ${fact.kind} is stored`);
     if (fact.kind !== "created") {
       this.#checkFact(fact, at);
       apply(flow, fact, at);
@@ -177,6 +185,14 @@ export class FlowRecord {
         return;
       case "stage":
         return this.#checkStage(fact.stage, fact.status);
+      case "held":
+      case "annotated":
+      case "commanded":
+      case "joined":
+      case "dropped":
+      case "compensating":
+      case "compensated":
+        return;
       default:
         return this.#checkTask(this.taskOf(fact.task), flow.tasks[fact.task] as Task, fact, at);
     }
@@ -205,6 +221,7 @@ export class FlowRecord {
   }
 
   #checkTask(task: TaskRecord, before: Task, fact: Extract<Fact, { task: number }>, at: number): void {
+    if (fact.kind === "late") return checkLate(this, task, before, fact);
     if (isSettled(before.status)) this.world.report(11, `task ${fact.task} is ${before.status}, and ${fact.kind} is stored`);
     switch (fact.kind) {
       case "started":
@@ -218,12 +235,9 @@ export class FlowRecord {
         task.openSince = undefined;
         return;
       case "returned":
-        checkReturned(this, task, fact.kind);
-        task.attempts.pop();
-        task.openSince = this.world.agenda.time;
-        return;
       case "undelivered":
         checkReturned(this, task, fact.kind);
+        if (fact.kind === "returned") task.attempts.pop();
         task.openSince = this.world.agenda.time;
         return;
       case "delayed":
@@ -235,6 +249,9 @@ export class FlowRecord {
         this.#forgetDelivery(task);
         checkSettled(this, task, before, fact, at);
         task.openSince = undefined;
+        return;
+      default:
+      // What people decide, and nested taskflows, are not simulated.
     }
   }
 
@@ -262,13 +279,9 @@ export class FlowRecord {
     if (row.status !== flow.status || row.finishedAt !== flow.finishedAt || row.startedAt !== flow.startedAt) {
       world.report(25, `${this.taskflowId} is ${flow.status}, its row ${JSON.stringify(row)}`);
     }
-    if (isFinished(flow.status) && row.errorType !== (flow.error?.type ?? this.#firstErrorType())) {
+    if (isFinished(flow.status) && row.errorType !== (flow.error?.type ?? firstErrorType(flow))) {
       world.report(25, `${this.taskflowId} ended with ${flow.error?.type}, its row says ${row.errorType}`);
     }
-  }
-
-  #firstErrorType(): string | null {
-    return flowErrorType(this.flow);
   }
 
   taskOf(ordinal: number): TaskRecord {
@@ -295,6 +308,6 @@ export class FlowRecord {
   }
 }
 
-function flowErrorType(flow: Flow): string | null {
+function firstErrorType(flow: Flow): string | null {
   return flow.tasks.find((task) => task.status === "FAILED")?.error?.type ?? null;
 }

@@ -1,5 +1,5 @@
 /** Rules for single facts: what must have happened before one may be stored. */
-import type { Delayed, Settled, Started } from "../../lib/core/facts.ts";
+import type { Delayed, Late, Settled, Started } from "../../lib/core/facts.ts";
 import type { Task, TaskError } from "../../lib/core/flow.ts";
 import type { AttemptRecord, Told } from "./attempt.ts";
 import type { EffectiveOptions } from "./definition.ts";
@@ -100,6 +100,15 @@ export function checkSettled(record: FlowRecord, task: TaskRecord, before: Task,
   else if (fact.error.type !== "MAX_AGE_EXCEEDED") world.report(10, `${what} fails with ${fact.error.type} while it waits`);
   else checkAge(record, task, at);
   checkReach(record, task, fact);
+}
+
+/** An answer that nobody waits for any more: of an attempt whose outcome nobody could tell. */
+export function checkLate(record: FlowRecord, { latest }: TaskRecord, before: Task, fact: Late): void {
+  const what = `a late answer of task ${fact.task} of ${record.taskflowId}`;
+  if (before.status !== "FAILED" || before.error?.type !== "TASK_OUTCOME_UNKNOWN")
+    record.world.report(11, `${what} is stored, and the task is ${before.status}`);
+  if (fact.status !== "SUCCESS" || !latest?.hasAnswered(fact.response ?? ""))
+    record.world.report(10, `${what} is stored, which attempt ${latest?.number} never gave`);
 }
 
 /** How far a failure reaches: whether it blocks, and whether it ends the taskflow. */

@@ -117,10 +117,11 @@ export class WorkerBus {
     const isKept = life.isCutOff && world.random.chance(0.5);
     if (isKept || !this.isServed(call.action) || world.strikes("not sent") || world.strikes("queue full")) {
       attempt.notSent++;
-      task.wasNotSent = true;
+      attempt.unsent.add(call.delivery);
       this.#tell(delivery, travel, { kind: "not-sent" });
       return;
     }
+    attempt.unsent.delete(call.delivery);
     attempt.highestLeft = Math.max(attempt.highestLeft, call.delivery);
     const silence: Outcome = {
       kind: "unknown",
@@ -134,8 +135,13 @@ export class WorkerBus {
       this.#tell(delivery, call.listenMs, silence);
       return;
     }
+    const deaths = this.nodes.deathsOf(call.node);
+    const hasDied = (): boolean => this.nodes.deathsOf(call.node) !== deaths;
     if (world.strikes("worker lost")) {
-      if (world.random.chance(0.5)) world.agenda.in(travel, () => this.#handlers.take(delivery, world.delay(), () => {}));
+      const arrive = (): void => {
+        if (!hasDied()) this.#handlers.take(delivery, world.delay(), () => {});
+      };
+      if (world.random.chance(0.5)) world.agenda.in(travel, arrive);
       this.#tell(delivery, travel + world.delay(), gone);
       return;
     }
@@ -152,9 +158,8 @@ export class WorkerBus {
       // Two replies to one request; that a request never left is told once, by the own node.
       if (outcome && world.strikes("reply doubled")) this.#tell(delivery, world.delay(), outcome);
     };
-    const deaths = this.nodes.deathsOf(call.node);
     world.agenda.in(arrival, () => {
-      if (this.nodes.deathsOf(call.node) !== deaths) return;
+      if (hasDied()) return;
       if (!this.#handlers.take(delivery, duration, ended)) stopListening();
     });
   }

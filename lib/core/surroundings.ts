@@ -1,0 +1,63 @@
+/** What is known of the world around a taskflow when it is explained. It is given; the core looks at nothing. */
+
+export interface PausedBy {
+  readonly pattern: string;
+  readonly reason: string | null;
+  readonly since: number;
+  /** Of one coordinator alone. */
+  readonly coordinator: string | null;
+}
+
+/** The latest delivery of a running attempt, as its coordinator remembers it. */
+export interface Sent {
+  /** When its time began: when it was sent. */
+  readonly sentAt: number;
+  /** The handler's last heartbeat, which began its time anew. */
+  readonly heardAt: number | null;
+  /** It never left, and is tried again in a moment. */
+  readonly isUnsent: boolean;
+}
+
+/** Who drives the taskflow. */
+export type Driver =
+  | {
+      readonly kind: "this";
+      /** It is in this coordinator's memory. If not: until when it rests in the store, null if it should be here. */
+      readonly isLoaded: boolean;
+      readonly restsUntil: number | null;
+      /** Its lease is held: nobody else can have taken over. */
+      readonly isHeld: boolean;
+      readonly isDraining: boolean;
+      readonly inFlight: number;
+      readonly maxInFlight: number;
+      /** Undefined: nothing is listened for, the outcome is asked for. */
+      readonly sent: (ordinal: number) => Sent | undefined;
+    }
+  | {
+      readonly kind: "other";
+      readonly node: string;
+      /** How long its sign of life has not changed; null: it shows none. */
+      readonly silentMs: number | null;
+      readonly leaseMs: number;
+    }
+  | { readonly kind: "nobody" };
+
+export interface Surroundings {
+  /** Epoch milliseconds of the store's clock. */
+  readonly now: number;
+  /** The coordinator that explains. */
+  readonly coordinator: string;
+  readonly driver: Driver;
+  readonly isBusUp: boolean;
+  /** Nodes on the bus, this one included. */
+  readonly nodes: number;
+  readonly isConnected: (node: string) => boolean;
+  /** How many nodes offer the action. */
+  readonly offers: (action: string) => number;
+  /** The rule that keeps tasks from calling the action. */
+  readonly pausedBy: (action: string) => PausedBy | undefined;
+  /** The rule that keeps everything from being sent. */
+  readonly everythingPausedBy: PausedBy | undefined;
+  /** Why the store cannot be used; null: it can. */
+  readonly storeError: string | null;
+}

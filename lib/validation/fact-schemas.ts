@@ -1,0 +1,127 @@
+/** What facts look like in an export: the properties of each kind, all of them, so that one that is added in the core is missed here by the compiler. */
+import { Type, type TSchema } from "typebox";
+import { Name, TASKFLOW_STATUSES, TaskflowId } from "../../schemas/common.schema.ts";
+import { TaskOptionsSchema } from "../../schemas/options.schema.ts";
+import type { Fact } from "../core/facts.ts";
+import type { ResolvedOptions } from "../options.ts";
+
+const closed = { additionalProperties: false };
+const MAX_NUMBER = Number.MAX_SAFE_INTEGER;
+
+const number = Type.Integer({ minimum: 0, maximum: MAX_NUMBER });
+const task = Type.Integer({ minimum: 0, maximum: 0xff_ff_ff_ff });
+const text = Type.String({ maxLength: 1_024 });
+const longText = Type.String();
+const only = (value: boolean) => Type.Optional(Type.Literal(value));
+const oneOf = (...values: readonly string[]) => Type.Enum([...values]);
+const anything = Type.Unknown();
+
+const error = Type.Object(
+  {
+    type: text,
+    name: text,
+    message: longText,
+    code: Type.Optional(Type.Unsafe<number | string>({ type: ["number", "string"], maxLength: 1_024 })),
+    data: Type.Optional(anything),
+    stack: Type.Optional(longText),
+    nodeID: Type.Optional(text),
+  },
+  closed,
+);
+
+const nullable = (schema: object) => Type.Unsafe<unknown>({ ...schema, type: [(schema as { type: string }).type, "null"] });
+
+const positive = Type.Integer({ minimum: 1, maximum: MAX_NUMBER });
+const OPTIONS: Record<keyof ResolvedOptions, TSchema> = {
+  timeoutMs: positive,
+  maxAgeMs: nullable(positive),
+  maxRetries: Type.Integer({ minimum: -1, maximum: MAX_NUMBER }),
+  retryDelayMs: number,
+  backoff: Type.Object(
+    {
+      type: oneOf("fixed", "linear", "exponential"),
+      factor: Type.Number({ minimum: 1, maximum: 100 }),
+      maxDelayMs: nullable(number),
+      jitter: Type.Number({ minimum: 0, maximum: 1 }),
+    },
+    closed,
+  ),
+  continueOnTaskFailure: Type.Boolean(),
+  exactlyOnceTaskExecution: Type.Boolean(),
+  checkSuccess: Type.Boolean(),
+  maxConcurrency: nullable(positive),
+  onFailure: oneOf("fail", "pause", "compensate"),
+  waitForNested: Type.Boolean(),
+  forwardContext: Type.Boolean(),
+  eventTree: oneOf("state", "full", "none"),
+};
+
+type Properties = { [K in Fact["kind"]]: Record<Exclude<keyof Extract<Fact, { kind: K }>, "kind">, TSchema> };
+
+/** `definition` of `created` is checked as `produce` checks one. */
+const PROPERTIES: Properties = {
+  created: {
+    taskflowId: TaskflowId,
+    idBase: Type.String({ pattern: "^[0-9a-f]{8}-[0-9a-f]{4}-8[0-9a-f]{3}-[0-9a-f]{4}-$" }),
+    defaults: Type.Object(OPTIONS, closed),
+    meta: Type.Unsafe<object>({ type: "object" }),
+    definition: anything,
+    nested: Type.Optional(Type.Unsafe<object>({ type: "object" })),
+    copiedAt: Type.Optional(number),
+  },
+  owned: { fence: positive },
+  flow: {
+    status: oneOf("RUNNING", "PAUSED", "COMPLETED", "PARTIAL_COMPLETED", "FAILED", "CANCELLED"),
+    reason: Type.Optional(longText),
+    error: Type.Optional(error),
+    run: only(true),
+  },
+  stage: {
+    stage: task,
+    status: oneOf("WAITING", "RUNNING", "COMPLETED", "PARTIAL_COMPLETED", "FAILED", "CANCELLED", "SKIPPED"),
+    only: only(true),
+  },
+  started: { task, attempt: number, node: text },
+  redelivered: { task, node: text },
+  returned: { task, attempt: number },
+  undelivered: { task },
+  delayed: { task, retryAt: number, error, response: Type.Optional(anything) },
+  settled: {
+    task,
+    status: oneOf("SUCCESS", "FAILED", "CANCELLED", "SKIPPED"),
+    response: Type.Optional(anything),
+    error: Type.Optional(error),
+    blocks: only(true),
+    abort: only(true),
+    awaits: only(true),
+    reason: Type.Optional(longText),
+  },
+  reset: { task, doubt: Type.Optional(oneOf("ask", "only")), follows: only(true) },
+  chosen: { task, named: only(true) },
+  late: { task, status: oneOf("SUCCESS", "FAILED"), response: Type.Optional(anything), error: Type.Optional(error) },
+  held: {
+    hold: nullable(Type.Object({ reason: nullable(longText), by: nullable(TaskflowId) }, closed)),
+  },
+  updated: { task, params: Type.Optional(anything), options: Type.Optional(TaskOptionsSchema) },
+  annotated: { type: Name("Its type"), value: anything },
+  commanded: { id: Name("Its id"), answer: Type.Unsafe<object>({ type: "object" }) },
+  linked: { task, child: TaskflowId, isChosen: only(true) },
+  joined: { child: TaskflowId, status: nullable(oneOfType(TASKFLOW_STATUSES)), seq: Type.Optional(number) },
+  dropped: { child: TaskflowId },
+  answered: { task, response: anything },
+  compensating: { tasks: Type.Array(task, { maxItems: 1_000_000 }) },
+  compensated: { status: oneOf("COMPLETED", "FAILED") },
+};
+
+/** An enumeration that names its type, so that null can be added to it. */
+function oneOfType(values: readonly string[]): object {
+  return { type: "string", pattern: `^(${values.join("|")})$` };
+}
+
+/** By kind: a whole fact. */
+export const FACT_SCHEMAS: Readonly<Record<string, TSchema>> = Object.fromEntries(
+  Object.entries(PROPERTIES).map(([kind, properties]) => [
+    kind,
+    Type.Object({ kind: Type.Literal(kind), ...(properties as Record<string, TSchema>) }, closed),
+  ]),
+);

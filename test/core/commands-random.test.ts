@@ -1,0 +1,156 @@
+import { isDeepStrictEqual } from "node:util";
+import { describe, expect, test } from "@jest/globals";
+import fc from "fast-check";
+import { isEvent } from "../../lib/core/apply.ts";
+import type { RetryCommand } from "../../lib/core/command.ts";
+import { assertFlow } from "../../lib/core/assert-flow.ts";
+import type { Decision } from "../../lib/core/decide.ts";
+import { type Flow, isFinished } from "../../lib/core/flow.ts";
+import { taskId } from "../../lib/core/ids.ts";
+import type { Outcome } from "../../lib/core/inputs.ts";
+import { decodeEntry, replay } from "../../lib/core/journal.ts";
+import { aMove, anOutcome, aRetry, fitting, play, someFlow } from "../helpers/core-moves.ts";
+import { answered, type CoreRun, failed, fingerprint, NEVER, picture, written } from "../helpers/core-run.ts";
+
+/** The journal tells the same taskflow, and its events are numbered without gaps. */
+function expectReplayed(run: CoreRun): void {
+  const again = replay(written(run).map(decodeEntry));
+  // Much faster than `toEqual`.
+  expect(isDeepStrictEqual(picture(again), picture(run.flow))).toBe(true);
+  assertFlow(again);
+  expect(run.flow.seq).toBe(run.entries.flatMap(({ facts }) => facts.filter(isEvent)).length);
+}
+
+const idsOf = (data: Readonly<Record<string, unknown>>, key: string): string[] =>
+  (data[key] as { taskId: string }[]).map((one) => one.taskId);
+
+const namesOf = ({ tasks, idBase }: Flow, ids: readonly string[]): string[] =>
+  tasks.filter(({ ordinal }) => ids.includes(taskId(idBase, ordinal))).map(({ definition }) => definition.name);
+
+/** Goes on to the end, or until somebody has to decide. Answers what was sent. */
+function drive(run: CoreRun, outcomes: () => Outcome): Set<string> {
+  const sent = new Set<string>();
+  for (let turn = 0; turn < 200; turn++) {
+    const { due, tasks } = run.flow;
+    for (const task of tasks) {
+      if (task.open && task.doubt !== null && !due.has(task.ordinal)) run.reply(task.definition.name, NEVER);
+      if (task.open && task.retryAt !== null && !due.has(task.ordinal)) run.endDelay(task.definition.name);
+    }
+    for (const name of run.send()) sent.add(name);
+    const running = tasks.filter((task) => task.status === "RUNNING");
+    for (const task of running) if (task.status === "RUNNING") run.answer(task.definition.name, outcomes());
+    if (running.length === 0 && (due.size === 0 || run.flow.status !== "RUNNING")) return sent;
+  }
+  throw new Error("It does not come to an end.");
+}
+
+describe("whatever is commanded and happens, in any order", () => {
+  test("the taskflow stays sound, and its journal tells all of it", () => {
+    fc.assert(
+      fc.property(someFlow, fc.array(aMove, { maxLength: 40 }), (flow, moves) => {
+        expectReplayed(play(flow, moves));
+      }),
+      { numRuns: 2_000 },
+    );
+  });
+
+  test("it comes to an end once nobody holds it and everybody decides", () => {
+    const ends = new Set<string>();
+    fc.assert(
+      fc.property(someFlow, fc.array(aMove, { maxLength: 40 }), (flow, moves) => {
+        const run = play(flow, moves);
+        if (run.flow.hold) run.obey({ kind: "resume" });
+        for (let turn = 0; turn < 20 && !isFinished(run.flow.status); turn++) {
+          for (const ordinal of run.flow.awaiting) {
+            const name = run.flow.tasks[ordinal]?.definition.name ?? "";
+            if (!run.flow.aborting) run.obey({ kind: "resolveTask", task: name, outcome: "SKIPPED", reason: "enough" });
+          }
+          drive(run, () => answered(1));
+        }
+        expect(isFinished(run.flow.status)).toBe(true);
+        ends.add(run.flow.status);
+        expectReplayed(run);
+      }),
+      { numRuns: 2_000 },
+    );
+    expect([...ends].sort()).toEqual(["CANCELLED", "COMPLETED", "FAILED", "PARTIAL_COMPLETED"]);
+  });
+});
+
+/** Until it has ended, or somebody is to decide: whatever the handlers answer. */
+function driveSomewhere(run: CoreRun, outcomes: readonly Outcome[]): void {
+  const next = outcomes.values();
+  drive(run, () => next.next().value ?? failed({ permanent: true }));
+}
+
+describe("a dry run of a retry", () => {
+  const seen = { refused: 0, nothing: 0, exact: 0, failing: 0, paused: 0, spared: 0 };
+
+  function expectRefused(run: CoreRun, before: string, dry: Decision, real: Decision): void {
+    seen.refused++;
+    expect(real).toEqual(dry);
+    expect(fingerprint(run.flow)).toBe(before);
+  }
+
+  /** One retry of a taskflow with a past: the dry run's answer against what happens. */
+  function check(run: CoreRun, retry: RetryCommand, outcomes: readonly Outcome[]): void {
+    const before = fingerprint(run.flow);
+    const dry = run.command({ ...retry, dryRun: true });
+    expect([dry.facts, dry.effects]).toEqual([[], []]);
+    expect(fingerprint(run.flow)).toBe(before);
+    const start = run.facts.length;
+    const running = run.flow.tasks.filter((task) => task.status === "RUNNING").map((task) => task.definition.name);
+    const attempts = run.flow.tasks.map((task) => task.attempts.length);
+    const real = run.command(retry);
+    if (!dry.answer.ok) return expectRefused(run, before, dry, real);
+    const { reused, compensated, follows, ...answer } = dry.answer.data;
+    expect(compensated).toEqual([]);
+    expect(real.answer).toEqual({ ok: true, data: answer });
+    const told = namesOf(run.flow, [...idsOf(answer, "retried"), ...idsOf({ follows }, "follows")]);
+    seen.nothing += told.length === 0 ? 1 : 0;
+    expect(told.length > 0 || real.facts.length === 0).toBe(true);
+    if (told.length === 0) return;
+    if (run.flow.hold) run.obey({ kind: "resume" });
+    const isPaused = run.flow.status === "PAUSED";
+    const next = outcomes.values();
+    const sent = drive(run, () => next.next().value ?? answered(1));
+    expect(Array.from(sent).filter((name) => !told.includes(name) && !running.includes(name))).toEqual([]);
+    // What is reused keeps its answer, and is not touched.
+    for (const name of namesOf(run.flow, idsOf({ reused }, "reused")))
+      expect([name, run.task(name).attempts.length]).toEqual([name, attempts[run.task(name).ordinal]]);
+    const after = run.facts.slice(start);
+    const isTooOld = after.some((fact) => fact.kind === "settled" && fact.error?.type === "MAX_AGE_EXCEEDED");
+    if (isPaused) return void seen.paused++;
+    if (outcomes.length > 0 || isTooOld) return void seen.failing++;
+    // A success that came late is taken instead of a call.
+    const succeeded = after.flatMap((fact) => (fact.kind === "settled" && fact.status === "SUCCESS" ? [fact.task] : []));
+    const spared = told.filter((name) => !sent.has(name));
+    expect(spared.filter((name) => !succeeded.includes(run.task(name).ordinal))).toEqual([]);
+    if (spared.length > 0) seen.spared++;
+    seen.exact++;
+  }
+
+  test("answers what then happens: with handlers that succeed exactly that is sent, and nothing else ever", () => {
+    fc.assert(
+      fc.property(
+        someFlow,
+        fc.array(aMove, { maxLength: 20 }),
+        fc.array(anOutcome, { minLength: 1, maxLength: 8 }),
+        aRetry,
+        fc.oneof(fc.constant([]), fc.array(anOutcome, { maxLength: 5 })),
+        (flow, moves, past, retry, outcomes) => {
+          const run = play(flow, moves);
+          // Most are retried when there is something to retry.
+          if (moves.length % 8 !== 0) driveSomewhere(run, past);
+          check(run, moves.length % 8 === 1 ? retry : fitting(retry, flow), outcomes);
+          if (moves.length % 4 === 0) expectReplayed(run);
+        },
+      ),
+      { numRuns: 10_000 },
+    );
+    // All that matters came up, and often.
+    const least = { refused: 1_000, nothing: 20, exact: 1_500, failing: 1_000, paused: 200, spared: 1 };
+    for (const [what, count] of Object.entries(least))
+      expect([what, seen[what as keyof typeof seen] >= count]).toEqual([what, true]);
+  });
+});

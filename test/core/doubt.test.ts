@@ -1,0 +1,219 @@
+import { describe, expect, test } from "@jest/globals";
+import type { RetryCommand } from "../../lib/core/command.ts";
+import type { Options } from "../../lib/options.ts";
+import { answered, CoreRun, done, error, failed, INTERRUPTED, NEVER, questions, RUNNING, SILENT } from "../helpers/core-run.ts";
+
+const ONCE: Options = { exactlyOnceTaskExecution: true };
+const RETRY: RetryCommand = { kind: "retry" };
+const NAMED: RetryCommand = { kind: "retry", selection: [{ tasks: ["a"] }] };
+const STAGE: RetryCommand = { kind: "retry", selection: [{ stage: "s0" }] };
+
+/** Nobody could tell what became of the only task. */
+function unknown(options: Options = ONCE): CoreRun {
+  const run = new CoreRun([{ a: options }, ["b"]]).begin();
+  run.send();
+  run.timeOut("a");
+  if (options.exactlyOnceTaskExecution) run.reply("a", SILENT);
+  expect(run.flow.status).toBe("FAILED");
+  return run;
+}
+
+/** It was cancelled while it ran: its task, or with it the taskflow. */
+function cut(options: Options = ONCE, kind: "cancel" | "cancelTask" = "cancel"): CoreRun {
+  const run = new CoreRun([{ a: options }, ["b"]]).begin();
+  run.send();
+  run.obey(kind === "cancel" ? { kind } : { kind, task: "a" });
+  expect(run.task("a")).toMatchObject({ status: "CANCELLED", attempts: [{ status: "CANCELLED" }] });
+  return run;
+}
+
+const DOUBTFUL = [
+  ["of unknown outcome", unknown],
+  ["cancelled with its taskflow while it ran", cut],
+  ["cancelled while it ran", () => cut(ONCE, "cancelTask")],
+] as const;
+
+describe.each(DOUBTFUL)("a retried task that was %s", (_, make) => {
+  test.each([RETRY, NAMED, STAGE])("is asked for first, and a success found there is taken: %j", (command) => {
+    const run = make();
+    const asked = questions(run.command(command));
+    expect(asked).toMatchObject([{ task: 0, attempt: 0 }]);
+    expect(run.send()).toEqual([]);
+    run.reply("a", done(answered("found")));
+    expect(run.task("a")).toMatchObject({
+      status: "SUCCESS",
+      response: '"found"',
+      attempts: [{ attempt: 0, status: "SUCCESS" }],
+    });
+    expect(run.send()).toEqual(["b"]);
+  });
+
+  test.each([RETRY, STAGE])("takes a success that was recorded late, and asks nobody: %j", (command) => {
+    const run = make();
+    expect(run.answer("a", answered("late")).facts).toMatchObject([{ kind: "late", status: "SUCCESS" }]);
+    expect(run.answer("a", answered("later")).facts).toEqual([]);
+    const { effects, answer } = run.command(command);
+    expect(answer).toMatchObject({ ok: true });
+    expect(questions({ effects })).toEqual([]);
+    expect(run.task("a")).toMatchObject({ status: "SUCCESS", response: '"late"' });
+    expect(run.send()).toEqual(["b"]);
+  });
+
+  test.each([SILENT, INTERRUPTED, done({ kind: "unknown", error: error("TASK_OUTCOME_UNKNOWN") })])(
+    "under exactlyOnce runs where nobody can tell only if it was named itself: %j",
+    (reply) => {
+      const run = make();
+      run.obey(STAGE);
+      run.reply("a", reply);
+      expect(run.send()).toEqual([]);
+      expect(run.task("a")).toMatchObject({ status: "FAILED", error: { type: "TASK_OUTCOME_UNKNOWN" } });
+      expect(run.flow.status).toBe("FAILED");
+      run.obey(NAMED);
+      run.reply("a", reply);
+      expect(run.send()).toEqual(["a"]);
+      expect(run.task("a")).toMatchObject({ attempt: 1, status: "RUNNING" });
+    },
+  );
+
+  test.each([NEVER, done(failed()), done(answered({ success: false }))])("runs if it certainly did not succeed: %j", (reply) => {
+    const run = make();
+    run.obey(STAGE);
+    run.reply("a", reply);
+    expect(run.send()).toEqual(["a"]);
+    expect(run.task("a").attempt).toBe(1);
+  });
+
+  test("is waited for while its worker is at it, across a takeover too", () => {
+    const run = make();
+    run.obey(STAGE);
+    run.reply("a", RUNNING);
+    expect(run.timers("ask-again")).toEqual([run.now + 5_000]);
+    expect(questions(run.give({ kind: "recover", fence: 7 }))).toHaveLength(1);
+    run.reply("a", RUNNING);
+    expect(run.send()).toEqual([]);
+    // The report of the worker.
+    run.answer("a", answered("at last"));
+    expect(run.task("a")).toMatchObject({ status: "SUCCESS", attempt: 0 });
+  });
+
+  test("is still asked for when it was cancelled, or grew too old, before anybody had told", () => {
+    for (const end of ["cancel", "cancelTask", "age"] as const) {
+      const run = make();
+      run.obey({ kind: "updateTask", task: "a", options: { maxAge: 1_000 } });
+      run.obey(STAGE);
+      run.now += 1_000;
+      if (end === "age") run.give({ kind: "age", task: 0 });
+      else run.obey(end === "cancel" ? { kind: "cancel" } : { kind: "cancelTask", task: "a" });
+      expect(questions(run.command(STAGE))).toHaveLength(1);
+      run.reply("a", SILENT);
+      expect(run.send()).toEqual([]);
+    }
+  });
+});
+
+describe("a task in doubt behind a stage", () => {
+  /** The second stage's task is in doubt, and the first stage runs before it. */
+  function behind(): CoreRun {
+    const run = new CoreRun([["a"], { b: ONCE }]).begin();
+    run.send();
+    run.answer("a", answered(1));
+    run.send();
+    run.obey({ kind: "cancel" });
+    run.obey({ kind: "retry", selection: [{ tasks: ["a"] }, { stage: "s1" }] });
+    return run;
+  }
+
+  test("is asked for when its turn comes", () => {
+    const run = behind();
+    expect(questions(run)).toEqual([]);
+    run.send();
+    expect(questions(run.answer("a", answered(2)))).toHaveLength(1);
+  });
+
+  test("that is not reached is asked for in the next run, and runs without an answer only if it is named then", () => {
+    for (const [command, sent] of [
+      [RETRY, []],
+      [{ kind: "retry", selection: [{ tasks: ["a", "b"] }] }, ["b"]],
+    ] as const) {
+      const run = behind();
+      run.send();
+      run.answer("a", failed({ permanent: true }));
+      expect(run.status()).toMatchObject({ flow: "FAILED", tasks: { b: "WAITING" } });
+      run.obey(command);
+      run.send();
+      expect(questions(run.answer("a", answered(2)))).toHaveLength(1);
+      run.reply("b", SILENT);
+      expect(run.send()).toEqual(sent);
+    }
+  });
+
+  test("that is not reached is asked for after a second cancelling, and a late success survives it", () => {
+    for (const isLate of [false, true]) {
+      const run = behind();
+      if (isLate) {
+        run.obey({ kind: "cancel" });
+        run.answer("b", answered("late"));
+        run.obey({ kind: "retry", selection: [{ tasks: ["a"] }, { stage: "s1" }] });
+      }
+      run.obey({ kind: "cancel" });
+      run.obey(RETRY);
+      run.send();
+      const { effects } = run.answer("a", answered(2));
+      expect(questions({ effects })).toHaveLength(isLate ? 0 : 1);
+      expect(run.task("b")).toMatchObject(isLate ? { status: "SUCCESS", response: '"late"' } : { status: "WAITING" });
+      expect(run.send()).toEqual([]);
+    }
+  });
+
+  test("that an answer reaches after the taskflow's end keeps it for the next run", () => {
+    const run = behind();
+    run.send();
+    run.answer("a", failed({ permanent: true }));
+    expect(run.answer("b", answered("late")).facts).toMatchObject([{ kind: "late" }]);
+    expect(run.status()).toMatchObject({ flow: "FAILED", tasks: { b: "WAITING" } });
+    run.obey(RETRY);
+    run.send();
+    run.answer("a", answered(1));
+    expect(run.task("b")).toMatchObject({ status: "SUCCESS", response: '"late"' });
+    expect(run.flow.status).toBe("COMPLETED");
+  });
+});
+
+describe("there is no doubt", () => {
+  test("about a task whose cancelled attempt is known to have failed", () => {
+    const run = cut();
+    run.answer("a", failed());
+    expect(run.task("a").attempts).toMatchObject([{ status: "FAILED" }]);
+    expect(questions(run.command(STAGE))).toEqual([]);
+    expect(run.send()).toEqual(["a"]);
+  });
+
+  test("about one that is to run again after a success, and is cancelled before its turn", () => {
+    const run = new CoreRun([["a"], { b: {} }]).begin();
+    for (const name of ["a", "b"]) {
+      run.send();
+      run.answer(name, answered(1));
+    }
+    run.obey(RETRY);
+    run.obey({ kind: "cancel" });
+    run.obey(RETRY);
+    run.send();
+    run.answer("a", answered(2));
+    expect(run.send()).toEqual(["b"]);
+    expect(run.task("b").attempt).toBe(1);
+  });
+
+  test("in the default mode about a timeout", () => {
+    const run = unknown({});
+    expect(questions(run.command(RETRY))).toEqual([]);
+    expect(run.send()).toEqual(["a"]);
+  });
+});
+
+test("in the default mode a task that was cancelled while it ran is asked for, and runs where nobody can tell", () => {
+  const run = cut({});
+  expect(questions(run.command(STAGE))).toHaveLength(1);
+  expect(run.send()).toEqual([]);
+  run.reply("a", SILENT);
+  expect(run.send()).toEqual(["a"]);
+});

@@ -1,0 +1,91 @@
+/** Every reason that `explainTaskflow` knows, from the state that it belongs to. */
+import { describe, expect, test } from "@jest/globals";
+import { explain, type Explanation } from "../../lib/core/explain.ts";
+import { decodeEntry, encodeEntry, replay } from "../../lib/core/journal.ts";
+import { REASON_CODES, type ReasonCode } from "../../lib/core/reason.ts";
+import type { Surroundings } from "../../lib/core/surroundings.ts";
+import { CoreRun, error, failed, json, START } from "../helpers/core-run.ts";
+import { readText } from "../helpers/source-files.ts";
+import { around, type Case, command, own, rule, sentFlow } from "./explain/case.ts";
+import { END_CASES } from "./explain/end-cases.ts";
+import { FLOW_CASES } from "./explain/flow-cases.ts";
+import { TASK_CASES } from "./explain/task-cases.ts";
+
+const CASES: readonly Case[] = [...TASK_CASES, ...FLOW_CASES, ...END_CASES];
+
+const explained = ({ make, more = {}, later = 0 }: Case): Explanation => {
+  const run = make();
+  run.now += later;
+  return explain(run.flow, around(run, more));
+};
+
+describe("each reason", () => {
+  test.each(CASES.map((each) => [each.code, each.title, each] as const))("%s: %s", (code, _title, each) => {
+    const { reasons, summary } = explained(each);
+    const reason = reasons.find((candidate) => candidate.code === code);
+    expect(reason).toMatchObject({ code, sentence: each.sentence, data: each.data ?? {} });
+    // A text is looked for as it is.
+    expect(reason?.movedBy).toMatch(each.movedBy ?? /\S{3}/);
+    expect(summary).toMatch(/^Taskflow "flow-1" is [A-Z_]+(, \d+ of \d+ tasks? (is|are) done)?\. \S/);
+    for (const { sentence } of reasons) expect(sentence).not.toMatch(/undefined|null|NaN/);
+  });
+
+  test("is told by some state, and by the documentation", () => {
+    expect(REASON_CODES.filter((code) => !CASES.some((each) => each.code === code))).toEqual([]);
+    const documented = [...readText("docs/explain.md").matchAll(/^\| `([A-Z_]+)` \|/gm)].map(([, code]) => code);
+    expect(documented).toEqual(REASON_CODES);
+  });
+});
+
+describe("what does not belong to a state is not told", () => {
+  test.each<[string, Partial<Surroundings>, ReasonCode[]]>([
+    ["nothing in the way", {}, ["DUE", "EARLIER_STAGE"]],
+    ["no worker", { offers: () => 0 }, ["NO_WORKER", "EARLIER_STAGE"]],
+    ["its action paused, and no worker", { offers: () => 0, pausedBy: () => rule }, ["ACTION_PAUSED", "EARLIER_STAGE"]],
+    ["the bus down", { isBusUp: false, offers: () => 0 }, ["BUS_DOWN", "EARLIER_STAGE"]],
+    ["draining", { driver: own({ isDraining: true }) }, ["DRAINING", "EARLIER_STAGE"]],
+    ["at rest in the store", { driver: own({ isLoaded: false, restsUntil: START + 1 }) }, ["DUE", "EARLIER_STAGE"]],
+  ])("a due task with %s", (_title, more, codes) => {
+    const run = new CoreRun([["a"], ["b"]]).begin();
+    expect(explain(run.flow, around(run, more)).reasons.map(({ code }) => code)).toEqual(codes);
+  });
+
+  test("a paused taskflow tells of what runs, and not of what waits", () => {
+    const run = new CoreRun([["a", "b"]], { options: { maxConcurrency: 1 } }).begin();
+    run.send();
+    command(run, { kind: "pause" });
+    expect(explain(run.flow, around(run)).reasons.map(({ code }) => code)).toEqual(["PAUSED", "RUNNING"]);
+  });
+
+  test("a state that was read from the store is explained as the one in memory", () => {
+    const run = sentFlow({ maxRetries: 1 });
+    run.answer("a", failed());
+    const flow = replay(run.entries.map(({ at, facts }) => decodeEntry(encodeEntry(at, facts))));
+    expect(explain(flow, around(run))).toEqual(explain(run.flow, around(run)));
+  });
+});
+
+test("tells at most 20 reasons of a code and 100 in all, and counts the rest", () => {
+  const names = Array.from({ length: 1_000 }, (_, index) => `t${index}`);
+  const run = new CoreRun([names, ...Array.from({ length: 200 }, (_, index) => [`later${index}`])]).begin();
+  run.send(500);
+  const { reasons, omitted, summary } = explain(run.flow, around(run));
+  const told = Map.groupBy(reasons, ({ code }) => code);
+  expect(Array.from(told, ([code, list]) => [code, list.length])).toEqual([
+    ["DUE", 20],
+    ["RUNNING", 20],
+    ["EARLIER_STAGE", 20],
+  ]);
+  expect(omitted).toEqual({ DUE: 480, RUNNING: 480, EARLIER_STAGE: 180 });
+  expect(summary).toContain("(1199 more reasons)");
+});
+
+test("an answer with the longest names and errors still fits into a message", () => {
+  const names = Array.from({ length: 300 }, (_, index) => `${index}`.padEnd(256, "€"));
+  const run = new CoreRun([names]).begin();
+  run.send();
+  const long = { ...error("X".repeat(256)), message: "€".repeat(100_000), nodeID: "n".repeat(256) };
+  for (const name of names) run.answer(name, failed({ error: long }));
+  const answer = explain(run.flow, around(run));
+  expect(Buffer.byteLength(json(answer))).toBeLessThan(256 * 1024);
+});

@@ -1,0 +1,152 @@
+/** Reasons of taskflows that are not finished, and of their stages. */
+import { CoreRun, failed, START } from "../../helpers/core-run.ts";
+import { type Case, command, own, sentFlow } from "./case.ts";
+
+export const FLOW_CASES: readonly Case[] = [
+  {
+    code: "NOT_BEGUN",
+    title: "stored, and not begun",
+    make: () => new CoreRun([["a"]]),
+    later: 2_000,
+    sentence: "It is stored since 2 s and has not begun.",
+  },
+  {
+    code: "PAUSED",
+    title: "a person paused it",
+    make: () => command(new CoreRun([["a"]]).begin(), { kind: "pause", reason: "until Monday" }),
+    later: 8_000_000,
+    sentence: "It is paused since 2 h 13 min: until Monday.",
+    data: { reason: "until Monday", since: START, by: null },
+    movedBy: 'resumeTaskflow { taskflowId: "flow-1" }',
+  },
+  {
+    code: "PAUSED_BY_PARENT",
+    title: "it is paused with the one above it",
+    make: () => command(new CoreRun([["a"]]).begin(), { kind: "pause", by: "parent" }),
+    sentence: "It is paused together with taskflow parent, above it, since 0 ms.",
+    movedBy: 'resumeTaskflow { taskflowId: "parent" }',
+  },
+  {
+    code: "AWAITING_DECISION",
+    title: "a person is to decide",
+    make: () => {
+      const run = sentFlow({ onFailure: "pause" });
+      run.answer("a", failed());
+      return run;
+    },
+    sentence: 'A person is to decide: task "a" of stage "s0" failed with BROKEN at attempt 0: It is BROKEN.',
+    data: { decisions: ["retryTaskflow", "resolveTask", "cancelTaskflow"], attempt: 0 },
+  },
+  {
+    code: "COORDINATOR_PAUSED",
+    title: "the coordinator started paused",
+    make: () => new CoreRun([["a"]]).begin(),
+    more: (() => {
+      const all = { pattern: "**", reason: "TASKFLOW_PAUSED", since: START - 5_000, coordinator: "c1" };
+      return { pausedBy: () => all, everythingPausedBy: all };
+    })(),
+    sentence: "Coordinator c1 is paused since 5 s (TASKFLOW_PAUSED): nothing is sent.",
+    movedBy: 'resumeActions { pattern: "**" }',
+  },
+  {
+    code: "DRAINING",
+    title: "the coordinator shuts down",
+    make: () => new CoreRun([["a"]]).begin(),
+    more: { driver: own({ isDraining: true }) },
+    sentence: "Its coordinator c1 is shutting down and starts nothing new.",
+  },
+  {
+    code: "LEASE_LAPSED",
+    title: "the coordinator's lease has lapsed",
+    make: () => new CoreRun([["a"]]).begin(),
+    more: { driver: own({ isHeld: false }) },
+    sentence:
+      "Its coordinator c1 could not show the store that it lives, so that it sends nothing: another one may have taken over.",
+  },
+  {
+    code: "BUS_DOWN",
+    title: "the link to the bus is down",
+    make: () => new CoreRun([["a"]]).begin(),
+    more: { isBusUp: false },
+    sentence: "Its coordinator c1 has no link to the bus: nothing is sent, and no answer comes.",
+  },
+  {
+    code: "STORE_UNAVAILABLE",
+    title: "the store cannot be used",
+    make: () => sentFlow(),
+    more: { storeError: "disk full" },
+    sentence: "The store cannot be used, so that nothing can go on: disk full",
+  },
+  {
+    code: "NO_OWNER",
+    title: "nobody drives it",
+    make: () => sentFlow(),
+    more: { driver: { kind: "nobody" } },
+    sentence: "No coordinator drives it: its last one gave it up.",
+  },
+  {
+    code: "OWNER_SILENT",
+    title: "the owner is silent",
+    make: () => sentFlow(),
+    more: { driver: { kind: "other", node: "c2", silentMs: 7_300, leaseMs: 10_000 } },
+    sentence: "Its coordinator c2 is silent since 7.3 s; another one takes over after 10 s of silence.",
+  },
+  {
+    code: "OWNER_SILENT",
+    title: "nothing was ever seen of the owner",
+    make: () => sentFlow(),
+    more: { driver: { kind: "other", node: "c2", silentMs: null, leaseMs: 10_000 } },
+    sentence: "Its coordinator c2 shows no sign of life; another one takes over after 10 s of silence.",
+  },
+  {
+    code: "OWNER_ELSEWHERE",
+    title: "the owner lives, and could not be asked",
+    make: () => sentFlow(),
+    more: { driver: { kind: "other", node: "c2", silentMs: 400, leaseMs: 10_000 } },
+    sentence: "Coordinator c2 drives it and could not be asked; this is what the store tells.",
+  },
+  {
+    code: "PUT_ASIDE",
+    title: "its coordinator does not have it in its care",
+    make: () => sentFlow(),
+    more: { driver: own({ isLoaded: false }) },
+    sentence:
+      "It belongs to coordinator c1, which does not have it in its care: it is being read, or it was put aside after an error that the log tells.",
+  },
+  {
+    code: "ABORTING",
+    title: "a handler ended the whole",
+    make: () => {
+      const run = new CoreRun([["a", "b"]]).begin();
+      run.send();
+      run.answer("a", failed({ permanent: true, abort: "workflow" }));
+      return run;
+    },
+    sentence: "A handler ended the whole taskflow by an ExpectedError: it ends FAILED when 1 running task has answered.",
+  },
+  {
+    code: "MAX_AGE",
+    title: "its age ends it",
+    make: () => new CoreRun([["a"]], { options: { maxAge: "2 days" } }).begin(),
+    sentence: "Its maxAge ends it in 2 days.",
+    data: { at: START + 172_800_000 },
+  },
+  {
+    code: "EARLIER_STAGE",
+    title: "a stage waits for one before it",
+    make: () => sentFlow(),
+    sentence: 'Stage "s1" waits for stage "s0", of which 0 of 1 task are done.',
+  },
+  {
+    code: "BLOCKED",
+    title: "a stage will not run",
+    make: () => {
+      const run = new CoreRun([["a", "x"], ["b"]]).begin();
+      run.send();
+      run.answer("a", failed());
+      return run;
+    },
+    sentence: 'Stage "s1" will not run: task "a" of stage "s0" is FAILED, and that blocks what comes after.',
+    data: { error: "BROKEN" },
+  },
+];

@@ -1,0 +1,206 @@
+import { describe, expect, test } from "@jest/globals";
+import type { Command } from "../../lib/core/command.ts";
+import { ASK, FATAL } from "../helpers/commands.ts";
+import { answered, CoreRun, failed } from "../helpers/core-run.ts";
+
+const PAUSE: Command = { kind: "pause", reason: "lunch" };
+const RESUME: Command = { kind: "resume" };
+const RETRY: Command = { kind: "retry" };
+const resolve = (task: string): Command => ({ kind: "resolveTask", task, outcome: "SKIPPED", reason: "no" });
+
+const standing = ({ flow }: CoreRun): unknown[] => [flow.status, flow.statusReason, flow.hold !== null];
+
+describe("a paused taskflow", () => {
+  test("sends nothing new; answers are taken, and it goes on where it was", () => {
+    const run = new CoreRun([{ a: {}, b: { maxRetries: 1 }, c: {} }, ["d"]]).begin();
+    run.send(2);
+    expect(run.obey(PAUSE)).toMatchObject({ status: "PAUSED", statusReason: "PAUSED" });
+    run.answer("a", answered(1));
+    run.answer("b", failed());
+    run.endDelay("b");
+    expect(run.send()).toEqual([]);
+    expect(run.give({ kind: "dispatch", tasks: [{ task: 2, node: "w" }] }).facts).toEqual([]);
+    expect(run.obey(RESUME)).toMatchObject({ status: "RUNNING", statusReason: null });
+    expect(run.send()).toEqual(["c", "b"]);
+  });
+
+  test("enters the next stage and sends nothing of it; with its last answer it finishes", () => {
+    const run = new CoreRun([["a"], ["b"]]).begin();
+    run.send();
+    run.obey(PAUSE);
+    run.answer("a", answered(1));
+    expect(run.status()).toMatchObject({ flow: "PAUSED", stages: ["COMPLETED", "RUNNING"] });
+    expect(run.send()).toEqual([]);
+    run.obey(RESUME);
+    run.send();
+    run.obey(PAUSE);
+    run.answer("b", answered(1));
+    expect(standing(run)).toEqual(["COMPLETED", null, false]);
+  });
+
+  test("begins, if it was paused before that, once it goes on", () => {
+    const run = new CoreRun([["a"]]);
+    run.obey(PAUSE);
+    run.begin();
+    expect(run.send()).toEqual([]);
+    expect(run.flow.status).toBe("PAUSED");
+    run.obey(RESUME);
+    expect(run.send()).toEqual(["a"]);
+  });
+
+  test("is recovered as such", () => {
+    const run = new CoreRun([["a"]]).begin();
+    run.obey(PAUSE);
+    run.give({ kind: "recover", fence: 2 });
+    expect(run.send()).toEqual([]);
+    run.obey(RESUME);
+    expect(run.send()).toEqual(["a"]);
+  });
+
+  test("grows old: past its age it ends", () => {
+    const run = new CoreRun([["a"], ["b"]], { options: { maxAge: 100 } }).begin();
+    run.obey(PAUSE);
+    run.now += 100;
+    run.give({ kind: "age" });
+    expect(run.flow).toMatchObject({ status: "FAILED", error: { type: "MAX_AGE_EXCEEDED" }, hold: null });
+  });
+
+  test("is paused once: a second pause changes nothing; and one that runs or has ended is not resumed", () => {
+    const run = new CoreRun([["a"]]).begin();
+    expect(run.refusal(RESUME)).toBe("TASKFLOW_CONFLICT");
+    run.obey(PAUSE);
+    expect(run.command({ kind: "pause", reason: "other" })).toMatchObject({ facts: [], answer: { ok: true } });
+    run.obey({ kind: "cancel" });
+    for (const command of [PAUSE, RESUME]) expect(run.refusal(command)).toBe("TASKFLOW_ALREADY_FINISHED");
+    run.obey(RETRY);
+    expect(standing(run)).toEqual(["RUNNING", null, false]);
+  });
+});
+
+describe("a pause that reaches it from its parent", () => {
+  test("is ended by its parent, and a person's own is not", () => {
+    const run = new CoreRun([["a"]]).begin();
+    const byParent = (kind: "pause" | "resume"): Command => ({ kind, by: "parent" });
+    run.obey(byParent("pause"));
+    expect(run.obey({ kind: "resume", by: "somebody else" })).toMatchObject({ status: "PAUSED" });
+    expect(run.obey(byParent("resume"))).toMatchObject({ status: "RUNNING" });
+    run.obey(byParent("pause"));
+    run.obey(PAUSE);
+    expect(run.obey(byParent("resume"))).toMatchObject({ status: "PAUSED" });
+    expect(run.obey(byParent("pause"))).toMatchObject({ status: "PAUSED" });
+    expect(run.flow.hold).toEqual({ reason: "lunch", by: null, at: run.now });
+    expect(run.obey(RESUME)).toMatchObject({ status: "RUNNING" });
+  });
+});
+
+describe("a hold beside a decision that is needed", () => {
+  /** Two tasks failed, and a person is to decide about each. */
+  function waiting(): CoreRun {
+    const run = new CoreRun([["a", "b", "x"], ["c"]], { options: ASK }).begin();
+    run.send();
+    for (const name of ["a", "b"]) run.answer(name, FATAL);
+    run.answer("x", answered(1));
+    expect(standing(run)).toEqual(["PAUSED", "AWAITING_DECISION", false]);
+    return run;
+  }
+
+  test("outlives it, whichever was first", () => {
+    for (const first of ["hold", "failure"] as const) {
+      const run = new CoreRun([["a"], ["c"]], { options: ASK }).begin();
+      run.send();
+      if (first === "hold") run.obey(PAUSE);
+      run.answer("a", FATAL);
+      if (first === "failure") run.obey(PAUSE);
+      expect(standing(run)).toEqual(["PAUSED", "AWAITING_DECISION", true]);
+      run.obey(resolve("a"));
+      expect(standing(run)).toEqual(["PAUSED", "PAUSED", true]);
+      expect(run.send()).toEqual([]);
+      run.obey(RESUME);
+      expect(run.send()).toEqual(["c"]);
+    }
+  });
+
+  test("can be ended before it: the decision is still waited for, and cannot be resumed away", () => {
+    const run = waiting();
+    run.obey(PAUSE);
+    expect(run.obey(RESUME)).toMatchObject({ status: "PAUSED", statusReason: "AWAITING_DECISION" });
+    expect(run.refusal(RESUME)).toBe("TASKFLOW_CONFLICT");
+  });
+
+  test("keeps a retry from sending anything until it ends", () => {
+    const run = waiting();
+    run.obey(PAUSE);
+    expect(run.obey(RETRY)).toMatchObject({ retryAttempt: 1 });
+    expect(standing(run)).toEqual(["PAUSED", "PAUSED", true]);
+    expect(run.send()).toEqual([]);
+    run.obey(RESUME);
+    expect(run.send()).toEqual(["a", "b"]);
+  });
+
+  test("is ended by cancelling, as is the waiting", () => {
+    const run = waiting();
+    run.obey(PAUSE);
+    run.obey({ kind: "cancel" });
+    expect(standing(run)).toEqual(["CANCELLED", null, false]);
+    expect(run.flow.awaiting.size).toBe(0);
+  });
+
+  test("a retry of one of two failed tasks runs once the other is decided about, and is not given twice", () => {
+    const run = waiting();
+    const one: Command = { kind: "retry", selection: [{ tasks: ["a"] }] };
+    run.obey(one);
+    expect(standing(run)).toEqual(["PAUSED", "AWAITING_DECISION", false]);
+    expect(run.refusal(one)).toBe("TASKFLOW_NOT_RETRYABLE");
+    expect(run.command({ kind: "retry", selection: [{ stage: "s0" }] }).answer).toMatchObject({ ok: true });
+    expect(run.send()).toEqual(["a", "b", "x"]);
+  });
+
+  test("a retry that leaves the stage leaves its decisions behind", () => {
+    const run = new CoreRun([["a"], { b: {}, d: {}, e: { maxRetries: 2 } }, ["c"]], { options: { ...ASK, maxConcurrency: 2 } });
+    run.begin();
+    run.send();
+    run.answer("a", answered(1));
+    run.send();
+    run.answer("b", FATAL);
+    run.answer("d", answered(1));
+    const back = { kind: "retry", selection: [{ tasks: ["a"] }] } as const;
+    const dry = run.obey({ ...back, dryRun: true });
+    expect(dry).toMatchObject({ retried: [{}], follows: [{}] });
+    run.obey(back);
+    expect(run.status()).toMatchObject({ flow: "RUNNING", stages: ["RUNNING", "WAITING", "WAITING"] });
+    expect(run.send()).toEqual(["a"]);
+    run.answer("a", answered(2));
+    // What was still to run of it runs; what failed was not chosen, and blocks.
+    expect(run.send()).toEqual(["e"]);
+    run.answer("e", answered(1));
+    expect(run.status()).toMatchObject({ flow: "FAILED", tasks: { b: "FAILED", c: "WAITING" } });
+  });
+
+  test("a retry that would leave the stage is refused while a task of it runs; one in a retry delay begins anew", () => {
+    const run = new CoreRun([["a"], { b: {}, d: { maxRetries: 2 } }], { options: ASK }).begin();
+    run.send();
+    run.answer("a", answered(1));
+    run.send();
+    run.answer("b", FATAL);
+    const back: Command = { kind: "retry", selection: [{ tasks: ["a", "b"] }] };
+    expect(run.refusal(back)).toBe("TASK_RUNNING");
+    expect(run.refusal({ kind: "retry", selection: [{ tasks: ["d"] }] })).toBe("TASK_RUNNING");
+    run.answer("d", failed());
+    run.obey(back);
+    expect(run.task("d")).toMatchObject({ status: "WAITING", retryAt: null, runAttempts: 0 });
+    expect(run.give({ kind: "retry-due", task: 2, attempt: 0 }).facts).toEqual([]);
+    expect(run.send()).toEqual(["a"]);
+    run.answer("a", answered(2));
+    expect(run.send()).toEqual(["b", "d"]);
+  });
+
+  test("no decision is needed any more, nor a retry taken, once a handler ends the taskflow", () => {
+    const run = new CoreRun([["a", "b", "d"]], { options: ASK }).begin();
+    run.send();
+    run.answer("a", FATAL);
+    run.answer("b", failed({ abort: "workflow", permanent: true }));
+    expect(run.refusal(RETRY)).toBe("TASKFLOW_NOT_RETRYABLE");
+    run.answer("d", FATAL);
+    expect(run.flow.status).toBe("FAILED");
+  });
+});

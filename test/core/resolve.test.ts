@@ -1,0 +1,121 @@
+import { describe, expect, test } from "@jest/globals";
+import { executionContext } from "../../lib/core/context.ts";
+import { ASK, ended, GO_ON, resolve, retry } from "../helpers/commands.ts";
+import { answered, CoreRun, failed } from "../helpers/core-run.ts";
+
+describe("a task resolved by hand", () => {
+  test.each(["SUCCESS", "SKIPPED"] as const)("that a decision was waited for goes on from there as %s", (outcome) => {
+    const run = ended([["a"], ["b"]], ["a"], ASK);
+    expect(run.flow).toMatchObject({ status: "PAUSED", statusReason: "AWAITING_DECISION" });
+    expect(run.obey(resolve("a", outcome))).toMatchObject({ taskStatus: outcome, status: "RUNNING" });
+    expect(run.task("a")).toMatchObject({ status: outcome, attempts: [{ status: "FAILED" }], isResolved: true });
+    expect(run.send()).toEqual(["b"]);
+    run.answer("b", answered(1));
+    expect(run.flow).toMatchObject({ status: "COMPLETED", retryAttempt: 0 });
+  });
+
+  test("of two that wait for a decision leaves it waiting for the other", () => {
+    const run = ended([["a", "b"], ["c"]], ["a", "b"], ASK);
+    expect(run.obey(resolve("a"))).toMatchObject({ status: "PAUSED" });
+    expect(run.obey(resolve("b"))).toMatchObject({ status: "RUNNING" });
+    expect(run.send()).toEqual(["c"]);
+  });
+
+  test("of a taskflow that FAILED goes on with what was never reached, under a new age budget", () => {
+    const run = ended([["a", "x"], ["b"]], ["a"], { maxAge: 1_000 });
+    run.now += 900;
+    run.obey(resolve("a"));
+    expect(run.timers("age").at(-1)).toBe(run.now + 1_000);
+    expect(run.status()).toMatchObject({ flow: "RUNNING", stages: ["COMPLETED", "RUNNING"] });
+    expect(run.send()).toEqual(["b"]);
+    run.answer("b", answered(1));
+    expect(run.flow.status).toBe("COMPLETED");
+  });
+
+  test("of a taskflow that a handler ended runs what the end kept from running", () => {
+    const run = new CoreRun([{ a: {}, b: { maxConcurrency: 1 } }, ["c"]], { options: { maxConcurrency: 1 } }).begin();
+    run.send();
+    run.answer("a", failed({ abort: "workflow", permanent: true }));
+    expect(run.status()).toMatchObject({ flow: "FAILED", tasks: { b: "WAITING" } });
+    run.obey(resolve("a"));
+    expect(run.send()).toEqual(["b"]);
+    run.answer("b", answered(1));
+    expect(run.send()).toEqual(["c"]);
+  });
+
+  test("that failed is not, while a taskflow that a handler ended waits for what runs", () => {
+    const run = new CoreRun([["a", "b"]]).begin();
+    run.send();
+    run.answer("a", failed({ abort: "workflow", permanent: true }));
+    expect(run.refusal(resolve("a"))).toBe("TASKFLOW_NOT_FINISHED");
+    run.answer("b", answered(1));
+    expect(run.obey(resolve("a"))).toMatchObject({ status: "COMPLETED" });
+  });
+
+  test("ahead of its turn is passed over, and so is a stage of nothing else", () => {
+    const run = new CoreRun([["a"], ["b"], ["c", "d"]]).begin();
+    run.obey(resolve("b", "SKIPPED"));
+    run.obey(resolve("c"));
+    run.send();
+    run.answer("a", answered(1));
+    expect(run.send()).toEqual(["d"]);
+    run.answer("d", answered(1));
+    expect(run.status()).toMatchObject({ flow: "COMPLETED", stages: ["COMPLETED", "COMPLETED", "COMPLETED"] });
+  });
+
+  test("before it has begun ends a taskflow of nothing else when it begins", () => {
+    const run = new CoreRun([["a"]]);
+    run.obey(resolve("a"));
+    expect(run.begin().flow.status).toBe("COMPLETED");
+  });
+
+  test("in a retry delay gets no other attempt", () => {
+    const run = new CoreRun([{ a: { maxRetries: 3 } }, ["b"]]).begin();
+    run.send();
+    run.answer("a", failed());
+    run.obey(resolve("a"));
+    expect(run.endDelay("a").facts).toEqual([]);
+    expect(run.task("a")).toMatchObject({ retryAt: null, response: '{"by":"hand"}' });
+    expect(run.send()).toEqual(["b"]);
+  });
+
+  test("behind which chosen tasks run has what it blocked run too, and no task is forgotten", () => {
+    const run = ended([["a"], ["b"], ["c", "d"]], ["a"]);
+    run.obey(retry("c"));
+    expect(run.send()).toEqual(["c"]);
+    run.obey(resolve("a"));
+    run.answer("c", answered(1));
+    expect(run.send()).toEqual(["b"]);
+    run.answer("b", answered(1));
+    expect(run.send()).toEqual(["d"]);
+    run.answer("d", answered(1));
+    expect(run.flow.status).toBe("COMPLETED");
+  });
+
+  test("of a stage that has ended betters how that ended, and is seen by the next one", () => {
+    const run = ended([{ a: GO_ON, x: {} }, ["b"]], ["a"]);
+    expect(run.flow.status).toBe("PARTIAL_COMPLETED");
+    const told = (): unknown => {
+      const { previousStageRes } = JSON.parse(executionContext(run.flow, run.task("b"), () => true)) as {
+        previousStageRes: { response: unknown }[];
+      };
+      return previousStageRes.map(({ response }) => response);
+    };
+    expect(told()).toEqual([null, "x"]);
+    run.obey(resolve("a"));
+    expect(run.status()).toMatchObject({ flow: "COMPLETED", stages: ["COMPLETED", "COMPLETED"] });
+    expect(told()).toEqual([{ by: "hand" }, "x"]);
+  });
+
+  test.each<[string, (run: CoreRun) => void, string]>([
+    ["runs", (run) => run.send(), "TASK_RUNNING"],
+    ["succeeded", (run) => run.send().forEach((name) => run.answer(name, answered(1))), "TASK_NOT_ACTIVE"],
+    ["was resolved", (run) => run.obey(resolve("a", "SKIPPED")), "TASK_NOT_ACTIVE"],
+    ["is of a cancelled taskflow", (run) => run.obey({ kind: "cancel" }), "TASKFLOW_ALREADY_FINISHED"],
+  ])("is refused where it %s", (_, prepare, type) => {
+    const run = new CoreRun([["a", "x"]]).begin();
+    prepare(run);
+    expect(run.refusal(resolve("a"))).toBe(run.flow.status === "COMPLETED" ? "TASKFLOW_ALREADY_FINISHED" : type);
+    expect(run.refusal(resolve("nobody"))).toBe("TASK_NOT_FOUND");
+  });
+});

@@ -1,0 +1,83 @@
+import { describe, expect, test } from "@jest/globals";
+import { build } from "../../lib/core/build.ts";
+import type { Command } from "../../lib/core/command.ts";
+import { decide, dispatchable } from "../../lib/core/decide.ts";
+import type { Flow } from "../../lib/core/flow.ts";
+import { taskId } from "../../lib/core/ids.ts";
+import { answered, CoreRun } from "../helpers/core-run.ts";
+
+/** Without the checks of `CoreRun`, which look at all of it after every step. */
+function flowOf(stages: readonly (readonly string[])[]): Flow {
+  const flow = build(new CoreRun(stages).created, 1);
+  decide(flow, [{ kind: "begin" }], 1);
+  return flow;
+}
+
+const numbered = (count: number, prefix = "t"): string[] => Array.from({ length: count }, (_, index) => prefix + index);
+
+/** Runs to the end with handlers that succeed. Answers how many attempts were sent. */
+function finish(flow: Flow): number {
+  let sent = 0;
+  for (let picks = dispatchable(flow, 100_000, () => "w"); picks.length > 0; picks = dispatchable(flow, 100_000, () => "w")) {
+    decide(flow, [{ kind: "dispatch", tasks: picks }], 2);
+    decide(
+      flow,
+      picks.map(({ task }) => ({ kind: "answer", task, attempt: flow.tasks[task]?.attempt ?? 0, outcome: answered(1) })),
+      3,
+    );
+    sent += picks.length;
+  }
+  return sent;
+}
+
+function obey(flow: Flow, command: Command): number {
+  const { answer } = decide(flow, [{ kind: "command", ticket: 1, command }], 4).answers[0] ?? {};
+  if (!answer?.ok) throw new Error(answer?.message);
+  return (answer.data["retried"] as unknown[] | undefined)?.length ?? 0;
+}
+
+/** Wherever something grows with the square of the size, it takes minutes. */
+const PATIENCE = 120_000;
+
+describe("commands about a large taskflow take no longer than its size asks for", () => {
+  test(
+    "10,000 stages are retried, by all ways of naming them, run and cancelled",
+    () => {
+      const size = 10_000;
+      const flow = flowOf(numbered(size).map((name) => [name]));
+      expect(finish(flow)).toBe(size);
+      const ways: Command[] = [
+        { kind: "retry" },
+        { kind: "retry", selection: numbered(size, "s").map((stage) => ({ stage })) },
+        { kind: "retry", selection: [{ tasks: numbered(size) }] },
+        { kind: "retry", selection: [{ stage: "s0" }], cascade: true },
+      ];
+      for (const way of ways) {
+        expect(obey(flow, way)).toBe(size);
+        expect(finish(flow)).toBe(size);
+        expect(flow.status).toBe("COMPLETED");
+      }
+      obey(flow, { kind: "retry" });
+      obey(flow, { kind: "cancel" });
+      expect(obey(flow, { kind: "retry", mode: "failed" })).toBe(1);
+      expect(finish(flow)).toBe(size);
+    },
+    PATIENCE,
+  );
+
+  test(
+    "100,000 tasks are retried, by name and by id, and cancelled",
+    () => {
+      const size = 100_000;
+      const flow = flowOf([numbered(size - 1), ["last"]]);
+      finish(flow);
+      expect(obey(flow, { kind: "retry", selection: [{ stage: "s0", tasks: numbered(size - 1) }], cascade: true })).toBe(size);
+      obey(flow, { kind: "cancel" });
+      const ids = flow.tasks.map(({ ordinal }) => ({ tasks: [taskId(flow.idBase, ordinal)] }));
+      expect(obey(flow, { kind: "retry", selection: ids })).toBe(size);
+      expect(finish(flow)).toBe(size);
+      expect(flow.status).toBe("COMPLETED");
+    },
+    PATIENCE,
+  );
+});

@@ -1,0 +1,92 @@
+/**
+ * What people and handlers do to taskflows beside producing them, as a list of deeds. Each may be done again from the beginning, by the same command ids, after
+ * a crash at whichever of them: what was done is answered as it was the first time.
+ */
+import type { StageDefinition, Taskflow, TaskflowClient, TaskflowDetails } from "../../lib/index.ts";
+import { task } from "./flow.ts";
+
+type Deed = (client: TaskflowClient) => Promise<unknown>;
+
+const stage = (name: string, ...tasks: StageDefinition["tasks"]): StageDefinition => ({ name, tasks });
+
+/** No node offers it: it waits until somebody settles it. */
+const open = task("open", "nobody.work");
+
+const FLOWS: readonly (Taskflow & { taskflowId: string })[] = [
+  {
+    taskflowId: "decided",
+    stages: [
+      stage("first", task("good", "ledgered.work"), { ...task("bad", "ledgered.failsIfTold"), params: { fails: true } }),
+      stage("second", task("behind", "ledgered.work")),
+    ],
+  },
+  { taskflowId: "paused", stages: [stage("only", open)] },
+  { taskflowId: "left", stages: [stage("only", task("given-up", "ledgered.untilAborted"), open)] },
+  {
+    taskflowId: "undone",
+    options: { onFailure: "compensate" },
+    stages: [
+      stage("first", {
+        ...task("made", "ledgered.work"),
+        compensate: { taskDetails: { serviceId: "ledgered", actionName: "work" } },
+      }),
+      stage("second", { ...task("broken", "ledgered.failsIfTold"), params: { fails: true } }),
+    ],
+  },
+  {
+    taskflowId: "parent",
+    options: { maxRetries: 3, retryDelay: 50 },
+    stages: [stage("only", task("nests", "ledgered.nests"), task("gives-up", "ledgered.nestsAndFailsOnce"))],
+  },
+];
+
+/** The taskflows that are the same in the end, with a crash and without. A copy announces nothing of its past. */
+export const DEED_IDS: readonly string[] = [...FLOWS.map(({ taskflowId }) => taskflowId), "child"];
+export const COPY = "copy";
+
+/** Throws until it has come to that. */
+function until(taskflowId: string, isSo: (tree: TaskflowDetails) => boolean): Deed {
+  return async (client) => {
+    const tree = await client.getTaskflowDetails(taskflowId);
+    if (!isSo(tree)) throw new Error(`Taskflow ${taskflowId} is ${tree.status}, and its tasks are not there yet`);
+  };
+}
+
+const ends = (taskflowId: string, status: TaskflowDetails["status"]): Deed => until(taskflowId, (tree) => tree.status === status);
+
+const statusOf = (tree: TaskflowDetails, name: string): string | undefined =>
+  Object.values(tree.stages)
+    .flatMap(({ tasks }) => Object.values(tasks))
+    .find((each) => each.name === name)?.status;
+
+const settle =
+  (taskflowId: string): Deed =>
+  (client) =>
+    client.resolveTask(taskflowId, "open", { outcome: "SKIPPED", reason: "Nobody does it.", commandId: `settle-${taskflowId}` });
+
+export const DEEDS: readonly Deed[] = [
+  ...FLOWS.map(
+    (flow): Deed =>
+      (client) =>
+        client.produce(flow),
+  ),
+  // A task that never ran is chosen, and one that failed is put right and runs again.
+  until("decided", (tree) => tree.status !== "WAITING" && tree.status !== "RUNNING"),
+  (client) => client.annotateTaskflow("decided", "ticket", 7, { commandId: "note" }),
+  (client) => client.retryTaskflow("decided", { tasksInfo: [{ taskId: "behind" }], commandId: "retry-behind" }),
+  until("decided", (tree) => tree.status !== "RUNNING" && statusOf(tree, "behind") === "SUCCESS"),
+  (client) => client.updateTask("decided", "bad", { params: {}, commandId: "update" }),
+  (client) => client.retryTaskflow("decided", { tasksInfo: [{ taskId: "bad" }], commandId: "retry-bad" }),
+  ends("decided", "COMPLETED"),
+  async (client) => client.importTaskflow(await client.exportTaskflow("decided"), { newTaskflowId: COPY }),
+  (client) => client.pauseTaskflow("paused", { commandId: "pause" }),
+  (client) => client.resumeTaskflow("paused", { commandId: "resume" }),
+  settle("paused"),
+  until("left", (tree) => statusOf(tree, "given-up") !== "WAITING"),
+  (client) => client.cancelTask("left", "given-up", { commandId: "cancel" }),
+  (client) => client.pauseActions("nobody.at-all", "A deed."),
+  (client) => client.resumeActions("nobody.at-all"),
+  until("undone", ({ compensation }) => compensation?.status === "SUCCESS"),
+  ends("parent", "COMPLETED"),
+  settle("left"),
+];

@@ -227,18 +227,12 @@ export const BUGS_OF_THE_COORDINATOR: readonly PlantedBug[] = [
     change: [care, "const read = await this.#read(page);", "const read = page.length;"],
   },
   {
-    title: "what was passed over is forgotten",
-    noticedBy: [37, 2, 21],
-    change: [care, "if (dueAt > this.#seenUntil) return;", "if (dueAt >= 0) return;"],
-  },
-  {
-    title: "what waits for room is forgotten",
-    noticedBy: [37, 2, 21],
-    change: [care, "void this.#sweepQuietly();\n  }", "}"],
-  },
-  {
-    title: "the age of what is parked is forgotten",
+    title: "parked beyond its time",
     noticedBy: [25],
-    change: ["lib/core/due.ts", "let next = ageLimit(flow) ?? NEVER;", "let next = NEVER;"],
+    change: [
+      "lib/coordinator/row.ts",
+      "return next > now + parkMs ? next : 0;",
+      "return next > now + parkMs ? next + 5_000 : 0;",
+    ],
   },
 ];

@@ -155,7 +155,7 @@ export const BUGS_OF_THE_COORDINATOR: readonly PlantedBug[] = [
   },
   {
     title: "the lease is not asked again after the commit",
-    noticedBy: [31, 3, 26],
+    noticedBy: [31, 3, 26, 7],
     change: [
       "lib/coordinator/sender.ts",
       "if (!this.#ports.maySend()) return this.#answered",

@@ -14,27 +14,33 @@ export interface Found extends StoredTaskflow {
   readonly known: Known;
 }
 
-/** Those of them that there are, in any order: two queries, however many they are. */
-export async function readTaskflows(rows: Collection<RowDocument>, taskflowIds: readonly string[]): Promise<Found[]> {
+/**
+ * Those of them that there are, in any order: two queries, however many they are. `halfGone`: the ids of those whose deletion was begun and has not come to
+ * its end, perhaps for good. They are not there any more, but for the id that they hold.
+ */
+export async function readTaskflows(
+  rows: Collection<RowDocument>,
+  taskflowIds: readonly string[],
+): Promise<{ found: Found[]; halfGone: string[] }> {
   const found = await rows.find({ _id: { $in: [...taskflowIds] } }, { batchSize: MANY }).toArray();
   const stored = found.filter(({ journal }) => journal !== undefined);
-  if (stored.length === 0) return [];
+  if (stored.length === 0) return { found: [], halfGone: [] };
   const ranges = stored.map(({ journal }) => ({ _id: entryIds(journal) }));
   const documents = await entriesOf(rows)
     .find(ranges.length === 1 ? ranges[0]! : { $or: ranges }, { batchSize: MANY })
     .toArray();
   const byJournal = Map.groupBy(documents, ({ _id }) => journalOf(_id));
-  const all = await Promise.all(stored.map((row) => putTogether(rows, row, byJournal.get(row.journal) ?? [])));
-  return all.filter((one) => one !== undefined);
+  for (const documents of byJournal.values()) documents.sort((a, b) => (a._id < b._id ? -1 : 1));
+  const isGone = ({ journal }: RowDocument): boolean => byJournal.get(journal)?.at(-1)?.gone !== undefined;
+  const whole = stored.filter((row) => !isGone(row));
+  return {
+    found: await Promise.all(whole.map((row) => putTogether(rows, row, byJournal.get(row.journal) ?? []))),
+    halfGone: stored.filter(isGone).map(({ _id }) => _id),
+  };
 }
 
-async function putTogether(
-  rows: Collection<RowDocument>,
-  row: RowDocument,
-  documents: EntryDocument[],
-): Promise<Found | undefined> {
-  documents.sort((a, b) => (a._id < b._id ? -1 : 1));
-  if (documents.at(-1)?.gone !== undefined) return undefined;
+/** @param documents its entries but the first, in order */
+async function putTogether(rows: Collection<RowDocument>, row: RowDocument, documents: readonly EntryDocument[]): Promise<Found> {
   const all: EntryDocument[] = [{ ...row, _id: entryId(row.journal, 1) }, ...documents];
   const texts = all.some(({ parts }) => parts !== undefined) ? await readParts(rows, row.journal) : new Map<string, string>();
   const entries = all.map((document, index) => {
@@ -53,6 +59,8 @@ async function putTogether(
  *
  * Who had the taskflow before it was taken over may still be about to append at the number that the next owner took: these numbers stay
  * taken too.
+ *
+ * Cut short behind the tombstone, it is completed by whoever calls it again.
  */
 export async function deleteTaskflow(
   rows: Collection<RowDocument>,
@@ -61,9 +69,8 @@ export async function deleteTaskflow(
 ): Promise<"deleted" | "missing" | "active"> {
   const entries = entriesOf(rows);
   for (;;) {
-    const found = await rows.findOne({ _id: taskflowId }, { projection: { journal: 1, open: 1 } });
+    const found = await rows.findOne({ _id: taskflowId }, { projection: { journal: 1 } });
     if (found?.journal === undefined) return "missing";
-    if (found.open === true) return "active";
     const last = await journal.last(found.journal);
     // Whoever goes on with a finished taskflow has opened its row before he appends: what `last` saw is in the row by now.
     const row = await rows.findOne(
@@ -71,7 +78,7 @@ export async function deleteTaskflow(
       { projection: { journal: 1, fence: 1, open: 1 } },
     );
     if (row === null) continue;
-    if (row.open === true) return "active";
+    if (row.open === true && !last.isGone) return "active";
     const tombstone = entryId(row.journal, last.isGone ? last.revision : last.revision + 1);
     const gone = new Date();
     try {

@@ -98,10 +98,12 @@ export class MongoStore implements Store {
   async readMany(taskflowIds: readonly string[]): Promise<StoredTaskflow[]> {
     return this.#run(async () => {
       if (taskflowIds.some((taskflowId) => this.#rows.has(taskflowId))) await this.#rows.flush();
-      const found = await this.#reads.run(() => {
+      const { found, halfGone } = await this.#reads.run(() => {
         if (!this.#isOpen) throw this.#link.unavailable("it is not open");
         return this.#link.persist(() => readTaskflows(this.#taskflows, taskflowIds));
       });
+      // Whoever began that may be dead. Told that there is no such taskflow, the caller may want to store one.
+      for (const taskflowId of halfGone) await this.#delete(taskflowId);
       return found.map(({ row, entries, known }) => {
         this.#journal.remember(row.taskflowId, known);
         const change = this.#journal.settle(row.taskflowId, entries);

@@ -11,12 +11,15 @@ describeOnMongo("stores on one MongoDB", (server) => {
   let url: string;
   let store: MongoStore;
   let other: MongoStore;
+  function proxied(): string {
+    const throughProxy = new URL(url);
+    throughProxy.host = `127.0.0.1:${proxy.port}`;
+    return throughProxy.href;
+  }
   beforeEach(async () => {
     proxy = await startMongoProxy(server().port, server().host);
     url = server().newUrl();
-    const proxied = new URL(url);
-    proxied.host = `127.0.0.1:${proxy.port}`;
-    store = new MongoStore({ url: proxied.href });
+    store = new MongoStore({ url: proxied() });
     other = new MongoStore({ url });
     await store.open();
     await other.open();
@@ -151,6 +154,31 @@ describeOnMongo("stores on one MongoDB", (server) => {
       if (deleted === "deleted") deletions++;
     }
     expect(deletions).toBeGreaterThan(0);
+  });
+
+  it("complete a deletion in whose middle a coordinator died, and take the id for free", async () => {
+    for (const [id, fault] of [
+      ["f", (name: string) => name === "delete"],
+      ["g", (name: string) => name === "delete" || name === "update"],
+    ] as const) {
+      await store.commit([create(id)]);
+      await other.claim("b", ["b"], 1, 1);
+      await other.read(id);
+      await other.commit([append(id, 2, { status: "COMPLETED" })]);
+      const dying = new MongoStore({ url: proxied(), attemptMs: 100, patienceMs: 300 });
+      await dying.open();
+      proxy.fault = ({ name }) => (fault(name) ? "swallow" : undefined);
+      await expect(dying.delete(id)).rejects.toMatchObject({ type: "STORE_UNAVAILABLE" });
+      proxy.fault = () => undefined;
+      await dying.close();
+      expect((await other.list({ pageSize: 10 })).rows).toHaveLength(1);
+      expect(await other.read(id)).toBeUndefined();
+      expect((await other.list({ pageSize: 10 })).rows).toEqual([]);
+      expect(await store.commit([create(id, {}, "new")])).toEqual(["stored"]);
+      expect((await other.read(id))?.entries).toEqual(["new"]);
+      await store.commit([append(id, 2, { status: "COMPLETED" })]);
+      expect(await store.delete(id)).toBe("deleted");
+    }
   });
 
   it("refuse what the former owner of a deleted taskflow still appends, and mix it with no later one of the same id", async () => {

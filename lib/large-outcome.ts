@@ -4,16 +4,17 @@
  */
 import { digestOf, partOf, type TextPart } from "./text-part.ts";
 
-/** A part of an outcome's text. */
+/** A part of an outcome's text. The first one also tells what all of them together are. */
 export interface OutcomePart extends TextPart {
   /** Of the whole text, in UTF-8. */
-  readonly bytes: number;
+  readonly bytes?: number;
   /** Of the whole text: parts of two outcomes are not put together. */
-  readonly digest: string;
+  readonly digest?: string;
 }
 
 export function outcomePart(text: string, offset: number, maxBytes: number): OutcomePart {
-  return { ...partOf(text, offset, maxBytes), bytes: Buffer.byteLength(text), digest: digestOf(text) };
+  const part = partOf(text, offset, maxBytes);
+  return offset === 0 ? { ...part, bytes: Buffer.byteLength(text), digest: digestOf(text) } : part;
 }
 
 /** In place of an answer: it is to be fetched from the worker's ledger. */
@@ -31,28 +32,25 @@ export function isToBeFetched(answer: unknown, key: string): boolean {
  * @throws Error if the worker says something else with each part, or more than it announced
  */
 export async function joinParts(given: unknown, maxBytes: number, next: (offset: number) => Promise<unknown>): Promise<unknown> {
-  const first = checked(given);
-  if (first.bytes > maxBytes) throw new Error(`it is of ${first.bytes} bytes, and at most ${maxBytes} are taken`);
-  let text = first.chunk;
-  for (let part = first; part.nextOffset !== undefined;) {
+  let part = checked(given);
+  const { bytes, digest } = part;
+  if (!Number.isSafeInteger(bytes) || bytes === undefined || typeof digest !== "string")
+    throw new Error("it is no first part of an outcome");
+  if (bytes > maxBytes) throw new Error(`it is of ${bytes} bytes, and at most ${maxBytes} are taken`);
+  let text = part.chunk;
+  while (part.nextOffset !== undefined) {
     if (part.nextOffset !== text.length) throw new Error(`the part behind ${text.length} is said to begin at ${part.nextOffset}`);
     part = checked(await next(part.nextOffset));
-    if (part.digest !== first.digest) throw new Error("it has changed while it was fetched");
     text += part.chunk;
-    if (text.length > first.bytes) throw new Error(`it is longer than the ${first.bytes} bytes that were announced`);
+    if (text.length > bytes) throw new Error(`it is longer than the ${bytes} bytes that were announced`);
   }
-  if (digestOf(text) !== first.digest) throw new Error("its parts do not make the text that was announced");
+  if (digestOf(text) !== digest) throw new Error("its parts do not make the text that was announced");
   return JSON.parse(text);
 }
 
 function checked(part: unknown): OutcomePart {
-  const { chunk, nextOffset, bytes, digest } = (typeof part === "object" && part !== null ? part : {}) as Partial<OutcomePart>;
-  const isPart =
-    typeof chunk === "string" &&
-    chunk !== "" &&
-    (nextOffset === undefined || Number.isSafeInteger(nextOffset)) &&
-    Number.isSafeInteger(bytes) &&
-    typeof digest === "string";
+  const { chunk, nextOffset } = (typeof part === "object" && part !== null ? part : {}) as Partial<OutcomePart>;
+  const isPart = typeof chunk === "string" && chunk !== "" && (nextOffset === undefined || Number.isSafeInteger(nextOffset));
   if (!isPart) throw new Error("it is no part of an outcome");
   return part as OutcomePart;
 }

@@ -12,9 +12,18 @@ const MOST_BYTES_OF_A_UNIT = 3;
 
 /** The part of a JSON text from there on that fits into so many bytes of a message. No pair of surrogates is cut. */
 export function partOf(text: string, offset: number, maxBytes: number): TextPart {
-  let end = Math.min(text.length, offset + Math.max(2, Math.floor(maxBytes / MOST_BYTES_OF_A_UNIT)));
-  if (end < text.length && isHighSurrogate(text.charCodeAt(end - 1))) end--;
-  return { chunk: text.slice(offset, end), ...(end < text.length ? { nextOffset: end } : {}) };
+  const least = Math.max(2, Math.floor(maxBytes / MOST_BYTES_OF_A_UNIT));
+  for (let length = Math.max(least, Math.min(maxBytes, text.length - offset)); ; length = Math.floor(length * 0.7)) {
+    let end = Math.min(text.length, offset + Math.max(least, length));
+    if (end < text.length && isHighSurrogate(text.charCodeAt(end - 1))) end--;
+    const chunk = text.slice(offset, end);
+    if (length <= least || bytesOf(chunk) <= maxBytes) return { chunk, ...(end < text.length ? { nextOffset: end } : {}) };
+  }
+}
+
+/** Within a message: quotation marks and backslashes are escaped there. */
+function bytesOf(chunk: string): number {
+  return Buffer.byteLength(JSON.stringify(chunk)) - 2;
 }
 
 /** Tells texts apart. */

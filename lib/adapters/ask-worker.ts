@@ -12,6 +12,8 @@ const LONGEST_OUTCOME = 15 * 1024 * 1024;
 const TRY_MS = 2_000;
 const FIRST_PAUSE_MS = 100;
 const LONGEST_PAUSE_MS = 1_000;
+/** For all parts of an outcome that comes in parts: a worker that hands out a character at a time is not waited for. */
+const ALL_PARTS_MS = 30_000;
 
 /** @returns what ends the asking, without an answer */
 export function askWorker(
@@ -43,7 +45,7 @@ export function askWorker(
     if (target === "later") return later();
     // The answer may be made as late as it may be heard: that much older the attempt is by then.
     const ageMs = question.ageMs + (performance.now() - startedAt) + TRY_MS;
-    const reply = await askOnce(broker, target, question, ageMs);
+    const reply = await askOnce(broker, target, question, ageMs, () => isOver);
     if (reply) end(reply);
     else later();
   };
@@ -97,13 +99,19 @@ async function askOnce(
   { action, node }: Target,
   { key, delivery, action: called }: Question,
   ageMs: number,
+  isOver: () => boolean,
 ): Promise<Reply | undefined> {
+  const until = performance.now() + ALL_PARTS_MS;
   const options = { nodeID: node, timeout: TRY_MS, retries: 0, tracking: false };
   const ask = (offset?: number): Promise<Told> => broker.call<Told, unknown>(action, { key, delivery, ageMs, offset }, options);
   try {
     const answer = (await ask()) as Told | null;
     if (answer?.state !== "done" || answer.part === undefined) return replyOf(answer, called);
-    const outcome = await joinParts(answer.part, LONGEST_OUTCOME, async (offset) => (await ask(offset)).part);
+    const outcome = await joinParts(answer.part, LONGEST_OUTCOME, async (offset) => {
+      if (isOver()) throw new Error("nobody waits for the rest");
+      if (performance.now() > until) throw new Error(`it did not come within ${ALL_PARTS_MS} ms`);
+      return (await ask(offset)).part;
+    });
     return replyOf({ state: "done", outcome }, called);
   } catch (error) {
     broker.logger.debug(`${node} did not answer for ${key}.`, error);

@@ -10,19 +10,15 @@ import { answered } from "./call-outcome.ts";
 import { getEventsEndpoint, type LocalSubjects, localSubjects, maxMessageBytesOf, natsClientOf } from "./events-endpoint.ts";
 import { forwardOrder } from "./forward-order.ts";
 import { KnownWorkers } from "./known-workers.ts";
+import { LargeAnswers } from "./large-answers.ts";
 import { onReconnected } from "./link-watch.ts";
 import { outboxOf } from "./nats-outbox.ts";
 import { endCallsOfRestarted } from "./restarted-nodes.ts";
-import { classifyError, isRefusedDelivery, toTaskError } from "./task-error.ts";
+import { classifyError, isRefusedDelivery } from "./task-error.ts";
 import { CONTEXT_KEY, WireContext } from "./wire-context.ts";
 
 /** Moleculer's timers are Node's: a longer one would fire at once. Without one the engine's own still ends the attempt. */
 const LONGEST_MS = 2 ** 31 - 1;
-
-/** How long somebody is asked for an answer that is to be fetched. */
-const FETCH_PATIENCE_MS = 10_000;
-/** An attempt that has ended cannot be refused for want of memory: it is older than any ledger reaches back. */
-const LONG_AGO_MS = 10 * 365 * 86_400_000;
 
 /** What Moleculer adds to an event that it emits. */
 const EVENT_FRAME = 4_096;
@@ -55,6 +51,7 @@ export class MoleculerBus implements Bus {
   readonly #endWatch: () => void;
   /** Ends what is being asked. */
   readonly #asking = new Set<() => void>();
+  readonly #largeAnswers = new LargeAnswers((question, done) => this.ask(question, done));
 
   constructor(broker: ServiceBroker) {
     this.#broker = broker;
@@ -140,7 +137,7 @@ export class MoleculerBus implements Bus {
     let endFetching = (): void => undefined;
     answer.then(
       (response) => {
-        if (isToBeFetched(response, call.idempotencyKey)) endFetching = this.#fetch(call, done);
+        if (isToBeFetched(response, call.idempotencyKey)) endFetching = this.#largeAnswers.fetch(call, done);
         else done(answered(response));
       },
       (error: unknown) => {
@@ -153,16 +150,6 @@ export class MoleculerBus implements Bus {
       const { ctx } = answer as { ctx?: { id: string } };
       if (ctx) this.#broker.transit?.removePendingRequest(ctx.id);
     };
-  }
-
-  /** An answer that does not fit into a message is asked for at the worker's ledger. The call itself tells that the work was done. */
-  #fetch({ action, node, idempotencyKey: key, delivery }: Call, done: (outcome: Outcome) => void): () => void {
-    return this.ask({ action, node, key, delivery, ageMs: LONG_AGO_MS, patienceMs: FETCH_PATIENCE_MS }, (reply) => {
-      if (reply.kind === "done") return done(reply.outcome);
-      const message =
-        "The work was done, but its answer, which does not fit into a message, could not be fetched from the worker.";
-      done({ kind: "unknown", error: { ...toTaskError(new Error(message)), type: "WORKER_LOST", nodeID: node } });
-    });
   }
 
   /** For another process: what is sent is written at once, so nothing need be copied. Moleculer merges the answer's meta into the object it was given. */

@@ -17,6 +17,7 @@ import { endedBadly, endedWell, MESSAGE_FRAME, revived, type Ended, type WireOut
 import { Reports } from "./reports.ts";
 import { type Result, Run } from "./run.ts";
 import type { TaskCall } from "./task-call.ts";
+import { Unfetched } from "./unfetched.ts";
 
 export interface TaskWorkerPorts {
   readonly broker: ServiceBroker;
@@ -55,6 +56,7 @@ export class TaskWorker {
   /** Outcomes that the ledger did not take, until it does. */
   readonly #unkept = new Map<string, string>();
   readonly #keeping: Again;
+  readonly #unfetched = new Unfetched();
   #isStopped = false;
 
   constructor(ports: TaskWorkerPorts) {
@@ -78,6 +80,7 @@ export class TaskWorker {
     }
     this.#reports.stop();
     this.#keeping.stop();
+    this.#unfetched.clear();
   }
 
   abort(key: string): void {
@@ -108,7 +111,9 @@ export class TaskWorker {
     if (result.kind === "turned-away") throw result.error;
     const { deliver, text } = result.ended;
     if ("error" in deliver) throw deliver.error;
-    return isRemote && !fits(text, this.#maxBytes) ? toBeFetched(key) : deliver.value;
+    if (!isRemote || fits(text, this.#maxBytes)) return deliver.value;
+    this.#unfetched.add(key, text);
+    return toBeFetched(key);
   }
 
   async #start(ctx: Context, call: TaskCall, handler: Handler): Promise<Result> {
@@ -222,14 +227,15 @@ export class TaskWorker {
     const instance = broker.instanceID;
     const done = (text: string): OutcomeAnswer => {
       const head = { instance, state: "done" } as const;
-      if (offset !== undefined || !fits(text, this.#maxBytes))
-        return { ...head, part: outcomePart(text, offset ?? 0, this.#maxBytes) };
-      return { ...head, outcome: JSON.parse(text) as WireOutcome };
+      if (offset === undefined && fits(text, this.#maxBytes)) return { ...head, outcome: JSON.parse(text) as WireOutcome };
+      const part = outcomePart(text, offset ?? 0, this.#maxBytes);
+      if (part.nextOffset === undefined) this.#unfetched.delete(key);
+      return { ...head, part };
     };
     const run = this.#runs.get(key);
     run?.wasAsked();
-    const unkept = this.#unkept.get(key);
-    if (unkept !== undefined) return done(unkept);
+    const atHand = this.#unkept.get(key) ?? this.#unfetched.get(key);
+    if (atHand !== undefined) return done(atHand);
     const asked = await ledger.ask(key, delivery, ageMs);
     if (asked.kind === "done") return done(asked.outcome);
     if (asked.kind === "running") {

@@ -39,7 +39,12 @@ describe("a worker", () => {
     ["leaves something out", (part, offset) => (offset === 0 ? { ...part, nextOffset: 500 } : part), /said to begin at 500/],
     ["goes round in circles", (part) => ({ ...part, nextOffset: 0 }), /said to begin at 0/],
     ["answers with nothing", (part, offset) => (offset === 0 ? part : undefined), /no part/],
-    ["changes its mind", (part, offset) => (offset === 0 ? part : { ...part, digest: "other" }), /has changed/],
+    ["does not say what it is", ({ ...part }) => ({ ...part, digest: undefined }), /no first part/],
+    [
+      "changes its mind",
+      (part, offset) => (offset === 0 ? part : { ...part, chunk: (part as { chunk: string }).chunk.toUpperCase() }),
+      /do not make/,
+    ],
     ["says something else", (part) => ({ ...part, chunk: "y".repeat((part as { chunk: string }).chunk.length) }), /do not make/],
   ])("that %s is not believed", async (_, change, message) => {
     await expect(join(TEXT, 300, change)).rejects.toThrow(message);

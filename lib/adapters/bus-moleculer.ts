@@ -11,6 +11,7 @@ import { forwardOrder } from "./forward-order.ts";
 import { KnownWorkers } from "./known-workers.ts";
 import { onReconnected } from "./link-watch.ts";
 import { outboxOf } from "./nats-outbox.ts";
+import { isWatched, requestDirectly } from "./direct-request.ts";
 import { endCallsOfRestarted } from "./restarted-nodes.ts";
 import { classifyError, isRefusedDelivery } from "./task-error.ts";
 import { CONTEXT_KEY, WireContext } from "./wire-context.ts";
@@ -47,6 +48,7 @@ export class MoleculerBus implements Bus {
   readonly #forget = (): void => this.#listened.clear();
   readonly #workers: KnownWorkers;
   readonly #endWatch: () => void;
+  readonly #isWatched: boolean;
   /** Ends what is being asked. */
   readonly #asking = new Set<() => void>();
 
@@ -57,6 +59,7 @@ export class MoleculerBus implements Bus {
     for (const event of REGISTRY_EVENTS) broker.localBus.on(event, this.#forget);
     this.#workers = new KnownWorkers(broker);
     this.#endWatch = endCallsOfRestarted(broker);
+    this.#isWatched = isWatched(broker);
   }
 
   /** What is being asked is never answered. */
@@ -128,15 +131,19 @@ export class MoleculerBus implements Bus {
     const { params, meta } = isLocal ? this.#copied(call) : this.#shared(call);
     // A handler with the mixin may prolong its time by heartbeats. The engine times the attempt in any case.
     const timeout = call.listenMs > LONGEST_MS || this.#hasMixin(call.action, call.node) ? 0 : call.listenMs;
+    const succeeded = (response: unknown): void => done(answered(response));
+    const failed = (error: unknown): void => {
+      if (!isRefusedDelivery(error, call.action)) done(classifyError(error, call.action, isLocal, Date.now()));
+    };
+    if (!isLocal && !this.#isWatched) {
+      const { action, node } = call;
+      const end = requestDirectly(this.#broker, { action, node, params, meta, timeout }, succeeded, failed);
+      if (end) return end;
+    }
     // Where a broker tracks calls, its stop would wait for this one before the coordinator is told to drain.
     const options = { nodeID: call.node, meta, timeout, retries: 0, tracking: false };
     const answer = this.#broker.call<unknown, unknown>(call.action, params, options);
-    answer.then(
-      (response) => done(answered(response)),
-      (error: unknown) => {
-        if (!isRefusedDelivery(error, call.action)) done(classifyError(error, call.action, isLocal, Date.now()));
-      },
-    );
+    answer.then(succeeded, failed);
     // Without a timeout of its own, one whose answer was lost would be pending for ever.
     return () => {
       const { ctx } = answer as { ctx?: { id: string } };

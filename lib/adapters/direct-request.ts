@@ -1,47 +1,12 @@
 /**
- * The way of a task's request from `broker.call` on, where that has nothing to add to it: `transit.request`, which keeps the list of pending calls
- * and ends those of a node that is lost.
+ * The way of a task's request straight to the transit, where `broker.call` has nothing to add to it. The worker sees no difference.
  *
- * In between Moleculer makes a context, and wraps the call into its middlewares for retries, fallbacks, circuit breakers, timeouts and errors: six
- * promises and a tenth of a busy coordinator's time. The engine has its own retries and times the attempt, and the node was chosen before.
+ * In between Moleculer makes a context and wraps the call into its middlewares for retries, fallbacks, circuit breakers, timeouts and errors: seven promises,
+ * and a tenth of a busy coordinator's time. The engine has its own retries and times the attempt, and the node was chosen before. The request stands in
+ * the transit's list of pending ones like any other: its answer is found there, and it ends when its node is lost.
  */
 import { Errors, type ServiceBroker } from "moleculer";
-
-/** What the transit reads of a context. */
-interface RequestContext {
-  readonly id: string;
-  readonly requestID: string;
-  readonly action: RemoteAction;
-  readonly params: unknown;
-  readonly meta: Record<string, unknown>;
-  readonly headers: object;
-  readonly options: { readonly timeout: number };
-  readonly level: number;
-  readonly tracing: null;
-  readonly parentID: null;
-  readonly caller: null;
-  /** Moleculer writes the node here that has answered. */
-  nodeID: string;
-}
-
-interface RemoteAction {
-  readonly name: string;
-  readonly circuitBreaker?: unknown;
-}
-
-interface RemoteEndpoint {
-  readonly isAvailable: boolean;
-  readonly action: RemoteAction;
-}
-
-interface EndpointList {
-  getEndpointByNodeID(node: string): RemoteEndpoint | null;
-}
-
-interface Transit {
-  request(ctx: RequestContext): Promise<unknown>;
-  removePendingRequest(id: string): void;
-}
+import { REQUEST, type WirePacket } from "./wire-packets.ts";
 
 export interface DirectRequest {
   readonly action: string;
@@ -52,7 +17,34 @@ export interface DirectRequest {
   readonly timeout: number;
 }
 
-/** True where every call takes its usual way: a middleware of somebody's, metrics or circuit breakers are told of it, or change it. */
+interface RemoteEndpoint {
+  readonly isAvailable: boolean;
+  readonly action: { readonly name: string; readonly circuitBreaker?: unknown };
+}
+
+interface EndpointList {
+  getEndpointByNodeID(node: string): RemoteEndpoint | null;
+}
+
+/** What Moleculer's types leave out, or say otherwise than it is. */
+interface Transit {
+  readonly opts: { readonly maxQueueSize?: number };
+  readonly pendingRequests: Map<string, PendingRequest>;
+  publish(packet: WirePacket): Promise<void>;
+  removePendingRequest(id: string): void;
+}
+
+interface PendingRequest {
+  readonly action: { readonly name: string };
+  readonly nodeID: string;
+  /** Moleculer writes into it who has answered, and the meta that came back. */
+  readonly ctx: { readonly meta: Record<string, unknown>; nodeID: string };
+  readonly resolve: (response: unknown) => void;
+  readonly reject: (error: unknown) => void;
+  readonly stream: false;
+}
+
+/** True where every call takes the usual way: somebody's middleware, metrics or circuit breakers are told of it, or change it. */
 export function isWatched({ options }: ServiceBroker): boolean {
   const { middlewares, metrics, circuitBreaker, errorHandler } = options;
   const measures = typeof metrics === "object" && metrics !== null ? metrics.enabled === true : Boolean(metrics);
@@ -60,9 +52,9 @@ export function isWatched({ options }: ServiceBroker): boolean {
 }
 
 /**
- * Sends a request to another node; `done` or `failed` is called as the promise of `broker.call` would be settled.
+ * Sends a request to another node. One of `done` and `failed` is called, as the promise of `broker.call` would be settled.
  *
- * @returns what ends the listening; undefined if the node does not offer the action, or its calls are watched: then nothing was sent
+ * @returns what ends the listening; undefined if nothing was sent, for the usual way to tell why or to do better
  */
 export function requestDirectly(
   broker: ServiceBroker,
@@ -73,39 +65,45 @@ export function requestDirectly(
   const endpoint = (broker.registry.actions.get(name) as EndpointList | undefined)?.getEndpointByNodeID(node);
   const transit = broker.transit as unknown as Transit | undefined;
   if (!transit || !endpoint?.isAvailable || endpoint.action.circuitBreaker !== undefined) return undefined;
+  const { pendingRequests, opts } = transit;
+  if (opts.maxQueueSize && pendingRequests.size >= opts.maxQueueSize) return undefined;
   const id = broker.generateUid();
-  const { action } = endpoint;
-  const ctx: RequestContext = {
-    id,
-    requestID: id,
-    action,
-    nodeID: node,
-    params,
-    meta,
-    headers: {},
-    options: { timeout },
-    level: 1,
-    tracing: null,
-    parentID: null,
-    caller: null,
-  };
   let isOver = false;
   const end = (): void => {
     isOver = true;
     clearTimeout(timer);
     transit.removePendingRequest(id);
   };
+  const succeed = (response: unknown): void => {
+    isOver = true;
+    clearTimeout(timer);
+    done(response);
+  };
   const fail = (error: unknown): void => {
     if (isOver) return;
     end();
     failed(error);
   };
-  const timer =
-    timeout > 0 ? setTimeout(() => fail(new Errors.RequestTimeoutError({ action: name, nodeID: node })), timeout) : undefined;
-  transit.request(ctx).then((response) => {
-    if (isOver) return;
-    clearTimeout(timer);
-    done(response);
-  }, fail);
+  const expire = (): void => fail(new Errors.RequestTimeoutError({ action: name, nodeID: node }));
+  const timer = timeout > 0 ? setTimeout(expire, timeout) : undefined;
+  const ctx = { meta, nodeID: node };
+  pendingRequests.set(id, { action: endpoint.action, nodeID: node, ctx, resolve: succeed, reject: fail, stream: false });
+  transit.publish({ type: REQUEST, target: node, payload: payloadOf(id, name, params, meta, timeout) }).catch(fail);
   return end;
 }
+
+/** As Moleculer writes the request of a call that no other one made. */
+const payloadOf = (id: string, action: string, params: unknown, meta: Record<string, unknown>, timeout: number) => ({
+  id,
+  action,
+  params,
+  meta,
+  headers: {},
+  timeout,
+  level: 1,
+  tracing: null,
+  parentID: null,
+  requestID: id,
+  caller: null,
+  stream: false,
+});

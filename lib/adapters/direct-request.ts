@@ -38,11 +38,13 @@ interface PendingRequest {
   readonly action: { readonly name: string };
   readonly nodeID: string;
   /** Moleculer writes into it who has answered, and the meta that came back. */
-  readonly ctx: { readonly meta: Record<string, unknown>; nodeID: string };
-  readonly resolve: (response: unknown) => void;
-  readonly reject: (error: unknown) => void;
+  readonly ctx: { meta: Record<string, unknown>; nodeID: string };
+  resolve: (response: unknown) => void;
+  reject: (error: unknown) => void;
   readonly stream: false;
 }
+
+const ignore = (): void => {};
 
 /** True where every call takes the usual way: somebody's middleware, metrics or circuit breakers are told of it, or change it. */
 export function isWatched({ options }: ServiceBroker): boolean {
@@ -68,27 +70,32 @@ export function requestDirectly(
   const { pendingRequests, opts } = transit;
   if (opts.maxQueueSize && pendingRequests.size >= opts.maxQueueSize) return undefined;
   const id = broker.generateUid();
-  let isOver = false;
+  const expire = (): void => request.reject(new Errors.RequestTimeoutError({ action: name, nodeID: node }));
+  const timer = timeout > 0 ? setTimeout(expire, timeout) : undefined;
+  // Emptied once it is over: the outgrown tables of Moleculer's map keep it alive (see `residents.ts`), and with it would be all that it leads to.
   const end = (): void => {
-    isOver = true;
     clearTimeout(timer);
+    request.resolve = request.reject = ignore;
+    request.ctx.meta = {};
     transit.removePendingRequest(id);
   };
-  const succeed = (response: unknown): void => {
-    isOver = true;
-    clearTimeout(timer);
-    done(response);
+  const request: PendingRequest = {
+    action: endpoint.action,
+    nodeID: node,
+    ctx: { meta, nodeID: node },
+    resolve: (response) => {
+      end();
+      done(response);
+    },
+    reject: (error) => {
+      end();
+      failed(error);
+    },
+    stream: false,
   };
-  const fail = (error: unknown): void => {
-    if (isOver) return;
-    end();
-    failed(error);
-  };
-  const expire = (): void => fail(new Errors.RequestTimeoutError({ action: name, nodeID: node }));
-  const timer = timeout > 0 ? setTimeout(expire, timeout) : undefined;
-  const ctx = { meta, nodeID: node };
-  pendingRequests.set(id, { action: endpoint.action, nodeID: node, ctx, resolve: succeed, reject: fail, stream: false });
-  transit.publish({ type: REQUEST, target: node, payload: payloadOf(id, name, params, meta, timeout) }).catch(fail);
+  pendingRequests.set(id, request);
+  const payload = payloadOf(id, name, params, meta, timeout);
+  transit.publish({ type: REQUEST, target: node, payload }).catch((error: unknown) => request.reject(error));
   return end;
 }
 

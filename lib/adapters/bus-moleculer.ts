@@ -37,7 +37,7 @@ interface EndpointList {
   getEndpointByNodeID(node: string): Endpoint | null;
 }
 
-/** The bus on a Moleculer broker: calls by `broker.call` to a chosen node, events to NATS and by `emit` to who listens. */
+/** The bus on a Moleculer broker: calls to a chosen node as `broker.call` makes them, events to NATS and by `emit` to who listens. */
 export class MoleculerBus implements Bus {
   readonly #broker: ServiceBroker;
   /** Topics that some service listens for; forgotten whenever the registry changes. */

@@ -44,7 +44,7 @@ export class Values {
 function textOf(flow: Flow, task: Task, field: Referable): string | undefined {
   const row = taskDetails(flow, task, () => "CONCURRENCY_LIMIT");
   const value = field === "error.data" ? (row["error"] as { data?: unknown } | undefined)?.data : row[field];
-  return JSON.stringify(value) as string | undefined;
+  return JSON.stringify(value);
 }
 
 /** Undefined: the stage has changed since `changedAt`. */

@@ -6,6 +6,8 @@ export interface Settings {
   readonly nats: string;
   /** `sqlite:<file>` or `mongodb://…`. */
   readonly store: string;
+  /** Of a coordinator, where there are several. */
+  readonly nodeID?: string;
   /** Variant of the contender. */
   readonly variant: string;
 }

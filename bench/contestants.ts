@@ -14,6 +14,8 @@ export interface Contestant {
 export interface RunOptions {
   readonly share: number;
   readonly mongod: string | undefined;
+  /** How many of them; one unless told otherwise. */
+  readonly coordinators?: number;
   /** Is given the store's file before anybody opens it. */
   readonly prepare?: (file: string) => Promise<void>;
 }
@@ -21,7 +23,7 @@ export interface RunOptions {
 /** Results by workload. */
 export async function runContestant(
   { contender, variant, store, workloads }: Contestant,
-  { share, mongod = "mongod", prepare }: RunOptions,
+  { share, mongod = "mongod", coordinators = 1, prepare }: RunOptions,
 ): Promise<Record<string, Result>> {
   const host = new Host();
   try {
@@ -37,7 +39,8 @@ export async function runContestant(
       store: store === "sqlite" ? `sqlite:${file}` : await host.mongo(mongod),
     };
     await host.fork("worker", settings);
-    await host.fork("coordinator", settings);
+    for (let index = 1; index <= coordinators; index++)
+      await host.fork("coordinator", { ...settings, nodeID: `coordinator-${index}` }, `coordinator-${index}`);
     return (await host.fork("client", { ...settings, pids: host.pids })) as Record<string, Result>;
   } finally {
     await host.stop();

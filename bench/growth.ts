@@ -72,6 +72,24 @@ async function stored(rounds: number, counts: readonly number[], options: RunOpt
   return rows;
 }
 
+async function coordinated(rounds: number, options: RunOptions): Promise<string[][]> {
+  const rows: string[][] = [];
+  for (const coordinators of [1, 2, 3, 4]) {
+    const contestant = { ...on("product", "state", ["staged-c100"]), store: "mongodb" } as const;
+    const runs = await runRounds([contestant], rounds, { ...options, coordinators });
+    const of = (measure: keyof Result): string =>
+      spread((runs.get(contestant.name) ?? []).flatMap((results) => results["staged-c100"]?.[measure] ?? []));
+    rows.push([String(coordinators), of("perSecond"), of("p50"), of("cpu")]);
+  }
+  return rows;
+}
+
+/** Coordinators beside one another on one MongoDB. */
+export async function printCoordinators(rounds: number, options: RunOptions): Promise<void> {
+  const head = ["coordinators", "100 in flight, flows/s", "p50 ms", "CPU ms a flow"];
+  console.log(table(head, await coordinated(rounds, options)));
+}
+
 /**
  * Prints each table when it is there.
  * @param isFull up to 100,000 tasks and a million flows: half an hour more

@@ -45,12 +45,12 @@ export class Host {
     }
   }
 
-  /** Runs a role of `role.ts` in a process of its own; resolves with what it sends first. */
-  async fork(role: string, settings: object): Promise<unknown> {
+  /** Runs a role of `role.ts` in a process of its own, under a name of its own; resolves with what it sends first. */
+  async fork(role: string, settings: object, name = role): Promise<unknown> {
     const child = fork(join(import.meta.dirname, "role.ts"), [role, JSON.stringify(settings)], {
       execArgv: ["--disable-warning=ExperimentalWarning"],
     });
-    this.#keep(role, child);
+    this.#keep(name, child);
     return new Promise((resolve, reject) => {
       child.once("message", (message: { error?: string; value?: unknown }) => {
         if (message.error === undefined) resolve(message.value);

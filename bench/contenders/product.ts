@@ -60,10 +60,10 @@ export const product: Contender = {
       return work(ctx.params as Job, rows.length, context.taskflow.taskInfo.attempt);
     }),
 
-  async coordinator({ nats, store: url }) {
+  async coordinator({ nats, store: url, nodeID = "coordinator" }) {
     const store = storeOf(url);
     const transporter = new NatsTransporter({ url: nats });
-    const broker = new ServiceBroker({ namespace: NAMESPACE, nodeID: "coordinator", logger: false, transporter });
+    const broker = new ServiceBroker({ namespace: NAMESPACE, nodeID, logger: false, transporter });
     const counters = url.startsWith("mongodb:") ? countCommands() : countCommits(store);
     broker.createService(TaskflowService({ store }));
     serveCounters(broker, () => counters);

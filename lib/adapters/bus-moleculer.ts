@@ -12,6 +12,7 @@ import { forwardOrder } from "./forward-order.ts";
 import { KnownWorkers } from "./known-workers.ts";
 import { onReconnected } from "./link-watch.ts";
 import { outboxOf } from "./nats-outbox.ts";
+import { isWatched, requestDirectly } from "./direct-request.ts";
 import { endCallsOfRestarted } from "./restarted-nodes.ts";
 import { classifyError, isRefusedDelivery, toTaskError } from "./task-error.ts";
 import { CONTEXT_KEY, WireContext } from "./wire-context.ts";
@@ -42,7 +43,7 @@ interface EndpointList {
   getEndpointByNodeID(node: string): Endpoint | null;
 }
 
-/** The bus on a Moleculer broker: calls by `broker.call` to a chosen node, events to NATS and by `emit` to who listens. */
+/** The bus on a Moleculer broker: calls to a chosen node as `broker.call` makes them, events to NATS and by `emit` to who listens. */
 export class MoleculerBus implements Bus {
   readonly #broker: ServiceBroker;
   /** Topics that some service listens for; forgotten whenever the registry changes. */
@@ -53,6 +54,7 @@ export class MoleculerBus implements Bus {
   readonly #forget = (): void => this.#listened.clear();
   readonly #workers: KnownWorkers;
   readonly #endWatch: () => void;
+  readonly #isWatched: boolean;
   /** Ends what is being asked. */
   readonly #asking = new Set<() => void>();
 
@@ -63,6 +65,7 @@ export class MoleculerBus implements Bus {
     for (const event of REGISTRY_EVENTS) broker.localBus.on(event, this.#forget);
     this.#workers = new KnownWorkers(broker);
     this.#endWatch = endCallsOfRestarted(broker);
+    this.#isWatched = isWatched(broker);
   }
 
   /** What is being asked is never answered. */
@@ -134,22 +137,30 @@ export class MoleculerBus implements Bus {
     const { params, meta } = isLocal ? this.#copied(call) : this.#shared(call);
     // A handler with the mixin may prolong its time by heartbeats. The engine times the attempt in any case.
     const timeout = call.listenMs > LONGEST_MS || this.#hasMixin(call.action, call.node) ? 0 : call.listenMs;
+    let endFetching: (() => void) | undefined;
+    const succeeded = (response: unknown): void => {
+      if (isToBeFetched(response, call.idempotencyKey)) endFetching = this.#fetch(call, done);
+      else done(answered(response));
+    };
+    const failed = (error: unknown): void => {
+      if (!isRefusedDelivery(error, call.action)) done(classifyError(error, call.action, isLocal, Date.now()));
+    };
+    if (!isLocal && !this.#isWatched) {
+      const { action, node } = call;
+      const end = requestDirectly(this.#broker, { action, node, params, meta, timeout }, succeeded, failed);
+      if (end)
+        return () => {
+          endFetching?.();
+          end();
+        };
+    }
     // Where a broker tracks calls, its stop would wait for this one before the coordinator is told to drain.
     const options = { nodeID: call.node, meta, timeout, retries: 0, tracking: false };
     const answer = this.#broker.call<unknown, unknown>(call.action, params, options);
-    let endFetching = (): void => undefined;
-    answer.then(
-      (response) => {
-        if (isToBeFetched(response, call.idempotencyKey)) endFetching = this.#fetch(call, done);
-        else done(answered(response));
-      },
-      (error: unknown) => {
-        if (!isRefusedDelivery(error, call.action)) done(classifyError(error, call.action, isLocal, Date.now()));
-      },
-    );
+    answer.then(succeeded, failed);
     // Without a timeout of its own, one whose answer was lost would be pending for ever.
     return () => {
-      endFetching();
+      endFetching?.();
       const { ctx } = answer as { ctx?: { id: string } };
       if (ctx) this.#broker.transit?.removePendingRequest(ctx.id);
     };

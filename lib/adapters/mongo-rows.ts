@@ -1,6 +1,6 @@
 /**
  * Changes of rows. A change is written after its entry is durable, and not in the commit itself: nobody waits for it, and those that come within
- * a few milliseconds go out together. Until then it is known here only; `flush` is called before anything that looks at rows.
+ * a tenth of a second go out together. Until then it is known here only; `flush` is called before anything that looks at rows.
  *
  * A change names the fence under which it was made and the revision of its entry. A row of another fence, or one that has a later change, is
  * left alone: so a coordinator that was replaced changes nothing, and a repeated or late write does no harm.
@@ -20,7 +20,7 @@ export interface RowUpdate {
 }
 
 /** How long a change may wait for others. */
-const DELAY_MS = 20;
+const DELAY_MS = 100;
 const MANY = 1_000;
 /** Pause before a flush that failed is tried again, when nobody asks for it earlier. */
 const RETRY_MS = 1_000;

@@ -59,23 +59,50 @@ class NatsOutbox {
     this.#protocol = isKnown ? (protocol as Protocol) : undefined;
   }
 
-  /** @param shared the end of the payload: the same as that of the message before where both say the same */
-  publishText(subject: string, own: string, shared = ""): void {
-    const isRepeated = this.#slab.length > 0 && shared === this.#shared;
-    const ownBytes = Buffer.byteLength(own);
-    const sharedBytes = isRepeated ? this.#sharedBytes : Buffer.byteLength(shared);
-    const bytes = ownBytes + sharedBytes;
-    if (!this.#hasRoom(subject, bytes)) return this.publish(subject, Buffer.from(own + shared));
-    const command = `PUB ${subject} ${bytes}\r\n`;
-    this.#write(command + own, Buffer.byteLength(command) + ownBytes);
-    // A slab that has just begun does not hold it.
-    if (isRepeated && this.#sharedAt > 0) this.#slab.copyWithin(this.#end, this.#sharedAt, this.#sharedAt + sharedBytes);
-    else this.#slab.write(shared, this.#end, sharedBytes, sharedBytes === shared.length ? "latin1" : "utf8");
-    this.#shared = shared;
-    this.#sharedAt = this.#end;
-    this.#sharedBytes = sharedBytes;
-    this.#end += sharedBytes;
+  /**
+   * @param shared the end of the payload: the same as that of the message before where both say the same
+   * @param headers a block of headers, of ASCII characters
+   * @returns the bytes of the payload
+   */
+  publishText(subject: string, own: string, shared = "", headers = ""): number {
+    const length = own.length + shared.length;
+    if (!this.#hasRoom(subject, headers.length + 3 * length)) {
+      const data = Buffer.from(own + shared);
+      this.publish(subject, data, headers === "" ? undefined : Buffer.from(headers, "latin1"));
+      return data.length;
+    }
+    const from = this.#end;
+    // Nearly always each character is one byte, and that is found out by writing them: to count them first takes longer.
+    const bytes = this.#writeMessage(subject, own, shared, headers, length);
+    if (bytes === length) return bytes;
+    this.#end = from;
+    this.#sharedAt = 0;
+    return this.#writeMessage(subject, own, shared, headers, bytes);
+  }
+
+  /** @returns the bytes that the payload took: if it is not `bytes`, what was written says so wrongly */
+  #writeMessage(subject: string, own: string, shared: string, headers: string, bytes: number): number {
+    const { length } = headers;
+    this.#write(length > 0 ? `HPUB ${subject} ${length} ${length + bytes}\r\n${headers}` : `PUB ${subject} ${bytes}\r\n`);
+    const from = this.#end;
+    this.#write(own);
+    if (shared !== "") this.#writeShared(shared);
+    const written = this.#end - from;
     this.#endMessage();
+    return written;
+  }
+
+  #writeShared(shared: string): void {
+    const from = this.#end;
+    if (shared === this.#shared && this.#sharedAt > 0) {
+      this.#slab.copyWithin(from, this.#sharedAt, this.#sharedAt + this.#sharedBytes);
+      this.#end += this.#sharedBytes;
+    } else {
+      this.#write(shared);
+      this.#shared = shared;
+      this.#sharedBytes = this.#end - from;
+    }
+    this.#sharedAt = from;
   }
 
   /** @param headers a block of headers as bytes */
@@ -127,7 +154,7 @@ class NatsOutbox {
     this.#slab[this.#end++] = LINE_FEED;
   }
 
-  #write(text: string, bytes = Buffer.byteLength(text)): void {
-    this.#end += this.#slab.write(text, this.#end, bytes, bytes === text.length ? "latin1" : "utf8");
+  #write(text: string): void {
+    this.#end += this.#slab.write(text, this.#end);
   }
 }

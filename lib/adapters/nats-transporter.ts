@@ -15,7 +15,7 @@ import { HeldMessages } from "./nats-held.ts";
 import { disconnectedError, NatsLink } from "./nats-link.ts";
 import { outboxOf } from "./nats-outbox.ts";
 import { CONTEXT_KEY, WireContext } from "./wire-context.ts";
-import { asBuffer, encodeHeaders, readContextHeader, WIRE_PROTOCOL } from "./wire-headers.ts";
+import { asBuffer, encodeHeaders, headerBlock, readContextHeader, WIRE_PROTOCOL } from "./wire-headers.ts";
 import * as wire from "./wire-packets.ts";
 import type { WirePacket } from "./wire-packets.ts";
 
@@ -100,20 +100,39 @@ export class NatsTransporter extends NatsLink {
       const data = wire.withMeta(payload, rest, () => this.serialize(packet as never));
       // Escaping makes a header longer than the same text in a payload: one that is too large there may still fit here.
       if (headers.length + data.length <= this.maxPayload) {
-        prepared?.wasSent(false);
+        prepared?.wasSent(undefined);
         return this.send(topic, data, { packet, headers });
       }
     }
     if (prepared === undefined) return super.publish(packet as never);
-    const data = this.#serializePrepared(packet, rest, prepared);
-    prepared.wasSent(true);
-    return this.send(topic, data, { packet, headers: encodeHeaders(undefined, prepared.headers) });
+    return this.#publishPrepared(topic, packet, rest, prepared);
   }
 
-  #serializePrepared(packet: WirePacket, rest: Record<string, unknown>, context: WireContext): Buffer {
-    if (!wire.writesPlainJson(this.broker.serializer)) return this.serialize(packet as never);
-    Object.assign(packet.payload, { ver: this.broker.PROTOCOL_VERSION, sender: this.nodeID });
-    return wire.spliceContext(packet.payload, rest, context.text);
+  #publishPrepared(topic: string, packet: WirePacket, rest: Record<string, unknown>, context: WireContext): Promise<void> {
+    const { payload } = packet;
+    if (!wire.writesPlainJson(this.broker.serializer)) {
+      const data = this.serialize(packet as never);
+      context.wasSent(false);
+      return this.send(topic, data, { packet, headers: encodeHeaders(undefined, context.headers) });
+    }
+    Object.assign(payload, { ver: this.broker.PROTOCOL_VERSION, sender: this.nodeID });
+    const text = wire.spliceContext(payload, rest, context.text);
+    const headers = headerBlock(undefined, context.headers);
+    const { client } = this;
+    // Where no middleware wants the bytes, the text is written where the socket reads it from.
+    if (
+      client &&
+      this.isOnline &&
+      this.send === NatsTransporter.prototype.send &&
+      text.length * 3 + headers.length <= this.maxPayload
+    ) {
+      const bytes = outboxOf(client).publishText(topic, text, "", headers);
+      context.wasSent(bytes === text.length);
+      return Promise.resolve();
+    }
+    const data = Buffer.from(text);
+    context.wasSent(data.length === text.length);
+    return this.send(topic, data, { packet, headers: Buffer.from(headers, "latin1") });
   }
 
   /** Always leads to an answer for the caller: what cannot be sent is replaced by a failure that says so. */

@@ -59,8 +59,9 @@ export class WireContext {
     return this.#sentBytes;
   }
 
-  wasSent(isInPayload: boolean): void {
-    if (isInPayload) this.#sentBytes = Buffer.byteLength(this.text);
+  /** @param isAscii the payload that it was sent in has as many bytes as characters; undefined if it was not sent in a payload */
+  wasSent(isAscii: boolean | undefined): void {
+    if (isAscii !== undefined) this.#sentBytes = isAscii ? this.text.length : Buffer.byteLength(this.text);
     if (this.#isSentOnce) this.#text = undefined;
   }
 

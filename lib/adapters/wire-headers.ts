@@ -40,6 +40,11 @@ export function toHeaderJson(text: string): string {
  * @throws RangeError for a value with control or non-ASCII characters: it could end the header and begin another one.
  */
 export function encodeHeaders(context: string | undefined, headers: WireHeaders | undefined): Buffer {
+  return Buffer.from(headerBlock(context, headers), "latin1");
+}
+
+/** The same before it is encoded: ASCII only. */
+export function headerBlock(context: string | undefined, headers: WireHeaders | undefined): string {
   let block = FIRST_LINE;
   if (context !== undefined) block += `${CONTEXT_HEADER}: ${toHeaderJson(context)}\r\n`;
   if (headers !== undefined) {
@@ -51,7 +56,7 @@ export function encodeHeaders(context: string | undefined, headers: WireHeaders 
       `Taskflow-Protocol: ${WIRE_PROTOCOL}\r\nTaskflow-Idempotency-Key: ${idempotencyKey}\r\n`;
     if (traceparent !== undefined) block += `traceparent: ${traceparent}\r\n`;
   }
-  return Buffer.from(block + LINE_END, "latin1");
+  return block + LINE_END;
 }
 
 function checkPrintable(...values: string[]): void {

@@ -53,12 +53,12 @@ export function writesPlainJson(serializer: { serialize: unknown } | undefined):
 }
 
 /** The payload as JSON with ready-made text as the execution context of its meta, without parsing that text. */
-export function spliceContext(payload: WirePayload, meta: Meta, context: string): Buffer {
+export function spliceContext(payload: WirePayload, meta: Meta, context: string): string {
   const rest = JSON.stringify(meta);
   const outer = withMeta(payload, undefined, () => JSON.stringify(payload));
   const innerTail = rest === "{}" ? "}" : `,${rest.slice(1)}`;
   const outerTail = outer === "{}" ? "}" : `,${outer.slice(1)}`;
-  return Buffer.from(`{"meta":{"${CONTEXT_KEY}":${context}${innerTail}${outerTail}`);
+  return `{"meta":{"${CONTEXT_KEY}":${context}${innerTail}${outerTail}`;
 }
 
 const CONTEXT_FIRST = `","meta":{"${CONTEXT_KEY}":`;

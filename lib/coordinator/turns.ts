@@ -16,6 +16,7 @@ import { callsIn, type Part } from "./part.ts";
 import { OPEN_GATE } from "./pause-rules.ts";
 import type { Ports } from "./ports.ts";
 import type { Resident } from "./resident.ts";
+import { Residents } from "./residents.ts";
 import { isLast, isStored, readPatiently, repairRow, restoreOrTell } from "./restore.ts";
 import { Sender } from "./sender.ts";
 import { type CoordinatorSettings, horizonOf, TURN } from "./settings.ts";
@@ -40,7 +41,7 @@ export class Turns {
   readonly dispatcher: Dispatcher;
   readonly #orders = new OrderBook();
   /** The taskflows in the coordinator's care, by id. */
-  readonly residents = new Map<string, Resident>();
+  readonly residents = new Residents();
   #dirty: Resident[] = [];
   #isPlanned = false;
   #committing: Promise<void> | undefined;

@@ -165,6 +165,8 @@ describeOnMongo("stores on one MongoDB", (server) => {
       await other.claim("b", ["b"], 1, 1);
       await other.read(id);
       await other.commit([append(id, 2, { status: "COMPLETED" })]);
+      // Its row says so to other coordinators a little later.
+      await other.flush();
       const dying = new MongoStore({ url: proxied(), attemptMs: 100, patienceMs: 300 });
       await dying.open();
       proxy.fault = ({ name }) => (fault(name) ? "swallow" : undefined);

@@ -3,17 +3,20 @@ import type { ServiceBroker } from "moleculer";
 import type { Question, Reply } from "../ports/bus.ts";
 import { joinParts } from "../large-outcome.ts";
 import { toldOutcome } from "./call-outcome.ts";
+import { Lanes } from "./lanes.ts";
 import { OUTCOME_ACTION, type KnownWorkers, type OutcomeEndpoint } from "./known-workers.ts";
 
 /** JSON text of an outcome, at most: no worker's ledger keeps more. */
 const LONGEST_OUTCOME = 15 * 1024 * 1024;
+/** For all parts of one: a worker that makes them ever smaller is not waited for. */
+const FETCH_MS = 60_000;
+/** What is fetched at the same time is in memory beside what has come. */
+const fetching = new Lanes(8);
 
 /** For one answer; an answer that takes longer is not heard. */
 const TRY_MS = 2_000;
 const FIRST_PAUSE_MS = 100;
 const LONGEST_PAUSE_MS = 1_000;
-/** For all parts of an outcome that comes in parts: a worker that hands out a character at a time is not waited for. */
-const ALL_PARTS_MS = 30_000;
 
 /** @returns what ends the asking, without an answer */
 export function askWorker(
@@ -101,16 +104,18 @@ async function askOnce(
   ageMs: number,
   isOver: () => boolean,
 ): Promise<Reply | undefined> {
-  const until = performance.now() + ALL_PARTS_MS;
   const options = { nodeID: node, timeout: TRY_MS, retries: 0, tracking: false };
   const ask = (offset?: number): Promise<Told> => broker.call<Told, unknown>(action, { key, delivery, ageMs, offset }, options);
   try {
     const answer = (await ask()) as Told | null;
     if (answer?.state !== "done" || answer.part === undefined) return replyOf(answer, called);
-    const outcome = await joinParts(answer.part, LONGEST_OUTCOME, async (offset) => {
-      if (isOver()) throw new Error("nobody waits for the rest");
-      if (performance.now() > until) throw new Error(`it did not come within ${ALL_PARTS_MS} ms`);
-      return (await ask(offset)).part;
+    const { part } = answer;
+    const outcome = await fetching.run(() => {
+      const until = performance.now() + FETCH_MS;
+      return joinParts(part, LONGEST_OUTCOME, async (offset) => {
+        if (isOver() || performance.now() > until) throw new Error(`it took longer than ${FETCH_MS} ms, or nobody waits for it`);
+        return (await ask(offset)).part;
+      });
     });
     return replyOf({ state: "done", outcome }, called);
   } catch (error) {

@@ -230,6 +230,7 @@ export class TaskWorker {
       if (offset === undefined && fits(text, this.#maxBytes)) return { ...head, outcome: JSON.parse(text) as WireOutcome };
       const part = outcomePart(text, offset ?? 0, this.#maxBytes);
       if (part.nextOffset === undefined) this.#unfetched.delete(key);
+      else if (offset === undefined) this.#unfetched.add(key, text);
       return { ...head, part };
     };
     const run = this.#runs.get(key);

@@ -10,7 +10,7 @@ export interface PreviousStageResponse {
   response: unknown;
 }
 
-/** `previousStageRes` by reference: `taskflow.getPreviousStageRes` answers its rows page by page. */
+/** A value that travels by reference: `taskflow.getValue` and `taskflow.getPreviousStageRes` answer it in parts. */
 export interface ValueReference {
   $ref: string;
   bytes: number;

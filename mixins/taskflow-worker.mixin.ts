@@ -99,10 +99,14 @@ interface Question {
   readonly key: string;
   readonly delivery: number;
   readonly ageMs: number;
+  readonly offset?: number;
 }
 
 function questionOf(params: unknown): Question {
-  const { key, delivery, ageMs } = (typeof params === "object" && params !== null ? params : {}) as Record<string, unknown>;
+  const { key, delivery, ageMs, offset } = (typeof params === "object" && params !== null ? params : {}) as Record<
+    string,
+    unknown
+  >;
   const problems: { path: string; message: string; keyword: string }[] = [];
   if (typeof key !== "string" || key === "" || key.length > 512) {
     problems.push({ path: "/key", message: "must be the key of an attempt, 1–512 characters", keyword: "type" });
@@ -113,12 +117,15 @@ function questionOf(params: unknown): Question {
   if (typeof ageMs !== "number" || !(ageMs >= 0)) {
     problems.push({ path: "/ageMs", message: "must be a number of ms from 0", keyword: "type" });
   }
+  if (offset !== undefined && (typeof offset !== "number" || !Number.isSafeInteger(offset) || offset < 0)) {
+    problems.push({ path: "/offset", message: "must be a whole number from 0", keyword: "type" });
+  }
   if (problems.length > 0) {
     const [first] = problems;
     const message = `The params of ${OUTCOME_ACTION} are not valid: ${first?.path} ${first?.message}.`;
     throw taskflowError("TASKFLOW_VALIDATION_ERROR", message, problems);
   }
-  return { key, delivery, ageMs } as Question;
+  return { key, delivery, ageMs, offset } as Question;
 }
 
 /**
@@ -135,10 +142,10 @@ export function TaskflowWorker(options: TaskflowWorkerOptions = {}): Partial<Ser
     visibility: "public",
     ...told,
     async handler(this: Service, ctx: Context): Promise<OutcomeAnswer> {
-      const { key, delivery, ageMs } = questionOf(ctx.params);
+      const { key, delivery, ageMs, offset } = questionOf(ctx.params);
       const known = workers.get(this);
       if (!known) throw new Error("The service has not been created by a broker.");
-      return known.worker.answer(key, delivery, ageMs);
+      return known.worker.answer(key, delivery, ageMs, offset);
     },
   };
   return {

@@ -58,6 +58,8 @@ export interface TaskEvent extends EventHead {
     taskStatus: TaskStatusName;
     taskResponse: unknown;
     error?: TaskErrorDetails;
+    /** The id of the task that this one undoes (compensation); absent for all others. */
+    compensates?: string;
     taskflowObject: TaskflowObject;
   };
 }

@@ -78,8 +78,9 @@ export function TaskflowService(given: TaskflowServiceOptions = {}): ServiceSche
       getTask: action("getTask", ({ queries }, { taskflowId, taskId }, _service, reader) =>
         queries.task(reader, taskflowId, taskId),
       ),
-      getPreviousStageRes: action("getPreviousStageRes", ({ queries }, { taskflowId, taskId, cursor }) =>
-        queries.previousStageRes(taskflowId, taskId, cursor),
+      getValue: action("getValue", ({ queries }, { ref, offset }, _service, reader) => queries.value(reader, ref, offset)),
+      getPreviousStageRes: action("getPreviousStageRes", ({ queries }, { taskflowId, taskId, cursor }, _service, reader) =>
+        queries.previousStageRes(reader, taskflowId, taskId, cursor),
       ),
       listTasks: action("listTasks", ({ queries }, params, _service, reader) => queries.tasks(reader, params)),
       listTaskflows: action("listTaskflows", (engine, params) => engine.queries.list(listQuery(engine, params))),

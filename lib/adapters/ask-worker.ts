@@ -1,8 +1,12 @@
 /** Asking for the outcome of an attempt: whom, how often, and what the answers mean. */
 import type { ServiceBroker } from "moleculer";
 import type { Question, Reply } from "../ports/bus.ts";
+import { joinParts } from "../large-outcome.ts";
 import { toldOutcome } from "./call-outcome.ts";
 import { OUTCOME_ACTION, type KnownWorkers, type OutcomeEndpoint } from "./known-workers.ts";
+
+/** JSON text of an outcome, at most: no worker's ledger keeps more. */
+const LONGEST_OUTCOME = 15 * 1024 * 1024;
 
 /** For one answer; an answer that takes longer is not heard. */
 const TRY_MS = 2_000;
@@ -80,6 +84,13 @@ function endpointsFor(broker: ServiceBroker, action: string): { name: string; en
 
 const isShared = ({ action }: OutcomeEndpoint): boolean => action.taskflowLedger?.isShared === true;
 
+/** What a worker may say. */
+interface Told {
+  readonly state?: unknown;
+  readonly outcome?: unknown;
+  readonly part?: unknown;
+}
+
 /** Undefined: no answer, or one that says nothing yet. */
 async function askOnce(
   broker: ServiceBroker,
@@ -87,21 +98,21 @@ async function askOnce(
   { key, delivery, action: called }: Question,
   ageMs: number,
 ): Promise<Reply | undefined> {
+  const options = { nodeID: node, timeout: TRY_MS, retries: 0, tracking: false };
+  const ask = (offset?: number): Promise<Told> => broker.call<Told, unknown>(action, { key, delivery, ageMs, offset }, options);
   try {
-    const answer: unknown = await broker.call<unknown, unknown>(
-      action,
-      { key, delivery, ageMs },
-      { nodeID: node, timeout: TRY_MS, retries: 0, tracking: false },
-    );
-    return replyOf(answer, called);
+    const answer = (await ask()) as Told | null;
+    if (answer?.state !== "done" || answer.part === undefined) return replyOf(answer, called);
+    const outcome = await joinParts(answer.part, LONGEST_OUTCOME, async (offset) => (await ask(offset)).part);
+    return replyOf({ state: "done", outcome }, called);
   } catch (error) {
     broker.logger.debug(`${node} did not answer for ${key}.`, error);
     return undefined;
   }
 }
 
-function replyOf(answer: unknown, action: string): Reply {
-  const { state, outcome: told } = (answer ?? {}) as { state?: unknown; outcome?: unknown };
+function replyOf(answer: Told | null, action: string): Reply {
+  const { state, outcome: told } = answer ?? {};
   if (state === "running" || state === "interrupted" || state === "never") return { kind: state };
   const outcome = state === "done" ? toldOutcome(told, action, Date.now()) : undefined;
   return outcome ? { kind: "done", outcome } : { kind: "silent" };

@@ -3,6 +3,7 @@ import type { Answer, Order } from "../core/command.ts";
 import type { NatsConnection } from "nats";
 import type { Outcome } from "../core/inputs.ts";
 import { fitEvent } from "../fit-event.ts";
+import { isToBeFetched } from "../large-outcome.ts";
 import type { Bus, Call, EventMessage, Question, Reply } from "../ports/bus.ts";
 import { askWorker } from "./ask-worker.ts";
 import { answered } from "./call-outcome.ts";
@@ -13,11 +14,16 @@ import { onReconnected } from "./link-watch.ts";
 import { outboxOf } from "./nats-outbox.ts";
 import { isWatched, requestDirectly } from "./direct-request.ts";
 import { endCallsOfRestarted } from "./restarted-nodes.ts";
-import { classifyError, isRefusedDelivery } from "./task-error.ts";
+import { classifyError, isRefusedDelivery, toTaskError } from "./task-error.ts";
 import { CONTEXT_KEY, WireContext } from "./wire-context.ts";
 
 /** Moleculer's timers are Node's: a longer one would fire at once. Without one the engine's own still ends the attempt. */
 const LONGEST_MS = 2 ** 31 - 1;
+
+/** How long somebody is asked for an answer that is to be fetched. */
+const FETCH_PATIENCE_MS = 10_000;
+/** An attempt that has ended cannot be refused for want of memory: it is older than any ledger reaches back. */
+const LONG_AGO_MS = 10 * 365 * 86_400_000;
 
 /** What Moleculer adds to an event that it emits. */
 const EVENT_FRAME = 4_096;
@@ -131,14 +137,22 @@ export class MoleculerBus implements Bus {
     const { params, meta } = isLocal ? this.#copied(call) : this.#shared(call);
     // A handler with the mixin may prolong its time by heartbeats. The engine times the attempt in any case.
     const timeout = call.listenMs > LONGEST_MS || this.#hasMixin(call.action, call.node) ? 0 : call.listenMs;
-    const succeeded = (response: unknown): void => done(answered(response));
+    let endFetching: (() => void) | undefined;
+    const succeeded = (response: unknown): void => {
+      if (isToBeFetched(response, call.idempotencyKey)) endFetching = this.#fetch(call, done);
+      else done(answered(response));
+    };
     const failed = (error: unknown): void => {
       if (!isRefusedDelivery(error, call.action)) done(classifyError(error, call.action, isLocal, Date.now()));
     };
     if (!isLocal && !this.#isWatched) {
       const { action, node } = call;
       const end = requestDirectly(this.#broker, { action, node, params, meta, timeout }, succeeded, failed);
-      if (end) return end;
+      if (end)
+        return () => {
+          end();
+          endFetching?.();
+        };
     }
     // Where a broker tracks calls, its stop would wait for this one before the coordinator is told to drain.
     const options = { nodeID: call.node, meta, timeout, retries: 0, tracking: false };
@@ -146,9 +160,20 @@ export class MoleculerBus implements Bus {
     answer.then(succeeded, failed);
     // Without a timeout of its own, one whose answer was lost would be pending for ever.
     return () => {
+      endFetching?.();
       const { ctx } = answer as { ctx?: { id: string } };
       if (ctx) this.#broker.transit?.removePendingRequest(ctx.id);
     };
+  }
+
+  /** An answer that does not fit into a message is asked for at the worker's ledger. The call itself tells that the work was done. */
+  #fetch({ action, node, idempotencyKey: key, delivery }: Call, done: (outcome: Outcome) => void): () => void {
+    return this.ask({ action, node, key, delivery, ageMs: LONG_AGO_MS, patienceMs: FETCH_PATIENCE_MS }, (reply) => {
+      if (reply.kind === "done") return done(reply.outcome);
+      const message =
+        "The work was done, but its answer, which does not fit into a message, could not be fetched from the worker.";
+      done({ kind: "unknown", error: { ...toTaskError(new Error(message)), type: "WORKER_LOST", nodeID: node } });
+    });
   }
 
   /** For another process: what is sent is written at once, so nothing need be copied. Moleculer merges the answer's meta into the object it was given. */

@@ -30,7 +30,7 @@ export async function readTaskflows(
     .find(ranges.length === 1 ? ranges[0]! : { $or: ranges }, { batchSize: MANY })
     .toArray();
   const byJournal = Map.groupBy(documents, ({ _id }) => journalOf(_id));
-  for (const documents of byJournal.values()) documents.sort((a, b) => (a._id < b._id ? -1 : 1));
+  for (const entries of byJournal.values()) entries.sort((a, b) => (a._id < b._id ? -1 : 1));
   const isGone = ({ journal }: RowDocument): boolean => byJournal.get(journal)?.at(-1)?.gone !== undefined;
   const whole = stored.filter((row) => !isGone(row));
   return {

@@ -16,6 +16,7 @@ import type {
   OfTaskflow,
   OfTask,
 } from "./answers.ts";
+import { fetchValue } from "../value-ref.ts";
 import { fetchExport, type TaskflowExport, tooLargeToImport } from "./taskflow-export.ts";
 import type { Explanation } from "../core/explain.ts";
 import { isTaskflowError } from "../errors.ts";
@@ -79,12 +80,20 @@ export class TaskflowClient {
     return this.#call("getTaskflowDetails", { taskflowId, ...options });
   }
 
-  /** One task by id or unique name. @throws TASKFLOW_NOT_FOUND, TASK_NOT_FOUND */
+  /** One task by id or unique name. A value that does not fit into a message is `{ $ref, bytes }`, for `getValue`. @throws TASKFLOW_NOT_FOUND, TASK_NOT_FOUND */
   getTask(taskflowId: string, taskId: string): Promise<TaskDetails> {
     return this.#call("getTask", { taskflowId, taskId });
   }
 
-  /** Tasks in definition order, page by page. @throws TASKFLOW_NOT_FOUND, STAGE_NOT_FOUND */
+  /**
+   * The value behind a `$ref`, of any size: fetched in parts.
+   * @throws TASKFLOW_CONFLICT if it has been replaced since; TASKFLOW_VALIDATION_ERROR, TASKFLOW_NOT_FOUND, TASK_NOT_FOUND
+   */
+  getValue(ref: string): Promise<unknown> {
+    return fetchValue((offset) => this.#call("getValue", { ref, offset }));
+  }
+
+  /** Tasks in definition order, page by page; values as in `getTask`. @throws TASKFLOW_NOT_FOUND, STAGE_NOT_FOUND */
   listTasks(taskflowId: string, query: Omit<ActionParams["listTasks"], "taskflowId"> = {}): Promise<Page<TaskDetails>> {
     return this.#call("listTasks", { taskflowId, ...query });
   }

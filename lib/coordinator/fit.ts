@@ -4,6 +4,7 @@
  */
 import type { Flow, JsonText, Stage, Task, TaskError } from "../core/flow.ts";
 import type { TreeShape } from "../core/details.ts";
+import type { Referable } from "../value-ref.ts";
 
 type Json = Record<string, unknown>;
 
@@ -18,6 +19,7 @@ const ROW_FRAME = 4_096;
 const ATTEMPT_FRAME = 600;
 /** Leaving out less than this gains nothing. */
 const WORTH_OMITTING = 64;
+const WORTH_REFERRING = 1_024;
 
 export function bytesOf(value: unknown): number {
   const text: string | undefined = JSON.stringify(value);
@@ -60,6 +62,9 @@ function surelyFits(flow: Flow, stages: readonly Stage[], maxBytes: number): boo
 
 /** A response as it stands in an answer that has no room for it. */
 const omitted = (bytes: number): { $omitted: number } => ({ $omitted: bytes });
+
+/** What stands for a value that is left out, by its JSON text. */
+type StandIn = (field: Referable, text: string) => unknown;
 
 function* firstTasks(stages: readonly Stage[], most: number): Generator<Task> {
   let left = most;
@@ -109,28 +114,30 @@ function isOmitted(value: unknown): boolean {
   return typeof value === "object" && value !== null && "$omitted" in value && Object.keys(value).length === 1;
 }
 
-function omission(owner: Json, key: string): Omission | undefined {
+function omission(owner: Json, key: string, standIn?: (text: string) => unknown): Omission | undefined {
   const value = owner[key];
   if (value === undefined || isOmitted(value)) return undefined;
   const bytes = bytesOf(value);
-  if (bytes < WORTH_OMITTING) return undefined;
+  if (bytes < (standIn ? WORTH_REFERRING : WORTH_OMITTING)) return undefined;
   return {
     bytes,
     omit() {
-      owner[key] = omitted(bytes);
+      owner[key] = standIn ? standIn(JSON.stringify(value)) : omitted(bytes);
       return bytesOf(owner[key]);
     },
   };
 }
 
 /** Values of a task, those of its error too: the error is the state's own, so that a copy is changed. */
-function omissionsOf(row: Json): Omission[] {
-  const found = [omission(row, "response"), omission(row, "params"), omission(row, "meta")];
+function omissionsOf(row: Json, standIn?: StandIn): Omission[] {
+  const of = (owner: Json, key: string, field = key as Referable): Omission | undefined =>
+    omission(owner, key, standIn && ((text) => standIn(field, text)));
+  const found = [of(row, "response"), of(row, "params"), of(row, "meta")];
   if (row["error"]) {
     const error: Json = { ...(row["error"] as Json) };
     row["error"] = error;
     const { stack } = error;
-    found.push(omission(error, "data"));
+    found.push(of(error, "data", "error.data"));
     if (typeof stack === "string" && stack.length > WORTH_OMITTING) {
       found.push({ bytes: bytesOf(stack), omit: () => ((error["stack"] = `(${stack.length} characters)`), 24) });
     }
@@ -161,10 +168,10 @@ function leaveOut(omissions: Omission[], tooMany: number): number {
   return tooMany;
 }
 
-/** A task in at most that many bytes. The row itself is changed; what it holds is not. */
-export function fitTask(row: Json, maxBytes: number): Json {
+/** A task in at most that many bytes, with references in place of what is too large. The row itself is changed; what it holds is not. */
+export function fitTask(row: Json, maxBytes: number, standIn: StandIn): Json {
   let tooMany = bytesOf(row) - maxBytes;
-  if (tooMany > 0) tooMany = leaveOut(omissionsOf(row), tooMany);
+  if (tooMany > 0) tooMany = leaveOut(omissionsOf(row, standIn), tooMany);
   const attempts = attemptsOmission(row);
   if (tooMany > 0 && attempts) leaveOut([attempts], tooMany);
   return row;
@@ -182,7 +189,7 @@ export function fitTree(tree: Json, maxBytes: number): Json {
   tooMany += 20;
   if (tooMany > 0) {
     const context = omission(tree, "context");
-    tooMany = leaveOut([...rows.flatMap(omissionsOf), ...(context ? [context] : [])], tooMany);
+    tooMany = leaveOut([...rows.flatMap((row) => omissionsOf(row)), ...(context ? [context] : [])], tooMany);
   }
   if (tooMany > 0)
     tooMany = leaveOut(

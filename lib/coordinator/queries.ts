@@ -15,6 +15,9 @@ import type { Store, TaskflowQuery } from "../ports/store.ts";
 import type { Coordinator } from "./coordinator.ts";
 import { addNestedTrees, branchOf } from "./nested-trees.ts";
 import type { Gate } from "./pause-rules.ts";
+import type { TextPart } from "../text-part.ts";
+import { refer } from "../value-ref.ts";
+import { Values } from "./values.ts";
 import { boundOfTask, bytesOf, fitTask, fitTree, shapeOf } from "./fit.ts";
 
 /** How often a taskflow that another coordinator drives is looked at while somebody waits for it. */
@@ -30,6 +33,11 @@ export interface Reader {
 
 /** Characters of a page of `previousStageRes`: with its frame it is a message of at most 64 KiB, where no single row is longer. */
 const PAGE_LENGTH = 56 * 1024;
+
+interface PreviousRow {
+  readonly taskId: string;
+  readonly response: unknown;
+}
 
 /** What of a tree is told: all stages, and all levels of nested taskflows, if nothing is said. */
 export interface Shown {
@@ -60,6 +68,10 @@ export class Queries {
   readonly #clock: Clock;
   readonly #eventTreeLimit: number;
   readonly #waitReason: WaitReason;
+  readonly #values = new Values(async (taskflowId, taskId) => {
+    const flow = await this.#flow(taskflowId);
+    return { flow, task: findTask(flow, taskId) };
+  });
 
   constructor({ coordinator, store, bus, clock, gate, eventTreeLimit }: QueriesOptions) {
     this.#coordinator = coordinator;
@@ -116,25 +128,38 @@ export class Queries {
   #row({ isLocal, maxBytes }: Reader, flow: Flow, task: Task): Record<string, unknown> {
     const row = taskDetails(flow, task, this.#waitReason);
     if (isLocal) return copyJson(row) as Record<string, unknown>;
-    return boundOfTask(task) <= maxBytes ? row : fitTask(row, maxBytes);
+    if (boundOfTask(task) <= maxBytes) return row;
+    return fitTask(row, maxBytes, (field, text) => refer(flow.taskflowId, row["id"] as string, field, text));
   }
 
   /**
    * `previousStageRes` of a task, page by page, in definition order.
    * @throws TASKFLOW_NOT_FOUND, TASK_NOT_FOUND, RangeError for a bad cursor
    */
-  async previousStageRes(taskflowId: string, ref: string, cursor?: string): Promise<{ rows: unknown[]; nextCursor?: string }> {
+  async previousStageRes(
+    { isLocal, maxBytes }: Reader,
+    taskflowId: string,
+    ref: string,
+    cursor?: string,
+  ): Promise<{ rows: unknown[]; nextCursor?: string }> {
     const flow = await this.#flow(taskflowId);
     const all = previousRows(flow, findTask(flow, ref).stage);
     const rows: unknown[] = [];
     let left = PAGE_LENGTH;
     for (let index = cursor === undefined ? 0 : decodeCursor(cursor); index < all.length; index++) {
-      const row = all[index] ?? "null";
-      left -= row.length;
+      const text = all[index] ?? "null";
+      const fits = isLocal || (text.length <= maxBytes && Buffer.byteLength(text) <= maxBytes);
+      left -= fits ? text.length : 0;
       if (left < 0 && rows.length > 0) return { rows, nextCursor: encodeCursor(index) };
-      rows.push(JSON.parse(row));
+      const row = JSON.parse(text) as PreviousRow;
+      rows.push(fits ? row : { ...row, response: refer(taskflowId, row.taskId, "response", JSON.stringify(row.response)) });
     }
     return { rows };
+  }
+
+  /** The JSON text behind a reference, as much of it as fits. @throws TASKFLOW_VALIDATION_ERROR, TASKFLOW_NOT_FOUND, TASK_NOT_FOUND, TASKFLOW_CONFLICT */
+  value({ isLocal, maxBytes }: Reader, ref: string, offset = 0): Promise<TextPart> {
+    return this.#values.part(ref, offset, isLocal ? Number.POSITIVE_INFINITY : maxBytes);
   }
 
   /** Tasks in definition order, page by page; a page is shorter where more does not fit. @throws TASKFLOW_NOT_FOUND, STAGE_NOT_FOUND, RangeError for a bad cursor */

@@ -29,7 +29,7 @@ export interface Ended {
 }
 
 /** Beyond this no ledger keeps an answer (a document of MongoDB holds 16 MiB). */
-const LONGEST_OUTCOME = 15 * 1024 * 1024;
+export const LONGEST_OUTCOME = 15 * 1024 * 1024;
 /** Of a message, what the outcome does not get: the packet's frame. */
 export const MESSAGE_FRAME = 16 * 1024;
 const SHORT_MESSAGE = 1_000;
@@ -47,9 +47,8 @@ interface ErrorLike {
 const isStream = (value: unknown): boolean =>
   typeof value === "object" && value !== null && "pipe" in value && typeof value.pipe === "function";
 
-/** @param maxBytes what the caller can be sent */
+/** An answer may be larger than a message: its caller is told to fetch it then. @param maxBytes what an error may take */
 export function endedWell(value: unknown, nodeID: string, maxBytes: number): Ended {
-  const limit = Math.min(maxBytes, LONGEST_OUTCOME);
   let text: string;
   try {
     if (isStream(value)) throw new Error("it is a stream");
@@ -60,9 +59,9 @@ export function endedWell(value: unknown, nodeID: string, maxBytes: number): End
     return endedBadly(taskflowError("RESPONSE_NOT_SERIALIZABLE", message), nodeID, maxBytes);
   }
   const bytes = Buffer.byteLength(text);
-  if (bytes <= limit) return { text, deliver: { value } };
+  if (bytes <= LONGEST_OUTCOME) return { text, deliver: { value } };
   return endedBadly(
-    payloadTooLarge("The work was done. Its answer", bytes, limit, { outcome: { success: true } }),
+    payloadTooLarge("The work was done. Its answer", bytes, LONGEST_OUTCOME, { outcome: { success: true } }),
     nodeID,
     maxBytes,
   );
@@ -132,14 +131,4 @@ export function revive({ name, message, type, code, data, stack, retryable, node
 export function revived(text: string): Ended {
   const outcome = JSON.parse(text) as WireOutcome;
   return { text, deliver: outcome.ok ? { value: outcome.response } : { error: revive(outcome.error) } };
-}
-
-/** The outcome as it can be sent to somebody who asks for it. */
-export function fitOutcome(text: string, nodeID: string, maxBytes: number): WireOutcome {
-  if (Buffer.byteLength(text) <= maxBytes) return JSON.parse(text) as WireOutcome;
-  const outcome = JSON.parse(text) as WireOutcome;
-  const { text: fitting } = outcome.ok
-    ? endedWell(outcome.response, nodeID, maxBytes)
-    : endedBadly(revive(outcome.error), nodeID, maxBytes);
-  return JSON.parse(fitting) as WireOutcome;
 }

@@ -2,8 +2,10 @@ import type { ServiceBroker } from "moleculer";
 import { setTimeout as delay } from "node:timers/promises";
 import type { PreviousStageResponse, TaskflowExecutionContext } from "../../schemas/execution-context.ts";
 import { isPermanentError } from "../errors.ts";
+import { fetchValue, isReferred } from "../value-ref.ts";
 
-const ACTION = "taskflow.getPreviousStageRes";
+const PAGES = "taskflow.getPreviousStageRes";
+const VALUES = "taskflow.getValue";
 const CALL_TIMEOUT_MS = 5_000;
 const FIRST_PAUSE_MS = 200;
 const LONGEST_PAUSE_MS = 5_000;
@@ -44,21 +46,27 @@ export class PreviousResponses {
     const rows: PreviousStageResponse[] = [];
     let cursor: string | undefined;
     do {
-      const page = await this.#fetch(cursor);
-      rows.push(...page.rows);
+      const { id: taskflowId, taskId } = this.#context.taskflow;
+      const page: Page = await this.#fetch(PAGES, { taskflowId, taskId, ...(cursor === undefined ? {} : { cursor }) });
+      for (const row of page.rows) rows.push(await this.#whole(row));
       cursor = page.nextCursor;
     } while (cursor !== undefined);
     return rows;
   }
 
-  async #fetch(cursor: string | undefined): Promise<Page> {
-    const { id: taskflowId, taskId } = this.#context.taskflow;
-    const params = { taskflowId, taskId, ...(cursor === undefined ? {} : { cursor }) };
+  /** An answer that does not fit into a message comes in parts. */
+  async #whole(row: PreviousStageResponse): Promise<PreviousStageResponse> {
+    const { taskId, response } = row;
+    if (taskId === undefined || !isReferred(response, taskId, "response")) return row;
+    return { ...row, response: await fetchValue((offset) => this.#fetch(VALUES, { ref: response.$ref, offset })) };
+  }
+
+  async #fetch<Data>(action: string, params: object): Promise<Data> {
     for (let pauseMs = FIRST_PAUSE_MS; ; pauseMs = Math.min(pauseMs * 2, LONGEST_PAUSE_MS)) {
       this.#signal.throwIfAborted();
       try {
         const options = { timeout: CALL_TIMEOUT_MS, retries: 0 };
-        return (await this.#broker.call<{ data: Page }, unknown>(ACTION, params, options)).data;
+        return (await this.#broker.call<{ data: Data }, unknown>(action, params, options)).data;
       } catch (error) {
         if (isPermanentError(error)) throw error;
         // Aborted: the next round says so.

@@ -1,5 +1,5 @@
 import type { ServiceBroker } from "moleculer";
-import { MESSAGE_FRAME, fitOutcome } from "./outcome.ts";
+import { MESSAGE_FRAME, type WireOutcome } from "./outcome.ts";
 import { maxMessageBytesOf } from "../adapters/events-endpoint.ts";
 import { Again } from "./again.ts";
 
@@ -25,7 +25,9 @@ export class Reports {
   /** True: somebody has taken it. */
   async #report(key: string, action: string, text: string): Promise<boolean> {
     const broker = this.#broker;
-    const outcome = fitOutcome(text, broker.nodeID, maxMessageBytesOf(broker) - MESSAGE_FRAME);
+    // Whoever waits for it asks every so often, and gets it in parts.
+    if (Buffer.byteLength(text) > maxMessageBytesOf(broker) - MESSAGE_FRAME) return true;
+    const outcome = JSON.parse(text) as WireOutcome;
     const endpoints = broker.registry.actions.get(REPORT_ACTION)?.endpoints ?? [];
     for (const { id } of endpoints.slice()) {
       try {

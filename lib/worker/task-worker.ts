@@ -12,7 +12,8 @@ import { Again } from "./again.ts";
 import { Fences } from "./fences.ts";
 import { handleOf } from "./handle.ts";
 import type { Ledger } from "./ledger.ts";
-import { endedBadly, endedWell, fitOutcome, MESSAGE_FRAME, revived, type Ended, type WireOutcome } from "./outcome.ts";
+import { outcomePart, type OutcomePart, toBeFetched } from "../large-outcome.ts";
+import { endedBadly, endedWell, MESSAGE_FRAME, revived, type Ended, type WireOutcome } from "./outcome.ts";
 import { Reports } from "./reports.ts";
 import { type Result, Run } from "./run.ts";
 import type { TaskCall } from "./task-call.ts";
@@ -31,6 +32,8 @@ export interface OutcomeAnswer {
   /** `unknown`: the ledger does not reach back to when the attempt was sent. */
   readonly state: "done" | "running" | "interrupted" | "never" | "unknown";
   readonly outcome?: WireOutcome;
+  /** In place of an outcome that does not fit into a message: its text from the offset on that was asked for. */
+  readonly part?: OutcomePart;
 }
 
 /** How often an attempt that another process runs is looked for in the shared ledger. */
@@ -91,20 +94,21 @@ export class TaskWorker {
     }
     for (;;) {
       const current = this.#runs.get(key);
-      if (!current) return this.#given(ctx, await this.#start(ctx, call, handler));
+      if (!current) return this.#given(ctx, key, await this.#start(ctx, call, handler));
       current.watch(call.timeoutMs);
       const result = await current.result;
       // Each delivery is given what was kept, and not an object that another one was given.
-      if (result.kind === "ended") return this.#given(ctx, { kind: "ended", ended: revived(result.ended.text) });
+      if (result.kind === "ended") return this.#given(ctx, key, { kind: "ended", ended: revived(result.ended.text) });
     }
   }
 
-  #given(ctx: Context, result: Result): unknown {
-    if (ctx.nodeID !== null && ctx.nodeID !== this.#ports.broker.nodeID) ctx.meta = metaForAnswer(ctx.meta);
+  #given(ctx: Context, key: string, result: Result): unknown {
+    const isRemote = ctx.nodeID !== null && ctx.nodeID !== this.#ports.broker.nodeID;
+    if (isRemote) ctx.meta = metaForAnswer(ctx.meta);
     if (result.kind === "turned-away") throw result.error;
-    const { deliver } = result.ended;
+    const { deliver, text } = result.ended;
     if ("error" in deliver) throw deliver.error;
-    return deliver.value;
+    return isRemote && !fits(text, this.#maxBytes) ? toBeFetched(key) : deliver.value;
   }
 
   async #start(ctx: Context, call: TaskCall, handler: Handler): Promise<Result> {
@@ -209,15 +213,19 @@ export class TaskWorker {
     }
   }
 
-  /** Answers a coordinator that asks for an attempt. */
-  async answer(key: string, delivery: number, ageMs: number): Promise<OutcomeAnswer> {
+  /**
+   * Answers a coordinator that asks for an attempt.
+   * @param offset where to go on in an outcome that comes in parts
+   */
+  async answer(key: string, delivery: number, ageMs: number, offset?: number): Promise<OutcomeAnswer> {
     const { ledger, broker } = this.#ports;
     const instance = broker.instanceID;
-    const done = (text: string): OutcomeAnswer => ({
-      instance,
-      state: "done",
-      outcome: fitOutcome(text, broker.nodeID, this.#maxBytes),
-    });
+    const done = (text: string): OutcomeAnswer => {
+      const head = { instance, state: "done" } as const;
+      if (offset !== undefined || !fits(text, this.#maxBytes))
+        return { ...head, part: outcomePart(text, offset ?? 0, this.#maxBytes) };
+      return { ...head, outcome: JSON.parse(text) as WireOutcome };
+    };
     const run = this.#runs.get(key);
     run?.wasAsked();
     const unkept = this.#unkept.get(key);
@@ -241,6 +249,11 @@ export class TaskWorker {
   get #maxBytes(): number {
     return maxMessageBytesOf(this.#ports.broker) - MESSAGE_FRAME;
   }
+}
+
+/** A UTF-16 unit is at most three bytes: most texts need no counting. */
+function fits(text: string, maxBytes: number): boolean {
+  return text.length * 3 <= maxBytes || Buffer.byteLength(text) <= maxBytes;
 }
 
 function unavailable({ action, key }: TaskCall, cause: unknown): Error {

@@ -49,3 +49,5 @@ try {
 } finally {
   await mongo.stop();
 }
+// Node 24 has been seen to turn for ever in the clean-up of its handles, where a process ends by itself after connections were cut.
+process.exit();

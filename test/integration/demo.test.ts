@@ -113,6 +113,22 @@ describe("npm run demo", () => {
   });
 });
 
+describe("npm run demo:order", () => {
+  it("undoes an order in reverse, and has another one go on by a person's decision", async () => {
+    const order = startProcess("examples/order/demo.ts");
+    running.push(order);
+    expect({ ...(await order.exited), stderr: order.stderr }).toEqual({ code: 0, signal: null, stderr: "" });
+    const told = [...order.stdout.matchAll(/^ {4}(undo \w+|\w+) {2,}([A-Z]+)/gm)].map(([, name, status]) => `${name} ${status}`);
+    const steps = ["reserve RUNNING", "reserve SUCCESS", "book RUNNING", "book SUCCESS", "charge RUNNING", "charge FAILED"];
+    const undo = ["undo book RUNNING", "undo book SUCCESS", "undo reserve RUNNING", "undo reserve SUCCESS"];
+    const first = ["order WAITING", "order RUNNING", ...steps];
+    const goOn = ["order PAUSED", "order RUNNING", "charge RUNNING", "charge SUCCESS", "order COMPLETED"];
+    expect(told).toEqual([...first, "order FAILED", ...undo, ...first, ...goOn]);
+    expect(order.stdout).toContain("A person is to decide");
+    expect(order.stdout).toContain("1 task will run, 2 keep what they have done");
+  });
+});
+
 describe("npm run demo, killed in the middle", () => {
   it("is finished by --resume without creating the group again or repeating a device that was stored", async () => {
     const { folder, child } = crashed;

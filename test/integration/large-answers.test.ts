@@ -3,6 +3,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, test } from "@jest/gl
 import type { Context } from "moleculer";
 import { NatsTransporter, TaskflowClient, TaskflowService } from "../../lib/index.ts";
 import type { TaskDetails, TaskflowDetails } from "../../lib/index.ts";
+import { refer } from "../../lib/value-ref.ts";
 import { rejection, stageOf } from "../helpers/local-node.ts";
 import { startNatsServer } from "../helpers/nats-server.ts";
 import type { NatsServer } from "../helpers/nats-server.ts";
@@ -41,6 +42,23 @@ async function cluster(isStock = false): Promise<{ client: TaskflowClient; local
 const texts = (lengths: readonly number[]) => ({
   name: "one",
   tasks: lengths.map((length, index) => ({ ...stageOf("", [`t${index}:text`]).tasks[0], params: { length } })) as never,
+});
+
+test("a reference that is none is refused with its path", async () => {
+  const { client } = await cluster();
+  const forged = (...parts: unknown[]): string => Buffer.from(JSON.stringify(parts)).toString("base64url");
+  for (const ref of [
+    "nonsense",
+    "%",
+    forged("f", "t"),
+    forged("f", "t", "status", "d"),
+    forged("f", "t", "response", "d", "more"),
+    forged(1, 2, 3, 4),
+  ]) {
+    const error = await rejection(client.getValue(ref));
+    expect(error).toMatchObject({ type: "TASKFLOW_VALIDATION_ERROR", data: [{ path: "/ref" }] });
+  }
+  expect(await rejection(client.getValue(forged("f", "t", "response", "d")))).toMatchObject({ type: "TASKFLOW_NOT_FOUND" });
 });
 
 describe.each([false, true])("answers over NATS (the caller on Moleculer's own transporter: %s)", (isStock) => {
@@ -84,7 +102,30 @@ describe.each([false, true])("answers over NATS (the caller on Moleculer's own t
     expect(pages).toBeGreaterThanOrEqual(3);
     expect(rows.map((row) => row.name)).toEqual(Array.from({ length: 32 }, (_, index) => `t${index}`));
     expect(rows.filter((row) => typeof row.response === "string" && row.response.length === 100_000).length).toBe(30);
-    expect(rows.at(-1)?.response).toEqual({ $omitted: 2_000_002 });
+    const { $ref, bytes } = (rows.at(-1) as TaskDetails).response as { $ref: string; bytes: number };
+    expect(bytes).toBe(2_000_002);
+    expect(await client.getValue($ref)).toBe("x".repeat(2_000_000));
+  });
+
+  test("a task's large params and answer go by references, which lead nowhere once the value is another one", async () => {
+    const { client, local } = await cluster(isStock);
+    const fill = '"\\\u0007😀'.repeat(120_000);
+    const task = { ...stageOf("", ["t:text"]).tasks[0], params: { length: 3_000_000, fill } } as never;
+    const { taskflowId } = await local.produce({ stages: [{ name: "one", tasks: [task] }] });
+    await client.waitForTaskflow(taskflowId);
+    const { params, response } = (await client.getTask(taskflowId, "t")) as unknown as Record<string, { $ref: string }>;
+    expect(await client.getValue(params?.["$ref"] ?? "")).toEqual({ length: 3_000_000, fill });
+    expect(await client.getValue(response?.["$ref"] ?? "")).toBe("x".repeat(3_000_000));
+    expect((await local.getTask(taskflowId, "t")).params).toEqual({ length: 3_000_000, fill });
+
+    await local.retryTaskflow(taskflowId);
+    await client.waitForTaskflow(taskflowId);
+    expect(await client.getValue(response?.["$ref"] ?? "")).toBe("x".repeat(3_000_000));
+    const other = refer(taskflowId, tasksOf(await local.getTaskflowDetails(taskflowId))[0]?.id ?? "", "response", '"former"');
+    expect(await rejection(client.getValue(other.$ref))).toMatchObject({
+      type: "TASKFLOW_CONFLICT",
+      data: { field: "response" },
+    });
   });
 
   test("a taskflow of 5,000 tasks is cut, its tasks counted, and the error of a wait carries what fits", async () => {

@@ -83,6 +83,35 @@ test("every task of a stage reads all of a thousand answers of 10 KiB, and no me
   await spy.close();
 });
 
+test("answers that do not fit into a message come whole: to the store, to the next stage, to whoever asks", async () => {
+  const megabytes = "äöü\n".repeat(500_000);
+  const { client } = await cluster({
+    name: "svc",
+    mixins: [TaskflowWorker()],
+    actions: {
+      make: () => ({ $ref: "mine", bytes: 1, megabytes }),
+      async read(ctx: TaskflowContext) {
+        const rows = (await ctx.taskflow?.previousStageRes()) ?? [];
+        return rows.map(({ response }) => (response as { megabytes: string }).megabytes === megabytes);
+      },
+    },
+  });
+  const { taskflowId } = await client.produce({ stages: stages(3, 2) });
+  expect((await client.waitForTaskflow(taskflowId)).status).toBe("COMPLETED");
+  expect((await client.getTask(taskflowId, "read1")).response).toEqual([true, true, true]);
+  const { response, attempts } = await client.getTask(taskflowId, "make2");
+  expect(attempts).toHaveLength(1);
+  expect(await client.getValue((response as { $ref: string }).$ref)).toEqual({ $ref: "mine", bytes: 1, megabytes });
+});
+
+test("a plain worker's answer that does not fit ends its attempt for good", async () => {
+  const { client } = await cluster({ name: "svc", actions: { make: () => "x".repeat(3_000_000) } });
+  const { taskflowId } = await client.produce({ stages: stages(1, 1, { maxRetries: 3 }) });
+  expect((await client.waitForTaskflow(taskflowId)).status).toBe("FAILED");
+  const { error, attempts } = await client.getTask(taskflowId, "make0");
+  expect([error?.type, attempts.length]).toEqual(["PAYLOAD_TOO_LARGE", 1]);
+});
+
 test("a plain worker gets the answers by value up to a quarter of a message, and a reference past it", async () => {
   const seen: unknown[] = [];
   const { client } = await cluster({

@@ -15,7 +15,8 @@ let worker: WorkerNode;
 const EXPECTED: readonly (readonly [string, object])[] = [
   ["cycle", { kind: "failed", permanent: true, error: { type: "RESPONSE_NOT_SERIALIZABLE", code: 500 } }],
   ["bigint", { kind: "failed", permanent: true, error: { type: "RESPONSE_NOT_SERIALIZABLE", code: 500 } }],
-  ["2 MB", { kind: "failed", permanent: true, error: { type: "PAYLOAD_TOO_LARGE", code: 413 } }],
+  ["2 MB", { kind: "answered", response: JSON.stringify("ä".repeat(1_000_000)) }],
+  ["16 MiB", { kind: "failed", permanent: true, error: { type: "PAYLOAD_TOO_LARGE", code: 413 } }],
   [
     "proto",
     { kind: "answered", response: '{"__proto__":{"polluted":true},"constructor":{"prototype":{"polluted":true}},"a":1}' },
@@ -60,7 +61,7 @@ describe.each([
     const before = site.runs();
     const outcome = await deliver(site.bus, call);
     expect(outcome).toMatchObject(expected);
-    expect(sizeOf(outcome)).toBeLessThan(100_000);
+    expect(sizeOf(outcome)).toBeLessThan(kind === "2 MB" ? 2_000_000 : 100_000);
     expect(await deliver(site.bus, again(call))).toEqual(outcome);
     expect(await ask(site.bus, call)).toEqual({ kind: "done", outcome });
     expect(site.runs()).toBe(before + 1);

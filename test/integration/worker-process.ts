@@ -44,6 +44,8 @@ function told(kind: unknown): unknown {
       return { size: 1n };
     case "2 MB":
       return megabytes;
+    case "16 MiB":
+      return "x".repeat(16 * 1024 * 1024);
     case "proto":
       return JSON.parse('{"__proto__":{"polluted":true},"constructor":{"prototype":{"polluted":true}},"a":1}');
     case "2 MB error":

@@ -1,5 +1,6 @@
 /** A worker that is killed says no goodbye. When its next process is there before anybody missed its heartbeats, nothing is waited for in vain. */
 import { afterAll, afterEach, beforeAll, expect, test } from "@jest/globals";
+import { join } from "node:path";
 import { TaskflowClient, TaskflowService } from "../../lib/index.ts";
 import { ask, callOf, deliver } from "../helpers/deliver.ts";
 import { eventually } from "../helpers/eventually.ts";
@@ -58,4 +59,24 @@ test("a call whose answer was lost is pending no longer than its taskflow is dri
   const tree = await client.waitForTaskflow(taskflowId);
   expect(tree.status).toBe("FAILED");
   expect(broker.transit?.pendingRequests.size).toBe(0);
+});
+
+test("an answer that is fetched in parts is there after its worker was killed before the first of them", async () => {
+  const site = await openSite(server.url, { heartbeatTimeout: 3_600 });
+  const options = { ledger: `sqlite:${join(site.folder, "ledger.db")}` };
+  const worker = await site.worker({ worker: options });
+  const { nodeID } = worker;
+  const { broker } = site.node;
+  const send = broker.call.bind(broker);
+  let kills = 0;
+  broker.call = (async (...args: Parameters<typeof send>) => {
+    if (args[0] === "svc.taskflowOutcome" && kills++ === 0) {
+      await worker.end("SIGKILL");
+      await site.worker({ nodeID, worker: options });
+    }
+    return (send as (...given: unknown[]) => unknown)(...args);
+  }) as unknown as typeof send;
+  const call = callOf("svc.tell", { node: nodeID, params: { kind: "2 MB" } });
+  expect(await deliver(site.bus, call)).toMatchObject({ kind: "answered", response: JSON.stringify("ä".repeat(1_000_000)) });
+  expect([kills > 0, site.runs()]).toEqual([true, 1]);
 });

@@ -1,0 +1,51 @@
+/** `getValue`: the JSON text behind a reference, in parts. */
+import { taskDetails } from "../core/details.ts";
+import type { Flow, Task } from "../core/flow.ts";
+import { taskflowError } from "../errors.ts";
+import { digestOf, partOf, type TextPart } from "../text-part.ts";
+import { validationError } from "../validate.ts";
+import { type Referable, valueRefOf } from "../value-ref.ts";
+
+/** Finds a task where it is: in memory or in the store. @throws TASKFLOW_NOT_FOUND, TASK_NOT_FOUND */
+export type TaskFinder = (taskflowId: string, taskId: string) => Promise<{ flow: Flow; task: Task }>;
+
+export class Values {
+  readonly #find: TaskFinder;
+  /** The text whose parts are being fetched: it is its reference's for good, whatever becomes of the task. */
+  #latest: { readonly ref: string; readonly text: string } | undefined;
+
+  constructor(find: TaskFinder) {
+    this.#find = find;
+  }
+
+  /** @throws TASKFLOW_VALIDATION_ERROR, TASKFLOW_NOT_FOUND, TASK_NOT_FOUND, TASKFLOW_CONFLICT where the value has been replaced */
+  async part(ref: string, offset: number, maxBytes: number): Promise<TextPart> {
+    const text = this.#latest?.ref === ref ? this.#latest.text : await this.#read(ref);
+    if (offset > text.length) {
+      const message = `is ${offset}, and the text ends at ${text.length}: give the nextOffset of the part before`;
+      throw validationError("The params of taskflow.getValue are not valid", [{ path: "/offset", message, keyword: "maximum" }]);
+    }
+    const part = partOf(text, offset, maxBytes);
+    this.#latest = part.nextOffset === undefined ? undefined : { ref, text };
+    return part;
+  }
+
+  async #read(ref: string): Promise<string> {
+    const { taskflowId, taskId, field, digest } = valueRefOf(ref);
+    const { flow, task } = await this.#find(taskflowId, taskId);
+    const text = JSON.stringify(
+      valueOf(
+        taskDetails(flow, task, () => "CONCURRENCY_LIMIT"),
+        field,
+      ),
+    ) as string | undefined;
+    if (text !== undefined && digestOf(text) === digest) return text;
+    const message = `The ${field} of task "${task.definition.name}" of taskflow "${taskflowId}" is another one by now: read the task again for its reference.`;
+    throw taskflowError("TASKFLOW_CONFLICT", message, { taskflowId, taskId, field });
+  }
+}
+
+function valueOf(row: Readonly<Record<string, unknown>>, field: Referable): unknown {
+  if (field !== "error.data") return row[field];
+  return (row["error"] as { data?: unknown } | null | undefined)?.data;
+}

@@ -1,0 +1,27 @@
+/** Texts that are too long for one message, in parts. Offsets count UTF-16 units, as JavaScript's strings do. */
+import { createHash } from "node:crypto";
+
+export interface TextPart {
+  readonly chunk: string;
+  /** Where the next part begins; absent: this is the last one. */
+  readonly nextOffset?: number;
+}
+
+/** A unit takes at most so many bytes in a message; JSON text has no control characters that would take more. */
+const MOST_BYTES_OF_A_UNIT = 3;
+
+/** The part of a JSON text from there on that fits into so many bytes of a message. No pair of surrogates is cut. */
+export function partOf(text: string, offset: number, maxBytes: number): TextPart {
+  let end = Math.min(text.length, offset + Math.max(2, Math.floor(maxBytes / MOST_BYTES_OF_A_UNIT)));
+  if (end < text.length && isHighSurrogate(text.charCodeAt(end - 1))) end--;
+  return { chunk: text.slice(offset, end), ...(end < text.length ? { nextOffset: end } : {}) };
+}
+
+/** Tells texts apart. */
+export function digestOf(text: string): string {
+  return createHash("sha256").update(text).digest("base64url");
+}
+
+function isHighSurrogate(unit: number): boolean {
+  return unit >= 0xd800 && unit < 0xdc00;
+}

@@ -1,0 +1,47 @@
+/** Outcomes in parts: put together whole, and a worker that does not keep its word is noticed. */
+import { describe, expect, test } from "@jest/globals";
+import { isToBeFetched, joinParts, outcomePart, toBeFetched } from "../../lib/large-outcome.ts";
+import { partOf } from "../../lib/text-part.ts";
+
+const TEXT = JSON.stringify({ ok: true, response: "a😀ä\n".repeat(1_000) });
+const MOST = 100_000;
+
+const join = (
+  text: string,
+  bytes: number,
+  change: (part: object, offset: number) => unknown = (part) => part,
+): Promise<unknown> => {
+  const at = (offset: number): unknown => change(outcomePart(text, offset, bytes), offset);
+  return joinParts(at(0), MOST, (offset) => Promise.resolve(at(offset)));
+};
+
+test.each([6, 7, 100, 1_000, 1_000_000])("an outcome is whole after parts of %s bytes, none larger", async (bytes) => {
+  expect(await join(TEXT, bytes)).toEqual(JSON.parse(TEXT));
+  for (let next: number | undefined = 0; next !== undefined;) {
+    const part = partOf(TEXT, next, bytes);
+    expect(Buffer.byteLength(JSON.stringify(part.chunk)) - 2).toBeLessThanOrEqual(Math.max(bytes, 6));
+    expect(part.chunk.isWellFormed()).toBe(true);
+    next = part.nextOffset;
+  }
+});
+
+test("only the key of the attempt makes an answer one that is to be fetched", () => {
+  expect(isToBeFetched(toBeFetched("f:t:0"), "f:t:0")).toBe(true);
+  expect(isToBeFetched(toBeFetched("f:t:0"), "f:t:1")).toBe(false);
+  for (const answer of [null, "f:t:0", { $taskflowOutcome: true }, []]) expect(isToBeFetched(answer, "f:t:0")).toBe(false);
+});
+
+describe("a worker", () => {
+  test.each<[string, (part: object, offset: number) => unknown, RegExp]>([
+    ["announces too much", (part) => ({ ...part, bytes: MOST + 1 }), /at most 100000/],
+    ["never ends", (part, offset) => ({ ...part, chunk: "x".repeat(1_000), nextOffset: offset + 1_000 }), /longer than the/],
+    ["says nothing new", (part) => ({ ...part, chunk: "" }), /no part/],
+    ["leaves something out", (part, offset) => (offset === 0 ? { ...part, nextOffset: 500 } : part), /said to begin at 500/],
+    ["goes round in circles", (part) => ({ ...part, nextOffset: 0 }), /said to begin at 0/],
+    ["answers with nothing", (part, offset) => (offset === 0 ? part : undefined), /no part/],
+    ["changes its mind", (part, offset) => (offset === 0 ? part : { ...part, digest: "other" }), /has changed/],
+    ["says something else", (part) => ({ ...part, chunk: "y".repeat((part as { chunk: string }).chunk.length) }), /do not make/],
+  ])("that %s is not believed", async (_, change, message) => {
+    await expect(join(TEXT, 300, change)).rejects.toThrow(message);
+  });
+});

@@ -150,8 +150,8 @@ export class MoleculerBus implements Bus {
       const end = requestDirectly(this.#broker, { action, node, params, meta, timeout }, succeeded, failed);
       if (end)
         return () => {
-          end();
           endFetching?.();
+          end();
         };
     }
     // Where a broker tracks calls, its stop would wait for this one before the coordinator is told to drain.

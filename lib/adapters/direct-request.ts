@@ -46,11 +46,13 @@ interface PendingRequest {
 
 const ignore = (): void => {};
 
-/** True where every call takes the usual way: somebody's middleware, metrics or circuit breakers are told of it, or change it. */
+/** True where every call takes the usual way: somebody's middleware, metrics, traces or circuit breakers are told of it, or change it. */
 export function isWatched({ options }: ServiceBroker): boolean {
-  const { middlewares, metrics, circuitBreaker, errorHandler } = options;
-  const measures = typeof metrics === "object" && metrics !== null ? metrics.enabled === true : Boolean(metrics);
-  return (middlewares?.length ?? 0) > 0 || measures || circuitBreaker?.enabled === true || Boolean(errorHandler);
+  const { middlewares, metrics, tracing, circuitBreaker, errorHandler } = options;
+  const watches = [metrics, tracing, circuitBreaker].some((each) =>
+    typeof each === "object" ? each?.enabled === true : Boolean(each),
+  );
+  return watches || (middlewares?.length ?? 0) > 0 || Boolean(errorHandler);
 }
 
 /**

@@ -16,6 +16,27 @@ export function outcomePart(text: string, offset: number, maxBytes: number): Out
   return { ...partOf(text, offset, maxBytes), bytes: Buffer.byteLength(text), digest: digestOf(text) };
 }
 
+/** Parts of the outcome that is being fetched: it is read and measured once for all of them. What has ended never changes. */
+export class OutcomeParts {
+  #latest: { readonly key: string; readonly text: string; readonly bytes: number; readonly digest: string } | undefined;
+
+  /** Undefined: another one, or none, was fetched last. */
+  next(key: string, offset: number, maxBytes: number): OutcomePart | undefined {
+    const latest = this.#latest;
+    if (latest?.key !== key) return undefined;
+    const part = { ...partOf(latest.text, offset, maxBytes), bytes: latest.bytes, digest: latest.digest };
+    if (part.nextOffset === undefined) this.#latest = undefined;
+    return part;
+  }
+
+  first(key: string, text: string, offset: number, maxBytes: number): OutcomePart {
+    const part = outcomePart(text, offset, maxBytes);
+    const { bytes, digest, nextOffset } = part;
+    this.#latest = nextOffset === undefined ? undefined : { key, text, bytes, digest };
+    return part;
+  }
+}
+
 /** In place of an answer: it is to be fetched from the worker's ledger. */
 export function toBeFetched(key: string): { readonly $taskflowOutcome: string } {
   return { $taskflowOutcome: key };

@@ -22,6 +22,11 @@ export function digestOf(text: string): string {
   return createHash("sha256").update(text).digest("base64url");
 }
 
+/** Does a part begin there? */
+export function isBeginning(text: string, offset: number): boolean {
+  return offset === 0 || (offset < text.length && !isHighSurrogate(text.charCodeAt(offset - 1)));
+}
+
 function isHighSurrogate(unit: number): boolean {
   return unit >= 0xd800 && unit < 0xdc00;
 }

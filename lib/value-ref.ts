@@ -9,10 +9,14 @@ import { validationError } from "./validate.ts";
 export const REFERABLE = ["response", "params", "meta", "error.data"] as const;
 export type Referable = (typeof REFERABLE)[number];
 
+/** As execution contexts have it (`lib/core/context.ts`). */
+const PREVIOUS = /^([A-Za-z0-9_:-]+)\/([0-9a-f-]+)\/(previousStageRes)\/(\d+)$/;
+
 export interface ValueRef {
   readonly taskflowId: string;
   readonly taskId: string;
-  readonly field: Referable;
+  readonly field: Referable | "previousStageRes";
+  /** Of the value's text; of `previousStageRes`, when its stage was changed last. */
   readonly digest: string;
 }
 
@@ -49,13 +53,13 @@ export async function fetchValue(fetch: (offset: number) => Promise<TextPart>): 
 
 /** @throws TASKFLOW_VALIDATION_ERROR */
 export function valueRefOf($ref: string): ValueRef {
-  const [taskflowId, taskId, field, digest, ...rest] = partsOf($ref);
-  const isField = REFERABLE.includes(field as Referable);
+  const [taskflowId, taskId, field, digest, ...rest] = PREVIOUS.exec($ref)?.slice(1) ?? partsOf($ref);
+  const isField = field === "previousStageRes" || REFERABLE.includes(field as Referable);
   if (taskflowId === undefined || taskId === undefined || digest === undefined || !isField || rest.length > 0) {
-    const message = "is not a reference that this service gave: take the `$ref` of an answer as it is";
+    const message = "/ref is not a reference that this service gave: take the `$ref` of an answer as it is.";
     throw validationError("The params of taskflow.getValue are not valid", [{ path: "/ref", message, keyword: "format" }]);
   }
-  return { taskflowId, taskId, field: field as Referable, digest };
+  return { taskflowId, taskId, field: field as ValueRef["field"], digest };
 }
 
 function partsOf($ref: string): (string | undefined)[] {

@@ -48,7 +48,9 @@ export const ACTION_SCHEMAS = {
   getValue: Type.Object(
     {
       ref: Type.String({ minLength: 1, maxLength: 1_024, description: "A `$ref`" }),
-      offset: Type.Optional(Type.Integer({ minimum: 0, description: "`nextOffset` of the part before" })),
+      offset: Type.Optional(
+        Type.Integer({ minimum: 0, description: "`nextOffset` of the part before: UTF-16 units of the JSON text" }),
+      ),
     },
     closed,
   ),

@@ -3,10 +3,15 @@ import type { ServiceBroker } from "moleculer";
 import type { Question, Reply } from "../ports/bus.ts";
 import { joinParts } from "../large-outcome.ts";
 import { toldOutcome } from "./call-outcome.ts";
+import { Lanes } from "./lanes.ts";
 import { OUTCOME_ACTION, type KnownWorkers, type OutcomeEndpoint } from "./known-workers.ts";
 
 /** JSON text of an outcome, at most: no worker's ledger keeps more. */
 const LONGEST_OUTCOME = 15 * 1024 * 1024;
+/** For all parts of one: a worker that makes them ever smaller is not waited for. */
+const FETCH_MS = 60_000;
+/** What is fetched at the same time is in memory beside what has come. */
+const fetching = new Lanes(8);
 
 /** For one answer; an answer that takes longer is not heard. */
 const TRY_MS = 2_000;
@@ -43,7 +48,7 @@ export function askWorker(
     if (target === "later") return later();
     // The answer may be made as late as it may be heard: that much older the attempt is by then.
     const ageMs = question.ageMs + (performance.now() - startedAt) + TRY_MS;
-    const reply = await askOnce(broker, target, question, ageMs);
+    const reply = await askOnce(broker, target, question, ageMs, () => isOver);
     if (reply) end(reply);
     else later();
   };
@@ -97,13 +102,21 @@ async function askOnce(
   { action, node }: Target,
   { key, delivery, action: called }: Question,
   ageMs: number,
+  isOver: () => boolean,
 ): Promise<Reply | undefined> {
   const options = { nodeID: node, timeout: TRY_MS, retries: 0, tracking: false };
   const ask = (offset?: number): Promise<Told> => broker.call<Told, unknown>(action, { key, delivery, ageMs, offset }, options);
   try {
     const answer = (await ask()) as Told | null;
     if (answer?.state !== "done" || answer.part === undefined) return replyOf(answer, called);
-    const outcome = await joinParts(answer.part, LONGEST_OUTCOME, async (offset) => (await ask(offset)).part);
+    const { part } = answer;
+    const outcome = await fetching.run(() => {
+      const until = performance.now() + FETCH_MS;
+      return joinParts(part, LONGEST_OUTCOME, async (offset) => {
+        if (isOver() || performance.now() > until) throw new Error(`it took longer than ${FETCH_MS} ms, or nobody waits for it`);
+        return (await ask(offset)).part;
+      });
+    });
     return replyOf({ state: "done", outcome }, called);
   } catch (error) {
     broker.logger.debug(`${node} did not answer for ${key}.`, error);

@@ -1,5 +1,6 @@
 import type { CallingOptions, ServiceBroker } from "moleculer";
 import type { ActionName, ActionParams } from "../../schemas/actions.schema.ts";
+import type { PreviousStageResponse } from "../../schemas/execution-context.ts";
 import type { TaskDetails, TaskflowDetails } from "../../schemas/taskflow-details.ts";
 import type { TaskflowEvent } from "../../schemas/taskflow-event.ts";
 import type { Taskflow } from "../../schemas/taskflow.schema.ts";
@@ -91,6 +92,11 @@ export class TaskflowClient {
    */
   getValue(ref: string): Promise<unknown> {
     return fetchValue((offset) => this.#call("getValue", { ref, offset }));
+  }
+
+  /** What the task is given of the stage before, page by page; values as in `getTask`. @throws TASKFLOW_NOT_FOUND, TASK_NOT_FOUND */
+  getPreviousStageRes(taskflowId: string, taskId: string, cursor?: string): Promise<Page<PreviousStageResponse>> {
+    return this.#call("getPreviousStageRes", { taskflowId, taskId, ...(cursor === undefined ? {} : { cursor }) });
   }
 
   /** Tasks in definition order, page by page; values as in `getTask`. @throws TASKFLOW_NOT_FOUND, STAGE_NOT_FOUND */

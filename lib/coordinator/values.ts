@@ -1,8 +1,9 @@
 /** `getValue`: the JSON text behind a reference, in parts. */
+import { previousRows, previousStage } from "../core/context.ts";
 import { taskDetails } from "../core/details.ts";
 import type { Flow, Task } from "../core/flow.ts";
 import { taskflowError } from "../errors.ts";
-import { digestOf, partOf, type TextPart } from "../text-part.ts";
+import { digestOf, isBeginning, partOf, type TextPart } from "../text-part.ts";
 import { validationError } from "../validate.ts";
 import { type Referable, valueRefOf } from "../value-ref.ts";
 
@@ -21,9 +22,9 @@ export class Values {
   /** @throws TASKFLOW_VALIDATION_ERROR, TASKFLOW_NOT_FOUND, TASK_NOT_FOUND, TASKFLOW_CONFLICT where the value has been replaced */
   async part(ref: string, offset: number, maxBytes: number): Promise<TextPart> {
     const text = this.#latest?.ref === ref ? this.#latest.text : await this.#read(ref);
-    if (offset > text.length) {
-      const message = `is ${offset}, and the text ends at ${text.length}: give the nextOffset of the part before`;
-      throw validationError("The params of taskflow.getValue are not valid", [{ path: "/offset", message, keyword: "maximum" }]);
+    if (!isBeginning(text, offset)) {
+      const message = `/offset is ${offset}, where no part of the ${text.length} characters begins: give the nextOffset of the part before.`;
+      throw validationError("The params of taskflow.getValue are not valid", [{ path: "/offset", message, keyword: "format" }]);
     }
     const part = partOf(text, offset, maxBytes);
     this.#latest = part.nextOffset === undefined ? undefined : { ref, text };
@@ -33,19 +34,21 @@ export class Values {
   async #read(ref: string): Promise<string> {
     const { taskflowId, taskId, field, digest } = valueRefOf(ref);
     const { flow, task } = await this.#find(taskflowId, taskId);
-    const text = JSON.stringify(
-      valueOf(
-        taskDetails(flow, task, () => "CONCURRENCY_LIMIT"),
-        field,
-      ),
-    ) as string | undefined;
-    if (text !== undefined && digestOf(text) === digest) return text;
+    const text = field === "previousStageRes" ? previousText(flow, task, digest) : textOf(flow, task, field);
+    if (text !== undefined && (field === "previousStageRes" || digestOf(text) === digest)) return text;
     const message = `The ${field} of task "${task.definition.name}" of taskflow "${taskflowId}" is another one by now: read the task again for its reference.`;
     throw taskflowError("TASKFLOW_CONFLICT", message, { taskflowId, taskId, field });
   }
 }
 
-function valueOf(row: Readonly<Record<string, unknown>>, field: Referable): unknown {
-  if (field !== "error.data") return row[field];
-  return (row["error"] as { data?: unknown } | null | undefined)?.data;
+function textOf(flow: Flow, task: Task, field: Referable): string | undefined {
+  const row = taskDetails(flow, task, () => "CONCURRENCY_LIMIT");
+  const value = field === "error.data" ? (row["error"] as { data?: unknown } | undefined)?.data : row[field];
+  return JSON.stringify(value);
+}
+
+/** Undefined: the stage has changed since `changedAt`. */
+function previousText(flow: Flow, { stage }: Task, changedAt: string): string | undefined {
+  if (String(previousStage(flow, stage)?.changedAt) !== changedAt) return undefined;
+  return `[${previousRows(flow, stage).join(",")}]`;
 }

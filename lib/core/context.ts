@@ -18,7 +18,7 @@ const answersOf = new WeakMap<Stage, Answers>();
 export const CONTEXT_BUDGET = 65_536;
 
 /** The stage whose responses a stage is given: the nearest one before it that was not skipped. */
-function previousStage(flow: Flow, stage: Stage): Stage | undefined {
+export function previousStage(flow: Flow, stage: Stage): Stage | undefined {
   for (let index = stage.index - 1; index >= 0; index--) {
     const candidate = flow.stages[index];
     if (candidate && candidate.status !== "SKIPPED") return candidate;
@@ -75,7 +75,8 @@ export function executionContext(flow: Flow, task: Task, fits: (length: number) 
   if (whole.length <= CONTEXT_BUDGET || fits(whole.length)) return whole;
   const id = taskId(flow.idBase, task.ordinal);
   const reference =
-    previous && `{"$ref":"${flow.taskflowId}/${id}/previousStageRes","count":${previous.count},"bytes":${previous.text.length}}`;
+    previous &&
+    `{"$ref":"${flow.taskflowId}/${id}/previousStageRes/${previous.changedAt}","count":${previous.count},"bytes":${previous.text.length}}`;
   const referring = contextText(flow, task, reference, params);
   if (referring.length <= CONTEXT_BUDGET || fits(referring.length)) return referring;
   return contextText(flow, task, reference, `{"$omitted":${params.length}}`);

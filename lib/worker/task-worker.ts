@@ -12,7 +12,7 @@ import { Again } from "./again.ts";
 import { Fences } from "./fences.ts";
 import { handleOf } from "./handle.ts";
 import type { Ledger } from "./ledger.ts";
-import { outcomePart, type OutcomePart, toBeFetched } from "../large-outcome.ts";
+import { type OutcomePart, OutcomeParts, toBeFetched } from "../large-outcome.ts";
 import { endedBadly, endedWell, MESSAGE_FRAME, revived, type Ended, type WireOutcome } from "./outcome.ts";
 import { Reports } from "./reports.ts";
 import { type Result, Run } from "./run.ts";
@@ -55,6 +55,7 @@ export class TaskWorker {
   /** Outcomes that the ledger did not take, until it does. */
   readonly #unkept = new Map<string, string>();
   readonly #keeping: Again;
+  readonly #parts = new OutcomeParts();
   #isStopped = false;
 
   constructor(ports: TaskWorkerPorts) {
@@ -220,10 +221,12 @@ export class TaskWorker {
   async answer(key: string, delivery: number, ageMs: number, offset?: number): Promise<OutcomeAnswer> {
     const { ledger, broker } = this.#ports;
     const instance = broker.instanceID;
+    const next = offset === undefined ? undefined : this.#parts.next(key, offset, this.#maxBytes);
+    if (next) return { instance, state: "done", part: next };
     const done = (text: string): OutcomeAnswer => {
       const head = { instance, state: "done" } as const;
       if (offset !== undefined || !fits(text, this.#maxBytes))
-        return { ...head, part: outcomePart(text, offset ?? 0, this.#maxBytes) };
+        return { ...head, part: this.#parts.first(key, text, offset ?? 0, this.#maxBytes) };
       return { ...head, outcome: JSON.parse(text) as WireOutcome };
     };
     const run = this.#runs.get(key);

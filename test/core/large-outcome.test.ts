@@ -1,7 +1,7 @@
 /** Outcomes in parts: put together whole, and a worker that does not keep its word is noticed. */
 import { describe, expect, test } from "@jest/globals";
-import { isToBeFetched, joinParts, outcomePart, toBeFetched } from "../../lib/large-outcome.ts";
-import { partOf } from "../../lib/text-part.ts";
+import { isToBeFetched, joinParts, outcomePart, OutcomeParts, toBeFetched } from "../../lib/large-outcome.ts";
+import { isBeginning, partOf } from "../../lib/text-part.ts";
 
 const TEXT = JSON.stringify({ ok: true, response: "a😀ä\n".repeat(1_000) });
 const MOST = 100_000;
@@ -23,6 +23,22 @@ test.each([6, 7, 100, 1_000, 1_000_000])("an outcome is whole after parts of %s 
     expect(part.chunk.isWellFormed()).toBe(true);
     next = part.nextOffset;
   }
+});
+
+test("an outcome is read once for all its parts, and again where another one was fetched in between", () => {
+  const parts = new OutcomeParts();
+  const first = parts.first("a", TEXT, 0, 300);
+  expect(first).toEqual(outcomePart(TEXT, 0, 300));
+  expect(parts.next("a", 100, 300)).toEqual(outcomePart(TEXT, 100, 300));
+  expect(parts.next("b", 100, 300)).toBeUndefined();
+  parts.first("b", TEXT, 0, 300);
+  expect(parts.next("a", 100, 300)).toBeUndefined();
+  expect(parts.next("b", TEXT.length - 10, 300)).not.toHaveProperty("nextOffset");
+  expect(parts.next("b", 100, 300)).toBeUndefined();
+});
+
+test("no part begins inside a character or behind the end", () => {
+  expect([0, 1, 2, 3, 4].map((offset) => isBeginning('"😀"', offset))).toEqual([true, true, false, true, false]);
 });
 
 test("only the key of the attempt makes an answer one that is to be fetched", () => {

@@ -4,6 +4,7 @@ import type { Context, ServiceSchema } from "moleculer";
 import { connect } from "nats";
 import { NatsTransporter, TaskflowClient, TaskflowService, TaskflowWorker } from "../../lib/index.ts";
 import type { TaskflowContext, TaskflowExecutionContext } from "../../lib/index.ts";
+import { rejection } from "../helpers/local-node.ts";
 import { startNatsServer } from "../helpers/nats-server.ts";
 import type { NatsServer } from "../helpers/nats-server.ts";
 import { createNode, stopNodes } from "../helpers/nodes.ts";
@@ -130,6 +131,13 @@ test("a plain worker gets the answers by value up to a quarter of a message, and
     const { taskflowId } = await client.produce({ stages: stages(width, 1) });
     expect((await client.waitForTaskflow(taskflowId)).status).toBe("COMPLETED");
   }
+  const { $ref } = seen[1] as { $ref: string };
+  const rows = (await client.getValue($ref)) as { taskName: string; response: { index: number } }[];
+  expect(rows.map(({ taskName, response }) => [taskName, response.index])).toEqual(
+    Array.from({ length: 40 }, (_, index) => [`make${index}`, index]),
+  );
+  const other = await rejection(client.getValue(`${$ref}0`));
+  expect(other).toMatchObject({ type: "TASKFLOW_CONFLICT", data: { field: "previousStageRes" } });
   expect(seen).toEqual([20, { $ref: expect.any(String), count: 40, bytes: expect.any(Number) }]);
 });
 

@@ -1,4 +1,4 @@
-/** How cost grows: with the size of a flow, of its answers, and with what the store holds already. */
+/** How cost grows: with the size of a flow, of its answers, with what the store holds already, and with more coordinators. */
 import { SqliteStore } from "../lib/adapters/store-sqlite.ts";
 import type { Write } from "../lib/ports/store.ts";
 import { type Contestant, runRounds, type RunOptions } from "./contestants.ts";
@@ -60,16 +60,19 @@ async function fill(file: string, count: number): Promise<void> {
   await store.close();
 }
 
-async function stored(rounds: number, counts: readonly number[], options: RunOptions): Promise<string[][]> {
-  const rows: string[][] = [];
+/** With finished flows in the store; each row when it is there, for the last ones take long. */
+export async function printStored(rounds: number, isFull: boolean, options: RunOptions): Promise<void> {
+  const head = ["finished flows in the store", "one in flight, p50 ms", "100 in flight, flows/s", "CPU ms a flow"];
+  const counts = [0, 10_000, 100_000, ...(isFull ? [1_000_000] : [])];
+  console.log(table(head, []));
   for (const count of counts) {
     const contestant = on("product", "state", ["staged-c1", "staged-c100"]);
     const runs = await runRounds([contestant], rounds, { ...options, prepare: (file) => fill(file, count) });
     const of = (workload: string, measure: keyof Result): string =>
       spread((runs.get(contestant.name) ?? []).flatMap((results) => results[workload]?.[measure] ?? []));
-    rows.push([count.toLocaleString("en-US"), of("staged-c1", "p50"), of("staged-c100", "perSecond"), of("staged-c100", "cpu")]);
+    const figures = [of("staged-c1", "p50"), of("staged-c100", "perSecond"), of("staged-c100", "cpu")];
+    console.log(`| ${[count.toLocaleString("en-US"), ...figures].join(" | ")} |`);
   }
-  return rows;
 }
 
 async function coordinated(rounds: number, options: RunOptions): Promise<string[][]> {
@@ -92,19 +95,14 @@ export async function printCoordinators(rounds: number, options: RunOptions): Pr
 
 /**
  * Prints each table when it is there.
- * @param isFull up to 100,000 tasks and a million flows: half an hour more
+ * @param isFull up to 100,000 tasks
  */
 export async function printGrowth(rounds: number, isFull: boolean, options: RunOptions): Promise<void> {
   const sizes = [10, 100, 1_000, 10_000, ...(isFull ? [99_999] : [])].map((size) => `wide-${size}`);
   const payloads = [100, 1_000, 10_000, 100_000, 1_000_000].map((bytes) => `payload-${bytes}`);
   const head = ["", "product, ms a flow", "limit with events, ms a flow", "ratio", "product, µs a task"];
-  const counts = [0, 10_000, 100_000, ...(isFull ? [1_000_000] : [])];
   console.log("Tasks of a stage, and a join:\n");
   console.log(table(head, await beside(rounds, sizes, options)));
   console.log("\nBytes of each answer of a flow of [1,4,1]:\n");
   console.log(table(head, await beside(rounds, payloads, options)));
-  console.log("\nFinished flows in the store:\n");
-  console.log(
-    table(["flows", "one in flight, p50 ms", "100 in flight, flows/s", "CPU ms a flow"], await stored(rounds, counts, options)),
-  );
 }

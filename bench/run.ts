@@ -6,17 +6,17 @@ import { cpus } from "node:os";
 import { parseArgs } from "node:util";
 import { findMongoBinary } from "../test/helpers/mongo-process.ts";
 import { type Contestant, runRounds, type RunOptions } from "./contestants.ts";
-import { printCoordinators, printGrowth } from "./growth.ts";
+import { printCoordinators, printGrowth, printStored } from "./growth.ts";
 import { ON_MONGODB, ON_SQLITE, targetTable } from "./targets.ts";
 import { workloadOf } from "./workloads.ts";
 
-const HELP = `npm run bench -- [--sections sqlite,mongodb,growth,coordinators] [--rounds 3] [--workloads staged-c100,…] [--quick] [--full]
+const HELP = `npm run bench -- [--sections sqlite,mongodb,growth,stored,coordinators] [--rounds 3] [--workloads staged-c100,…] [--quick] [--full]
 
   sections   sqlite: the table of targets. mongodb: its rows for MongoDB, on the server that MONGOMS_SYSTEM_BINARY names or that
-             mongodb-memory-server downloads. growth: with the size of flows, of answers, and of the store. coordinators: one to four
+             mongodb-memory-server downloads. growth: with the size of flows and of answers. stored: with finished flows in the store. coordinators: one to four
              of them on one MongoDB. Default: sqlite
   quick      windows of a tenth: does it work? No figures to quote
-  full       growth up to 100,000 tasks and a million stored flows
+  full       up to 100,000 tasks, and a million stored flows
 BENCH_TMP names the folder for stores: on a real disk, for on tmpfs an fsync means nothing.`;
 
 const { values } = parseArgs({
@@ -50,8 +50,9 @@ async function main(): Promise<void> {
     if (section === "sqlite") console.log(targetTable(await runRounds(chosen(ON_SQLITE), rounds, options)));
     else if (section === "mongodb") console.log(targetTable(await runRounds(chosen(ON_MONGODB), rounds, options)));
     else if (section === "growth") await printGrowth(rounds, values.full, options);
+    else if (section === "stored") await printStored(rounds, values.full, options);
     else if (section === "coordinators") await printCoordinators(rounds, options);
-    else throw new Error(`There is no section "${section}": give sqlite, mongodb, growth or coordinators.`);
+    else throw new Error(`There is no section "${section}": give sqlite, mongodb, growth, stored or coordinators.`);
     console.log();
   }
 }

@@ -34,9 +34,9 @@ export const TASKFLOW_STATUSES = [
  */
 export const UNFINISHED = "(status = 'RUNNING' OR status = 'WAITING' OR status = 'PAUSED')";
 
-/** The journal is in the order in which it was written: its last entries tell which taskflows finished last. */
+/** The journal is in the order in which it was written: its last entries tell which taskflows finished last. CROSS: else SQLite begins with all that are finished. */
 export const LAST_FINISHED = `SELECT DISTINCT taskflow_id AS taskflowId FROM (SELECT taskflow FROM journal ORDER BY rowid DESC LIMIT ?)
-  JOIN taskflows ON number = taskflow WHERE finished_at IS NOT NULL AND (? IS NULL OR owner = ?)`;
+  CROSS JOIN taskflows ON number = taskflow WHERE finished_at IS NOT NULL AND (? IS NULL OR owner = ?)`;
 
 /** The owner that follows another one; the index is searched, not scanned, by these four. */
 export const NEXT_OWNER = `SELECT owner FROM taskflows WHERE ${UNFINISHED} AND owner > ? ORDER BY owner LIMIT 1`;

@@ -30,7 +30,8 @@ export interface SqliteDocumentAdapterOptions {
 const DOCUMENTS: string = "SELECT id, doc FROM documents WHERE collection = ?";
 const TASKFLOWS: string = `SELECT taskflow_id AS id, json_object('name', name, 'status', status, 'owner', owner, 'fence', fence, 'dueAt', due_at,
   'rootId', coalesce(root_id, taskflow_id), 'parentTaskflowId', parent_taskflow_id, 'tenant', tenant, 'template', template,
-  'tags', json(coalesce(tags, '[]')), 'attributes', json(coalesce(attributes, '{}')), 'errorType', error_type, 'createdAt', created_at,
+  'tags', json(coalesce(tags, '[]')), 'attributes', json(coalesce(attributes, '{}')), 'annotations', json(coalesce(annotations, '[]')),
+  'errorType', error_type, 'createdAt', created_at,
   'startedAt', started_at, 'finishedAt', finished_at, 'retryAttempt', retry_attempt, 'progress', progress, 'format', format) AS doc FROM taskflows`;
 
 interface DocumentColumns {

@@ -97,7 +97,7 @@ export class Care {
     await this.#alone(async () => {
       if (this.#isStopped || this.#turns.residents.has(taskflowId)) return;
       const [stored] = await this.#readHeld([taskflowId]);
-      if (stored && !isFinished(stored.row.status)) this.#add(stored, stored.row.fence);
+      if (stored && !isFinished(stored.row.status)) await this.#add(stored, stored.row.fence);
     });
     return this.#turns.residents.get(taskflowId);
   }
@@ -166,10 +166,10 @@ export class Care {
     const wanted = new Map<string, number>();
     for (const { taskflowId, fence } of batch) if (!this.#turns.caresFor(taskflowId, fence)) wanted.set(taskflowId, fence);
     if (wanted.size === 0) return false;
-    for (const stored of await this.#readHeld([...wanted.keys()])) {
-      // It may have been taken by another one meanwhile.
-      if (stored.row.fence === wanted.get(stored.row.taskflowId)) this.#add(stored, stored.row.fence);
-    }
+    const read = await this.#readHeld([...wanted.keys()]);
+    // It may have been taken by another one meanwhile.
+    const mine = read.filter(({ row }) => row.fence === wanted.get(row.taskflowId));
+    await Promise.all(mine.map((stored) => this.#add(stored, stored.row.fence)));
     return true;
   }
 
@@ -211,16 +211,17 @@ export class Care {
 
   /** Takes one into care that was stored for this coordinator a moment ago. */
   adopt(stored: StoredTaskflow): void {
-    this.#add(stored, stored.row.fence);
+    void this.#add(stored, stored.row.fence);
   }
 
   /** Takes one into care that is finished, and about which something is to be decided; undefined if it cannot be read. */
   reopen(stored: StoredTaskflow, fence: number): Resident | undefined {
-    this.#add(stored, fence, true);
+    void this.#add(stored, fence, true);
     return this.#turns.residents.get(stored.row.taskflowId);
   }
 
-  #add(stored: StoredTaskflow, fence: number, isReopened = false): void {
+  /** At once; what it promises is the row of one that has ended, so that nobody finds it unfinished again. */
+  async #add(stored: StoredTaskflow, fence: number, isReopened = false): Promise<void> {
     if (this.#isStopped) return;
     const { bus, logger } = this.#ports;
     const { eventTreeLimit } = this.#settings;

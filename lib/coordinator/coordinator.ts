@@ -141,7 +141,7 @@ export class Coordinator {
   }
 
   /** What is remembered of a taskflow in its care, to be looked at only. */
-  inspect(taskflowId: string): Readonly<Pick<Resident, "pending" | "unsent">> | undefined {
+  inspect(taskflowId: string): Readonly<Pick<Resident, "pending" | "unsent" | "state">> | undefined {
     return this.#turns.residents.get(taskflowId);
   }
 

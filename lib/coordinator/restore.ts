@@ -30,11 +30,33 @@ export function restoreOrTell(stored: StoredTaskflow, logger: Logger): Restored 
 }
 
 /** Writes the row of a taskflow that is over again where it does not say so: whoever stored the end was replaced or died before it wrote the row. */
-export function repairRow({ store, logger }: Ports, { taskflowId, fence, status }: TaskflowRow, flow: Flow): void {
+export async function repairRow({ store, logger }: Ports, { taskflowId, fence, status }: TaskflowRow, flow: Flow): Promise<void> {
   if (!isOver(flow) || isFinished(status)) return;
-  store.repair(taskflowId, fence, rowOf(flow)).catch((error: unknown) => {
+  await store.repair(taskflowId, fence, rowOf(flow)).catch((error: unknown) => {
     logger.warn(`The row of taskflow ${taskflowId} could not be written; it is tried again after the next start.`, error);
   });
+}
+
+/**
+ * Writes the row of one that goes on where it does not say what the journal says: an entry that was stored unheard may have left it behind, and nothing
+ * else may come for long. True if there was something to write. To be awaited: it must not meet the change of a later entry.
+ */
+export async function mendRow({ store, logger }: Ports, row: TaskflowRow, flow: Flow): Promise<boolean> {
+  const { taskflowId, fence, status, startedAt, retryAttempt, annotations } = row;
+  const told = rowOf(flow);
+  const isTrue =
+    status === told.status &&
+    startedAt === told.startedAt &&
+    retryAttempt === told.retryAttempt &&
+    annotations.length === (told.annotations ?? []).length;
+  if (isOver(flow) || isTrue) return false;
+  await store.repair(taskflowId, fence, told).catch((error: unknown) => {
+    logger.warn(
+      `The row of taskflow ${taskflowId} could not be written; lists may show an outdated status until it changes.`,
+      error,
+    );
+  });
+  return true;
 }
 
 const revisionOf = (write: Write): number => (write.kind === "create" ? 1 : write.revision);

@@ -17,7 +17,7 @@ import { OPEN_GATE } from "./pause-rules.ts";
 import type { Ports } from "./ports.ts";
 import type { Resident } from "./resident.ts";
 import { Residents } from "./residents.ts";
-import { isLast, isStored, readPatiently, repairRow, restoreOrTell } from "./restore.ts";
+import { isLast, isStored, mendRow, readPatiently, repairRow, restoreOrTell } from "./restore.ts";
 import { Sender } from "./sender.ts";
 import { type CoordinatorSettings, horizonOf, TURN } from "./settings.ts";
 import { writeOf } from "./write.ts";
@@ -333,7 +333,7 @@ export class Turns {
    * Where others may have changed it. What was stored of the part after all is carried out; else it goes on from what is stored, with the inputs that were
    * decided on the outdated picture.
    */
-  async #readBack(resident: Resident, part?: Part): Promise<void> {
+  async #readBack(resident: Resident, part?: Part, isMended = false): Promise<void> {
     const { fence } = resident;
     const { taskflowId, idBase, revision, seq } = resident.flow;
     resident.state = "reading";
@@ -348,17 +348,20 @@ export class Turns {
     }
     const isOurs = stored?.row.owner === this.#settings.owner && stored.row.fence === fence;
     if (isOurs && (part ? isLast(stored, part.write) : stored.entries.length === revision)) {
+      if (!isMended && (await mendRow(this.#ports, stored.row, resident.flow))) return this.#readBack(resident, part, true);
       resident.state = "idle";
       // What was to change of it may not have reached the row.
       resident.dueAt = stored.row.dueAt;
-      repairRow(this.#ports, stored.row, resident.flow);
+      void repairRow(this.#ports, stored.row, resident.flow);
       resident.inbox.unshift(...resident.withheld.splice(0));
       if (part) this.#announce(part);
       if (part) this.#carryOut(part);
       return this.wake(resident);
     }
-    this.dispatcher.release(calls);
     const restored = isOurs ? restoreOrTell(stored, this.#ports.logger) : undefined;
+    if (restored && !isMended && (await mendRow(this.#ports, restored.row, restored.flow)))
+      return this.#readBack(resident, part, true);
+    this.dispatcher.release(calls);
     // Not ours either: a taskflow that was to be stored, and whose id somebody else has taken.
     if (restored?.flow.idBase !== idBase) {
       this.#settleOrders(part, wasStored);
@@ -374,15 +377,16 @@ export class Turns {
     resident.withheld = [];
     const isReopened = resident.inbox.some(({ kind }) => kind === "command");
     if (isOver(restored.flow) && !isReopened) {
-      repairRow(this.#ports, restored.row, restored.flow);
+      void repairRow(this.#ports, restored.row, restored.flow);
       this.#settleOrders(part, wasStored);
       return this.#drop(resident);
     }
-    const waiting = resident.inbox;
+    const waiting = resident.inbox.filter(({ kind }) => kind !== "recover");
     resident.inbox = [];
-    // Answers first: what has been answered is neither in flight nor lost.
     const inFlight = resident.awaited();
-    this.give(resident, ...waiting, { kind: "recover", fence, inFlight, ...(isReopened ? { isReopened } : {}) });
+    const recover = { kind: "recover", fence, inFlight, ...(isReopened ? { isReopened } : {}) } as const;
+    // A new owner says first that it is that. Else answers go first: what has been answered is neither in flight nor lost.
+    this.give(resident, ...(restored.flow.fence === fence ? [...waiting, recover] : [recover, ...waiting]));
   }
 
   /** A part that is not carried out here any more: its orders are answered if it was stored, else they are looked at anew. */

@@ -183,6 +183,32 @@ describe.each([false, true])("a store that fails (commits by a promise: %s)", (i
     expect(keys).toEqual(["slow:0"]);
   });
 
+  test("a taskflow that was paused unheard, by an entry that its row did not follow, is listed as paused", async () => {
+    const store = wrapStore(new SqliteStore({ file: ":memory:" }), isAsync);
+    let letGo = (): void => {};
+    const { service, keys } = counting({ slow: () => new Promise((resolve) => (letGo = () => resolve("done"))) });
+    const { client } = await startLocalNode({ services: [service], taskflow: { store } });
+    const { taskflowId } = await client.produce({ stages: [stageOf("one", ["slow"])] });
+    await eventually(() => expect(keys).toEqual(["slow:0"]));
+    const commit = store.commit.bind(store);
+    // As on MongoDB, where the entry comes first, and may be all that comes.
+    store.commit = (writes) => {
+      store.commit = commit;
+      store.failCommit = () => {
+        store.failCommit = () => undefined;
+        return "after";
+      };
+      return commit(writes.map((write) => (write.kind === "append" ? { ...write, row: {} } : write)));
+    };
+    await client.pauseTaskflow(taskflowId);
+    await eventually(async () =>
+      expect((await client.listTaskflows({ status: ["PAUSED"] })).rows).toMatchObject([{ taskflowId, status: "PAUSED" }]),
+    );
+    await client.resumeTaskflow(taskflowId);
+    letGo();
+    expect(await client.waitForTaskflow(taskflowId)).toMatchObject({ status: "COMPLETED" });
+  });
+
   test("nobody is told of an end that was never stored", async () => {
     const store = wrapStore(new SqliteStore({ file: ":memory:" }), isAsync);
     let letGo = (): void => {};

@@ -74,9 +74,14 @@ export class MongoJournal {
 
   /** One commit at a time: the next one's numbers follow from what this one stored. */
   commit(writes: readonly Write[]): Promise<WriteResult[]> {
-    const commit = this.#last.then(async () => this.#commit(writes));
-    this.#last = commit.catch(() => undefined);
-    return commit;
+    return this.between(() => this.#commit(writes));
+  }
+
+  /** While no commit is under way. */
+  between<Result>(work: () => Promise<Result>): Promise<Result> {
+    const result = this.#last.then(work);
+    this.#last = result.catch(() => undefined);
+    return result;
   }
 
   /** Takes what was read of a taskflow. A look that is older than the last claim is no news. */

@@ -79,6 +79,8 @@ export interface RowDocument extends EntryText {
   search: string;
   /** Who took it last: names one call of `claim`. */
   claim?: string;
+  /** Counts how often its owner, having come back, made sure of it: whoever read the row before does not take it. */
+  secured?: number;
   name?: string;
   status: TaskflowStatus;
   owner: string | null;
@@ -104,13 +106,18 @@ export type TaskflowDocument = RowDocument | EntryDocument | PartDocument;
 
 export interface CoordinatorDocument {
   _id: string;
+  /** Counted from `from`, which is drawn anew for each life of its document. */
   beat: number;
+  from?: number;
   /** By the server's clock. */
   at: Date;
 }
 
+/** A number that no other beat of this coordinator has. */
+export const beatOf = ({ from, beat }: CoordinatorDocument): number => (from ?? 0) + beat;
+
 /** Leaves out what only the store needs, the large first entry above all. */
-export const ROW_PROJECTION = { entry: 0, part: 0, parts: 0, search: 0, claim: 0 } as const;
+export const ROW_PROJECTION = { entry: 0, part: 0, parts: 0, search: 0, claim: 0, secured: 0 } as const;
 
 /** 16 characters that no other process or time makes. The time is in front, so that what is new is together in an index. */
 export function newName(): string {

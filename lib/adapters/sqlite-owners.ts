@@ -3,6 +3,7 @@ import type { DatabaseSync, StatementSync } from "node:sqlite";
 import type { Claimed, DuePlace } from "../ports/store.ts";
 import { DUE, DUE_AFTER, EXPIRED, LAST_FINISHED, NESTED_IN, NEXT_OWNER, OWNED_BY, THESE, UNFINISHED } from "./sqlite-schema.ts";
 
+/** A row that is to be taken, as it was read. */
 interface Found extends Claimed {
   readonly number: number;
 }
@@ -35,8 +36,17 @@ export class SqliteOwners {
     this.#descendants = database.prepare("SELECT taskflow_id AS taskflowId FROM taskflows WHERE root_id = ?");
   }
 
-  claim(owner: string, alive: readonly string[], limit: number, maxFormat: number): Claimed[] {
-    const dead = this.#deadOwners(alive);
+  /** @param isDead of an owner whose rows may be taken */
+  claim(owner: string, isDead: (owner: string) => boolean, limit: number, maxFormat: number): Claimed[] {
+    return this.candidates(isDead, limit, maxFormat).map(({ number, taskflowId, fence, dueAt }) => {
+      this.take(owner, number);
+      return { taskflowId, fence: fence + 1, dueAt };
+    });
+  }
+
+  /** What a claim takes: the soonest due, and what belongs to their trees. */
+  candidates(isDead: (owner: string) => boolean, limit: number, maxFormat: number): Found[] {
+    const dead = this.#deadOwners(isDead);
     const found = dead.flatMap(
       (one) => this.#ownedBy.all(one, maxFormat, limit) as unknown as (Found & { rootId: string | null })[],
     );
@@ -50,10 +60,7 @@ export class SqliteOwners {
     for (const one of rest as unknown as (Found & { owner: string | null })[]) {
       if (!all.has(one.number) && dead.includes(one.owner)) all.set(one.number, one);
     }
-    return Array.from(all.values(), ({ number, taskflowId, fence, dueAt }) => {
-      this.take(owner, number);
-      return { taskflowId, fence: fence + 1, dueAt };
-    });
+    return [...all.values()];
   }
 
   /** By its number in the store. */
@@ -82,12 +89,12 @@ export class SqliteOwners {
     return idsOf(this.#expired.all(before, limit)).flatMap((root) => [...idsOf(this.#descendants.all(root)), root]);
   }
 
-  /** Owners of unfinished taskflows that are not alive, null (nobody's) first. One step in the index each, however many taskflows they own. */
-  #deadOwners(alive: readonly string[]): (string | null)[] {
+  /** Owners of unfinished taskflows that are dead, null (nobody's) first. One step in the index each, however many taskflows they own. */
+  #deadOwners(isDead: (owner: string) => boolean): (string | null)[] {
     const owners: (string | null)[] = [null];
     let next = this.#nextOwner.get("") as { owner: string } | undefined;
     while (next !== undefined) {
-      if (!alive.includes(next.owner)) owners.push(next.owner);
+      if (isDead(next.owner)) owners.push(next.owner);
       next = this.#nextOwner.get(next.owner) as { owner: string } | undefined;
     }
     return owners;

@@ -24,6 +24,7 @@ import { isTaskflowError } from "../errors.ts";
 import { Lanes } from "./lanes.ts";
 import { checkQuery } from "./list-cursor.ts";
 import { explainOpening, isDuplicateKey, messageOf } from "./mongo-error.ts";
+import { MongoClaims } from "./mongo-claims.ts";
 import { MongoJournal } from "./mongo-journal.ts";
 import { MongoLink, type MongoLinkOptions } from "./mongo-link.ts";
 import { MongoOwners } from "./mongo-owners.ts";
@@ -47,6 +48,7 @@ export class MongoStore implements Store {
   readonly #rows: MongoRows;
   readonly #journal: MongoJournal;
   readonly #owners: MongoOwners;
+  readonly #claims: MongoClaims;
   readonly #pauses: MongoPauses;
   readonly #active = new Set<Promise<unknown>>();
   #isOpen = false;
@@ -57,6 +59,7 @@ export class MongoStore implements Store {
     this.#rows = new MongoRows(this.#link);
     this.#journal = new MongoJournal(this.#link, this.#rows);
     this.#owners = new MongoOwners(this.#link);
+    this.#claims = new MongoClaims(this.#link);
     this.#pauses = new MongoPauses(this.#link);
   }
 
@@ -112,13 +115,19 @@ export class MongoStore implements Store {
     });
   }
 
-  async claim(owner: string, alive: readonly string[], limit: number, maxFormat: number): Promise<Claimed[]> {
+  async claim(...given: Parameters<Store["claim"]>): Promise<Claimed[]> {
     return this.#run(async () => {
       await this.#rows.flush();
-      const claimed = await this.#owners.claim(owner, alive, limit, maxFormat);
+      const claimed = await this.#claims.claim(...given);
       for (const { taskflowId, fence } of claimed) this.#journal.claimed(taskflowId, fence);
       return claimed;
     });
+  }
+
+  async secure(owner: string): Promise<void> {
+    // No row changes its place in the index meanwhile, so that none is passed over.
+    const work = (): Promise<void> => this.#rows.flush().then(() => this.#owners.secure(owner));
+    return this.#run(() => this.#journal.between(work));
   }
 
   async due(owner: string, until: number, limit: number, after?: DuePlace): Promise<Claimed[]> {
@@ -131,7 +140,7 @@ export class MongoStore implements Store {
   async reopen(taskflowId: string, owner: string, fence: number): Promise<boolean> {
     return this.#run(async () => {
       await this.#rows.flush();
-      const isTaken = await this.#owners.reopen(taskflowId, owner, fence);
+      const isTaken = await this.#claims.reopen(taskflowId, owner, fence);
       if (isTaken) this.#journal.claimed(taskflowId, fence + 1);
       return isTaken;
     });

@@ -22,6 +22,7 @@ import type {
   Write,
   WriteResult,
 } from "../ports/store.ts";
+import { isGone } from "./beats.ts";
 import { messageOf, primaryCode } from "./sqlite-error.ts";
 import { openFile, openMemory } from "./sqlite-file.ts";
 import type { SqliteFile } from "./sqlite-file.ts";
@@ -63,6 +64,8 @@ export class SqliteStore implements Store {
   #failing = false;
   /** Only this process has the file, so nobody else needs to know who is at work in it. */
   readonly #beats = new Map<string, number>();
+  /** Of all owners together, so that no beat comes twice. */
+  #beatCount = 0;
 
   constructor(options: SqliteStoreOptions) {
     this.#file = options.file;
@@ -109,8 +112,20 @@ export class SqliteStore implements Store {
     return this.#attempt((opened) => taskflowIds.flatMap((taskflowId) => readOne(opened, taskflowId) ?? []));
   }
 
-  async claim(owner: string, alive: readonly string[], limit: number, maxFormat: number): Promise<Claimed[]> {
-    return this.#write(({ owners }) => owners.claim(owner, alive, limit, maxFormat));
+  async claim(
+    owner: string,
+    alive: readonly string[],
+    dead: readonly KnownOwner[],
+    limit: number,
+    maxFormat: number,
+  ): Promise<Claimed[]> {
+    const isDead = (one: string): boolean => !alive.includes(one) && isGone(one, dead, this.#beats);
+    return this.#write(({ owners }) => owners.claim(owner, isDead, limit, maxFormat));
+  }
+
+  /** A claim is one transaction: there is no moment between its look at the beats and what it takes. */
+  async secure(): Promise<void> {
+    this.#attempt(() => undefined);
   }
 
   async due(owner: string, until: number, limit: number, after?: DuePlace): Promise<Claimed[]> {
@@ -144,7 +159,7 @@ export class SqliteStore implements Store {
 
   async beat(owner: string): Promise<KnownOwner[]> {
     return this.#attempt(() => {
-      this.#beats.set(owner, (this.#beats.get(owner) ?? 0) + 1);
+      this.#beats.set(owner, ++this.#beatCount);
       return Array.from(this.#beats, ([known, beat]) => ({ owner: known, beat }));
     });
   }

@@ -3,9 +3,9 @@
  *
  * A beat is judged by a change seen or not seen over the observer's own monotonic time; nobody's clock counts. The lease is for liveness only:
  * what keeps two owners from writing one taskflow is the number of its next entry. A coordinator that could not beat for the length of its lease
- * sends nothing more, for others may have taken over; when it beats again it reads again what it believed to be its own.
+ * sends nothing more, for others may have taken over; when it has beaten again it makes sure of what is its own still (`secure`), and reads that again.
  */
-import type { Claimed } from "../ports/store.ts";
+import type { Claimed, KnownOwner } from "../ports/store.ts";
 import type { Ports } from "./ports.ts";
 import { type CoordinatorSettings, FORMAT } from "./settings.ts";
 
@@ -41,6 +41,8 @@ export class Ownership {
   readonly #listener: OwnershipListener;
   readonly #seen = new Map<string, Seen>();
   #alive: string[] = [];
+  /** Silent for a lease, with the beat that was seen last. */
+  #silent: KnownOwner[] = [];
   /** Those that have died, and whose last ends are still to be looked for. */
   readonly #dead = new Set<string>();
   /** Finished taskflows whose end is still to be announced again. */
@@ -166,6 +168,8 @@ export class Ownership {
     clock.adjust(await store.timeOffset());
     // Also where the answer took that long, and nobody has asked meanwhile.
     const wasLapsed = this.#heldUntil > 0 && (this.#hasLapsed || clock.monotonic() >= this.#heldUntil);
+    // Whoever judged it before this beat may still be about to take something.
+    if (wasLapsed) await store.secure(owner);
     this.#heldUntil = from + leaseMs;
     this.#hasLapsed = false;
     if (wasLapsed) this.#listener.lapsed();
@@ -210,9 +214,10 @@ export class Ownership {
    * Owners that are alive as far as one can tell. One seen for the first time has a whole lease before it.
    * @param from when the store was asked: nobody knows how old its answer is, but it is no older than that
    */
-  #observe(beats: readonly { owner: string; beat: number }[], from: number): string[] {
+  #observe(beats: readonly KnownOwner[], from: number): string[] {
     const now = this.#ports.clock.monotonic();
     const alive = [this.#settings.owner];
+    const silent: KnownOwner[] = [];
     const known = new Set<string>();
     for (const { owner, beat } of beats) {
       known.add(owner);
@@ -220,7 +225,9 @@ export class Ownership {
       const seen = this.#seen.get(owner);
       if (seen?.beat !== beat) this.#seen.set(owner, { beat, at: now });
       if (seen?.beat !== beat || from - seen.at < this.#settings.leaseMs) alive.push(owner);
+      else silent.push({ owner, beat });
     }
+    this.#silent = silent;
     for (const owner of this.#seen.keys()) if (!known.has(owner)) this.#seen.delete(owner);
     return alive;
   }
@@ -255,7 +262,7 @@ export class Ownership {
     if (this.#isUnsure) await this.#listener.rescan();
     this.#isUnsure = true;
     for (;;) {
-      const claimed = await store.claim(owner, this.#alive, BATCH, FORMAT);
+      const claimed = await store.claim(owner, this.#alive, this.#silent, BATCH, FORMAT);
       if (claimed.length > 0) await this.#listener.taken(claimed);
       if (claimed.length < BATCH || this.#isStopped) break;
     }

@@ -132,7 +132,7 @@ export interface TaskflowPage {
   counts: Partial<Record<TaskflowStatus, number>>;
 }
 
-/** A coordinator that is, or was, at work on this store. Whether it lives shows in its `beat` changing, by the watcher's own clock. */
+/** A coordinator that is, or was, at work on this store. Whether it lives shows in its `beat` becoming another number, by the watcher's own clock. */
 export interface KnownOwner {
   owner: string;
   beat: number;
@@ -181,11 +181,29 @@ export interface Store {
   readMany(taskflowIds: readonly string[]): Promise<StoredTaskflow[]>;
 
   /**
-   * Takes up to `limit` unfinished taskflows whose owner is none of `alive`, oldest due first: sets owner and fence of their rows,
-   * leaving alone formats above `maxFormat`. Each is given to one caller only. Behind them comes, beyond the limit, what else their trees (`rootId`) have
-   * that nobody alive owns: a tree goes to one caller as a whole, to whoever has its root.
+   * Takes up to `limit` unfinished taskflows that nobody drives, oldest due first: sets owner and fence of their rows, leaving alone formats above
+   * `maxFormat`. Behind them comes, beyond the limit, what else their trees (`rootId`) have that nobody drives: a tree goes to one caller as a whole, to
+   * whoever has its root.
+   *
+   * Nobody drives what has no owner, or one that is none of `alive` and has no beat, or still the beat with which `dead` names it. The caller's picture may
+   * be as old as it likes: an owner that has beaten since keeps what it has.
+   *
+   * Atomic is the taking of each row: it is taken by one caller only, if it is as it was read, and its owner's beat was looked at after it was read. An
+   * owner that beats in between may lose it still, until it has made sure of it (`secure`).
    */
-  claim(owner: string, alive: readonly string[], limit: number, maxFormat: number): Promise<Claimed[]>;
+  claim(
+    owner: string,
+    alive: readonly string[],
+    dead: readonly KnownOwner[],
+    limit: number,
+    maxFormat: number,
+  ): Promise<Claimed[]>;
+
+  /**
+   * Makes sure of what an owner still has, who was silent for its lease and has just beaten again: once it has resolved, no claim that was decided before
+   * that beat takes anything from it. What was taken until then its row shows. If it rejects, nobody knows.
+   */
+  secure(owner: string): Promise<void>;
 
   /**
    * Unfinished taskflows of an owner with `dueAt` ≤ `until`, soonest first, from a place on. Beside those that were parked these are the ones in the
@@ -214,7 +232,7 @@ export interface Store {
    */
   lastFinished(owner: string | null, limit: number): Promise<string[]>;
 
-  /** A sign of life: counts this coordinator's beat up by one, from 1, and answers all coordinators that are known, this one included. */
+  /** A sign of life: gives this coordinator another beat than any before, those of earlier lives too, and answers all coordinators that are known, this one included. */
   beat(owner: string): Promise<readonly KnownOwner[]>;
 
   /** Forgets a coordinator that leaves for good. One that died is forgotten a day later by those that go on. */

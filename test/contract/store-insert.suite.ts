@@ -22,7 +22,7 @@ export function describeInsert(under: OpenStore): void {
       const { store } = under;
       const row = newRow("f", { status: "FAILED", finishedAt: 5, errorType: "E", rootId: "f" });
       expect(await store.insert(row, entries(3))).toBe("stored");
-      expect(await store.claim("me", ["me"], 10, 1)).toEqual([]);
+      expect(await store.claim("me", ["me"], [], 10, 1)).toEqual([]);
       expect((await store.list({ pageSize: 10, errorType: ["E"] })).rows).toEqual([row]);
       expect(await store.delete("f")).toBe("deleted");
       expect(await store.insert(row, entries(1))).toBe("stored");

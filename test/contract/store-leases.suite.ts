@@ -11,6 +11,10 @@ export function describeLeases(name: string, make: () => Store): void {
       await store.open();
     });
     afterEach(async () => store.close());
+    const beat = async (owner: string): Promise<number> => {
+      const known = await store.beat(owner);
+      return known.find((one) => one.owner === owner)!.beat;
+    };
 
     it("repairs the row of a taskflow that still has this fence, and no other", async () => {
       await store.commit([create("f"), create("g")]);
@@ -21,7 +25,7 @@ export function describeLeases(name: string, make: () => Store): void {
       await store.repair("f", 1, change);
       expect(await store.read("f")).toEqual({ row: newRow("f", change), entries: ["f 1", "f 2"] });
       await store.repair("f", 1, change);
-      expect(await store.claim("me", ["me"], 10, 1)).toEqual([{ taskflowId: "g", fence: 2, dueAt: 0 }]);
+      expect(await store.claim("me", ["me"], [], 10, 1)).toEqual([{ taskflowId: "g", fence: 2, dueAt: 0 }]);
       await store.repair("missing", 1, change);
       expect(await store.read("missing")).toBeUndefined();
     });
@@ -35,19 +39,57 @@ export function describeLeases(name: string, make: () => Store): void {
       expect((await store.read("f"))?.row).toEqual(newRow("f", { progress: 30, errorType: "E" }));
     });
 
-    it("counts the beats of coordinators until they leave", async () => {
-      expect(await store.beat("a")).toEqual([{ owner: "a", beat: 1 }]);
-      await store.beat("b");
-      expect(new Map((await store.beat("a")).map(({ owner, beat }) => [owner, beat]))).toEqual(
-        new Map([
-          ["a", 2],
-          ["b", 1],
-        ]),
-      );
+    it("gives a coordinator another beat each time, and knows it until it leaves", async () => {
+      const first = await beat("a");
+      await beat("b");
+      const second = await beat("a");
+      const known = await store.beat("b");
+      expect(known.map(({ owner }) => owner).toSorted()).toEqual(["a", "b"]);
+      expect(known).toContainEqual({ owner: "a", beat: second });
       await store.leave("a");
       await store.leave("nobody");
-      expect(await store.beat("b")).toEqual([{ owner: "b", beat: 2 }]);
-      expect(await store.beat("a")).toContainEqual({ owner: "a", beat: 1 });
+      expect((await store.beat("b")).map(({ owner }) => owner)).toEqual(["b"]);
+      const lives = [first, second, await beat("a"), await beat("a")];
+      expect(new Set(lives).size).toBe(lives.length);
+    });
+
+    it("takes from an owner that was judged dead at the beat that it still has, and from none that has beaten since or is not known", async () => {
+      const judged = await beat("silent");
+      const before = await beat("back");
+      await beat("back");
+      await beat("new");
+      await store.commit(["silent", "back", "new"].map((owner) => create(`of ${owner}`, { owner })));
+      const dead = [
+        { owner: "silent", beat: judged },
+        { owner: "back", beat: before },
+      ];
+      expect(await store.claim("me", ["me"], dead, 10, 1)).toEqual([{ taskflowId: "of silent", fence: 2, dueAt: 0 }]);
+      expect((await store.read("of back"))?.row).toEqual(newRow("of back", { owner: "back" }));
+      await store.leave("back");
+      expect(await store.claim("me", ["me"], [], 10, 1)).toEqual([{ taskflowId: "of back", fence: 2, dueAt: 0 }]);
+    });
+
+    it("finds what is left behind what those have who came back, however much that is", async () => {
+      const before = await beat("back");
+      await beat("back");
+      await store.commit([
+        ...[1, 2, 3].map((dueAt) => create(`kept ${dueAt}`, { owner: "back", dueAt })),
+        create("left", { owner: "gone", dueAt: 9 }),
+      ]);
+      expect(await store.claim("me", ["me"], [{ owner: "back", beat: before }], 2, 1)).toEqual([
+        { taskflowId: "left", fence: 2, dueAt: 9 },
+      ]);
+    });
+
+    it("changes nothing that can be seen when an owner makes sure of what it has", async () => {
+      await store.commit([create("f", { owner: "a" }), create("g", { owner: "b" })]);
+      await store.secure("a");
+      await store.secure("a");
+      expect(await store.read("f")).toEqual({ row: newRow("f", { owner: "a" }), entries: ["f 1"] });
+      expect(await store.commit([append("f", 2, { progress: 5 })])).toEqual(["stored"]);
+      expect((await store.read("f"))?.row).toEqual(newRow("f", { owner: "a", progress: 5 }));
+      expect(await store.claim("b", ["b"], [], 10, 1)).toEqual([{ taskflowId: "f", fence: 2, dueAt: 0 }]);
+      expect(await store.claim("c", ["c"], [], 10, 1)).toHaveLength(2);
     });
 
     it("tells its clock's distance", async () => {
@@ -64,7 +106,7 @@ export function describeLeases(name: string, make: () => Store): void {
       expect((await store.read("mine"))?.row).toMatchObject({ owner: null, fence: 1 });
       expect((await store.read("theirs"))?.row.owner).toBe("b");
       expect((await store.read("done"))?.row.owner).toBe("a");
-      expect(await store.claim("c", ["a", "b", "c"], 10, 1)).toEqual([{ taskflowId: "mine", fence: 2, dueAt: 0 }]);
+      expect(await store.claim("c", ["a", "b", "c"], [], 10, 1)).toEqual([{ taskflowId: "mine", fence: 2, dueAt: 0 }]);
     });
 
     it("says STORE_UNAVAILABLE once it is closed", async () => {
@@ -73,6 +115,7 @@ export function describeLeases(name: string, make: () => Store): void {
         async () => store.repair("f", 1, {}),
         async () => store.beat("a"),
         async () => store.leave("a"),
+        async () => store.secure("a"),
         async () => store.timeOffset(),
       ]) {
         await expect(call()).rejects.toMatchObject({ type: "STORE_UNAVAILABLE" });

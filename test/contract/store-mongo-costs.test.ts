@@ -118,7 +118,7 @@ async function useEverything(store: MongoStore, other: MongoStore): Promise<void
   expect(await store.commit([append("f", 3)])).toEqual(["conflict"]);
   await store.commit([{ kind: "append", taskflowId: "f", revision: 4, entry: "x".repeat(5 * 1024 * 1024) }]);
   await store.read("f");
-  await Promise.all([store.claim("me", ["me"], 10, 1), other.claim("you", ["me", "you"], 10, 1)]);
+  await Promise.all([store.claim("me", ["me"], [], 10, 1), other.claim("you", ["me", "you"], [], 10, 1)]);
   await store.due("me", 5, 10);
   await store.due("me", 5, 10, { dueAt: 1, taskflowId: "f" });
   await store.readMany(["f", "g", "h"]);
@@ -127,9 +127,9 @@ async function useEverything(store: MongoStore, other: MongoStore): Promise<void
     create("leaf", { owner: "dead", rootId: "root", parentTaskflowId: "root" }),
   ]);
   await store.commit([create("lost", { owner: "dead", rootId: "above", parentTaskflowId: "above" })]);
-  expect(await store.claim("me", ["me", "you", "node-a"], 10, 1)).toHaveLength(3);
+  expect(await store.claim("me", ["me", "you", "node-a"], [], 10, 1)).toHaveLength(3);
   await store.release("me", ["f"]);
-  await store.claim("me", ["me"], 10, 1);
+  await store.claim("me", ["me"], [], 10, 1);
   await store.commit([append("h", 2, { status: "FAILED", owner: "me", finishedAt: 8 })]);
   await store.lastFinished("me", 5);
   await store.lastFinished(null, 5);
@@ -138,6 +138,10 @@ async function useEverything(store: MongoStore, other: MongoStore): Promise<void
   await store.commit([create("past", { status: "FAILED", finishedAt: 3 })]);
   expect(await store.expire(5, 10)).toBe(1);
   await store.beat("me");
+  await other.beat("silent");
+  await other.commit([create("behind", { owner: "silent" })]);
+  expect(await store.claim("me", ["me", "you", "node-a"], await store.beat("me"), 10, 1)).toHaveLength(1);
+  await store.secure("me");
   await store.leave("me");
   const cursor = Buffer.from(JSON.stringify([5, "f"])).toString("base64url");
   const filters = { name: "n", tenant: "t", template: "x", tags: ["a"], attributes: { a: 1 }, errorType: ["E"], text: "x" };

@@ -83,9 +83,9 @@ describeOnMongo("a MongoDB store with a bad link", (server) => {
     const ids = Array.from({ length: 20 }, (__, index) => `f${index}`);
     await direct.commit(ids.map((id) => create(id, { owner: "dead" })));
     const faulty = proxy.once("update", fault);
-    const claim = store.claim("one", ["one", "other"], 100, 1);
+    const claim = store.claim("one", ["one", "other"], [], 100, 1);
     await faulty;
-    const other = await direct.claim("other", ["one", "other"], 100, 1);
+    const other = await direct.claim("other", ["one", "other"], [], 100, 1);
     const one = await claim;
     expect([...one, ...other].map(({ taskflowId }) => taskflowId).toSorted()).toEqual(ids.toSorted());
     for (const [owner, claimed] of [

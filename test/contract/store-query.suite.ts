@@ -11,14 +11,16 @@ export function describeOwners(under: OpenStore): void {
     it("gives each taskflow of a dead owner to one caller only, with the next fence", async () => {
       const ids = Array.from({ length: 30 }, (_, index) => `f${index}`);
       await under.store.commit(ids.map((id) => create(id, { owner: "dead", fence: 3 })));
-      const claims = await Promise.all(["x", "y", "z"].map(async (owner) => under.store.claim(owner, ["x", "y", "z"], 12, 1)));
+      const claims = await Promise.all(
+        ["x", "y", "z"].map(async (owner) => under.store.claim(owner, ["x", "y", "z"], [], 12, 1)),
+      );
       const claimed = claims.flat();
       expect(claimed.map(({ taskflowId }) => taskflowId).toSorted()).toEqual(ids.toSorted());
       expect(claimed.every(({ fence }) => fence === 4)).toBe(true);
       const first = claims[0]![0]!;
       expect((await under.store.read(first.taskflowId))?.row).toMatchObject({ owner: "x", fence: 4 });
       expect((await under.store.read(first.taskflowId))?.entries).toHaveLength(1);
-      expect(await under.store.claim("w", ["x", "y", "z"], 100, 1)).toEqual([]);
+      expect(await under.store.claim("w", ["x", "y", "z"], [], 100, 1)).toEqual([]);
     });
 
     it("claims what belongs to nobody, and of several dead owners what is due first", async () => {
@@ -29,18 +31,18 @@ export function describeOwners(under: OpenStore): void {
         create("d", { owner: "dead-1", dueAt: 30 }),
         create("e", { owner: "alive", dueAt: 0 }),
       ]);
-      expect(await under.store.claim("me", ["me", "alive"], 3, 1)).toEqual([
+      expect(await under.store.claim("me", ["me", "alive"], [], 3, 1)).toEqual([
         { taskflowId: "b", fence: 2, dueAt: 10 },
         { taskflowId: "c", fence: 2, dueAt: 20 },
         { taskflowId: "d", fence: 2, dueAt: 30 },
       ]);
-      expect(await under.store.claim("me", ["me", "alive"], 3, 1)).toEqual([{ taskflowId: "a", fence: 2, dueAt: 40 }]);
+      expect(await under.store.claim("me", ["me", "alive"], [], 3, 1)).toEqual([{ taskflowId: "a", fence: 2, dueAt: 40 }]);
       expect((await under.store.read("e"))?.row.owner).toBe("alive");
     });
 
     it("claims anew what an owner of the same name left, if that is not among the living", async () => {
       await under.store.commit([create("f", { owner: "me" })]);
-      expect(await under.store.claim("me", [], 10, 1)).toEqual([{ taskflowId: "f", fence: 2, dueAt: 0 }]);
+      expect(await under.store.claim("me", [], [], 10, 1)).toEqual([{ taskflowId: "f", fence: 2, dueAt: 0 }]);
     });
 
     it("leaves finished taskflows and newer formats alone", async () => {
@@ -53,9 +55,9 @@ export function describeOwners(under: OpenStore): void {
         create("waiting", { owner: "dead", status: "WAITING" }),
         create("paused", { owner: "dead", status: "PAUSED" }),
       ]);
-      const claimed = await under.store.claim("me", ["me"], 10, 1);
+      const claimed = await under.store.claim("me", ["me"], [], 10, 1);
       expect(claimed.map(({ taskflowId }) => taskflowId).toSorted()).toEqual(["paused", "waiting"]);
-      expect((await under.store.claim("me", ["me"], 10, 2)).map(({ taskflowId }) => taskflowId)).toEqual(["newer"]);
+      expect((await under.store.claim("me", ["me"], [], 10, 2)).map(({ taskflowId }) => taskflowId)).toEqual(["newer"]);
     });
 
     it("tells what is due of an owner, soonest first", async () => {
@@ -111,12 +113,12 @@ function describeTrees(under: OpenStore): void {
         create("done", nestedIn("root", { owner: "dead", status: "FAILED" })),
         create("other", { owner: "dead", dueAt: 20 }),
       ]);
-      const claimed = await under.store.claim("me", ["me"], 1, 1);
+      const claimed = await under.store.claim("me", ["me"], [], 1, 1);
       expect(claimed.map(({ taskflowId }) => taskflowId).toSorted()).toEqual(["child", "grandchild", "root"]);
       expect(claimed.every(({ fence }) => fence === 2)).toBe(true);
       expect((await under.store.read("grandchild"))?.row).toMatchObject({ owner: "me", fence: 2 });
       expect((await under.store.read("done"))?.row).toMatchObject({ owner: "dead", fence: 1 });
-      expect(await under.store.claim("me", ["me"], 10, 1)).toEqual([{ taskflowId: "other", fence: 2, dueAt: 20 }]);
+      expect(await under.store.claim("me", ["me"], [], 10, 1)).toEqual([{ taskflowId: "other", fence: 2, dueAt: 20 }]);
     });
 
     it("claims what is nested in a root that is finished, or its own", async () => {
@@ -126,7 +128,7 @@ function describeTrees(under: OpenStore): void {
         create("mine", { owner: "me" }),
         create("its", nestedIn("mine", { owner: "gone" })),
       ]);
-      const claimed = await under.store.claim("me", ["me"], 10, 1);
+      const claimed = await under.store.claim("me", ["me"], [], 10, 1);
       expect(claimed.map(({ taskflowId }) => taskflowId).toSorted()).toEqual(["its", "left"]);
     });
   });

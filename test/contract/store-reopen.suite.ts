@@ -52,7 +52,7 @@ export function describeReopen(under: OpenStore): void {
       expect((await under.store.read("f"))?.row).toEqual(
         newRow("f", { owner: "b", fence: 2, status: "COMPLETED", finishedAt: 12 }),
       );
-      expect(await under.store.claim("c", ["a", "c"], 10, 1)).toEqual([{ taskflowId: "g", fence: 3, dueAt: 0 }]);
+      expect(await under.store.claim("c", ["a", "c"], [], 10, 1)).toEqual([{ taskflowId: "g", fence: 3, dueAt: 0 }]);
       expect(await under.store.reopen("f", "c", 2)).toBe(true);
       expect(await under.store.commit([append("f", 4, { status: "RUNNING" })])).toEqual(["stored"]);
       expect((await under.store.read("f"))?.row).toMatchObject({ owner: "c", fence: 3, status: "RUNNING" });

@@ -159,7 +159,7 @@ function describeOpening(under: OpenStore): void {
         async () => under.store.read("f"),
         async () => under.store.readMany(["f"]),
         async () => under.store.expire(1, 1),
-        async () => under.store.claim("me", [], 1, 1),
+        async () => under.store.claim("me", [], [], 1, 1),
         async () => under.store.due("me", 1, 1),
         async () => under.store.list({ pageSize: 1 }),
         async () => under.store.delete("f"),
@@ -196,7 +196,7 @@ function describeOpening(under: OpenStore): void {
           "stored",
           "stored",
         ]);
-        expect(await again.claim("me", ["me", "node-a"], 10, 1)).toEqual([{ taskflowId: "g", fence: 2, dueAt: 3 }]);
+        expect(await again.claim("me", ["me", "node-a"], [], 10, 1)).toEqual([{ taskflowId: "g", fence: 2, dueAt: 3 }]);
         expect((await again.list({ pageSize: 10 })).counts).toEqual({ RUNNING: 3 });
       } finally {
         await again.close();

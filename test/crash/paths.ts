@@ -9,7 +9,7 @@ export interface Path {
   /** `TASKFLOW_RETENTION` of the life that is to reach the point. */
   readonly retention?: string;
   /** What the life that is to reach the point is told while its taskflow runs. */
-  readonly provoke?: "stop" | "delete" | "deeds";
+  readonly provoke?: "stop" | "delete" | "deeds" | "lapse";
 }
 
 /** In the middle of a stage, with attempts out of every kind. */
@@ -47,6 +47,7 @@ const PATHS: Readonly<Record<Happening, Path>> = {
   "an answer of bus.ask": { prelude: MIDDLE },
   // The end is stored, and its row says "unfinished" still.
   "store.repair": { prelude: "after store.commit of end" },
+  "store.secure": { provoke: "lapse" },
   "store.release": { provoke: "stop" },
   "store.leave": { provoke: "stop" },
   "store.close": { provoke: "stop" },

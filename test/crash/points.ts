@@ -27,6 +27,7 @@ export const STORE = {
   read: "looks",
   readMany: "looks",
   claim: "acts",
+  secure: "acts",
   due: "looks",
   reopen: "acts",
   repair: "acts",

@@ -24,6 +24,7 @@ export type Result = Record<string, unknown>;
 
 const CALL_MS = 2_000;
 const LIFE_MS = 60_000;
+const LEASE_MS = 1_500;
 
 /** Runs what leads to the point, with a crash there; without a point everything that there is, and no crash. Answers what became of it. Rejects with what is wrong. */
 export async function scenario(options: ScenarioOptions, point?: CrashPoint): Promise<Result> {
@@ -88,7 +89,7 @@ class Site {
         NAMESPACE: this.#namespace,
         NATS_URL: natsUrl,
         TASKFLOW_STORE: store,
-        TASKFLOW_LEASE: "1500",
+        TASKFLOW_LEASE: String(LEASE_MS),
         TASKFLOW_SHUTDOWN_GRACE: "5s",
         NODE_COMPILE_CACHE: compiled,
         TASKFLOW_RETENTION: retention,
@@ -128,6 +129,7 @@ class Site {
       });
       life.kill("SIGTERM");
     }
+    if (provoke === "lapse") await freeze(life);
     if (provoke === "deeds") for (const deed of DEEDS) await unlessDead(() => deed(client));
     if (provoke === "delete") {
       await unlessDead(() => client.produce(briefFlow("brief")));
@@ -221,6 +223,14 @@ class Site {
     await Promise.all(this.#lives.map((life) => life.end("SIGKILL")));
     await this.#node.broker.stop();
   }
+}
+
+/** For longer than its lease. */
+async function freeze(life: TestProcess): Promise<void> {
+  const until = performance.now() + 1.2 * LEASE_MS;
+  life.kill("SIGSTOP");
+  await eventually(() => performance.now() > until || fail("its lease is not over"));
+  life.kill("SIGCONT");
 }
 
 function fail(what: string): never {

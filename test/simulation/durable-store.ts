@@ -1,9 +1,20 @@
 /** The store that survives crashes: what `lib/ports/store.ts` asks for, in memory, and the record of every taskflow in it. */
+import { isGone } from "../../lib/adapters/beats.ts";
+import type { Entry } from "../../lib/core/facts.ts";
 import { isFinished } from "../../lib/core/flow.ts";
+import { decodeEntry } from "../../lib/core/journal.ts";
 import type { Claimed, DuePlace, KnownOwner, RowChange, StoredTaskflow, Write, WriteResult } from "../../lib/ports/store.ts";
 import type { Life } from "./life.ts";
 import { FlowRecord } from "./record.ts";
 import type { World } from "./world.ts";
+
+/** A row that a claim has read. */
+export interface Candidate {
+  readonly record: FlowRecord;
+  readonly owner: string | null;
+  readonly fence: number;
+  readonly secured: number;
+}
 
 export class DurableStore {
   readonly records = new Map<string, FlowRecord>();
@@ -11,9 +22,8 @@ export class DurableStore {
   readonly changed = new Set<FlowRecord>();
   readonly #world: World;
   readonly #beats = new Map<string, number>();
-  /** Counts all beats: the latest one of each coordinator. */
+  /** Counts all beats. */
   #count = 0;
-  readonly #latest = new Map<string, number>();
 
   constructor(world: World) {
     this.#world = world;
@@ -36,18 +46,17 @@ export class DurableStore {
     if (!isFree && isGuarded) return "conflict";
     const dueAt = write.row?.dueAt ?? Infinity;
     const isUrgent = dueAt < record.row.dueAt;
+    const entry = decodeEntry(write.entry);
+    const isItsRow = record.row.fence === fenceOf(entry, record);
     // Who has left it on disk until then would not see it.
-    if (isUrgent && life !== record.holder) return "conflict";
+    if (isUrgent && !isItsRow) return "conflict";
     // Written before the entry, unlike all else.
     if (isUrgent) record.row.dueAt = dueAt;
-    record.append(life, write.entry, this.#reachesRow(life, record) ? (write.row ?? {}) : undefined);
+    // A row of another fence is left alone; and what nobody heard of may not have reached the row.
+    const isLost = this.#world.isUnheard && this.#world.random.chance(0.5);
+    record.append(life, write.entry, isItsRow && !isLost ? (write.row ?? {}) : undefined, entry);
     this.changed.add(record);
     return "stored";
-  }
-
-  /** A row of another fence is left alone; and what nobody heard of may not have reached the row. */
-  #reachesRow(life: Life, { holder }: FlowRecord): boolean {
-    return life === holder && !(this.#world.isUnheard && this.#world.random.chance(0.5));
   }
 
   #create(life: Life, { row, entry }: Extract<Write, { kind: "create" }>): WriteResult {
@@ -67,7 +76,7 @@ export class DurableStore {
     const record = this.records.get(taskflowId);
     if (!record || isFinished(record.flow.status)) return;
     this.#world.statistics.count("fact: conflicting owner's entry");
-    record.append(record.driver, JSON.stringify({ at: this.#world.agenda.now, facts: [] }), {});
+    record.append(record.driver, JSON.stringify({ at: this.#world.agenda.now, facts: [] }), undefined);
   }
 
   read(taskflowId: string): StoredTaskflow | undefined {
@@ -91,10 +100,14 @@ export class DurableStore {
 
   beat(owner: string): KnownOwner[] {
     this.#count++;
-    this.#latest.set(owner, this.#count);
     // Whoever has left and comes back begins with another number than before.
     this.#beats.set(owner, (this.#beats.get(owner) ?? this.#count * 1_000) + 1);
     return Array.from(this.#beats, ([known, beat]) => ({ owner: known, beat }));
+  }
+
+  secure(owner: string): void {
+    for (const record of this.records.values())
+      if (record.row.owner === owner && !isFinished(record.row.status)) record.secured++;
   }
 
   leave(owner: string): void {
@@ -136,25 +149,48 @@ export class DurableStore {
       });
   }
 
-  /** Whoever has beaten since this one did is alive, whatever this one believes. */
-  #hasBeatenSince(owner: string, other: string | null): boolean {
-    if (other === null || !this.#beats.has(other) || this.#world.plants.has("claim of those that have come back")) return false;
-    return (this.#latest.get(other) ?? 0) > (this.#latest.get(owner) ?? 0);
+  /** What a claim reads first: rows as they are at that moment. */
+  candidates(alive: readonly string[], limit: number): Candidate[] {
+    const left = Array.from(this.records.values()).filter(
+      ({ row }) => !isFinished(row.status) && !alive.includes(row.owner ?? ""),
+    );
+    return left.slice(0, limit).map((record) => ({
+      record,
+      owner: record.row.owner,
+      fence: record.row.fence,
+      secured: record.secured,
+    }));
   }
 
-  claim(life: Life, owner: string, alive: readonly string[], limit: number): Claimed[] {
-    const claimed: Claimed[] = [];
-    for (const record of this.records.values()) {
+  /** What it looks at then: without those whose owners have beaten since they were judged. */
+  abandoned(candidates: readonly Candidate[], dead: readonly KnownOwner[]): Candidate[] {
+    if (this.#world.plants.has("claim of those that have come back")) return [...candidates];
+    const abandoned = candidates.filter(({ owner }) => owner === null || isGone(owner, dead, this.#beats));
+    if (abandoned.length < candidates.length) this.#world.count("world: a claim finds an owner back");
+    return abandoned;
+  }
+
+  /** What it does last: takes those that are as they were. */
+  take(life: Life, owner: string, candidates: readonly Candidate[], since: number): Claimed[] {
+    const same = candidates.filter(
+      ({ record: { row, secured: now }, owner: before, fence, secured }) =>
+        row.owner === before && row.fence === fence && now === secured && !isFinished(row.status),
+    );
+    if (same.length < candidates.length) this.#world.count("world: a claim comes too late");
+    return same.map(({ record }) => {
       const { row } = record;
-      if (claimed.length >= limit || isFinished(row.status) || alive.includes(row.owner ?? "")) continue;
-      if (this.#hasBeatenSince(owner, row.owner)) continue;
-      record.taken(life, row.owner);
+      record.taken(life, row.owner, since);
       row.owner = owner;
       if (!this.#world.plants.has("claim without a fence")) row.fence++;
-      claimed.push({ taskflowId: row.taskflowId, fence: row.fence, dueAt: row.dueAt });
-    }
-    return claimed;
+      return { taskflowId: row.taskflowId, fence: row.fence, dueAt: row.dueAt };
+    });
   }
+}
+
+/** Under which an entry is written: its own if it names a new owner. */
+function fenceOf({ facts }: Entry, { flow }: FlowRecord): number {
+  const [first] = facts;
+  return first?.kind === "owned" ? first.fence : flow.fence;
 }
 
 function isBehind(one: DuePlace, other: DuePlace): boolean {

@@ -25,7 +25,7 @@ export function checkCall(life: Life, record: FlowRecord, task: TaskRecord, call
   record.callerFence = call.fence;
   if (life.heldUntil <= world.agenda.time) world.report(31, `${what} is sent by ${life.owner}, whose lease is over`);
   if (call.fence !== flow.fence) world.report(3, `${what} has fence ${call.fence}; stored is ${flow.fence}`);
-  if (life.isStopping && world.checksPromptness && world.agenda.time - Math.max(life.stoppingAt, life.thawedAt) > 150)
+  if (life.isStopping && world.storesAtOnce && world.agenda.time - Math.max(life.stoppingAt, life.thawedAt) > 150)
     world.report(32, `${what} is sent by ${life.owner}, which is to end`);
   for (const before of flow.stages.slice(0, stage)) {
     if (!record.decisions.haveAny && (before.tasks.some(({ status }) => !isSettled(status)) || before.count.blocking > 0))

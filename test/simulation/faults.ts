@@ -17,6 +17,8 @@ const HIGHEST = {
   "beat slow": 0.25,
   /** The store does not tell its time. */
   "time refused": 0.3,
+  /** A step of a claim takes up to two leases. */
+  "claim slow": 0.6,
   /** A claim fails, and nothing was claimed. */
   "claim refused": 0.3,
   /** A claim fails although something was claimed. */

@@ -1,7 +1,9 @@
 /** The store as one process sees it: answers come at once or later, fail, and what a dead process had asked for may be carried out all the same. */
 import type { Claimed, KnownOwner, Store, StoredTaskflow, Write, WriteResult } from "../../lib/ports/store.ts";
+import type { Candidate } from "./durable-store.ts";
 import type { Fault } from "./faults.ts";
 import type { Life } from "./life.ts";
+import type { World } from "./world.ts";
 
 const never = <T>(): Promise<T> => new Promise<T>(() => {});
 const asError = (thrown: unknown): Error => (thrown instanceof Error ? thrown : new Error(String(thrown)));
@@ -63,13 +65,8 @@ export function storeOf(life: Life): Store {
         refusedBy("read refused");
         return store.lastFinished(life, owner, limit);
       }),
-    claim: (owner, alive, limit): Promise<Claimed[]> =>
-      answer(life, () => {
-        refusedBy("claim refused");
-        const claimed = store.claim(life, owner, alive, limit);
-        if (claimed.length > 0) refusedBy("claim unsure");
-        return claimed;
-      }),
+    claim: (...given): Promise<Claimed[]> => claim(life, ...given),
+    secure: (owner): Promise<void> => secure(life, owner),
     release: (owner, taskflowIds): Promise<void> =>
       answer(life, () => {
         refusedBy("release refused");
@@ -100,6 +97,48 @@ function answer<T>(life: Life, work: () => T, latency?: number): Promise<T> {
   });
 }
 
+/** Step by step, like the store on MongoDB: others come in between, and the process may stand still. */
+async function claim(life: Life, ...[owner, alive, dead, limit]: Parameters<Store["claim"]>): Promise<Claimed[]> {
+  const { world } = life;
+  const { store } = world;
+  const since = world.agenda.time;
+  const step = <Result>(rows: readonly Candidate[], work: () => Result): Promise<Result> =>
+    answer(life, work, slowness(world, rows));
+  const found = await step([], () => {
+    if (world.strikes("claim refused")) throw unavailable("claim refused");
+    return store.candidates(alive, limit);
+  });
+  const isOwned = found.some(({ owner: before }) => before !== null);
+  const abandoned = isOwned ? await step(found, () => store.abandoned(found, dead)) : found;
+  if (abandoned.length === 0) return [];
+  return step(abandoned, () => {
+    const claimed = store.take(life, owner, abandoned, since);
+    if (claimed.length > 0 && world.strikes("claim unsure")) throw unavailable("claim unsure");
+    return claimed;
+  });
+}
+
+/** Up to two leases; mostly, where that is near, until an owner that is frozen has just come back. */
+function slowness(world: World, rows: readonly Candidate[]): number | undefined {
+  const { random, leaseMs, fleet, agenda, faults, isCalm } = world;
+  const frozen = fleet.lives.find(({ isFrozen, owner }) => isFrozen && rows.some((row) => row.owner === owner));
+  const left = frozen ? frozen.frozenUntil - agenda.time : Infinity;
+  const isNear = left < leaseMs * 2 && faults["claim slow"] > 0 && !isCalm;
+  if (isNear && random.chance(0.7)) return left + random.int(0, 150);
+  return world.strikes("claim slow") ? random.int(1, leaseMs * 2) : undefined;
+}
+
+/** Only then its lease is its own again. */
+async function secure(life: Life, owner: string): Promise<void> {
+  const { world } = life;
+  await answer(life, () => {
+    if (world.strikes("beat refused")) throw unavailable("beat refused");
+    world.count("world: a coordinator comes back");
+    world.store.secure(owner);
+  });
+  life.heldUntil = life.beatUntil;
+}
+
 async function beat(life: Life, owner: string): Promise<KnownOwner[]> {
   const { world } = life;
   const from = world.agenda.time;
@@ -113,7 +152,10 @@ async function beat(life: Life, owner: string): Promise<KnownOwner[]> {
     },
     latency,
   );
-  life.heldUntil = from + world.leaseMs;
+  const hasLapsed = life.heldUntil > 0 && life.heldUntil <= world.agenda.time;
+  life.beatUntil = from + world.leaseMs;
+  // Else it has to make sure of what it has first.
+  if (!hasLapsed) life.heldUntil = life.beatUntil;
   return owners;
 }
 

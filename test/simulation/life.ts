@@ -33,6 +33,7 @@ export class Life {
   /** Virtual time at which it went on after it was frozen. */
   thawedAt = 0;
   isFrozen = false;
+  frozenUntil = 0;
   /** Its own link to the bus is down. */
   isCutOff = false;
   /** It was asked to end. */
@@ -41,6 +42,8 @@ export class Life {
   stoppingAt = 0;
   /** Virtual time until which nobody else may take what is its own. */
   heldUntil = 0;
+  /** The same by its latest beat, which does not hold for one that was silent too long. */
+  beatUntil = 0;
   /** Virtual time at which it had no room for another taskflow in its memory. */
   fullAt = 0;
   /** Virtual time since which it has had a free slot. */
@@ -185,6 +188,7 @@ export class Life {
   freeze(ms: number): void {
     if (!this.isAlive || this.isFrozen) return;
     this.isFrozen = true;
+    this.frozenUntil = this.world.agenda.time + ms;
     this.note(() => `is frozen for ${ms} ms`);
     this.world.agenda.in(ms, () => this.thaw());
   }

@@ -44,7 +44,7 @@ export const BUGS_OF_THE_COORDINATOR: readonly PlantedBug[] = [
     change: [
       turns,
       "if (isOurs && (part ? isLast(stored, part.write) : stored.entries.length === revision)) {",
-      "if (isOurs || part) {",
+      "if (isOurs && (part ?? stored.entries.length === revision)) {",
     ],
   },
   {
@@ -59,7 +59,7 @@ export const BUGS_OF_THE_COORDINATOR: readonly PlantedBug[] = [
   {
     title: "answers forgotten when a commit failed",
     noticedBy: [23],
-    change: [turns, "this.give(resident, ...waiting, {", "this.give(resident, {"],
+    change: [turns, "[...waiting, recover] : [recover, ...waiting]", "[recover] : [recover]"],
   },
   {
     title: "a taken id is answered as a new one",
@@ -106,13 +106,13 @@ export const BUGS_OF_THE_COORDINATOR: readonly PlantedBug[] = [
   },
   {
     title: "timeouts not watched",
-    noticedBy: [24, 2],
+    noticedBy: [24, 2, 36],
     change: ["lib/coordinator/sender.ts", 'give(resident, { kind: "timeout", task: ordinal, attempt });', ""],
   },
   {
     title: "nobody wakes who waits for a slot",
     noticedBy: [30, 2],
-    change: [turns, "if (this.dispatcher.hasNext && this.#mayDispatch) this.#plan();", ""],
+    change: ["lib/coordinator/dispatcher.ts", "if (chosen.length >= limit) break;", "if (chosen.length >= limit - 1_000) break;"],
   },
   {
     title: "nobody wakes who waits for a worker",
@@ -181,6 +181,11 @@ export const BUGS_OF_THE_COORDINATOR: readonly PlantedBug[] = [
     title: "a lapse of the lease is overlooked",
     noticedBy: [3, 26, 2, 21, 30],
     change: [ownership, "if (wasLapsed) this.#listener.lapsed();", ""],
+  },
+  {
+    title: "who comes back does not make sure of what it has",
+    noticedBy: [31],
+    change: [ownership, "if (wasLapsed) await store.secure(owner);", ""],
   },
   {
     title: "a claim whose answer was lost is forgotten",

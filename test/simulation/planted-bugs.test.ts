@@ -5,7 +5,7 @@ import { runSimulation } from "./process.ts";
 import { PROPERTIES } from "./properties.ts";
 
 /** Within so many seeds each of them must be noticed. */
-const SEEDS = 12_000;
+const SEEDS = 8_000;
 
 /** Properties that only a bug of the coordinator's own errors, or none that we could think of, violates alone. */
 const WITHOUT_BUG = new Set([7, 13, 27, 28]);

@@ -67,6 +67,8 @@ export class FlowRecord {
   readonly client: Client;
   readonly plan: Plan;
   readonly row: TaskflowRow;
+  /** How often its owner came back and made sure of it. */
+  secured = 0;
   readonly texts: string[] = [];
   readonly entries: Entry[] = [];
   readonly decisions = new Decisions(this);
@@ -151,16 +153,18 @@ export class FlowRecord {
     this.drivenSince = this.world.agenda.time;
   }
 
-  /** Somebody claims it. */
-  taken(life: Life, before: string | null): void {
+  /** Somebody claims it, and has been at that since. */
+  taken(life: Life, before: string | null, since: number): void {
     const { world } = this;
     const owner = world.fleet.lives.find((one) => one.owner === before);
-    if (owner && owner !== life && !owner.isStopping && owner.heldUntil > world.agenda.time)
+    // What a former life under this name left is not the new one's before that has started, unless it has claimed it.
+    const isItsOwn = owner?.hasStarted || owner === this.holder;
+    if (owner && isItsOwn && owner !== life && !owner.isStopping && owner.heldUntil > world.agenda.time)
       world.report(
         31,
         `${life.owner} takes ${this.taskflowId} from ${before}, whose lease has ${owner.heldUntil - world.agenda.time} ms left`,
       );
-    if (life.isStopping && world.agenda.time - life.stoppingAt > 150 && life.thawedAt < world.agenda.time - 150)
+    if (life.isStopping && since - life.stoppingAt > 150 && life.thawedAt < since - 150)
       world.report(32, `${life.owner}, which is to end, takes ${this.taskflowId}`);
     world.note(() => `    ${life.owner} claims ${this.taskflowId} of ${before ?? "nobody"}`);
     this.interrupt();

@@ -3,6 +3,7 @@ import { historyOf } from "../../lib/core/history.ts";
 import { isFinished } from "../../lib/core/flow.ts";
 import { replay } from "../../lib/core/journal.ts";
 import { withoutResponse, withoutTree } from "./expected-event.ts";
+import type { Life } from "./life.ts";
 import { differenceOf } from "./memory.ts";
 import { actualStatuses, expectedStatuses } from "./oracle.ts";
 import type { PropertyNumber, Violation } from "./properties.ts";
@@ -55,6 +56,8 @@ export async function simulate(seed: number, plants: ReadonlySet<string> = new S
 function isOver(world: World): boolean {
   return (
     world.isCalm &&
+    // Somebody is there to tell what those before may not have told.
+    world.fleet.lives.some(({ hasStarted }) => hasStarted) &&
     world.clients.every(({ isDone }) => isDone) &&
     world.people?.areDone !== false &&
     world.unfinished.length === 0
@@ -86,6 +89,7 @@ async function checkMemory(world: World): Promise<void> {
           if (!memory || memory.revision !== record.flow.revision) return;
           const difference = differenceOf(memory, record.flow);
           if (difference !== undefined) world.report(14, `${record.taskflowId}: ${difference}`);
+          checkKept(world, record, life);
         },
         () => {},
       );
@@ -93,6 +97,17 @@ async function checkMemory(world: World): Promise<void> {
   }
   world.store.changed.clear();
   for (let turn = 0; turn < 4; turn++) await SETTLED;
+}
+
+/** What has ended has given its slot back. */
+function checkKept(world: World, { taskflowId, flow }: FlowRecord, { coordinator }: Life): void {
+  const resident = coordinator.inspect(taskflowId);
+  // What is being read back or stored is not carried out yet.
+  if (resident?.state !== "idle") return;
+  for (const task of resident.pending.keys()) {
+    const status = flow.tasks[task]?.status;
+    if (status !== "RUNNING") world.report(21, `a slot is kept for task ${task} of ${taskflowId}, which is ${status}`);
+  }
 }
 
 function checkSlots(world: World): void {

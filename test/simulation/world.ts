@@ -20,6 +20,7 @@ const OWNERSHIP: readonly Fault[] = [
   "beat refused",
   "beat slow",
   "time refused",
+  "claim slow",
   "claim refused",
   "claim unsure",
   "read refused",
@@ -181,29 +182,31 @@ export class World {
     return this.clients[Number(definition.name)] as Client;
   }
 
-  /** Where no fault makes things wait that the checker cannot see. */
-  get checksPromptness(): boolean {
+  /** Where what is decided is stored, or not, within moments. */
+  get storesAtOnce(): boolean {
     const { faults } = this;
     return (
       faults["commit refused"] +
         faults["commit unsure"] +
         faults["commit lands late"] +
         faults.conflict +
-        faults["read refused"] +
-        faults["not sent"] +
-        faults["queue full"] +
-        faults["link down"] ===
-        0 &&
-      !this.wentBack &&
-      this.checksTakeover
+        faults["read refused"] ===
+      0
     );
+  }
+
+  /** Where no fault makes things wait that the checker cannot see. */
+  get checksPromptness(): boolean {
+    const { faults } = this;
+    const isDelivered = faults["not sent"] + faults["queue full"] + faults["link down"] === 0;
+    return this.storesAtOnce && isDelivered && !this.wentBack && this.checksTakeover;
   }
 
   /** Virtual time since which it has. */
   get ownershipAt(): number {
     if (OWNERSHIP.every((fault) => this.faults[fault] === 0)) return 0;
-    // A slow beat may be under way.
-    return this.calmAt + (this.faults["beat slow"] > 0 ? this.leaseMs * 2 : 0);
+    // A slow beat may be under way, or a step of a claim.
+    return this.calmAt + (this.faults["beat slow"] + this.faults["claim slow"] > 0 ? this.leaseMs * 2 : 0);
   }
 
   /** Where the store answers whoever looks after the others. */

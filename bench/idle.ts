@@ -1,6 +1,7 @@
 /**
  * `npm run bench:idle -- [taskflows]`: what a coordinator costs while taskflows wait, 100,000 of them unless told otherwise, on SQLite. Each waits an hour for
- * its next attempt. Prints how long a start takes, under another name and under the same, how long the longest claim and scan took, memory, and the CPU of doing nothing.
+ * its next attempt. Prints how long a claim's search for what to take takes by itself, how long a start takes, under another name and under the same, how long the longest claim and sweep took, memory, and the CPU of
+ * doing nothing.
  */
 import { ServiceBroker } from "moleculer";
 import { fork } from "node:child_process";
@@ -8,7 +9,9 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
+import { SqliteOwners } from "../lib/adapters/sqlite-owners.ts";
 import { SqliteStore } from "../lib/adapters/store-sqlite.ts";
+import { FORMAT } from "../lib/coordinator/settings.ts";
 import { newRow } from "../lib/coordinator/row.ts";
 import { build } from "../lib/core/build.ts";
 import { decide } from "../lib/core/decide.ts";
@@ -23,6 +26,7 @@ import { TaskflowService } from "../services/taskflow.service.ts";
 const HOUR_MS = 3_600_000;
 const BATCH = 1_000;
 const IDLE_MS = 20_000;
+const SEARCHES = 50;
 
 type Timed = Record<"claim" | "due" | "release", { calls: number; longestMs: number }>;
 
@@ -81,6 +85,24 @@ async function fill(file: string, count: number): Promise<void> {
     store.commit(writes.map(([, append]) => append!));
   }
   await store.close();
+}
+
+/** What a claim reads, without what it writes: a thousand taskflows of a dead owner, again and again. */
+async function timeSearch(file: string): Promise<{ firstMs: number; medianMs: number; longestMs: number }> {
+  const store = new SqliteStore({ file });
+  await store.open();
+  const times = store.transaction((database) => {
+    const owners = new SqliteOwners(database);
+    return Array.from({ length: SEARCHES }, () => {
+      const began = performance.now();
+      const found = owners.candidates(() => true, BATCH, FORMAT).length;
+      if (found !== BATCH) throw new Error(`${found} taskflows were found where there are more than ${BATCH}.`);
+      return performance.now() - began;
+    });
+  });
+  await store.close();
+  const sorted = times.toSorted((a, b) => a - b);
+  return { firstMs: times[0]!, medianMs: sorted[sorted.length >> 1]!, longestMs: sorted.at(-1)! };
 }
 
 /** A store whose calls are timed. */
@@ -170,6 +192,10 @@ if (process.send && first !== undefined && nodeID !== undefined) {
     const began = performance.now();
     await fill(file, count);
     console.log(`${count} taskflows that wait were stored in ${Math.round(performance.now() - began)} ms`);
+    const { firstMs, medianMs, longestMs } = await timeSearch(file);
+    console.log(
+      `a claim's search for ${BATCH} of them, without taking: first ${firstMs.toFixed(1)} ms, median ${medianMs.toFixed(1)} ms, longest ${longestMs.toFixed(1)} ms of ${SEARCHES}`,
+    );
     tell("another name", await liveElsewhere(file, "after"));
     tell("the same name again", await liveElsewhere(file, "after"));
   } finally {

@@ -22,7 +22,7 @@ const HIGHEST = {
   /** A claim fails, and nothing was claimed. */
   "claim refused": 0.3,
   /** A claim fails although something was claimed. */
-  "claim unsure": 0.3,
+  "claim unsure": 0.7,
   /** What is given up cannot be given up. */
   "release refused": 0.3,
   /** The others are not told that something was given up. */

@@ -85,7 +85,11 @@ test("one that was not finished is paused, across a restart too, until somebody 
   const { service, calls } = worker();
   const home = await startLocalNode({ services: [service] });
   const { taskflowId } = await home.client.produce({ stages: [stageOf("one", ["slow", "ok"]), stageOf("two", ["ok"])] });
-  await eventually(() => expect(calls).toEqual(["slow", "ok"]));
+  await eventually(async () => {
+    const { rows } = await home.client.listTasks(taskflowId, { stageId: "one" });
+    expect(rows.map(({ status }) => status)).toEqual(["RUNNING", "SUCCESS"]);
+  });
+  expect(calls).toEqual(["slow", "ok"]);
   const exported = throughJson(await home.client.exportTaskflow(taskflowId));
   const store = `sqlite:${tempFolder()}/flow.db`;
   const other = worker();

@@ -203,12 +203,19 @@ describe("one coordinator on SQLite, killed and started again", () => {
     const taskflowId = await startTree(site);
     await site.client.cancelTaskflow(taskflowId);
     await site.coordinator.end("SIGKILL");
-    site.letGo("deep");
     await site.coordinator.start();
-    const tree = await site.client.waitForTaskflow(taskflowId, { timeout: WAIT_MS });
-    const [middle] = nestedOf(tree);
-    const [deepest] = middle ? nestedOf(middle) : [];
-    expect([tree, middle, deepest].map((each) => each?.status)).toEqual(["CANCELLED", "CANCELLED", "CANCELLED"]);
+    // Each level hears of it from the one above.
+    await eventually(
+      async () => {
+        const tree = await site.client.getTaskflowDetails(taskflowId);
+        const [middle] = nestedOf(tree);
+        const [deepest] = middle ? nestedOf(middle) : [];
+        expect([tree, middle, deepest].map((each) => each?.status)).toEqual(["CANCELLED", "CANCELLED", "CANCELLED"]);
+      },
+      { timeoutMs: WAIT_MS },
+    );
+    site.letGo("deep");
+    await eventually(async () => expect((await site.client.health()).owned).toBe(0), { timeoutMs: WAIT_MS });
     expect(site.ran).not.toContain("deeper");
   }, 120_000);
 });

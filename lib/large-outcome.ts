@@ -4,6 +4,9 @@
  */
 import { digestOf, partOf, type TextPart } from "./text-part.ts";
 
+/** JSON text of an outcome, in bytes: beyond it no ledger keeps an answer (a document of MongoDB holds 16 MiB), and no coordinator fetches one. */
+export const LONGEST_OUTCOME = 15 * 1024 * 1024;
+
 /** A part of an outcome's text. The first one also tells what all of them together are. */
 export interface OutcomePart extends TextPart {
   /** Of the whole text, in UTF-8. */

@@ -21,6 +21,11 @@ export function partOf(text: string, offset: number, maxBytes: number): TextPart
   }
 }
 
+/** A UTF-16 unit is at most three bytes: most texts need no counting. */
+export function fits(text: string, maxBytes: number): boolean {
+  return text.length * MOST_BYTES_OF_A_UNIT <= maxBytes || Buffer.byteLength(text) <= maxBytes;
+}
+
 /** Within a message: quotation marks and backslashes are escaped there. */
 function bytesOf(chunk: string): number {
   return Buffer.byteLength(JSON.stringify(chunk)) - 2;

@@ -1,13 +1,11 @@
 /** Asking for the outcome of an attempt: whom, how often, and what the answers mean. */
 import type { ServiceBroker } from "moleculer";
 import type { Question, Reply } from "../ports/bus.ts";
-import { joinParts } from "../large-outcome.ts";
+import { joinParts, LONGEST_OUTCOME } from "../large-outcome.ts";
 import { toldOutcome } from "./call-outcome.ts";
 import { Lanes } from "./lanes.ts";
 import { OUTCOME_ACTION, type KnownWorkers, type OutcomeEndpoint } from "./known-workers.ts";
 
-/** JSON text of an outcome, at most: no worker's ledger keeps more. */
-const LONGEST_OUTCOME = 15 * 1024 * 1024;
 /** For all parts of one: a worker that makes them ever smaller is not waited for. */
 const FETCH_MS = 60_000;
 /** What is fetched at the same time is in memory beside what has come. */

@@ -15,7 +15,7 @@ import type { Store, TaskflowQuery } from "../ports/store.ts";
 import type { Coordinator } from "./coordinator.ts";
 import { addNestedTrees, branchOf } from "./nested-trees.ts";
 import type { Gate } from "./pause-rules.ts";
-import type { TextPart } from "../text-part.ts";
+import { fits, type TextPart } from "../text-part.ts";
 import { refer } from "../value-ref.ts";
 import { Values } from "./values.ts";
 import { boundOfTask, bytesOf, fitTask, fitTree, shapeOf } from "./fit.ts";
@@ -148,11 +148,11 @@ export class Queries {
     let left = PAGE_LENGTH;
     for (let index = cursor === undefined ? 0 : decodeCursor(cursor); index < all.length; index++) {
       const text = all[index] ?? "null";
-      const fits = isLocal || (text.length <= maxBytes && Buffer.byteLength(text) <= maxBytes);
-      left -= fits ? text.length : 0;
+      const isWhole = isLocal || fits(text, maxBytes);
+      left -= isWhole ? text.length : 0;
       if (left < 0 && rows.length > 0) return { rows, nextCursor: encodeCursor(index) };
       const row = JSON.parse(text) as PreviousRow;
-      rows.push(fits ? row : { ...row, response: refer(taskflowId, row.taskId, "response", JSON.stringify(row.response)) });
+      rows.push(isWhole ? row : { ...row, response: refer(taskflowId, row.taskId, "response", JSON.stringify(row.response)) });
     }
     return { rows };
   }

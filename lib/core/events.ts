@@ -243,6 +243,8 @@ function attemptsAt(facts: readonly Fact[]): (number | undefined)[] | undefined 
   return attempts;
 }
 
+const attemptOf = (flow: Flow, task: number): number => taskAt(flow, task)?.attempt ?? 0;
+
 /**
  * What a fact says to subscribers; undefined if it is no event.
  * @param at the attempt of its task by then, if the flow has gone on since
@@ -269,25 +271,11 @@ export function describe(flow: Flow, fact: Fact, at?: number): Description | und
     case "returned":
       return describeTask(flow, fact, fact.attempt, "WAITING", "null");
     case "delayed":
-      return describeTask(
-        flow,
-        fact,
-        at ?? taskAt(flow, fact.task)?.attempt ?? 0,
-        "WAITING",
-        fact.response ?? "null",
-        fact.error,
-      );
+      return describeTask(flow, fact, at ?? attemptOf(flow, fact.task), "WAITING", fact.response ?? "null", fact.error);
     case "settled":
-      return describeTask(
-        flow,
-        fact,
-        at ?? taskAt(flow, fact.task)?.attempt ?? 0,
-        fact.status,
-        fact.response ?? "null",
-        fact.error,
-      );
+      return describeTask(flow, fact, at ?? attemptOf(flow, fact.task), fact.status, fact.response ?? "null", fact.error);
     case "reset":
-      return describeTask(flow, fact, at ?? taskAt(flow, fact.task)?.attempt ?? 0, "WAITING", "null");
+      return describeTask(flow, fact, at ?? attemptOf(flow, fact.task), "WAITING", "null");
     default:
       return undefined;
   }

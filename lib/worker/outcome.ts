@@ -8,6 +8,7 @@ import { Errors } from "moleculer";
 import { toTaskError } from "../adapters/task-error.ts";
 import { payloadTooLarge } from "../adapters/wire-packets.ts";
 import { taskflowError } from "../errors.ts";
+import { LONGEST_OUTCOME } from "../large-outcome.ts";
 
 export interface WireError {
   readonly name: string;
@@ -28,8 +29,6 @@ export interface Ended {
   readonly deliver: { readonly value: unknown } | { readonly error: Error };
 }
 
-/** Beyond this no ledger keeps an answer (a document of MongoDB holds 16 MiB). */
-export const LONGEST_OUTCOME = 15 * 1024 * 1024;
 /** Of a message, what the outcome does not get: the packet's frame. */
 export const MESSAGE_FRAME = 16 * 1024;
 const SHORT_MESSAGE = 1_000;

@@ -45,8 +45,8 @@ export class PreviousResponses {
   async #fetchAll(): Promise<readonly PreviousStageResponse[]> {
     const rows: PreviousStageResponse[] = [];
     let cursor: string | undefined;
+    const { id: taskflowId, taskId } = this.#context.taskflow;
     do {
-      const { id: taskflowId, taskId } = this.#context.taskflow;
       const page: Page = await this.#fetch(PAGES, { taskflowId, taskId, ...(cursor === undefined ? {} : { cursor }) });
       for (const row of page.rows) rows.push(await this.#whole(row));
       cursor = page.nextCursor;

@@ -1,6 +1,7 @@
 import type { ServiceBroker } from "moleculer";
 import { MESSAGE_FRAME, type WireOutcome } from "./outcome.ts";
 import { maxMessageBytesOf } from "../adapters/events-endpoint.ts";
+import { fits } from "../text-part.ts";
 import { Again } from "./again.ts";
 
 /** The coordinators' action that takes outcomes. */
@@ -26,7 +27,7 @@ export class Reports {
   async #report(key: string, action: string, text: string): Promise<boolean> {
     const broker = this.#broker;
     // Whoever waits for it asks every so often, and gets it in parts.
-    if (Buffer.byteLength(text) > maxMessageBytesOf(broker) - MESSAGE_FRAME) return true;
+    if (!fits(text, maxMessageBytesOf(broker) - MESSAGE_FRAME)) return true;
     const outcome = JSON.parse(text) as WireOutcome;
     const endpoints = broker.registry.actions.get(REPORT_ACTION)?.endpoints ?? [];
     for (const { id } of endpoints.slice()) {

@@ -8,6 +8,7 @@ import { maxMessageBytesOf } from "../adapters/events-endpoint.ts";
 import { CONTEXT_KEY } from "../adapters/wire-context.ts";
 import { taskflowError } from "../errors.ts";
 import type { Logger } from "../ports/logger.ts";
+import { fits } from "../text-part.ts";
 import { Again } from "./again.ts";
 import { Fences } from "./fences.ts";
 import { handleOf } from "./handle.ts";
@@ -256,11 +257,6 @@ export class TaskWorker {
   get #maxBytes(): number {
     return maxMessageBytesOf(this.#ports.broker) - MESSAGE_FRAME;
   }
-}
-
-/** A UTF-16 unit is at most three bytes: most texts need no counting. */
-function fits(text: string, maxBytes: number): boolean {
-  return text.length * 3 <= maxBytes || Buffer.byteLength(text) <= maxBytes;
 }
 
 function unavailable({ action, key }: TaskCall, cause: unknown): Error {

@@ -213,7 +213,12 @@ describeOnMongo("orders for a coordinator that is killed", (mongo) => {
     const settings = { folder: tempFolder(), namespace, mongo: mongo(), leaseMs: 2_000, graceMs: 1_000 };
     const cluster = await Cluster.start({ ...settings, coordinators: 2, workers: 1 });
     try {
-      const { broker } = createNode(cluster.nats.url, { namespace, nodeID: "caller", heartbeatInterval: 1, heartbeatTimeout: 30 });
+      const { broker } = createNode(cluster.nats.url, {
+        namespace,
+        nodeID: "caller",
+        heartbeatInterval: 1,
+        heartbeatTimeout: 30,
+      });
       await broker.start();
       await broker.waitForServices(["taskflow", "plain"], 20_000, 20);
       const [first, second] = ["coordinator-1", "coordinator-2"].map((nodeID) => new TaskflowClient(broker, { nodeID })) as [

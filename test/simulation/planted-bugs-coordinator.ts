@@ -218,6 +218,7 @@ export const BUGS_OF_THE_COORDINATOR: readonly PlantedBug[] = [
   },
   {
     title: "one that is to end goes on dispatching",
+    from: 2_200,
     noticedBy: [32, 2],
     change: [turns, "return !this.isDraining && this.#listener.maySend();", "return this.#listener.maySend();"],
   },

@@ -138,6 +138,7 @@ export const BUGS_OF_THE_CORE: readonly PlantedBug[] = [
   },
   {
     title: "one that is at it is asked once only",
+    from: 1_700,
     noticedBy: [24, 2],
     change: [question, '  step.effects.push({ kind: "timer", at: step.now + ASK_AGAIN_MS, input });', "  void input;"],
   },

@@ -106,6 +106,7 @@ export const BUGS_OF_THE_COORDINATOR: readonly PlantedBug[] = [
   },
   {
     title: "timeouts not watched",
+    from: 500,
     noticedBy: [24, 2, 36],
     change: ["lib/coordinator/sender.ts", 'give(resident, { kind: "timeout", task: ordinal, attempt });', ""],
   },
@@ -155,6 +156,7 @@ export const BUGS_OF_THE_COORDINATOR: readonly PlantedBug[] = [
   },
   {
     title: "the lease is not asked again after the commit",
+    from: 600,
     noticedBy: [31, 3, 26, 7],
     change: [
       "lib/coordinator/sender.ts",
@@ -194,11 +196,13 @@ export const BUGS_OF_THE_COORDINATOR: readonly PlantedBug[] = [
   },
   {
     title: "what is stored while the lease lapses is carried out",
+    from: 700,
     noticedBy: [3, 26, 2, 30, 21, 31],
     change: [turns, "const isInDoubt = part.lapses !== this.lapses;", "const isInDoubt = part.lapses < 0;"],
   },
   {
     title: "ends not announced again",
+    from: 800,
     noticedBy: [29],
     change: [
       "lib/coordinator/coordinator.ts",
@@ -213,6 +217,7 @@ export const BUGS_OF_THE_COORDINATOR: readonly PlantedBug[] = [
   },
   {
     title: "one that is to end takes over what it gave up",
+    from: 800,
     noticedBy: [32],
     change: [ownership, " && !this.#isLeaving) {", ") {"],
   },

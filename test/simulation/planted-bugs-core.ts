@@ -33,6 +33,7 @@ export const BUGS_OF_THE_CORE: readonly PlantedBug[] = [
   },
   {
     title: "deliveries without end",
+    from: 600,
     noticedBy: [9],
     change: ["lib/core/question.ts", "deliveries >= MAX_DELIVERIES", "deliveries > 1_000"],
   },

@@ -80,6 +80,7 @@ export const BUGS_OF_ORDERS: readonly PlantedBug[] = [
   },
   {
     title: "decisions about the past are carried out",
+    from: 900,
     noticedBy: [43],
     change: [obey, "if (expect.revision !== undefined && expect.revision !== revision) {", "if (revision < 0) {"],
   },

@@ -1,7 +1,7 @@
 /** The broker of a coordinator, from the environment. `npm start` uses it, and so can `moleculer-runner --config moleculer.config.ts`. */
 import { hostname } from "node:os";
 import type { BrokerOptions } from "moleculer";
-import { NatsTransporter } from "./lib/adapters/nats-transporter.ts";
+import { NatsTransporter } from "./lib/adapters/nats/transporter.ts";
 
 const { NATS_URL, NAMESPACE, NODE_ID, LOG_LEVEL } = process.env;
 

@@ -1,6 +1,6 @@
 /** Runs one coordinator from the configuration (`npm start`). SIGTERM and SIGINT drain it: exit 0 when everything is stored and handed over. */
 import { ServiceBroker } from "moleculer";
-import { readEnvironment } from "../lib/environment.ts";
+import { readEnvironment } from "../lib/config/environment.ts";
 import config from "../moleculer.config.ts";
 import { TaskflowService } from "../services/taskflow.service.ts";
 

@@ -25,16 +25,22 @@ export type {
   TaskDecided,
   TaskflowSummary,
   TaskPlace,
-} from "./client/answers.ts";
+} from "./client/results.ts";
 export type { EventHandler, EventSubscription } from "./client/event-subscription.ts";
-export { NatsTransporter, type NatsTransporterOptions } from "./adapters/nats-transporter.ts";
-export type { TaskflowExport } from "./client/taskflow-export.ts";
-export type { Explanation } from "./core/explain.ts";
-export type { Reason, ReasonCode } from "./core/reason.ts";
-export { getEventsEndpoint } from "./adapters/events-endpoint.ts";
-export { defineTaskflow } from "./define-taskflow.ts";
-export { ExpectedError, isTaskflowError, PermanentError, type TaskflowErrorLike, type TaskflowErrorType } from "./errors.ts";
-export { DEFAULT_LIMITS, type Limits } from "./limits.ts";
+export { NatsTransporter, type NatsTransporterOptions } from "./adapters/nats/transporter.ts";
+export type { TaskflowExport } from "./client/export.ts";
+export type { Explanation } from "./core/explain/explain.ts";
+export type { Reason, ReasonCode } from "./core/explain/reason.ts";
+export { getEventsEndpoint } from "./adapters/moleculer/broker-link.ts";
+export { defineTaskflow } from "./client/define-taskflow.ts";
+export {
+  ExpectedError,
+  isTaskflowError,
+  PermanentError,
+  type TaskflowErrorLike,
+  type TaskflowErrorType,
+} from "./errors/errors.ts";
+export { DEFAULT_LIMITS, type Limits } from "./config/limits.ts";
 export type { Options, TaskOptions } from "../schemas/options.schema.ts";
 export type { PreviousStageResponse, TaskflowExecutionContext } from "../schemas/execution-context.ts";
 export type { StageDefinition, TaskDefinition, Taskflow } from "../schemas/taskflow.schema.ts";

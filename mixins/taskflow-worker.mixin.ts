@@ -3,16 +3,16 @@
  * reaches, knows the run that it is part of (`ctx.taskflow`), and cannot end its process by what it answers or throws.
  */
 import type { ActionHandler, ActionSchema, Context, Service, ServiceBroker, ServiceSchema } from "moleculer";
-import { taskflowError } from "../lib/errors.ts";
-import { parseDuration } from "../lib/options.ts";
+import { taskflowError } from "../lib/errors/errors.ts";
+import { parseDuration } from "../lib/core/model/options.ts";
 import type { TaskflowHandle } from "../lib/worker/handle.ts";
-import type { Ledger } from "../lib/worker/ledger.ts";
-import { ledgerOf } from "../lib/worker/open-ledger.ts";
-import { taskCallOf } from "../lib/worker/task-call.ts";
+import type { Ledger } from "../lib/worker/ledger/ledger.ts";
+import { ledgerOf } from "../lib/worker/ledger/open.ts";
+import { taskCallOf } from "../lib/worker/delivery.ts";
 import { type OutcomeAnswer, TaskWorker } from "../lib/worker/task-worker.ts";
 
 export type { TaskflowHandle } from "../lib/worker/handle.ts";
-export type { Ledger, Asked, Begin, Begun, Finished } from "../lib/worker/ledger.ts";
+export type { Ledger, Asked, Begin, Begun, Finished } from "../lib/worker/ledger/ledger.ts";
 
 /** A context with the handle, for the type of a handler's parameter. */
 export type TaskflowContext<Params = Record<string, unknown>> = Context<Params> & { readonly taskflow?: TaskflowHandle };

@@ -4,7 +4,7 @@ import { Duration, JsonObject, MAX_PAGE_SIZE, MAX_REASON_LENGTH, Name, TASK_STAT
 import { FILTER, SEVERAL } from "./filter.schema.ts";
 import { OPERATION_SCHEMAS } from "./operations.schema.ts";
 import { TaskOptionsSchema } from "./options.schema.ts";
-import { CommandIdSchema, ExpectSchema, ForwardedSchema } from "./order.schema.ts";
+import { CommandIdSchema, ExpectSchema, ForwardedSchema } from "./command.schema.ts";
 
 const closed = { additionalProperties: false };
 const taskflowId = TaskflowId;

@@ -1,4 +1,4 @@
-/** The parts that all schemas share. The numbers here belong to the format itself; those that `settings.limits` may change are in `lib/limits.ts`. */
+/** The parts that all schemas share. The numbers here belong to the format itself; those that `settings.limits` may change are in `lib/config/limits.ts`. */
 import { Type } from "typebox";
 
 /** 10 years of 365.25 days, in milliseconds. */
@@ -54,5 +54,5 @@ export const AttributeValue = Type.Unsafe<string | number | boolean>({
   maxLength: MAX_NAME_LENGTH,
 });
 
-/** Free JSON data of an object's shape; its depth and size are limited by `lib/limits.ts`. */
+/** Free JSON data of an object's shape; its depth and size are limited by `lib/config/limits.ts`. */
 export const JsonObject = (description: string) => Type.Unsafe<Record<string, unknown>>({ type: "object", description });

@@ -1,5 +1,5 @@
 /**
- * The options of a taskflow, a stage and a task as users write them: declared here and nowhere else. Defaults are in `lib/options.ts`.
+ * The options of a taskflow, a stage and a task as users write them: declared here and nowhere else. Defaults are in `lib/core/model/options.ts`.
  *
  * Effective options are those of the service's settings, then the taskflow, the stage and the task; the innermost wins, option by option
  * (`backoff` is one option: what an inner one leaves out takes its default, not the outer value).

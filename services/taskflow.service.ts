@@ -1,22 +1,22 @@
 /**
  * The service `taskflow`: checks what callers give, hands it to the coordinator, and answers `{ success: true, data }`.
- * Failures are thrown as Moleculer errors of the catalogue (`lib/error-catalogue.ts`).
+ * Failures are thrown as Moleculer errors of the catalogue (`lib/errors/catalogue.ts`).
  */
 import type { Context, Service, ServiceSchema } from "moleculer";
-import { toldOutcome } from "../lib/adapters/call-outcome.ts";
+import { toldOutcome } from "../lib/protocol/call-outcome.ts";
 import { HEARTBEAT_EVENT } from "../lib/worker/handle.ts";
-import { parseDuration } from "../lib/options.ts";
-import { validationError } from "../lib/validate.ts";
+import { parseDuration } from "../lib/core/model/options.ts";
+import { validationError } from "../lib/validation/index.ts";
 import type { ActionParams } from "../schemas/actions.schema.ts";
-import { action } from "./action.ts";
-import { listQuery } from "./list-query.ts";
-import { OPERATION_ACTIONS } from "./operations.ts";
-import { PAUSES_CHANGED } from "./paused-actions.ts";
-import { ORDER_ACTIONS } from "./taskflow-orders.ts";
-import { produce, produceBelow } from "./taskflow-produce.ts";
-import { createEngine, type Engine, engineOf, engines, milliseconds, type TaskflowServiceOptions } from "./taskflow-engine.ts";
+import { action } from "./taskflow/action.ts";
+import { listQuery } from "./taskflow/list-query.ts";
+import { OPERATION_ACTIONS } from "./taskflow/operator-actions.ts";
+import { PAUSES_CHANGED } from "./taskflow/pause-actions.ts";
+import { ORDER_ACTIONS } from "./taskflow/command-actions.ts";
+import { produce, produceBelow } from "./taskflow/produce-action.ts";
+import { createEngine, type Engine, engineOf, engines, milliseconds, type TaskflowServiceOptions } from "./taskflow/engine.ts";
 
-export type { TaskflowServiceOptions } from "./taskflow-engine.ts";
+export type { TaskflowServiceOptions } from "./taskflow/engine.ts";
 
 /** Between coordinators: one of them has given up taskflows. */
 const RELEASED = "taskflow-coordinator.released";

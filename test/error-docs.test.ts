@@ -1,5 +1,5 @@
 import { expect, it } from "@jest/globals";
-import { ERRORS } from "../lib/error-catalogue.ts";
+import { ERRORS } from "../lib/errors/catalogue.ts";
 import { readText } from "./helpers/source-files.ts";
 
 it("has every error of the catalogue in docs/errors.md, word for word, and no other", () => {

@@ -4,10 +4,10 @@
  */
 import type { Collection } from "mongodb";
 import type { TaskflowRow, WriteResult } from "../ports/store.ts";
-import { MongoInserts } from "./mongo-inserts.ts";
-import type { MongoLink } from "./mongo-link.ts";
-import { cut } from "./mongo-parts.ts";
-import { entryId, entryIds, newName, partIds, type RowDocument, type TaskflowDocument, toDocument } from "./mongo-schema.ts";
+import { MongoInserts } from "./mongodb/inserts.ts";
+import type { MongoLink } from "./mongodb/client.ts";
+import { cut } from "./mongodb/chunks.ts";
+import { entryId, entryIds, newName, partIds, type RowDocument, type TaskflowDocument, toDocument } from "./mongodb/schema.ts";
 
 /** Documents, and UTF-16 units of their texts, that are sent at once. */
 const MOST_DOCUMENTS = 1_000;

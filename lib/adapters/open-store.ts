@@ -1,6 +1,6 @@
 import type { Store } from "../ports/store.ts";
-import { MongoStore } from "./store-mongo.ts";
-import { SqliteStore } from "./store-sqlite.ts";
+import { MongoStore } from "./mongodb/store.ts";
+import { SqliteStore } from "./sqlite/store.ts";
 
 /**
  * The store that a URL names, not yet open.

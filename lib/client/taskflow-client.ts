@@ -16,12 +16,12 @@ import type {
   TaskDecided,
   OfTaskflow,
   OfTask,
-} from "./answers.ts";
-import { fetchValue } from "../value-ref.ts";
-import { fetchExport, type TaskflowExport, tooLargeToImport } from "./taskflow-export.ts";
-import type { Explanation } from "../core/explain.ts";
-import { isTaskflowError } from "../errors.ts";
-import { parseDuration } from "../options.ts";
+} from "./results.ts";
+import { fetchValue } from "../protocol/value-ref.ts";
+import { fetchExport, type TaskflowExport, tooLargeToImport } from "./export.ts";
+import type { Explanation } from "../core/explain/explain.ts";
+import { isTaskflowError } from "../errors/errors.ts";
+import { parseDuration } from "../core/model/options.ts";
 import { type EventHandler, EventSubscription } from "./event-subscription.ts";
 
 /** How long to wait for a taskflow, and what of it to answer. */

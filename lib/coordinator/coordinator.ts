@@ -5,29 +5,29 @@
  * and their facts go to the store in one group commit. So a taskflow has one commit at a time, a busy coordinator few large ones, and
  * nothing is sent, answered or announced that is not stored.
  */
-import type { Answer, Order } from "../core/command.ts";
-import { type Flow, isFinished, isOver, taskAt } from "../core/flow.ts";
-import type { Outcome } from "../core/inputs.ts";
+import type { Answer, Order } from "../core/model/command.ts";
+import { type Flow, isFinished, isOver, taskAt } from "../core/model/flow.ts";
+import type { Outcome } from "../core/execution/inputs.ts";
 import type { StoredTaskflow } from "../ports/store.ts";
-import { announceLast } from "./announce.ts";
-import { placeOf, taskflowIdOf } from "./attempt-key.ts";
-import { Care } from "./care.ts";
-import { Creations, type NewTaskflow } from "./creations.ts";
-import { Finished } from "./finished.ts";
-import { LateAnswers } from "./late-answers.ts";
-import { Nesting, type NewChild, type Producer } from "./nesting.ts";
-import { Orders } from "./orders.ts";
-import { Ownership } from "./ownership.ts";
-import { type Gate, OPEN_GATE } from "./pause-rules.ts";
+import { announceLast } from "./turn/republish.ts";
+import { placeOf, taskflowIdOf } from "../protocol/attempt-key.ts";
+import { Care } from "./ownership/residency.ts";
+import { Creations, type NewTaskflow } from "./commands/produce.ts";
+import { Finished } from "./ownership/reopen.ts";
+import { LateAnswers } from "./ownership/late-responses.ts";
+import { Nesting, type NewChild, type Producer } from "./commands/nesting.ts";
+import { Orders } from "./commands/command-router.ts";
+import { Ownership } from "./ownership/lease.ts";
+import { type Gate, OPEN_GATE } from "./flow-control/pause-rules.ts";
 import type { Ports } from "./ports.ts";
-import type { Resident } from "./resident.ts";
-import { Retention } from "./retention.ts";
-import { restore, restoreOrTell } from "./restore.ts";
+import type { Resident } from "./turn/resident.ts";
+import { Retention } from "./ownership/retention.ts";
+import { restore, restoreOrTell } from "./turn/rehydrate.ts";
 import { type CoordinatorSettings, READ, TURN } from "./settings.ts";
-import { Turns, type TurnsListener } from "./turns.ts";
-import { wakeWaiting } from "./waiting.ts";
+import { Turns, type TurnsListener } from "./turn/turn-loop.ts";
+import { wakeWaiting } from "./turn/wake-ups.ts";
 
-export type { NewTaskflow } from "./creations.ts";
+export type { NewTaskflow } from "./commands/produce.ts";
 export type { Ports } from "./ports.ts";
 
 /** How often a stop looks whether the last attempt has answered. */

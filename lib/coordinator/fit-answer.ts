@@ -1,5 +1,5 @@
 /** Answers to commands that have to fit into one message: a retry names every task that runs again. */
-import { bytesOf } from "./fit.ts";
+import { bytesOf } from "./queries/truncate.ts";
 
 type Json = Readonly<Record<string, unknown>>;
 

@@ -1,8 +1,8 @@
-import type { Created, Fact } from "../core/facts.ts";
-import { encodeEntry } from "../core/journal.ts";
+import type { Created, Fact } from "../core/journal/facts.ts";
+import { encodeEntry } from "../core/journal/journal.ts";
 import type { Write } from "../ports/store.ts";
-import type { Resident } from "./resident.ts";
-import { dueAtOf, newRow, rowChange } from "./row.ts";
+import type { Resident } from "./turn/resident.ts";
+import { dueAtOf, newRow, rowChange } from "./turn/projection.ts";
 import type { CoordinatorSettings } from "./settings.ts";
 
 /** What is to be stored of a taskflow that was decided; undefined if nothing changed. It counts the taskflow's revision on, and notes when it is due. */

@@ -1,6 +1,6 @@
-import { latestAttempt } from "./apply.ts";
-import type { Task, TaskError } from "./flow.ts";
-import type { Step } from "./step.ts";
+import { latestAttempt } from "./journal/apply.ts";
+import type { Task, TaskError } from "./model/flow.ts";
+import type { Step } from "./execution/step.ts";
 
 /** How long somebody is asked who may know, before nobody does: where an attempt must not be repeated, and where it may. */
 const PATIENCE_EXACTLY_ONCE_MS = 60_000;

@@ -4,19 +4,19 @@
  * It changes the taskflow in place, fact by fact, so that a commit is just those facts. It knows no clock, no bus, no store and no
  * randomness: the same taskflow and inputs give the same facts. After a commit that failed the taskflow is dropped and read again.
  */
-import { isPastAge } from "./age.ts";
-import { assertStep } from "./assert-flow.ts";
-import type { Effect } from "./effects.ts";
-import type { Fact } from "./facts.ts";
-import { type Flow, isFinished, isOver, type Task, taskAt } from "./flow.ts";
-import type { Input } from "./inputs.ts";
-import { follow, tellParent } from "./children.ts";
-import { obey } from "./obey.ts";
-import { recover } from "./recover.ts";
-import { askAgain, heedReply, suspectTask } from "./question.ts";
-import { afterSettled, begin } from "./stage.ts";
-import type { GivenAnswer, Step } from "./step.ts";
-import { ageTask, answerTask, dispatchTask, expireTask, isDispatching, retryTask, timeOutTask } from "./task.ts";
+import { isPastAge } from "./execution/max-age.ts";
+import { assertStep } from "./model/invariants.ts";
+import type { Effect } from "./execution/effects.ts";
+import type { Fact } from "./journal/facts.ts";
+import { type Flow, isFinished, isOver, type Task, taskAt } from "./model/flow.ts";
+import type { Input } from "./execution/inputs.ts";
+import { follow, tellParent } from "./execution/children.ts";
+import { obey } from "./commands/handle.ts";
+import { recover } from "./execution/recover.ts";
+import { askAgain, heedReply, suspectTask } from "./execution/outcome-query.ts";
+import { afterSettled, begin } from "./execution/stage.ts";
+import type { GivenAnswer, Step } from "./execution/step.ts";
+import { ageTask, answerTask, dispatchTask, expireTask, isDispatching, retryTask, timeOutTask } from "./execution/task.ts";
 
 export interface Decision {
   /** To be stored, together, before any effect. None: nothing changed. */

@@ -4,9 +4,9 @@
  * A bus may lose, delay, double and reorder everything without telling. A reply is a hint, and the store is the truth: the coordinator times
  * attempts itself and takes every outcome as it comes.
  */
-import type { Answer, Order } from "../core/command.ts";
-import type { JsonText } from "../core/flow.ts";
-import type { Outcome, Reply } from "../core/inputs.ts";
+import type { Answer, Order } from "../core/model/command.ts";
+import type { JsonText } from "../core/model/flow.ts";
+import type { Outcome, Reply } from "../core/execution/inputs.ts";
 
 export interface Call {
   /** `[v<version>.]serviceId.actionName`. */
@@ -67,7 +67,7 @@ export interface Question {
  *   that remembers everything since the attempt was first sent says so, whichever process it is read by.
  * - `silent`: nobody can tell: there is no ledger, it is gone, it does not reach back so far, or nobody answered in time.
  */
-export type { Reply } from "../core/inputs.ts";
+export type { Reply } from "../core/execution/inputs.ts";
 
 export interface Bus {
   /** The node that the next call of the action would go to, `preferred` if it offers it; undefined if no node offers it now. */

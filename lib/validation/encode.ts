@@ -6,7 +6,7 @@
  * NaN and infinities are null, dates are their ISO text, Map and Set are `{}`, `toJSON` is heard. What JSON.stringify refuses (BigInt, cycles, nesting beyond
  * its stack) is a problem that names the place.
  */
-import { copyJson } from "./copy.ts";
+import { copyJson } from "../util/copy-json.ts";
 import { describeValue, placeOf, pointerStep, type Problem } from "./problems.ts";
 
 export type Encoded =

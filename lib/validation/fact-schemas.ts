@@ -2,8 +2,8 @@
 import { Type, type TSchema } from "typebox";
 import { Name, TASKFLOW_STATUSES, TaskflowId } from "../../schemas/common.schema.ts";
 import { TaskOptionsSchema } from "../../schemas/options.schema.ts";
-import type { Fact } from "../core/facts.ts";
-import type { ResolvedOptions } from "../options.ts";
+import type { Fact } from "../core/journal/facts.ts";
+import type { ResolvedOptions } from "../core/model/options.ts";
 
 const closed = { additionalProperties: false };
 const MAX_NUMBER = Number.MAX_SAFE_INTEGER;

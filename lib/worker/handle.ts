@@ -2,7 +2,7 @@
 import type { Context } from "moleculer";
 import type { PreviousStageResponse } from "../../schemas/execution-context.ts";
 import { PreviousResponses } from "./previous-responses.ts";
-import type { TaskCall } from "./task-call.ts";
+import type { TaskCall } from "./delivery.ts";
 
 /** `ctx.taskflow` of a handler that a task called; undefined where somebody else called it. */
 export interface TaskflowHandle {

@@ -5,10 +5,10 @@
  * Here is also the guard of the worker's process: Moleculer ends it for an error or a meta that does not fit into a message or is not JSON.
  */
 import { Errors } from "moleculer";
-import { toTaskError } from "../adapters/task-error.ts";
-import { payloadTooLarge } from "../adapters/wire-packets.ts";
-import { taskflowError } from "../errors.ts";
-import { LONGEST_OUTCOME } from "../large-outcome.ts";
+import { toTaskError } from "../protocol/task-error.ts";
+import { payloadTooLarge } from "../adapters/nats/packets.ts";
+import { taskflowError } from "../errors/errors.ts";
+import { LONGEST_OUTCOME } from "../protocol/large-outcome.ts";
 
 export interface WireError {
   readonly name: string;

@@ -1,8 +1,8 @@
 import type { ServiceBroker } from "moleculer";
 import { setTimeout as delay } from "node:timers/promises";
 import type { PreviousStageResponse, TaskflowExecutionContext } from "../../schemas/execution-context.ts";
-import { isPermanentError } from "../errors.ts";
-import { fetchValue, isReferred } from "../value-ref.ts";
+import { isPermanentError } from "../errors/errors.ts";
+import { fetchValue, isReferred } from "../protocol/value-ref.ts";
 
 const PAGES = "taskflow.getPreviousStageRes";
 const VALUES = "taskflow.getValue";

@@ -4,21 +4,21 @@
  */
 import type { Context, ServiceBroker } from "moleculer";
 import { setTimeout as delay } from "node:timers/promises";
-import { maxMessageBytesOf } from "../adapters/events-endpoint.ts";
-import { CONTEXT_KEY } from "../adapters/wire-context.ts";
-import { taskflowError } from "../errors.ts";
+import { maxMessageBytesOf } from "../adapters/moleculer/broker-link.ts";
+import { CONTEXT_KEY } from "../protocol/wire-context.ts";
+import { taskflowError } from "../errors/errors.ts";
 import type { Logger } from "../ports/logger.ts";
-import { fits } from "../text-part.ts";
-import { Again } from "./again.ts";
-import { Fences } from "./fences.ts";
+import { fits } from "../protocol/chunks.ts";
+import { Again } from "./retry-queue.ts";
+import { Fences } from "./fencing.ts";
 import { handleOf } from "./handle.ts";
-import type { Ledger } from "./ledger.ts";
-import { outcomePart, type OutcomePart, toBeFetched } from "../large-outcome.ts";
+import type { Ledger } from "./ledger/ledger.ts";
+import { outcomePart, type OutcomePart, toBeFetched } from "../protocol/large-outcome.ts";
 import { endedBadly, endedWell, MESSAGE_FRAME, revived, type Ended, type WireOutcome } from "./outcome.ts";
-import { Reports } from "./reports.ts";
-import { type Result, Run } from "./run.ts";
-import type { TaskCall } from "./task-call.ts";
-import { Unfetched } from "./unfetched.ts";
+import { Reports } from "./outcome-reports.ts";
+import { type Result, Run } from "./running-attempt.ts";
+import type { TaskCall } from "./delivery.ts";
+import { Unfetched } from "./outcome-cache.ts";
 
 export interface TaskWorkerPorts {
   readonly broker: ServiceBroker;

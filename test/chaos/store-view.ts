@@ -1,8 +1,8 @@
 /** The store of a chaos run, seen past everything that is tested. */
 import { MongoClient, type Collection } from "mongodb";
-import { type EntryDocument, revisionOf, type RowDocument, TASKFLOWS } from "../../lib/adapters/mongo-schema.ts";
-import { taskflowDetails } from "../../lib/core/details.ts";
-import { decodeEntry, replay } from "../../lib/core/journal.ts";
+import { type EntryDocument, revisionOf, type RowDocument, TASKFLOWS } from "../../lib/adapters/mongodb/schema.ts";
+import { taskflowDetails } from "../../lib/core/views/details.ts";
+import { decodeEntry, replay } from "../../lib/core/journal/journal.ts";
 import type { TaskflowDetails } from "../../lib/index.ts";
 
 export type OwnedRow = Pick<RowDocument, "_id" | "owner" | "fence">;

@@ -1,5 +1,5 @@
-import { MongoDocumentAdapter } from "../../lib/adapters/document-adapter-mongo.ts";
-import { MongoStore } from "../../lib/adapters/store-mongo.ts";
+import { MongoDocumentAdapter } from "../../lib/moleculer-db/mongodb-adapter.ts";
+import { MongoStore } from "../../lib/adapters/mongodb/store.ts";
 import { describeOnMongo } from "../helpers/mongo-server.ts";
 import { describeDocuments } from "./document-adapter.suite.ts";
 

@@ -1,6 +1,6 @@
 import { join } from "node:path";
-import { SqliteDocumentAdapter } from "../../lib/adapters/document-adapter-sqlite.ts";
-import { SqliteStore } from "../../lib/adapters/store-sqlite.ts";
+import { SqliteDocumentAdapter } from "../../lib/moleculer-db/sqlite-adapter.ts";
+import { SqliteStore } from "../../lib/adapters/sqlite/store.ts";
 import { tempFolder } from "../helpers/temp.ts";
 import { describeDocuments } from "./document-adapter.suite.ts";
 

@@ -1,6 +1,6 @@
 /** What a query for documents means, in the plainest way, and any documents and queries to try it with. */
 import fc from "fast-check";
-import type { DocumentQuery } from "../../lib/adapters/document-query.ts";
+import type { DocumentQuery } from "../../lib/moleculer-db/query.ts";
 
 const anyScalar = fc.constantFrom<unknown>(null, true, false, 0, 1, -2.5, 10, "", "1", "a", "b", "true", "%", "ä\u0000");
 const anyPath = fc.constantFrom("a", "b", "c.d", "c.e");

@@ -1,6 +1,6 @@
 /** The MongoDB ledger, alone and under two workers that share it. */
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "@jest/globals";
-import { MongoLedger } from "../../lib/worker/ledger-mongodb.ts";
+import { MongoLedger } from "../../lib/worker/ledger/mongodb.ts";
 import { again, ask, callOf, deliver } from "../helpers/deliver.ts";
 import { eventually } from "../helpers/eventually.ts";
 import { startMongoProxy } from "../helpers/mongo-proxy.ts";

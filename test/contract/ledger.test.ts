@@ -1,9 +1,9 @@
 import { expect, it } from "@jest/globals";
 import { join } from "node:path";
-import { MemoryLedger } from "../../lib/worker/ledger-memory.ts";
-import { SqliteLedger } from "../../lib/worker/ledger-sqlite.ts";
-import type { Ledger, LedgerLimits } from "../../lib/worker/ledger.ts";
-import { ledgerOf } from "../../lib/worker/open-ledger.ts";
+import { MemoryLedger } from "../../lib/worker/ledger/memory.ts";
+import { SqliteLedger } from "../../lib/worker/ledger/sqlite.ts";
+import type { Ledger, LedgerLimits } from "../../lib/worker/ledger/ledger.ts";
+import { ledgerOf } from "../../lib/worker/ledger/open.ts";
 import { tempFolder } from "../helpers/temp.ts";
 import { describeLedger } from "./ledger.suite.ts";
 

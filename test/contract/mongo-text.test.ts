@@ -1,6 +1,6 @@
 import { expect, it } from "@jest/globals";
 import fc from "fast-check";
-import { decodeKey, decodeText, encodeKey, encodeText } from "../../lib/adapters/mongo-text.ts";
+import { decodeKey, decodeText, encodeKey, encodeText } from "../../lib/adapters/mongodb/text-codec.ts";
 
 it("gives texts for MongoDB back as they were", () => {
   const anyText = fc.oneof(

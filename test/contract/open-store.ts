@@ -1,8 +1,8 @@
 /** Opens SQLite stores that are closed after the test. */
 import { afterEach } from "@jest/globals";
 import { join } from "node:path";
-import { SqliteStore } from "../../lib/adapters/store-sqlite.ts";
-import type { SqliteStoreOptions } from "../../lib/adapters/store-sqlite.ts";
+import { SqliteStore } from "../../lib/adapters/sqlite/store.ts";
+import type { SqliteStoreOptions } from "../../lib/adapters/sqlite/store.ts";
 import { tempFolder } from "../helpers/temp.ts";
 
 const opened: SqliteStore[] = [];

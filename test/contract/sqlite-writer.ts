@@ -3,7 +3,7 @@
  * nothing): creates and appends to a few taskflows. Each write that was acknowledged is printed: "<id> <revision>".
  */
 import { writeSync } from "node:fs";
-import { SqliteStore } from "../../lib/adapters/store-sqlite.ts";
+import { SqliteStore } from "../../lib/adapters/sqlite/store.ts";
 import type { Write } from "../../lib/ports/store.ts";
 
 const [file = "", mode = "write"] = process.argv.slice(2);

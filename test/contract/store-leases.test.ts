@@ -1,6 +1,6 @@
 import { join } from "node:path";
-import { MongoStore } from "../../lib/adapters/store-mongo.ts";
-import { SqliteStore } from "../../lib/adapters/store-sqlite.ts";
+import { MongoStore } from "../../lib/adapters/mongodb/store.ts";
+import { SqliteStore } from "../../lib/adapters/sqlite/store.ts";
 import { describeOnMongo } from "../helpers/mongo-server.ts";
 import { tempFolder } from "../helpers/temp.ts";
 import { describeLeases } from "./store-leases.suite.ts";

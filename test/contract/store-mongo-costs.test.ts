@@ -1,8 +1,8 @@
 /** What the store on MongoDB sends: how much for a taskflow, and that an index serves every query and update. */
 import { afterEach, beforeEach, expect, it } from "@jest/globals";
 import { MongoClient } from "mongodb";
-import { INDEXES } from "../../lib/adapters/mongo-schema.ts";
-import { MongoStore } from "../../lib/adapters/store-mongo.ts";
+import { INDEXES } from "../../lib/adapters/mongodb/schema.ts";
+import { MongoStore } from "../../lib/adapters/mongodb/store.ts";
 import type { Write } from "../../lib/ports/store.ts";
 import { type Command, type MongoProxy, startMongoProxy } from "../helpers/mongo-proxy.ts";
 import { describeOnMongo } from "../helpers/mongo-server.ts";

@@ -1,6 +1,6 @@
 /** The store on MongoDB while its server is killed and started again, and while the link to it fails as networks do. */
 import { expect, it } from "@jest/globals";
-import { MongoStore } from "../../lib/adapters/store-mongo.ts";
+import { MongoStore } from "../../lib/adapters/mongodb/store.ts";
 import type { Write } from "../../lib/ports/store.ts";
 import { describeOnMongo } from "../helpers/mongo-server.ts";
 import { eventually } from "../helpers/eventually.ts";

@@ -4,7 +4,7 @@ import { MongoClient } from "mongodb";
 import { createServer } from "node:net";
 import type { AddressInfo, Server } from "node:net";
 import { storeOf } from "../../lib/adapters/open-store.ts";
-import { MongoStore } from "../../lib/adapters/store-mongo.ts";
+import { MongoStore } from "../../lib/adapters/mongodb/store.ts";
 import { type MongoProxy, startMongoProxy } from "../helpers/mongo-proxy.ts";
 import { describeOnMongo } from "../helpers/mongo-server.ts";
 import { create } from "./store-writes.ts";

@@ -1,7 +1,7 @@
 /** A client of the driver that is stuck is not the end of the store. */
 import { expect, it } from "@jest/globals";
 import type { MongoClient } from "mongodb";
-import { MongoStore } from "../../lib/adapters/store-mongo.ts";
+import { MongoStore } from "../../lib/adapters/mongodb/store.ts";
 import { eventually } from "../helpers/eventually.ts";
 import { describeOnMongo } from "../helpers/mongo-server.ts";
 import { create } from "./store-writes.ts";

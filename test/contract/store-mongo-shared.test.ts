@@ -1,7 +1,7 @@
 /** What several coordinators on one MongoDB may rely on. */
 import { afterEach, beforeEach, expect, it } from "@jest/globals";
 import { MongoClient } from "mongodb";
-import { MongoStore } from "../../lib/adapters/store-mongo.ts";
+import { MongoStore } from "../../lib/adapters/mongodb/store.ts";
 import { type MongoProxy, startMongoProxy } from "../helpers/mongo-proxy.ts";
 import { describeOnMongo } from "../helpers/mongo-server.ts";
 import { append, create } from "./store-writes.ts";

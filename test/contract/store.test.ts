@@ -1,5 +1,5 @@
 import { join } from "node:path";
-import { SqliteStore } from "../../lib/adapters/store-sqlite.ts";
+import { SqliteStore } from "../../lib/adapters/sqlite/store.ts";
 import { tempFolder } from "../helpers/temp.ts";
 import { describeStore } from "./store.suite.ts";
 

@@ -1,6 +1,6 @@
 import { expect, test } from "@jest/globals";
 import fc from "fast-check";
-import { matchesAction } from "../../lib/action-pattern.ts";
+import { matchesAction } from "../../lib/config/action-pattern.ts";
 
 test.each<[string, string, boolean]>([
   ["payment.charge", "payment.charge", true],

@@ -1,7 +1,7 @@
 import { describe, expect, test } from "@jest/globals";
-import { COMMANDS_KEPT } from "../../lib/core/apply.ts";
-import type { Command, Expect } from "../../lib/core/command.ts";
-import { decodeEntry, replay } from "../../lib/core/journal.ts";
+import { COMMANDS_KEPT } from "../../lib/core/journal/apply.ts";
+import type { Command, Expect } from "../../lib/core/model/command.ts";
+import { decodeEntry, replay } from "../../lib/core/journal/journal.ts";
 import { ASK, cancelTask, ended, FATAL, resolve, retry } from "../helpers/commands.ts";
 import { answered, CoreRun, written } from "../helpers/core-run.ts";
 

@@ -1,14 +1,14 @@
 import { isDeepStrictEqual } from "node:util";
 import { describe, expect, test } from "@jest/globals";
 import fc from "fast-check";
-import { isEvent } from "../../lib/core/apply.ts";
-import type { RetryCommand } from "../../lib/core/command.ts";
-import { assertFlow } from "../../lib/core/assert-flow.ts";
+import { isEvent } from "../../lib/core/journal/apply.ts";
+import type { RetryCommand } from "../../lib/core/model/command.ts";
+import { assertFlow } from "../../lib/core/model/invariants.ts";
 import type { Decision } from "../../lib/core/decide.ts";
-import { type Flow, isFinished } from "../../lib/core/flow.ts";
-import { taskId } from "../../lib/core/ids.ts";
-import type { Outcome } from "../../lib/core/inputs.ts";
-import { decodeEntry, replay } from "../../lib/core/journal.ts";
+import { type Flow, isFinished } from "../../lib/core/model/flow.ts";
+import { taskId } from "../../lib/core/model/ids.ts";
+import type { Outcome } from "../../lib/core/execution/inputs.ts";
+import { decodeEntry, replay } from "../../lib/core/journal/journal.ts";
 import { aMove, anOutcome, aRetry, fitting, play, someFlow } from "../helpers/core-moves.ts";
 import { answered, type CoreRun, failed, fingerprint, NEVER, picture, written } from "../helpers/core-run.ts";
 

@@ -1,10 +1,10 @@
 /** Copies of taskflows under an id of their own: what of them goes on, and what does not. */
 import { describe, expect, test } from "@jest/globals";
-import { copyJournal, JournalError } from "../../lib/core/copy.ts";
-import type { Entry, Fact } from "../../lib/core/facts.ts";
+import { copyJournal, JournalError } from "../../lib/core/commands/import.ts";
+import type { Entry, Fact } from "../../lib/core/journal/facts.ts";
 import { dispatchable } from "../../lib/core/decide.ts";
-import { taskId } from "../../lib/core/ids.ts";
-import { decodeEntry, encodeEntry, replay } from "../../lib/core/journal.ts";
+import { taskId } from "../../lib/core/model/ids.ts";
+import { decodeEntry, encodeEntry, replay } from "../../lib/core/journal/journal.ts";
 import { answered, CoreRun, error, failed, ID_BASE, START } from "../helpers/core-run.ts";
 import { command, produce, undoing } from "./explain/case.ts";
 

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "@jest/globals";
-import { executionContext } from "../../lib/core/context.ts";
-import { decodeEntry, replay } from "../../lib/core/journal.ts";
+import { executionContext } from "../../lib/core/views/execution-context.ts";
+import { decodeEntry, replay } from "../../lib/core/journal/journal.ts";
 import { ASK, cancelTask, ended, GO_ON, retry } from "../helpers/commands.ts";
 import { answered, CoreRun, failed, written } from "../helpers/core-run.ts";
 

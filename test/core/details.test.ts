@@ -1,6 +1,6 @@
 import { describe, expect, test } from "@jest/globals";
-import { progressOf, taskDetails, taskflowDetails } from "../../lib/core/details.ts";
-import { stageId, taskId } from "../../lib/core/ids.ts";
+import { progressOf, taskDetails, taskflowDetails } from "../../lib/core/views/details.ts";
+import { stageId, taskId } from "../../lib/core/model/ids.ts";
 import { answered, CoreRun, failed, ID_BASE, START } from "../helpers/core-run.ts";
 
 const KEYS =

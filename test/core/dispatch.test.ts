@@ -1,5 +1,5 @@
 import { describe, expect, test } from "@jest/globals";
-import { replay } from "../../lib/core/journal.ts";
+import { replay } from "../../lib/core/journal/journal.ts";
 import { answered, CoreRun, error, failed, questions, SILENT, START } from "../helpers/core-run.ts";
 
 describe("what can be sent", () => {

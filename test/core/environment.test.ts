@@ -1,5 +1,5 @@
 import { describe, expect, test } from "@jest/globals";
-import { parseSwitch, readEnvironment } from "../../lib/environment.ts";
+import { parseSwitch, readEnvironment } from "../../lib/config/environment.ts";
 
 describe("TASKFLOW_PAUSED", () => {
   test.each<[string | undefined, boolean]>([

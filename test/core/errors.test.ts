@@ -10,7 +10,7 @@ import {
   taskflowError,
   type CatalogueEntry,
   type TaskflowErrorType,
-} from "../../lib/errors.ts";
+} from "../../lib/errors/errors.ts";
 
 const regenerator = new Errors.Regenerator();
 regenerator.init(new ServiceBroker({ nodeID: "worker", logger: false }));

@@ -1,10 +1,10 @@
 import { describe, expect, test } from "@jest/globals";
 import { dispatchable } from "../../lib/core/decide.ts";
-import { taskflowDetails } from "../../lib/core/details.ts";
-import { EventWriter } from "../../lib/core/events.ts";
-import { historyOf } from "../../lib/core/history.ts";
-import { stageId, taskId } from "../../lib/core/ids.ts";
-import type { Input } from "../../lib/core/inputs.ts";
+import { taskflowDetails } from "../../lib/core/views/details.ts";
+import { EventWriter } from "../../lib/core/views/events.ts";
+import { historyOf } from "../../lib/core/views/history.ts";
+import { stageId, taskId } from "../../lib/core/model/ids.ts";
+import type { Input } from "../../lib/core/execution/inputs.ts";
 import type { TaskflowEvent, TaskflowState } from "../../schemas/taskflow-event.ts";
 import { answered, CoreRun, failed, ID_BASE, START } from "../helpers/core-run.ts";
 

@@ -1,9 +1,9 @@
 /** Every reason that `explainTaskflow` knows, from the state that it belongs to. */
 import { describe, expect, test } from "@jest/globals";
-import { explain, type Explanation } from "../../lib/core/explain.ts";
-import { decodeEntry, encodeEntry, replay } from "../../lib/core/journal.ts";
-import { REASON_CODES, type ReasonCode } from "../../lib/core/reason.ts";
-import type { Surroundings } from "../../lib/core/surroundings.ts";
+import { explain, type Explanation } from "../../lib/core/explain/explain.ts";
+import { decodeEntry, encodeEntry, replay } from "../../lib/core/journal/journal.ts";
+import { REASON_CODES, type ReasonCode } from "../../lib/core/explain/reason.ts";
+import type { Surroundings } from "../../lib/core/explain/observed.ts";
 import { CoreRun, error, failed, json, START } from "../helpers/core-run.ts";
 import { readText } from "../helpers/source-files.ts";
 import { around, type Case, command, own, rule, sentFlow } from "./explain/case.ts";

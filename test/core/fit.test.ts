@@ -1,8 +1,8 @@
 import { describe, expect, test } from "@jest/globals";
 import fc from "fast-check";
-import { bytesOf, boundOfTask, fitTask, fitTree, shapeOf } from "../../lib/coordinator/fit.ts";
-import { taskDetails, taskflowDetails } from "../../lib/core/details.ts";
-import { fitEvent, fitEvents } from "../../lib/fit-event.ts";
+import { bytesOf, boundOfTask, fitTask, fitTree, shapeOf } from "../../lib/coordinator/queries/truncate.ts";
+import { taskDetails, taskflowDetails } from "../../lib/core/views/details.ts";
+import { fitEvent, fitEvents } from "../../lib/protocol/truncate-event.ts";
 import type { TaskDetails, TaskflowDetails } from "../../lib/index.ts";
 import { answered, CoreRun, failed } from "../helpers/core-run.ts";
 

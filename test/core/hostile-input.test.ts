@@ -1,8 +1,8 @@
 import { describe, expect, test } from "@jest/globals";
 import * as fc from "fast-check";
-import { compileActionPatterns } from "../../lib/allowed-actions.ts";
-import { DEFAULT_LIMITS } from "../../lib/limits.ts";
-import { validateTaskflow } from "../../lib/validate.ts";
+import { compileActionPatterns } from "../../lib/config/allowed-actions.ts";
+import { DEFAULT_LIMITS } from "../../lib/config/limits.ts";
+import { validateTaskflow } from "../../lib/validation/index.ts";
 import { aStage, aTaskflow, nested, pathsOf, problemsOf, withTask, type Loose } from "../helpers/definitions.ts";
 
 const isAllowed = compileActionPatterns();

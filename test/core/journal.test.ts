@@ -1,11 +1,11 @@
 import { describe, expect, test } from "@jest/globals";
 import fc from "fast-check";
-import { assertFlow } from "../../lib/core/assert-flow.ts";
-import { isEvent } from "../../lib/core/apply.ts";
-import { idBaseOf, stageId, stageIndexOf, taskId, taskOrdinalOf } from "../../lib/core/ids.ts";
-import type { Input, Outcome } from "../../lib/core/inputs.ts";
-import { decodeEntry, encodeEntry, replay } from "../../lib/core/journal.ts";
-import type { Options } from "../../lib/options.ts";
+import { assertFlow } from "../../lib/core/model/invariants.ts";
+import { isEvent } from "../../lib/core/journal/apply.ts";
+import { idBaseOf, stageId, stageIndexOf, taskId, taskOrdinalOf } from "../../lib/core/model/ids.ts";
+import type { Input, Outcome } from "../../lib/core/execution/inputs.ts";
+import { decodeEntry, encodeEntry, replay } from "../../lib/core/journal/journal.ts";
+import type { Options } from "../../lib/core/model/options.ts";
 import { answered, CoreRun, error, failed, ID_BASE, picture, type StageSketch, written } from "../helpers/core-run.ts";
 
 const anOutcome: fc.Arbitrary<Outcome> = fc.oneof(

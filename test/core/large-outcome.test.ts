@@ -1,7 +1,7 @@
 /** Outcomes in parts: put together whole, and a worker that does not keep its word is noticed. */
 import { describe, expect, test } from "@jest/globals";
-import { isToBeFetched, joinParts, outcomePart, toBeFetched } from "../../lib/large-outcome.ts";
-import { isBeginning, partOf } from "../../lib/text-part.ts";
+import { isToBeFetched, joinParts, outcomePart, toBeFetched } from "../../lib/protocol/large-outcome.ts";
+import { isBeginning, partOf } from "../../lib/protocol/chunks.ts";
 
 const TEXT = JSON.stringify({ ok: true, response: "a😀ä\n".repeat(1_000) });
 const MOST = 100_000;

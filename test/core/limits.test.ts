@@ -1,5 +1,5 @@
 import { describe, expect, test } from "@jest/globals";
-import { DEFAULT_LIMITS, resolveLimits, type Limits } from "../../lib/limits.ts";
+import { DEFAULT_LIMITS, resolveLimits, type Limits } from "../../lib/config/limits.ts";
 import { MAX_DURATION_MS } from "../../schemas/common.schema.ts";
 import { aStage, aTask, aTaskflow, nested, problemsOf, withTask, type Loose } from "../helpers/definitions.ts";
 

@@ -1,11 +1,11 @@
 import { describe, expect, test } from "@jest/globals";
-import { build } from "../../lib/core/build.ts";
-import { executionContext } from "../../lib/core/context.ts";
+import { build } from "../../lib/core/journal/build.ts";
+import { executionContext } from "../../lib/core/views/execution-context.ts";
 import { decide } from "../../lib/core/decide.ts";
-import { taskflowDetails } from "../../lib/core/details.ts";
-import type { Nested } from "../../lib/core/facts.ts";
-import { isOver } from "../../lib/core/flow.ts";
-import { DEFAULT_OPTIONS, type Options } from "../../lib/options.ts";
+import { taskflowDetails } from "../../lib/core/views/details.ts";
+import type { Nested } from "../../lib/core/journal/facts.ts";
+import { isOver } from "../../lib/core/model/flow.ts";
+import { DEFAULT_OPTIONS, type Options } from "../../lib/core/model/options.ts";
 import { answered, done, failed, ID_BASE, json, sketch } from "../helpers/core-run.ts";
 import { NestedRun, orders, producing, taskDetails } from "../helpers/nested-run.ts";
 import { undoable } from "../helpers/undo-run.ts";

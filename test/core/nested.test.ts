@@ -1,8 +1,8 @@
 import { describe, expect, test } from "@jest/globals";
-import { executionContext } from "../../lib/core/context.ts";
-import type { Nested } from "../../lib/core/facts.ts";
-import { isOver } from "../../lib/core/flow.ts";
-import { stageId, taskId } from "../../lib/core/ids.ts";
+import { executionContext } from "../../lib/core/views/execution-context.ts";
+import type { Nested } from "../../lib/core/journal/facts.ts";
+import { isOver } from "../../lib/core/model/flow.ts";
+import { stageId, taskId } from "../../lib/core/model/ids.ts";
 import { answered, failed, ID_BASE, json, NEVER, sketch } from "../helpers/core-run.ts";
 import { NestedRun, orders, producing, taskDetails } from "../helpers/nested-run.ts";
 

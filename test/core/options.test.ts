@@ -1,6 +1,13 @@
 import { describe, expect, test } from "@jest/globals";
 import * as fc from "fast-check";
-import { DEFAULT_OPTIONS, optionsText, parseDuration, presentOptions, resolveOptions, type Options } from "../../lib/options.ts";
+import {
+  DEFAULT_OPTIONS,
+  optionsText,
+  parseDuration,
+  presentOptions,
+  resolveOptions,
+  type Options,
+} from "../../lib/core/model/options.ts";
 import { MAX_DURATION_MS } from "../../schemas/common.schema.ts";
 
 describe("durations", () => {

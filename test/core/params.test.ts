@@ -1,7 +1,7 @@
 import { describe, expect, test } from "@jest/globals";
-import { compileActionPatterns, parseActionPatterns } from "../../lib/allowed-actions.ts";
-import { isTaskflowError } from "../../lib/errors.ts";
-import { validateParams, type Problem } from "../../lib/validate.ts";
+import { compileActionPatterns, parseActionPatterns } from "../../lib/config/allowed-actions.ts";
+import { isTaskflowError } from "../../lib/errors/errors.ts";
+import { validateParams, type Problem } from "../../lib/validation/index.ts";
 import { ACTION_SCHEMAS, type ActionName } from "../../schemas/actions.schema.ts";
 
 function problemsOf(action: ActionName, params: unknown): Problem[] {

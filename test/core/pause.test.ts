@@ -1,5 +1,5 @@
 import { describe, expect, test } from "@jest/globals";
-import type { Command } from "../../lib/core/command.ts";
+import type { Command } from "../../lib/core/model/command.ts";
 import { ASK, FATAL } from "../helpers/commands.ts";
 import { answered, CoreRun, failed } from "../helpers/core-run.ts";
 

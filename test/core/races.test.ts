@@ -1,8 +1,8 @@
 import { describe, expect, test } from "@jest/globals";
 import fc from "fast-check";
-import type { Answer, Command, Expect } from "../../lib/core/command.ts";
-import type { Fact } from "../../lib/core/facts.ts";
-import type { Input } from "../../lib/core/inputs.ts";
+import type { Answer, Command, Expect } from "../../lib/core/model/command.ts";
+import type { Fact } from "../../lib/core/journal/facts.ts";
+import type { Input } from "../../lib/core/execution/inputs.ts";
 import { PAUSE } from "../helpers/commands.ts";
 import { answered, CoreRun, failed, json } from "../helpers/core-run.ts";
 

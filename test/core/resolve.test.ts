@@ -1,5 +1,5 @@
 import { describe, expect, test } from "@jest/globals";
-import { executionContext } from "../../lib/core/context.ts";
+import { executionContext } from "../../lib/core/views/execution-context.ts";
 import { ASK, ended, GO_ON, resolve, retry } from "../helpers/commands.ts";
 import { answered, CoreRun, failed } from "../helpers/core-run.ts";
 

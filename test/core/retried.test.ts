@@ -1,5 +1,5 @@
 import { describe, expect, test } from "@jest/globals";
-import type { RetryCommand } from "../../lib/core/command.ts";
+import type { RetryCommand } from "../../lib/core/model/command.ts";
 import { ended, finish, GO_ON, ONCE } from "../helpers/commands.ts";
 import { answered, CoreRun, failed, json } from "../helpers/core-run.ts";
 import { RETRY, retried, stages, tasks, tried } from "../helpers/retries.ts";

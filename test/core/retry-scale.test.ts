@@ -1,9 +1,9 @@
 import { describe, expect, test } from "@jest/globals";
-import { build } from "../../lib/core/build.ts";
-import type { Command } from "../../lib/core/command.ts";
+import { build } from "../../lib/core/journal/build.ts";
+import type { Command } from "../../lib/core/model/command.ts";
 import { decide, dispatchable } from "../../lib/core/decide.ts";
-import type { Flow } from "../../lib/core/flow.ts";
-import { taskId } from "../../lib/core/ids.ts";
+import type { Flow } from "../../lib/core/model/flow.ts";
+import { taskId } from "../../lib/core/model/ids.ts";
 import { answered, CoreRun } from "../helpers/core-run.ts";
 
 /** Without the checks of `CoreRun`, which look at all of it after every step. */

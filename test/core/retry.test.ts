@@ -1,6 +1,6 @@
 import { describe, expect, test } from "@jest/globals";
-import type { RetryCommand } from "../../lib/core/command.ts";
-import { stageId, taskId } from "../../lib/core/ids.ts";
+import type { RetryCommand } from "../../lib/core/model/command.ts";
+import { stageId, taskId } from "../../lib/core/model/ids.ts";
 import { ended, finish, GO_ON, ONCE } from "../helpers/commands.ts";
 import { CoreRun, ID_BASE } from "../helpers/core-run.ts";
 import { RETRY, stages, tasks, tried } from "../helpers/retries.ts";

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "@jest/globals";
-import type { Fact } from "../../lib/core/facts.ts";
+import type { Fact } from "../../lib/core/journal/facts.ts";
 import { answered, CoreRun, failed, type StageSketch } from "../helpers/core-run.ts";
 
 const short = (facts: readonly Fact[]): string[] =>

@@ -1,8 +1,8 @@
 import { readFileSync } from "node:fs";
 import { describe, expect, test } from "@jest/globals";
-import { compileActionPatterns } from "../../lib/allowed-actions.ts";
-import { DEFAULT_LIMITS } from "../../lib/limits.ts";
-import { readTaskflowId, validateTaskflow } from "../../lib/validate.ts";
+import { compileActionPatterns } from "../../lib/config/allowed-actions.ts";
+import { DEFAULT_LIMITS } from "../../lib/config/limits.ts";
+import { readTaskflowId, validateTaskflow } from "../../lib/validation/index.ts";
 import { aStage, aTask, aTaskflow, pathsOf, problemsOf, withTask, type Loose } from "../helpers/definitions.ts";
 
 const isAllowed = compileActionPatterns();

@@ -1,7 +1,7 @@
 /** The context that a plain worker sends back is passed over, and never anything else. */
 import { expect, test } from "@jest/globals";
 import fc from "fast-check";
-import { isResponse, skipContext } from "../../lib/adapters/wire-packets.ts";
+import { isResponse, skipContext } from "../../lib/adapters/nats/packets.ts";
 
 const ID = "0199c3a2-0000-7000-8000-000000000001";
 

@@ -2,10 +2,10 @@
  * A coordinator (`bin/start.ts`) that kills itself at the point that CRASH_AT names. In a first life nothing is cut off before a
  * taskflow is about to be stored.
  */
-import { MoleculerBus } from "../../lib/adapters/bus-moleculer.ts";
-import { MongoStore } from "../../lib/adapters/store-mongo.ts";
-import { SqliteStore } from "../../lib/adapters/store-sqlite.ts";
-import { SystemClock } from "../../lib/adapters/system-clock.ts";
+import { MoleculerBus } from "../../lib/adapters/moleculer/bus.ts";
+import { MongoStore } from "../../lib/adapters/mongodb/store.ts";
+import { SqliteStore } from "../../lib/adapters/sqlite/store.ts";
+import { SystemClock } from "../../lib/adapters/system/clock.ts";
 import { crashing } from "./crashing.ts";
 import { BUS, CLOCK, type CrashPoint, STORE } from "./points.ts";
 

@@ -1,6 +1,6 @@
 /** Wraps a port from outside, so that what it does can be cut off: the product knows nothing of it. */
-import { isFinished } from "../../lib/core/flow.ts";
-import { decodeEntry } from "../../lib/core/journal.ts";
+import { isFinished } from "../../lib/core/model/flow.ts";
+import { decodeEntry } from "../../lib/core/journal/journal.ts";
 import type { Write } from "../../lib/ports/store.ts";
 import { answerOf, commitOf, type CrashPoint, type Happening } from "./points.ts";
 

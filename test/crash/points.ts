@@ -2,8 +2,8 @@
  * Where a coordinator may be killed: before and after everything that it does to the world outside. The list is not written by hand: it follows from
  * the verbs of the ports, the kinds of effects and the kinds of facts, and what is new there does not compile until it stands here.
  */
-import type { Effect } from "../../lib/core/effects.ts";
-import type { Fact } from "../../lib/core/facts.ts";
+import type { Effect } from "../../lib/core/execution/effects.ts";
+import type { Fact } from "../../lib/core/journal/facts.ts";
 import type { Bus } from "../../lib/ports/bus.ts";
 import type { Clock } from "../../lib/ports/clock.ts";
 import type { Store } from "../../lib/ports/store.ts";

@@ -1,8 +1,8 @@
 /** Random taskflows and what happens to them, commands among it: for property tests of the core. */
 import fc from "fast-check";
-import type { Command, RetryCommand, Selected } from "../../lib/core/command.ts";
-import type { Input, Outcome, Reply } from "../../lib/core/inputs.ts";
-import type { Options } from "../../lib/options.ts";
+import type { Command, RetryCommand, Selected } from "../../lib/core/model/command.ts";
+import type { Input, Outcome, Reply } from "../../lib/core/execution/inputs.ts";
+import type { Options } from "../../lib/core/model/options.ts";
 import { PAUSE } from "./commands.ts";
 import {
   answered,

@@ -1,14 +1,14 @@
 /** A taskflow driven through the core by hand: inputs in, facts and effects out, and the journal that they make. */
-import type { Answer, Command, Expect } from "../../lib/core/command.ts";
-import { assertFlow } from "../../lib/core/assert-flow.ts";
-import { build } from "../../lib/core/build.ts";
+import type { Answer, Command, Expect } from "../../lib/core/model/command.ts";
+import { assertFlow } from "../../lib/core/model/invariants.ts";
+import { build } from "../../lib/core/journal/build.ts";
 import { decide, dispatchable, type Decision } from "../../lib/core/decide.ts";
-import type { Effect } from "../../lib/core/effects.ts";
-import type { Created, Entry, Fact, Nested, StoredDefinition } from "../../lib/core/facts.ts";
-import type { Flow, JsonText, Task, TaskError } from "../../lib/core/flow.ts";
-import type { Input, Outcome, Reply } from "../../lib/core/inputs.ts";
-import { encodeEntry } from "../../lib/core/journal.ts";
-import { DEFAULT_OPTIONS, type Options } from "../../lib/options.ts";
+import type { Effect } from "../../lib/core/execution/effects.ts";
+import type { Created, Entry, Fact, Nested, StoredDefinition } from "../../lib/core/journal/facts.ts";
+import type { Flow, JsonText, Task, TaskError } from "../../lib/core/model/flow.ts";
+import type { Input, Outcome, Reply } from "../../lib/core/execution/inputs.ts";
+import { encodeEntry } from "../../lib/core/journal/journal.ts";
+import { DEFAULT_OPTIONS, type Options } from "../../lib/core/model/options.ts";
 
 export const ID_BASE = "01234567-89ab-8def-8123-";
 export const START = 1_000_000;

@@ -1,7 +1,7 @@
 /** Definitions for tests of validation: the smallest that is valid, and ways to change it. */
-import { compileActionPatterns } from "../../lib/allowed-actions.ts";
-import { DEFAULT_LIMITS, type Limits } from "../../lib/limits.ts";
-import { validateTaskflow, type Problem } from "../../lib/validate.ts";
+import { compileActionPatterns } from "../../lib/config/allowed-actions.ts";
+import { DEFAULT_LIMITS, type Limits } from "../../lib/config/limits.ts";
+import { validateTaskflow, type Problem } from "../../lib/validation/index.ts";
 
 export type Loose = Record<string, unknown>;
 

@@ -1,7 +1,7 @@
 /** Deliveries of attempts as a coordinator makes them, without a coordinator. */
-import type { MoleculerBus } from "../../lib/adapters/bus-moleculer.ts";
-import type { JsonText } from "../../lib/core/flow.ts";
-import type { Outcome } from "../../lib/core/inputs.ts";
+import type { MoleculerBus } from "../../lib/adapters/moleculer/bus.ts";
+import type { JsonText } from "../../lib/core/model/flow.ts";
+import type { Outcome } from "../../lib/core/execution/inputs.ts";
 import type { Call, Question, Reply } from "../../lib/ports/bus.ts";
 import { uniqueName } from "./unique.ts";
 

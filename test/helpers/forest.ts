@@ -2,17 +2,17 @@
  * Taskflows nested in one another, driven through the core at random: handlers produce, answer, fail or are never heard of again; what taskflows tell each other
  * comes late and twice; people decide things; the coordinator of all of them dies.
  */
-import { assertFlow } from "../../lib/core/assert-flow.ts";
-import { build } from "../../lib/core/build.ts";
-import type { Command } from "../../lib/core/command.ts";
+import { assertFlow } from "../../lib/core/model/invariants.ts";
+import { build } from "../../lib/core/journal/build.ts";
+import type { Command } from "../../lib/core/model/command.ts";
 import { decide, dispatchable } from "../../lib/core/decide.ts";
-import type { Effect } from "../../lib/core/effects.ts";
-import type { Created, Entry, Nested } from "../../lib/core/facts.ts";
-import { type Flow, isFinished, isOver, taskAt } from "../../lib/core/flow.ts";
-import { idBaseOf, stageId, taskId } from "../../lib/core/ids.ts";
-import type { Input } from "../../lib/core/inputs.ts";
-import { decodeEntry, encodeEntry, replay } from "../../lib/core/journal.ts";
-import { DEFAULT_OPTIONS, type Options } from "../../lib/options.ts";
+import type { Effect } from "../../lib/core/execution/effects.ts";
+import type { Created, Entry, Nested } from "../../lib/core/journal/facts.ts";
+import { type Flow, isFinished, isOver, taskAt } from "../../lib/core/model/flow.ts";
+import { idBaseOf, stageId, taskId } from "../../lib/core/model/ids.ts";
+import type { Input } from "../../lib/core/execution/inputs.ts";
+import { decodeEntry, encodeEntry, replay } from "../../lib/core/journal/journal.ts";
+import { DEFAULT_OPTIONS, type Options } from "../../lib/core/model/options.ts";
 import type { Random } from "../simulation/random.ts";
 import { answered, error, failed, fingerprint } from "./core-run.ts";
 import { undoable } from "./undo-run.ts";

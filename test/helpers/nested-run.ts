@@ -1,10 +1,10 @@
-import type { Answer, Command } from "../../lib/core/command.ts";
+import type { Answer, Command } from "../../lib/core/model/command.ts";
 import type { Decision } from "../../lib/core/decide.ts";
-import type { Effect } from "../../lib/core/effects.ts";
-import type { TaskflowStatus } from "../../lib/core/flow.ts";
-import { taskflowDetails } from "../../lib/core/details.ts";
-import { stageId, taskId } from "../../lib/core/ids.ts";
-import type { Options } from "../../lib/options.ts";
+import type { Effect } from "../../lib/core/execution/effects.ts";
+import type { TaskflowStatus } from "../../lib/core/model/flow.ts";
+import { taskflowDetails } from "../../lib/core/views/details.ts";
+import { stageId, taskId } from "../../lib/core/model/ids.ts";
+import type { Options } from "../../lib/core/model/options.ts";
 import type { TaskDetails, TaskflowDetails } from "../../schemas/taskflow-details.ts";
 import { ID_BASE } from "./core-run.ts";
 import { UndoRun } from "./undo-run.ts";

@@ -1,7 +1,7 @@
 /** Moleculer nodes for tests: quiet, without signal handlers, stopped by `stopNodes`. */
 import { Loggers, ServiceBroker } from "moleculer";
 import type { BrokerOptions, ServiceSchema } from "moleculer";
-import type { NatsTransporter } from "../../lib/adapters/nats-transporter.ts";
+import type { NatsTransporter } from "../../lib/adapters/nats/transporter.ts";
 
 export interface TestNode {
   readonly broker: ServiceBroker;

@@ -1,6 +1,6 @@
 /** Two coordinators and a worker on NATS, over one store in memory that both share. */
 import type { ServiceSchema } from "moleculer";
-import { SqliteStore } from "../../lib/adapters/store-sqlite.ts";
+import { SqliteStore } from "../../lib/adapters/sqlite/store.ts";
 import { NatsTransporter, TaskflowClient, TaskflowService } from "../../lib/index.ts";
 import type { TaskflowServiceOptions } from "../../lib/index.ts";
 import { createNode, type TestNode } from "./nodes.ts";

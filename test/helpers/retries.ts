@@ -1,6 +1,6 @@
 /** Retries, and what came of them: for tests of the core. */
-import type { RetryCommand } from "../../lib/core/command.ts";
-import { stageId, taskId } from "../../lib/core/ids.ts";
+import type { RetryCommand } from "../../lib/core/model/command.ts";
+import { stageId, taskId } from "../../lib/core/model/ids.ts";
 import { finish } from "./commands.ts";
 import { type CoreRun, ID_BASE } from "./core-run.ts";
 

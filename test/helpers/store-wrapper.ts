@@ -1,5 +1,5 @@
 /** A store around another one, that counts what is written and fails when it is told to. */
-import { taskflowError } from "../../lib/errors.ts";
+import { taskflowError } from "../../lib/errors/errors.ts";
 import type { Store, StoredTaskflow, Write, WriteResult } from "../../lib/ports/store.ts";
 
 export type Failure = "before" | "after";

@@ -1,11 +1,11 @@
-import { decodeEntry, replay } from "../../lib/core/journal.ts";
+import { decodeEntry, replay } from "../../lib/core/journal/journal.ts";
 import type { Decision } from "../../lib/core/decide.ts";
-import { taskflowDetails } from "../../lib/core/details.ts";
-import { actionNameOf } from "../../lib/core/action-name.ts";
-import type { StoredDefinition } from "../../lib/core/facts.ts";
-import { type Task, taskAt } from "../../lib/core/flow.ts";
-import type { Input } from "../../lib/core/inputs.ts";
-import type { Options } from "../../lib/options.ts";
+import { taskflowDetails } from "../../lib/core/views/details.ts";
+import { actionNameOf } from "../../lib/core/model/action-name.ts";
+import type { StoredDefinition } from "../../lib/core/journal/facts.ts";
+import { type Task, taskAt } from "../../lib/core/model/flow.ts";
+import type { Input } from "../../lib/core/execution/inputs.ts";
+import type { Options } from "../../lib/core/model/options.ts";
 import type { TaskflowDetails } from "../../schemas/taskflow-details.ts";
 import { answered, CoreRun, failed, fingerprint, sketch, type StageSketch, written } from "./core-run.ts";
 

@@ -1,7 +1,7 @@
 /** Worker processes (`test/integration/worker-process.ts`) and a node that delivers attempts to them. */
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { MoleculerBus } from "../../lib/adapters/bus-moleculer.ts";
+import { MoleculerBus } from "../../lib/adapters/moleculer/bus.ts";
 import { NatsTransporter } from "../../lib/index.ts";
 import type { TaskflowWorkerOptions } from "../../lib/index.ts";
 import { eventually } from "./eventually.ts";

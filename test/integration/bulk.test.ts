@@ -1,9 +1,9 @@
 /** `bulk`: one decision about every taskflow that matches, whoever drives it. */
 import { afterAll, afterEach, beforeAll, expect, test } from "@jest/globals";
 import type { ServiceSchema } from "moleculer";
-import { carryOutBulk, type BulkAction } from "../../lib/coordinator/bulk.ts";
-import { taskflowError } from "../../lib/errors.ts";
-import type { Answer } from "../../lib/core/command.ts";
+import { carryOutBulk, type BulkAction } from "../../lib/coordinator/operations/bulk.ts";
+import { taskflowError } from "../../lib/errors/errors.ts";
+import type { Answer } from "../../lib/core/model/command.ts";
 import type { TaskflowClient } from "../../lib/index.ts";
 import { eventually } from "../helpers/eventually.ts";
 import { rejection, stageOf, startLocalNode, stopLocalNodes } from "../helpers/local-node.ts";

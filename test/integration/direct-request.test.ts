@@ -1,7 +1,7 @@
 /** Requests of tasks go past `broker.call` where it adds nothing. Nobody but the clock can tell. */
 import { afterAll, afterEach, beforeAll, expect, test } from "@jest/globals";
 import type { BrokerOptions, Context, Middleware, Service } from "moleculer";
-import { MoleculerBus } from "../../lib/adapters/bus-moleculer.ts";
+import { MoleculerBus } from "../../lib/adapters/moleculer/bus.ts";
 import { NatsTransporter } from "../../lib/index.ts";
 import { callOf, deliver } from "../helpers/deliver.ts";
 import { startNatsServer } from "../helpers/nats-server.ts";

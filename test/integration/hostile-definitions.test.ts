@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
-import type { Problem } from "../../lib/validate.ts";
+import type { Problem } from "../../lib/validation/index.ts";
 import { aStage, aTask, aTaskflow, nested, withTask } from "../helpers/definitions.ts";
 import { type LocalNode, rejection, startLocalNode, stopLocalNodes } from "../helpers/local-node.ts";
 

@@ -3,7 +3,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, test } from "@jest/gl
 import type { Context } from "moleculer";
 import { NatsTransporter, TaskflowClient, TaskflowService } from "../../lib/index.ts";
 import type { TaskDetails, TaskflowDetails } from "../../lib/index.ts";
-import { refer } from "../../lib/value-ref.ts";
+import { refer } from "../../lib/protocol/value-ref.ts";
 import { rejection, stageOf } from "../helpers/local-node.ts";
 import { startNatsServer } from "../helpers/nats-server.ts";
 import type { NatsServer } from "../helpers/nats-server.ts";

@@ -1,8 +1,8 @@
 /** What leaves for NATS through the one piece of memory arrives as it was given, in its order. */
 import { afterEach, beforeEach, expect, test } from "@jest/globals";
 import { connect, type NatsConnection } from "nats";
-import { outboxOf } from "../../lib/adapters/nats-outbox.ts";
-import { encodeHeaders } from "../../lib/adapters/wire-headers.ts";
+import { outboxOf } from "../../lib/adapters/nats/write-buffer.ts";
+import { encodeHeaders } from "../../lib/adapters/nats/headers.ts";
 import { eventually } from "../helpers/eventually.ts";
 import { startNatsServer } from "../helpers/nats-server.ts";
 import type { NatsServer } from "../helpers/nats-server.ts";

@@ -2,7 +2,7 @@
 import { afterEach, describe, expect, test } from "@jest/globals";
 import type { ServiceSchema } from "moleculer";
 import { join } from "node:path";
-import { SqliteStore } from "../../lib/adapters/store-sqlite.ts";
+import { SqliteStore } from "../../lib/adapters/sqlite/store.ts";
 import { TaskflowService } from "../../lib/index.ts";
 import { eventually } from "../helpers/eventually.ts";
 import { type LocalNode, rejection, stageOf, startLocalNode, stopLocalNodes } from "../helpers/local-node.ts";

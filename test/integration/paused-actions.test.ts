@@ -1,9 +1,9 @@
 /** Actions that are paused for a while, and coordinators that start paused. */
 import { afterAll, afterEach, beforeAll, expect, test } from "@jest/globals";
 import type { ServiceSchema } from "moleculer";
-import { SqliteStore } from "../../lib/adapters/store-sqlite.ts";
-import { SystemClock } from "../../lib/adapters/system-clock.ts";
-import { PauseRules } from "../../lib/coordinator/pause-rules.ts";
+import { SqliteStore } from "../../lib/adapters/sqlite/store.ts";
+import { SystemClock } from "../../lib/adapters/system/clock.ts";
+import { PauseRules } from "../../lib/coordinator/flow-control/pause-rules.ts";
 import type { TaskflowDetails } from "../../lib/index.ts";
 import { eventually } from "../helpers/eventually.ts";
 import { rejection, stageOf, startLocalNode, stopLocalNodes } from "../helpers/local-node.ts";

@@ -1,7 +1,7 @@
 import { afterEach, describe, expect, test } from "@jest/globals";
 import type { Context, ServiceSchema } from "moleculer";
 import { join } from "node:path";
-import { SqliteStore } from "../../lib/adapters/store-sqlite.ts";
+import { SqliteStore } from "../../lib/adapters/sqlite/store.ts";
 import type { TaskDetails, TaskflowDetails } from "../../lib/index.ts";
 import { eventually } from "../helpers/eventually.ts";
 import { rejection, stageOf, startLocalNode, stopLocalNodes } from "../helpers/local-node.ts";

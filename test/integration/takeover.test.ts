@@ -2,7 +2,7 @@
 import { afterEach, expect, test } from "@jest/globals";
 import { MongoClient } from "mongodb";
 import { existsSync } from "node:fs";
-import { TASKFLOWS, type RowDocument } from "../../lib/adapters/mongo-schema.ts";
+import { TASKFLOWS, type RowDocument } from "../../lib/adapters/mongodb/schema.ts";
 import { TaskflowClient } from "../../lib/index.ts";
 import type { TaskflowDetails } from "../../lib/index.ts";
 import { Cluster } from "../chaos/cluster.ts";

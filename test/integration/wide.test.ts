@@ -1,7 +1,7 @@
 /** Wide stages: what is in flight stays bounded, the coordinator stays responsive, and a change costs the same as in a small taskflow. */
 import { afterEach, describe, expect, test } from "@jest/globals";
 import { monitorEventLoopDelay } from "node:perf_hooks";
-import { SqliteStore } from "../../lib/adapters/store-sqlite.ts";
+import { SqliteStore } from "../../lib/adapters/sqlite/store.ts";
 import type { LocalNode } from "../helpers/local-node.ts";
 import { stageOf, startLocalNode, stopLocalNodes } from "../helpers/local-node.ts";
 import { wrapStore, type WrappedStore } from "../helpers/store-wrapper.ts";

@@ -1,6 +1,6 @@
 /** Whatever a handler answers, throws or writes into its meta: its process lives, and the coordinator hears what it was. */
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "@jest/globals";
-import type { Outcome } from "../../lib/core/inputs.ts";
+import type { Outcome } from "../../lib/core/execution/inputs.ts";
 import { again, ask, callOf, deliver } from "../helpers/deliver.ts";
 import { startNatsServer } from "../helpers/nats-server.ts";
 import type { NatsServer } from "../helpers/nats-server.ts";

@@ -1,7 +1,7 @@
 /** What the worker mixin gives a handler beside its params: signal, heartbeats, the answers before it; and what it does not touch. */
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "@jest/globals";
 import type { Context, ServiceSchema } from "moleculer";
-import { MoleculerBus } from "../../lib/adapters/bus-moleculer.ts";
+import { MoleculerBus } from "../../lib/adapters/moleculer/bus.ts";
 import { NatsTransporter, TaskflowWorker } from "../../lib/index.ts";
 import type { TaskflowContext, TaskflowHandle, TaskflowWorkerOptions } from "../../lib/index.ts";
 import { again, ask, callOf, deliver } from "../helpers/deliver.ts";

@@ -1,6 +1,6 @@
 /** How a coordinator's question fares: it is asked again and again until somebody answers or its patience is over. */
-import { taskOrdinalOf } from "../../lib/core/ids.ts";
-import type { Reply } from "../../lib/core/inputs.ts";
+import { taskOrdinalOf } from "../../lib/core/model/ids.ts";
+import type { Reply } from "../../lib/core/execution/inputs.ts";
 import type { Question } from "../../lib/ports/bus.ts";
 import type { AttemptRecord } from "./attempt.ts";
 import type { Life } from "./life.ts";

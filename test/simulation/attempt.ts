@@ -1,5 +1,5 @@
 /** What the world knows of one attempt, whatever the engine thinks of it. */
-import type { Outcome, Reply } from "../../lib/core/inputs.ts";
+import type { Outcome, Reply } from "../../lib/core/execution/inputs.ts";
 import type { Life } from "./life.ts";
 
 /** What one coordinator was told when it asked. */

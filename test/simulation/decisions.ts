@@ -1,5 +1,5 @@
 /** What the journal of one taskflow tells of people's decisions. */
-import type { Fact } from "../../lib/core/facts.ts";
+import type { Fact } from "../../lib/core/journal/facts.ts";
 import type { FlowRecord } from "./record.ts";
 
 export class Decisions {

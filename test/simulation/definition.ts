@@ -1,6 +1,6 @@
 /** Random taskflows, and what their options come to: worked out here a second time, apart from the engine. */
-import type { StoredDefinition } from "../../lib/core/facts.ts";
-import type { Options } from "../../lib/options.ts";
+import type { StoredDefinition } from "../../lib/core/journal/facts.ts";
+import type { Options } from "../../lib/core/model/options.ts";
 import type { Random } from "./random.ts";
 
 /** Actions that tasks call. */

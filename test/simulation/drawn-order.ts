@@ -1,7 +1,7 @@
 /** Random orders: what a person may ask of a taskflow, sensible or not. */
-import type { Command, Expect, Order, RetryCommand, Selected } from "../../lib/core/command.ts";
-import { type Flow, isFinished, type JsonText, type Task } from "../../lib/core/flow.ts";
-import { taskId } from "../../lib/core/ids.ts";
+import type { Command, Expect, Order, RetryCommand, Selected } from "../../lib/core/model/command.ts";
+import { type Flow, isFinished, type JsonText, type Task } from "../../lib/core/model/flow.ts";
+import { taskId } from "../../lib/core/model/ids.ts";
 import type { Random } from "./random.ts";
 
 const ANY = ["cancel", "retry", "pause", "resume", "cancelTask", "resolveTask", "updateTask", "annotate"] as const;

@@ -1,8 +1,8 @@
 /** The store that survives crashes: what `lib/ports/store.ts` asks for, in memory, and the record of every taskflow in it. */
-import { isGone } from "../../lib/adapters/beats.ts";
-import type { Entry } from "../../lib/core/facts.ts";
-import { isFinished } from "../../lib/core/flow.ts";
-import { decodeEntry } from "../../lib/core/journal.ts";
+import { isGone } from "../../lib/ports/expired-lease.ts";
+import type { Entry } from "../../lib/core/journal/facts.ts";
+import { isFinished } from "../../lib/core/model/flow.ts";
+import { decodeEntry } from "../../lib/core/journal/journal.ts";
 import type { Claimed, DuePlace, KnownOwner, RowChange, StoredTaskflow, Write, WriteResult } from "../../lib/ports/store.ts";
 import type { Life } from "./life.ts";
 import { FlowRecord } from "./record.ts";

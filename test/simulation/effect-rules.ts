@@ -1,5 +1,5 @@
 /** What must be in the store at the moment at which a call or an event leaves the coordinator. */
-import { isFinished, isSettled } from "../../lib/core/flow.ts";
+import { isFinished, isSettled } from "../../lib/core/model/flow.ts";
 import type { Call, EventMessage } from "../../lib/ports/bus.ts";
 import { withoutResponse, withoutTree } from "./expected-event.ts";
 import type { Life } from "./life.ts";

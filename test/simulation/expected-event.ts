@@ -1,7 +1,7 @@
 /** What subscribers are to be told of a fact, written down apart from the engine's own writer. */
-import type { Fact } from "../../lib/core/facts.ts";
-import type { Flow } from "../../lib/core/flow.ts";
-import { stageId, taskId } from "../../lib/core/ids.ts";
+import type { Fact } from "../../lib/core/journal/facts.ts";
+import type { Flow } from "../../lib/core/model/flow.ts";
+import { stageId, taskId } from "../../lib/core/model/ids.ts";
 
 /** An event without its `taskflowObject`, as JSON text; the state is the one that the fact left. */
 export function expectedEvent(flow: Flow, fact: Fact, seq: number, timestamp: number): string {

@@ -1,5 +1,5 @@
 /** Orders on their way from one coordinator to another, and the answers back. What is lost is noticed when the time for an answer is over. */
-import type { Answer, Order } from "../../lib/core/command.ts";
+import type { Answer, Order } from "../../lib/core/model/command.ts";
 import type { Life } from "./life.ts";
 
 type Heard = Answer | "not-mine" | "unheard";

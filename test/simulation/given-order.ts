@@ -1,6 +1,6 @@
 /** One order that somebody has given, perhaps several times, and what he was told. */
-import type { Answer, Order, RetryCommand } from "../../lib/core/command.ts";
-import { taskId } from "../../lib/core/ids.ts";
+import type { Answer, Order, RetryCommand } from "../../lib/core/model/command.ts";
+import { taskId } from "../../lib/core/model/ids.ts";
 import type { Life } from "./life.ts";
 import type { FlowRecord } from "./record.ts";
 import type { World } from "./world.ts";

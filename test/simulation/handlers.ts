@@ -1,7 +1,7 @@
 /** The workers' side: handlers run, are joined, remembered, killed, and report what nobody may have heard. */
-import type { JsonText, TaskError } from "../../lib/core/flow.ts";
-import { isFinished } from "../../lib/core/flow.ts";
-import type { Outcome } from "../../lib/core/inputs.ts";
+import type { JsonText, TaskError } from "../../lib/core/model/flow.ts";
+import { isFinished } from "../../lib/core/model/flow.ts";
+import type { Outcome } from "../../lib/core/execution/inputs.ts";
 import type { Call } from "../../lib/ports/bus.ts";
 import type { Subject } from "./asking.ts";
 import type { Entry, Nodes } from "./ledger.ts";

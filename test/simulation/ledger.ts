@@ -1,5 +1,5 @@
 /** What workers remember of attempts, by their keys: nothing, all of them together, or each node for itself until it dies. */
-import type { Outcome, Reply } from "../../lib/core/inputs.ts";
+import type { Outcome, Reply } from "../../lib/core/execution/inputs.ts";
 import type { Random } from "./random.ts";
 
 export const NODES = ["worker-1", "worker-2", "worker-3"] as const;

@@ -1,5 +1,5 @@
 /** Compares what a coordinator has in memory with what the journal tells. */
-import type { Flow, Stage, Task } from "../../lib/core/flow.ts";
+import type { Flow, Stage, Task } from "../../lib/core/model/flow.ts";
 
 const FLOW_FIELDS = [
   "taskflowId",

@@ -1,5 +1,5 @@
 /** What a finished taskflow must look like, worked out from its tasks by the rules of the contract alone. */
-import type { Flow } from "../../lib/core/flow.ts";
+import type { Flow } from "../../lib/core/model/flow.ts";
 import type { FlowRecord } from "./record.ts";
 
 interface Outcomes {

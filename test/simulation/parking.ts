@@ -1,5 +1,5 @@
 /** What is parked: that nothing can happen to it meanwhile, and that it is in memory again when something can. */
-import { isFinished } from "../../lib/core/flow.ts";
+import { isFinished } from "../../lib/core/model/flow.ts";
 import type { Life } from "./life.ts";
 import type { FlowRecord } from "./record.ts";
 import type { World } from "./world.ts";

@@ -1,6 +1,6 @@
 /** Those who decide about taskflows while they run and after: at random while there are faults, then so that all of them end. */
-import type { Command } from "../../lib/core/command.ts";
-import { taskId } from "../../lib/core/ids.ts";
+import type { Command } from "../../lib/core/model/command.ts";
+import { taskId } from "../../lib/core/model/ids.ts";
 import { drawOrder } from "./drawn-order.ts";
 import { GivenOrder } from "./given-order.ts";
 import type { FlowRecord } from "./record.ts";

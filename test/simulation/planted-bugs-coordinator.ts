@@ -1,16 +1,16 @@
 /** Bugs in how it is stored, carried out, owned and handed over. */
 import type { PlantedBug } from "./planted-bug.ts";
 
-const turns = "lib/coordinator/turns.ts";
-const ownership = "lib/coordinator/ownership.ts";
-const care = "lib/coordinator/care.ts";
+const turns = "lib/coordinator/turn/turn-loop.ts";
+const ownership = "lib/coordinator/ownership/lease.ts";
+const care = "lib/coordinator/ownership/residency.ts";
 
 export const BUGS_OF_THE_COORDINATOR: readonly PlantedBug[] = [
   {
     title: "one call more than there are slots",
     noticedBy: [18],
     change: [
-      "lib/coordinator/dispatcher.ts",
+      "lib/coordinator/turn/dispatcher.ts",
       "const picks = dispatchable(flow, free, route);",
       "const picks = dispatchable(flow, free + 1, route);",
     ],
@@ -70,7 +70,7 @@ export const BUGS_OF_THE_COORDINATOR: readonly PlantedBug[] = [
     title: "produce answers before the write",
     noticedBy: [1],
     change: [
-      "lib/coordinator/creations.ts",
+      "lib/coordinator/commands/produce.ts",
       "stored: resolve, failed: reject };",
       "stored: resolve, failed: reject };\n      resolve(false);",
     ],
@@ -92,33 +92,41 @@ export const BUGS_OF_THE_COORDINATOR: readonly PlantedBug[] = [
   {
     title: "row not written",
     noticedBy: [25],
-    change: ["lib/coordinator/row.ts", "if (!isOver(flow) && !facts.some(", "if (isOver(flow) || !facts.some("],
+    change: ["lib/coordinator/turn/projection.ts", "if (!isOver(flow) && !facts.some(", "if (isOver(flow) || !facts.some("],
   },
   {
     title: "slots not given back",
     noticedBy: [21, 2, 30],
-    change: ["lib/coordinator/sender.ts", "this.#ports.dispatcher.release(1);", ""],
+    change: ["lib/coordinator/turn/effect-runner.ts", "this.#ports.dispatcher.release(1);", ""],
   },
   {
     title: "timers not cancelled",
     noticedBy: [22],
-    change: ["lib/coordinator/resident.ts", "    for (const cancel of this.#timers) cancel();\n", ""],
+    change: ["lib/coordinator/turn/resident.ts", "    for (const cancel of this.#timers) cancel();\n", ""],
   },
   {
     title: "timeouts not watched",
     from: 500,
     noticedBy: [24, 2, 36],
-    change: ["lib/coordinator/sender.ts", 'give(resident, { kind: "timeout", task: ordinal, attempt });', ""],
+    change: ["lib/coordinator/turn/effect-runner.ts", 'give(resident, { kind: "timeout", task: ordinal, attempt });', ""],
   },
   {
     title: "nobody wakes who waits for a slot",
     noticedBy: [30, 2],
-    change: ["lib/coordinator/dispatcher.ts", "if (chosen.length >= limit) break;", "if (chosen.length >= limit - 1_000) break;"],
+    change: [
+      "lib/coordinator/turn/dispatcher.ts",
+      "if (chosen.length >= limit) break;",
+      "if (chosen.length >= limit - 1_000) break;",
+    ],
   },
   {
     title: "nobody wakes who waits for a worker",
     noticedBy: [30, 2],
-    change: ["lib/coordinator/waiting.ts", "for (const resident of turns.dispatcher.starved)", "for (const resident of [])"],
+    change: [
+      "lib/coordinator/turn/wake-ups.ts",
+      "for (const resident of turns.dispatcher.starved)",
+      "for (const resident of [])",
+    ],
   },
   {
     title: "an event too few",
@@ -133,7 +141,7 @@ export const BUGS_OF_THE_COORDINATOR: readonly PlantedBug[] = [
   {
     title: "questions make attempts younger",
     noticedBy: [33],
-    change: ["lib/coordinator/sender.ts", "ageMs: Math.max(0, clock.now() - startedAt)", "ageMs: 0 * startedAt"],
+    change: ["lib/coordinator/turn/effect-runner.ts", "ageMs: Math.max(0, clock.now() - startedAt)", "ageMs: 0 * startedAt"],
   },
   {
     title: "slots of attempts that ended otherwise kept",
@@ -159,7 +167,7 @@ export const BUGS_OF_THE_COORDINATOR: readonly PlantedBug[] = [
     from: 600,
     noticedBy: [31, 3, 26, 7],
     change: [
-      "lib/coordinator/sender.ts",
+      "lib/coordinator/turn/effect-runner.ts",
       "if (!this.#ports.maySend()) return this.#answered",
       "if (false as boolean) return this.#answered",
     ],
@@ -241,7 +249,7 @@ export const BUGS_OF_THE_COORDINATOR: readonly PlantedBug[] = [
     title: "parked beyond its time",
     noticedBy: [25],
     change: [
-      "lib/coordinator/row.ts",
+      "lib/coordinator/turn/projection.ts",
       "return next > now + parkMs ? next : 0;",
       "return next > now + parkMs ? next + 5_000 : 0;",
     ],

@@ -1,9 +1,9 @@
 /** Bugs in what the engine decides. */
 import type { PlantedBug } from "./planted-bug.ts";
 
-const task = "lib/core/task.ts";
-const stage = "lib/core/stage.ts";
-const question = "lib/core/question.ts";
+const task = "lib/core/execution/task.ts";
+const stage = "lib/core/execution/stage.ts";
+const question = "lib/core/execution/outcome-query.ts";
 
 export const BUGS_OF_THE_CORE: readonly PlantedBug[] = [
   {
@@ -29,19 +29,23 @@ export const BUGS_OF_THE_CORE: readonly PlantedBug[] = [
   {
     title: "running attempts redelivered under exactly-once",
     noticedBy: [8],
-    change: ["lib/core/question.ts", "if (task.options.exactlyOnceTaskExecution) return giveUp(step, task, cause);", ""],
+    change: [
+      "lib/core/execution/outcome-query.ts",
+      "if (task.options.exactlyOnceTaskExecution) return giveUp(step, task, cause);",
+      "",
+    ],
   },
   {
     title: "deliveries without end",
     from: 600,
     noticedBy: [9],
-    change: ["lib/core/question.ts", "deliveries >= MAX_DELIVERIES", "deliveries > 1_000"],
+    change: ["lib/core/execution/outcome-query.ts", "deliveries >= MAX_DELIVERIES", "deliveries > 1_000"],
   },
   {
     title: "running attempts forgotten at recovery",
     noticedBy: [2],
     change: [
-      "lib/core/recover.ts",
+      "lib/core/execution/recover.ts",
       "&& !flow.repeats.has(task.ordinal)) ask(step, task);",
       "&& !flow.repeats.has(task.ordinal)) return;",
     ],
@@ -50,7 +54,7 @@ export const BUGS_OF_THE_CORE: readonly PlantedBug[] = [
     title: "waiting tasks forgotten at recovery",
     noticedBy: [2],
     change: [
-      "lib/core/recover.ts",
+      "lib/core/execution/recover.ts",
       'if (task.status === "WAITING") recoverWaiting(step, task);',
       'if (task.status === "WAITING") return;',
     ],
@@ -97,18 +101,22 @@ export const BUGS_OF_THE_CORE: readonly PlantedBug[] = [
   {
     title: "retryAfter ignored",
     noticedBy: [16],
-    change: ["lib/core/backoff.ts", "if (retryAfterMs !== undefined)", "if (failures < 0 && retryAfterMs !== undefined)"],
+    change: [
+      "lib/core/execution/backoff.ts",
+      "if (retryAfterMs !== undefined)",
+      "if (failures < 0 && retryAfterMs !== undefined)",
+    ],
   },
   {
     title: "retries without delay",
     noticedBy: [16],
-    change: ["lib/core/backoff.ts", "return Math.round(delay * (1 - backoff.jitter * chance));", "return 0 * delay;"],
+    change: ["lib/core/execution/backoff.ts", "return Math.round(delay * (1 - backoff.jitter * chance));", "return 0 * delay;"],
   },
   {
     title: "dispatch past maxAge",
     noticedBy: [17],
     change: [
-      "lib/core/age.ts",
+      "lib/core/execution/max-age.ts",
       "return (task.undoes === null && isPastAge(flow, now)) || (limit !== null && now >= limit);",
       "return limit !== null && now >= limit + 100;",
     ],
@@ -156,7 +164,7 @@ export const BUGS_OF_THE_CORE: readonly PlantedBug[] = [
     title: "delivered again under the same number",
     noticedBy: [34],
     change: [
-      "lib/core/apply.ts",
+      "lib/core/journal/apply.ts",
       "attempt.deliveries++;",
       "if (attempt.deliveries === 1 || !taskOf(flow, fact.task).options.exactlyOnceTaskExecution) attempt.deliveries++;",
     ],

@@ -1,8 +1,8 @@
 /** Bugs in what becomes of people's orders. */
 import type { PlantedBug } from "./planted-bug.ts";
 
-const obey = "lib/core/obey.ts";
-const retry = "lib/core/retry.ts";
+const obey = "lib/core/commands/handle.ts";
+const retry = "lib/core/commands/retry.ts";
 
 export const BUGS_OF_ORDERS: readonly PlantedBug[] = [
   {
@@ -14,7 +14,7 @@ export const BUGS_OF_ORDERS: readonly PlantedBug[] = [
     title: "orders answered and not stored",
     noticedBy: [38, 42],
     change: [
-      "lib/coordinator/orders.ts",
+      "lib/coordinator/commands/command-router.ts",
       "if (facts.length === 0) return answerOf(answers[0]?.answer);",
       "if (facts.length >= 0) return answerOf(answers[0]?.answer);",
     ],
@@ -23,7 +23,7 @@ export const BUGS_OF_ORDERS: readonly PlantedBug[] = [
     title: "orders answered before the write",
     noticedBy: [38],
     change: [
-      "lib/coordinator/turns.ts",
+      "lib/coordinator/turn/turn-loop.ts",
       "    let results: WriteResult[] | Promise",
       "    for (const part of parts) this.#orders.give(part.answers);\n    let results: WriteResult[] | Promise",
     ],
@@ -32,7 +32,7 @@ export const BUGS_OF_ORDERS: readonly PlantedBug[] = [
     title: "what is cancelled is called",
     noticedBy: [39],
     change: [
-      "lib/core/cancel.ts",
+      "lib/core/commands/cancel.ts",
       'step.effects.push({ kind: "abort", task: ordinal, attempt, node });',
       'step.effects.push({ kind: "call", task: ordinal, attempt, delivery: latestAttempt(task).deliveries, node });',
     ],
@@ -41,7 +41,7 @@ export const BUGS_OF_ORDERS: readonly PlantedBug[] = [
     title: "what is paused goes on",
     noticedBy: [40],
     change: [
-      "lib/core/task.ts",
+      "lib/core/execution/task.ts",
       'return status === "RUNNING" || undo.status === "RUNNING";',
       'return status === "RUNNING" || status === "PAUSED" || undo.status === "RUNNING";',
     ],

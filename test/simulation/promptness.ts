@@ -1,6 +1,6 @@
 /** Nothing that could go on waits for a timer that has nothing to do with it. */
-import { actionNameOf } from "../../lib/core/action-name.ts";
-import type { Task } from "../../lib/core/flow.ts";
+import { actionNameOf } from "../../lib/core/model/action-name.ts";
+import type { Task } from "../../lib/core/model/flow.ts";
 import type { Life } from "./life.ts";
 import { checkParked, isInCare } from "./parking.ts";
 import type { FlowRecord, TaskRecord } from "./record.ts";

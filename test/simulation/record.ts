@@ -2,13 +2,13 @@
  * A taskflow in the durable store, with the state that its journal tells of and everything that the world knows about it. Each entry is checked
  * when it is stored, fact by fact, by rules that are written down here a second time.
  */
-import { apply, isEvent } from "../../lib/core/apply.ts";
-import { assertFlow } from "../../lib/core/assert-flow.ts";
-import { build } from "../../lib/core/build.ts";
-import type { Entry, Fact } from "../../lib/core/facts.ts";
-import { type Flow, isFinished, isSettled, type Task } from "../../lib/core/flow.ts";
-import { taskId } from "../../lib/core/ids.ts";
-import { decodeEntry } from "../../lib/core/journal.ts";
+import { apply, isEvent } from "../../lib/core/journal/apply.ts";
+import { assertFlow } from "../../lib/core/model/invariants.ts";
+import { build } from "../../lib/core/journal/build.ts";
+import type { Entry, Fact } from "../../lib/core/journal/facts.ts";
+import { type Flow, isFinished, isSettled, type Task } from "../../lib/core/model/flow.ts";
+import { taskId } from "../../lib/core/model/ids.ts";
+import { decodeEntry } from "../../lib/core/journal/journal.ts";
 import type { TaskflowRow } from "../../lib/ports/store.ts";
 import { AttemptRecord } from "./attempt.ts";
 import type { Client } from "./client.ts";

@@ -1,6 +1,6 @@
 /** Rules for single facts: what must have happened before one may be stored. */
-import type { Delayed, Late, Settled, Started } from "../../lib/core/facts.ts";
-import type { Task, TaskError } from "../../lib/core/flow.ts";
+import type { Delayed, Late, Settled, Started } from "../../lib/core/journal/facts.ts";
+import type { Task, TaskError } from "../../lib/core/model/flow.ts";
 import type { AttemptRecord, Told } from "./attempt.ts";
 import type { EffectiveOptions } from "./definition.ts";
 import type { FlowRecord, TaskRecord } from "./record.ts";

@@ -1,7 +1,7 @@
 /** Runs one seed: one event after the other, each followed by the checks, until everything is finished or something does not hold. */
-import { historyOf } from "../../lib/core/history.ts";
-import { isFinished } from "../../lib/core/flow.ts";
-import { replay } from "../../lib/core/journal.ts";
+import { historyOf } from "../../lib/core/views/history.ts";
+import { isFinished } from "../../lib/core/model/flow.ts";
+import { replay } from "../../lib/core/journal/journal.ts";
 import { withoutResponse, withoutTree } from "./expected-event.ts";
 import type { Life } from "./life.ts";
 import { differenceOf } from "./memory.ts";

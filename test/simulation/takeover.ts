@@ -1,5 +1,5 @@
 /** What a coordinator leaves behind, by dying or by giving it up, is another one's soon. */
-import { isFinished } from "../../lib/core/flow.ts";
+import { isFinished } from "../../lib/core/model/flow.ts";
 import type { Life } from "./life.ts";
 import type { FlowRecord } from "./record.ts";
 import type { World } from "./world.ts";

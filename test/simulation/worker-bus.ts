@@ -1,7 +1,7 @@
 /** The bus and the workers behind it: they do the work, answer it, and lose whatever the faults of the run have them lose. */
-import { isFinished, isSettled } from "../../lib/core/flow.ts";
-import { taskOrdinalOf } from "../../lib/core/ids.ts";
-import type { Outcome, Reply } from "../../lib/core/inputs.ts";
+import { isFinished, isSettled } from "../../lib/core/model/flow.ts";
+import { taskOrdinalOf } from "../../lib/core/model/ids.ts";
+import type { Outcome, Reply } from "../../lib/core/execution/inputs.ts";
 import type { Call, EventMessage, Question } from "../../lib/ports/bus.ts";
 import { ask } from "./asking.ts";
 import { AttemptRecord } from "./attempt.ts";

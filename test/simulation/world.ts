@@ -1,9 +1,9 @@
 /** One run: virtual time, the durable store, the bus, the coordinators' lives, and those who have taskflows done. All of it follows from the seed. */
-import { isFinished } from "../../lib/core/flow.ts";
+import { isFinished } from "../../lib/core/model/flow.ts";
 import type { Write } from "../../lib/ports/store.ts";
 import { Agenda } from "./agenda.ts";
 import { Client } from "./client.ts";
-import type { StoredDefinition } from "../../lib/core/facts.ts";
+import type { StoredDefinition } from "../../lib/core/journal/facts.ts";
 import { ACTIONS, drawPlan, type Plan } from "./definition.ts";
 import { DurableStore } from "./durable-store.ts";
 import { drawFaults, type Fault, FAULTS, type FaultRates } from "./faults.ts";

@@ -1,8 +1,8 @@
 /** A state of a taskflow, and the reason that it is told by. */
-import type { Command } from "../../../lib/core/command.ts";
-import { taskId } from "../../../lib/core/ids.ts";
-import type { ReasonCode } from "../../../lib/core/reason.ts";
-import type { Driver, Surroundings } from "../../../lib/core/surroundings.ts";
+import type { Command } from "../../../lib/core/model/command.ts";
+import { taskId } from "../../../lib/core/model/ids.ts";
+import type { ReasonCode } from "../../../lib/core/explain/reason.ts";
+import type { Driver, Surroundings } from "../../../lib/core/explain/observed.ts";
 import { answered, CoreRun, failed, ID_BASE, sketch, START } from "../../helpers/core-run.ts";
 
 export type Own = Extract<Driver, { kind: "this" }>;

@@ -1,0 +1,248 @@
+import type { ServiceBroker } from "moleculer";
+import type { Answer, Order } from "../../core/model/command.ts";
+import type { NatsConnection } from "nats";
+import type { Outcome } from "../../core/execution/inputs.ts";
+import { fitEvent } from "../../protocol/truncate-event.ts";
+import { isToBeFetched } from "../../protocol/large-outcome.ts";
+import type { Bus, Call, EventMessage, Question, Reply } from "../../ports/bus.ts";
+import { askWorker } from "./outcome-query.ts";
+import { answered } from "../../protocol/call-outcome.ts";
+import { getEventsEndpoint, type LocalSubjects, localSubjects, maxMessageBytesOf, natsClientOf } from "./broker-link.ts";
+import { forwardOrder } from "./forward-command.ts";
+import { KnownWorkers } from "./worker-registry.ts";
+import { LargeAnswers } from "./large-responses.ts";
+import { onReconnected } from "./reconnect.ts";
+import { outboxOf } from "../nats/write-buffer.ts";
+import { isWatched, requestDirectly } from "./direct-request.ts";
+import { endCallsOfRestarted } from "./restarted-nodes.ts";
+import { classifyError, isRefusedDelivery } from "../../protocol/task-error.ts";
+import { CONTEXT_KEY, WireContext } from "../../protocol/wire-context.ts";
+
+/** Moleculer's timers are Node's: a longer one would fire at once. Without one the engine's own still ends the attempt. */
+const LONGEST_MS = 2 ** 31 - 1;
+
+/** What Moleculer adds to an event that it emits. */
+const EVENT_FRAME = 4_096;
+
+/** What moves endpoints in and out of Moleculer's registry. */
+const REGISTRY_EVENTS = ["$services.changed", "$node.connected", "$node.updated", "$node.disconnected"];
+
+/** To workers with the mixin. */
+const ABORT_EVENT = "taskflow-worker.abort";
+
+interface Endpoint {
+  readonly id: string;
+}
+
+interface EndpointList {
+  next(ctx: unknown): Endpoint | null;
+  getEndpointByNodeID(node: string): Endpoint | null;
+}
+
+/** The bus on a Moleculer broker: calls to a chosen node as `broker.call` makes them, events to NATS and by `emit` to who listens. */
+export class MoleculerBus implements Bus {
+  readonly #broker: ServiceBroker;
+  /** Topics that some service listens for; forgotten whenever the registry changes. */
+  readonly #listened = new Map<string, boolean>();
+  /** Those of events, up to the taskflow's id. */
+  readonly #subjects: string;
+  readonly #local: LocalSubjects;
+  readonly #forget = (): void => this.#listened.clear();
+  readonly #workers: KnownWorkers;
+  readonly #endWatch: () => void;
+  readonly #isWatched: boolean;
+  /** Ends what is being asked. */
+  readonly #asking = new Set<() => void>();
+  readonly #largeAnswers = new LargeAnswers((question, done) => this.ask(question, done));
+
+  constructor(broker: ServiceBroker) {
+    this.#broker = broker;
+    this.#subjects = getEventsEndpoint("", true, broker.namespace);
+    this.#local = localSubjects(broker);
+    for (const event of REGISTRY_EVENTS) broker.localBus.on(event, this.#forget);
+    this.#workers = new KnownWorkers(broker);
+    this.#endWatch = endCallsOfRestarted(broker);
+    this.#isWatched = isWatched(broker);
+  }
+
+  /** What is being asked is never answered. */
+  close(): void {
+    const { localBus } = this.#broker;
+    for (const event of REGISTRY_EVENTS) localBus.off(event, this.#forget);
+    this.#workers.close();
+    this.#endWatch();
+    for (const end of this.#asking) end();
+    this.#asking.clear();
+  }
+
+  route(action: string, preferred?: string): string | undefined {
+    const endpoints = this.#broker.registry.actions.get(action) as EndpointList | undefined;
+    const chosen = preferred === undefined ? null : endpoints?.getEndpointByNodeID(preferred);
+    return (chosen ?? endpoints?.next(undefined))?.id;
+  }
+
+  ask(question: Question, done: (reply: Reply) => void): () => void {
+    const end = askWorker(this.#broker, this.#workers, question, (reply) => {
+      this.#asking.delete(end);
+      done(reply);
+    });
+    this.#asking.add(end);
+    return () => {
+      this.#asking.delete(end);
+      end();
+    };
+  }
+
+  abort(node: string, key: string): void {
+    const broker = this.#broker;
+    if (node === broker.nodeID) {
+      void broker.broadcastLocal(ABORT_EVENT, { key });
+      return;
+    }
+    const endpoints = broker.registry.events.getAllEndpoints(ABORT_EVENT, null as never) as unknown as Endpoint[];
+    const endpoint = endpoints.find(({ id }) => id === node);
+    if (!endpoint || !broker.transit) return;
+    // As `broker.broadcast` does it, to one node.
+    const ctx = broker.ContextFactory.create(broker, endpoint as never, { key }, {});
+    Object.assign(ctx, { eventName: ABORT_EVENT, eventType: "broadcast" });
+    broker.transit.sendEvent(ctx).catch(() => undefined);
+  }
+
+  forward(node: string, taskflowId: string, order: Order): Promise<Answer | "not-mine" | "unheard"> {
+    return forwardOrder(this.#broker, node, taskflowId, order);
+  }
+
+  /** The worker mixin fetches what goes by reference. A plain worker sends the whole context back with its answer: it must leave room for that. */
+  carries(action: string, node: string, length: number): boolean {
+    if (node === this.#broker.nodeID) return true;
+    return !this.#hasMixin(action, node) && length <= maxMessageBytesOf(this.#broker) / 4;
+  }
+
+  #hasMixin(action: string, node: string): boolean {
+    const endpoints = this.#broker.registry.actions.get(action) as EndpointList | undefined;
+    const endpoint = endpoints?.getEndpointByNodeID(node) as
+      { service?: { metadata?: Record<string, unknown> } } | null | undefined;
+    return endpoint?.service?.metadata?.["taskflowWorker"] === 1;
+  }
+
+  onReconnected(listener: () => void): () => void {
+    return onReconnected(this.#broker, listener);
+  }
+
+  call(call: Call, done: (outcome: Outcome) => void): () => void {
+    const isLocal = call.node === this.#broker.nodeID;
+    const { params, meta } = isLocal ? this.#copied(call) : this.#shared(call);
+    // A handler with the mixin may prolong its time by heartbeats. The engine times the attempt in any case.
+    const timeout = call.listenMs > LONGEST_MS || this.#hasMixin(call.action, call.node) ? 0 : call.listenMs;
+    let endFetching: (() => void) | undefined;
+    const succeeded = (response: unknown): void => {
+      if (isToBeFetched(response, call.idempotencyKey)) endFetching = this.#largeAnswers.fetch(call, done);
+      else done(answered(response));
+    };
+    const failed = (error: unknown): void => {
+      if (!isRefusedDelivery(error, call.action)) done(classifyError(error, call.action, isLocal, Date.now()));
+    };
+    if (!isLocal && !this.#isWatched) {
+      const { action, node } = call;
+      const end = requestDirectly(this.#broker, { action, node, params, meta, timeout }, succeeded, failed);
+      if (end)
+        return () => {
+          endFetching?.();
+          end();
+        };
+    }
+    // Where a broker tracks calls, its stop would wait for this one before the coordinator is told to drain.
+    const options = { nodeID: call.node, meta, timeout, retries: 0, tracking: false };
+    const answer = this.#broker.call<unknown, unknown>(call.action, params, options);
+    answer.then(succeeded, failed);
+    // Without a timeout of its own, one whose answer was lost would be pending for ever.
+    return () => {
+      endFetching?.();
+      const { ctx } = answer as { ctx?: { id: string } };
+      if (ctx) this.#broker.transit?.removePendingRequest(ctx.id);
+    };
+  }
+
+  /** For another process: what is sent is written at once, so nothing need be copied. Moleculer merges the answer's meta into the object it was given. */
+  #shared(call: Call): { params: unknown; meta: Record<string, unknown> } {
+    const { taskflowId, stageId, taskId, attempt, delivery, fence, idempotencyKey } = call;
+    const headers = { taskflowId, stageId, taskId, attempt, delivery, fence, idempotencyKey };
+    return { params: call.params, meta: { ...call.meta, [CONTEXT_KEY]: new WireContext(call.context, headers, true) } };
+  }
+
+  /** For this process: nothing is serialized on the way, so the handler is given copies of its own. */
+  #copied(call: Call): { params: unknown; meta: Record<string, unknown> } {
+    const meta = structuredClone(call.meta) as Record<string, unknown>;
+    meta[CONTEXT_KEY] = JSON.parse(call.context) as unknown;
+    return { params: structuredClone(call.params), meta };
+  }
+
+  hasAudience(): boolean {
+    return natsClientOf(this.#broker) !== undefined || this.#local.areHeard || this.#isListenedFor("**");
+  }
+
+  /** Bytes that fit into one message to another node. */
+  get maxMessageBytes(): number {
+    return maxMessageBytesOf(this.#broker);
+  }
+
+  announce(message: EventMessage): void {
+    const subject = this.#subjects + message.taskflowId;
+    try {
+      if (this.#local.areHeard) this.#local.say(subject, message.text);
+      const nats = natsClientOf(this.#broker);
+      if (nats) this.#publish(nats, subject, message);
+      this.#emit(message.topic, message, nats !== undefined);
+      if (message.also !== undefined) this.#emit(message.also, message, nats !== undefined);
+    } catch (error) {
+      this.#notAnnounced(subject, error);
+    }
+  }
+
+  #emit(topic: string, message: EventMessage, hasNats: boolean): void {
+    if (!this.#isListenedFor(topic)) return;
+    const event = `taskflow.${topic}`;
+    const fitting = hasNats ? this.#fitted(message) : message.text;
+    this.#broker.emit(event, JSON.parse(fitting)).catch((error: unknown) => this.#notAnnounced(event, error));
+  }
+
+  #publish(nats: NatsConnection, subject: string, message: EventMessage): void {
+    const { own, shared } = message;
+    // A UTF-16 unit is at most three bytes: most events need no counting.
+    if ((own.length + shared.length) * 3 <= this.maxMessageBytes - EVENT_FRAME) outboxOf(nats).publishText(subject, own, shared);
+    else outboxOf(nats).publishText(subject, this.#fitted(message));
+  }
+
+  #fitted({ text }: EventMessage): string {
+    return fitEvent(text, this.maxMessageBytes - EVENT_FRAME);
+  }
+
+  /** Subscribers that ask for the history get it all the same. */
+  #notAnnounced(what: string, error: unknown): void {
+    this.#broker.logger.debug(`An event could not be announced (${what}).`, error);
+  }
+
+  #isListenedFor(topic: string): boolean {
+    let known = this.#listened.get(topic);
+    if (known === undefined) {
+      known = listensFor(this.#broker, `taskflow.${topic}`);
+      this.#listened.set(topic, known);
+    }
+    return known;
+  }
+
+  onWorkersChanged(listener: () => void): () => void {
+    const { localBus } = this.#broker;
+    for (const event of REGISTRY_EVENTS) localBus.on(event, listener);
+    return () => {
+      for (const event of REGISTRY_EVENTS) localBus.off(event, listener);
+    };
+  }
+}
+
+/** True if a service of any node listens for the event; for `taskflow.**`, for any event of taskflows. */
+function listensFor(broker: ServiceBroker, event: string): boolean {
+  const { events } = broker.registry.events as unknown as { events: { name: string; endpoints: unknown[] }[] };
+  if (event.endsWith("**")) return events.some(({ name }) => name.startsWith("taskflow.") || name.startsWith("*"));
+  return broker.registry.events.getAllEndpoints(event, null as never).length > 0;
+}

@@ -1,0 +1,118 @@
+/**
+ * The way of a task's request straight to the transit, where `broker.call` has nothing to add to it. The worker sees no difference.
+ *
+ * In between Moleculer makes a context and wraps the call into its middlewares for retries, fallbacks, circuit breakers, timeouts and errors: seven promises,
+ * and a tenth of a busy coordinator's time. The engine has its own retries and times the attempt, and the node was chosen before. The request stands in
+ * the transit's list of pending ones like any other: its answer is found there, and it ends when its node is lost.
+ */
+import { Errors, type ServiceBroker } from "moleculer";
+import { REQUEST, type WirePacket } from "../nats/packets.ts";
+
+export interface DirectRequest {
+  readonly action: string;
+  readonly node: string;
+  readonly params: unknown;
+  readonly meta: Record<string, unknown>;
+  /** 0: it is listened for until it is ended. */
+  readonly timeout: number;
+}
+
+interface RemoteEndpoint {
+  readonly isAvailable: boolean;
+  readonly action: { readonly name: string; readonly circuitBreaker?: unknown };
+}
+
+interface EndpointList {
+  getEndpointByNodeID(node: string): RemoteEndpoint | null;
+}
+
+/** What Moleculer's types leave out, or say otherwise than it is. */
+interface Transit {
+  readonly opts: { readonly maxQueueSize?: number };
+  readonly pendingRequests: Map<string, PendingRequest>;
+  publish(packet: WirePacket): Promise<void>;
+  removePendingRequest(id: string): void;
+}
+
+interface PendingRequest {
+  readonly action: { readonly name: string };
+  readonly nodeID: string;
+  /** Moleculer writes into it who has answered, and the meta that came back. */
+  readonly ctx: { meta: Record<string, unknown>; nodeID: string };
+  resolve: (response: unknown) => void;
+  reject: (error: unknown) => void;
+  readonly stream: false;
+}
+
+const ignore = (): void => {};
+
+/** True where every call takes the usual way: somebody's middleware, metrics, traces or circuit breakers are told of it, or change it. */
+export function isWatched({ options }: ServiceBroker): boolean {
+  const { middlewares, metrics, tracing, circuitBreaker, errorHandler } = options;
+  const watches = [metrics, tracing, circuitBreaker].some((each) =>
+    typeof each === "object" ? each?.enabled === true : Boolean(each),
+  );
+  return watches || (middlewares?.length ?? 0) > 0 || Boolean(errorHandler);
+}
+
+/**
+ * Sends a request to another node. One of `done` and `failed` is called, as the promise of `broker.call` would be settled.
+ *
+ * @returns what ends the listening; undefined if nothing was sent, for the usual way to tell why or to do better
+ */
+export function requestDirectly(
+  broker: ServiceBroker,
+  { action: name, node, params, meta, timeout }: DirectRequest,
+  done: (response: unknown) => void,
+  failed: (error: unknown) => void,
+): (() => void) | undefined {
+  const endpoint = (broker.registry.actions.get(name) as EndpointList | undefined)?.getEndpointByNodeID(node);
+  const transit = broker.transit as unknown as Transit | undefined;
+  if (!transit || !endpoint?.isAvailable || endpoint.action.circuitBreaker !== undefined) return undefined;
+  const { pendingRequests, opts } = transit;
+  if (opts.maxQueueSize && pendingRequests.size >= opts.maxQueueSize) return undefined;
+  const id = broker.generateUid();
+  const expire = (): void => request.reject(new Errors.RequestTimeoutError({ action: name, nodeID: node }));
+  const timer = timeout > 0 ? setTimeout(expire, timeout) : undefined;
+  // Emptied once it is over: the outgrown tables of Moleculer's map keep it alive (see `residents.ts`), and with it would be all that it leads to.
+  const end = (): void => {
+    clearTimeout(timer);
+    request.resolve = request.reject = ignore;
+    request.ctx.meta = {};
+    transit.removePendingRequest(id);
+  };
+  const request: PendingRequest = {
+    action: endpoint.action,
+    nodeID: node,
+    ctx: { meta, nodeID: node },
+    resolve: (response) => {
+      end();
+      done(response);
+    },
+    reject: (error) => {
+      end();
+      failed(error);
+    },
+    stream: false,
+  };
+  pendingRequests.set(id, request);
+  const payload = payloadOf(id, name, params, meta, timeout);
+  transit.publish({ type: REQUEST, target: node, payload }).catch((error: unknown) => request.reject(error));
+  return end;
+}
+
+/** As Moleculer writes the request of a call that no other one made. */
+const payloadOf = (id: string, action: string, params: unknown, meta: Record<string, unknown>, timeout: number) => ({
+  id,
+  action,
+  params,
+  meta,
+  headers: {},
+  timeout,
+  level: 1,
+  tracing: null,
+  parentID: null,
+  requestID: id,
+  caller: null,
+  stream: false,
+});

@@ -1,0 +1,50 @@
+/** Passing orders on to another coordinator's node. */
+import type { ServiceBroker } from "moleculer";
+import type { Answer, Order } from "../../core/model/command.ts";
+import { taskflowError } from "../../errors/errors.ts";
+import { classifyError } from "../../protocol/task-error.ts";
+
+/** The coordinators' own action. */
+const CARRY_OUT_ACTION = "taskflow.carryOut";
+
+/** For one answer: a commit may take long. What is not heard by then is sent again, under the same id. */
+const ANSWER_MS = 5_000;
+
+export function forwardOrder(
+  broker: ServiceBroker,
+  node: string,
+  taskflowId: string,
+  order: Order,
+): Promise<Answer | "not-mine" | "unheard"> {
+  return passOn(broker, node, CARRY_OUT_ACTION, taskflowId, { taskflowId, order });
+}
+
+/** Has a coordinator that owns the taskflow carry out one of the coordinators' own actions. */
+export async function passOn(
+  broker: ServiceBroker,
+  node: string,
+  action: string,
+  taskflowId: string,
+  params: object,
+): Promise<Answer | "not-mine" | "unheard"> {
+  try {
+    const told: unknown = await broker.call<unknown, unknown>(action, params, {
+      nodeID: node,
+      timeout: ANSWER_MS,
+      retries: 0,
+      tracking: false,
+    });
+    const { data } = (told ?? {}) as { data?: { answer?: Answer } };
+    return data?.answer ?? "not-mine";
+  } catch (error) {
+    const { nodeID } = error as { nodeID?: unknown };
+    const outcome = classifyError(error, action, false, Date.now());
+    if (outcome.kind === "not-sent") return "not-mine";
+    if (outcome.kind === "failed" && outcome.error.type === "PAYLOAD_TOO_LARGE" && nodeID === undefined) {
+      const message = `What is asked of taskflow "${taskflowId}" does not fit into a message to its coordinator ${node}: make it smaller, or call that node.`;
+      throw taskflowError("TASKFLOW_VALIDATION_ERROR", message, [{ path: "", message, keyword: "bytes" }]);
+    }
+    broker.logger.warn(`${node} did not answer for taskflow ${taskflowId}; it is asked again.`, error);
+    return "unheard";
+  }
+}

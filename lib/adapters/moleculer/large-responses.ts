@@ -1,0 +1,51 @@
+import type { Outcome } from "../../core/execution/inputs.ts";
+import type { Bus, Call } from "../../ports/bus.ts";
+import { Lanes } from "../../util/semaphore.ts";
+import { toTaskError } from "../../protocol/task-error.ts";
+
+/** How long somebody is asked for an answer that is to be fetched, once it is its turn. */
+const PATIENCE_MS = 10_000;
+/** Each may be of megabytes: more at a time would only make each wait for the others' parts. */
+const AT_ONCE = 4;
+/** An attempt that has ended cannot be refused for want of memory: it is older than any ledger reaches back. */
+const LONG_AGO_MS = 10 * 365 * 86_400_000;
+
+/** Fetches answers that do not fit into a message from the workers' ledgers. The calls themselves tell that the work was done. */
+export class LargeAnswers {
+  readonly #lanes = new Lanes(AT_ONCE);
+  readonly #ask: Bus["ask"];
+
+  constructor(ask: Bus["ask"]) {
+    this.#ask = ask;
+  }
+
+  /** @returns what ends it, without an outcome */
+  fetch({ action, node, idempotencyKey: key, delivery }: Call, done: (outcome: Outcome) => void): () => void {
+    let isOver = false;
+    let end = (): void => undefined;
+    void this.#lanes.run(
+      () =>
+        new Promise<void>((leave) => {
+          if (isOver) return leave();
+          const question = { action, node, key, delivery, ageMs: LONG_AGO_MS, patienceMs: PATIENCE_MS };
+          const stop = this.#ask(question, (reply) => {
+            leave();
+            done(reply.kind === "done" ? reply.outcome : lost(node));
+          });
+          end = () => {
+            stop();
+            leave();
+          };
+        }),
+    );
+    return () => {
+      isOver = true;
+      end();
+    };
+  }
+}
+
+function lost(nodeID: string): Outcome {
+  const message = "The work was done, but its answer, which does not fit into a message, could not be fetched from the worker.";
+  return { kind: "unknown", error: { ...toTaskError(new Error(message)), type: "WORKER_LOST", nodeID } };
+}

@@ -1,0 +1,33 @@
+/** The broker's own link to NATS, by the project's transporter or by Moleculer's, which says nothing of it. */
+import type { ServiceBroker } from "moleculer";
+import { natsClientOf } from "./broker-link.ts";
+import { NatsTransporter } from "../nats/transporter.ts";
+import { watchStatus } from "../nats/status.ts";
+
+/** Calls the listener whenever the link is back after a loss. Returns what ends it. */
+export function onReconnected(broker: ServiceBroker, listener: () => void): () => void {
+  let isOver = false;
+  let watched: unknown;
+  const again = (): void => {
+    if (!isOver) listener();
+  };
+  /** A client of Moleculer's own transporter dials by itself; it is another one only after it was closed for good. */
+  const watch = (): void => {
+    const client = natsClientOf(broker);
+    if (isOver || client === undefined || client === watched || broker.transit?.tx instanceof NatsTransporter) return;
+    watched = client;
+    watchStatus(client, ({ type }) => {
+      if (type === "reconnected" && watched === client) again();
+    });
+  };
+  const connected = ({ wasReconnect }: { wasReconnect?: boolean } = {}): void => {
+    watch();
+    if (wasReconnect) again();
+  };
+  broker.localBus.on("$transporter.connected", connected);
+  watch();
+  return () => {
+    isOver = true;
+    broker.localBus.off("$transporter.connected", connected);
+  };
+}

@@ -1,0 +1,44 @@
+/** Entries that are too large for a document are cut into parts, and put together again. */
+import { type EntryText, newName, type PartDocument, partId } from "./schema.ts";
+
+/** UTF-16 units of a document's text: at most 12 MiB in UTF-8, of the 16 MiB that a document may have. */
+const PART_LENGTH = 4 * 1024 * 1024;
+/** A new taskflow's row is rewritten whenever it changes, so a large first entry stands apart from it. */
+const EMBEDDED_LENGTH = 64 * 1024;
+
+/** The text of an entry as its document holds it, and the parts that are to be stored before. */
+export function cut(journal: string, revision: number, entry: string): { text: EntryText; parts: PartDocument[] } {
+  if (entry.length <= (revision === 1 ? EMBEDDED_LENGTH : PART_LENGTH)) return { text: { entry }, parts: [] };
+  const part = newName();
+  const parts: PartDocument[] = [];
+  for (let start = 0; start < entry.length;) {
+    const end = endOf(entry, start + PART_LENGTH);
+    parts.push({ _id: partId(journal, revision, part, parts.length), text: entry.slice(start, end) });
+    start = end;
+  }
+  return { text: { part, parts: parts.length }, parts };
+}
+
+/** Half a character would not come back. */
+function endOf(entry: string, end: number): number {
+  if (end >= entry.length) return entry.length;
+  const code = entry.charCodeAt(end - 1);
+  return code >= 0xd8_00 && code <= 0xdb_ff ? end - 1 : end;
+}
+
+/** Undefined if a part is missing. */
+export function join(
+  journal: string,
+  revision: number,
+  { entry, part, parts }: EntryText,
+  texts: ReadonlyMap<string, string>,
+): string | undefined {
+  if (part === undefined || parts === undefined) return entry;
+  let joined = "";
+  for (let number = 0; number < parts; number++) {
+    const text = texts.get(partId(journal, revision, part, number));
+    if (text === undefined) return undefined;
+    joined += text;
+  }
+  return joined;
+}

@@ -1,0 +1,238 @@
+/**
+ * The way to the MongoDB server: a client with the settings that durability needs, and the patience with which every operation of the
+ * store is carried through an outage.
+ *
+ * An operation that got no answer, or an answer that says nothing certain, is sent again until it is acknowledged: all of them are written so
+ * that a second time changes nothing. Beyond the patience it is given up with `STORE_UNAVAILABLE`.
+ */
+import type { Collection, Db, Document, MongoClient, MongoClientOptions } from "mongodb";
+import { setTimeout as delay } from "node:timers/promises";
+import { taskflowError } from "../../errors/errors.ts";
+import { isCommandNotFound, isFinal, isMisuse, messageOf } from "./error.ts";
+
+export interface MongoLinkOptions {
+  /** `mongodb://…` or `mongodb+srv://…`; the database is that of the path, else `taskflow`. */
+  url: string;
+  /** Is told once when the database begins to fail, and once when it works again. */
+  logger?: { warn(message: string): void; info(message: string): void };
+  /** How long an operation is tried before it is given up. Default 10,000. */
+  patienceMs?: number;
+  /** How long one try may take, besides a second for each megabyte that is sent. Default 3,000. */
+  attemptMs?: number;
+  /** How long nothing may work before the driver's client is given up for a new one. Default 10,000. */
+  renewMs?: number;
+}
+
+/** `acknowledged` only when a majority has it in its journal, on a standalone server when it is in that one's. */
+const WRITE_CONCERN = { w: "majority", journal: true } as const;
+const FIRST_PAUSE_MS = 20;
+const LONGEST_PAUSE_MS = 500;
+/** The wait for a server while opening, and in each try. */
+const SELECTION_MS = 3_000;
+/** Ends connections on which nothing came back for so long; far longer than any try. */
+const SOCKET_MS = 120_000;
+const BYTES_PER_MS = 1_000;
+
+export class MongoLink {
+  readonly name: string;
+  readonly #database: string;
+  readonly #logger: MongoLinkOptions["logger"];
+  readonly #patienceMs: number;
+  readonly #attemptMs: number;
+  readonly #renewMs: number;
+  readonly #url: string;
+  #client: MongoClient | undefined;
+  #newClient: (() => MongoClient) | undefined;
+  #failing = false;
+  /** Since then nothing has worked; undefined after what did. */
+  #failingSince: number | undefined;
+
+  constructor(options: MongoLinkOptions) {
+    const { scheme, hosts, database } = partsOf(options.url);
+    this.#url = options.url;
+    this.#database = database;
+    this.#logger = options.logger;
+    this.#patienceMs = options.patienceMs ?? 10_000;
+    this.#attemptMs = options.attemptMs ?? 3_000;
+    this.#renewMs = options.renewMs ?? 10_000;
+    this.name = `${scheme}://${hosts}/${database}`;
+  }
+
+  /** Rejects with the driver's error if no server is found, or this user is refused. */
+  async connect(): Promise<void> {
+    // Loaded by those only who use it.
+    const { MongoClient } = await import("mongodb");
+    const newClient = (): MongoClient => new MongoClient(this.#url, withoutGiven(this.#url));
+    const client = newClient();
+    try {
+      await client.connect();
+      // Connecting alone may not yet have shown the credentials to anybody.
+      await client.db(this.#database).command({ ping: 1 });
+    } catch (error) {
+      await client.close();
+      throw error;
+    }
+    this.#client = client;
+    this.#newClient = newClient;
+  }
+
+  /** Ends all connections; what is under way fails. Idempotent. */
+  async close(): Promise<void> {
+    const client = this.#client;
+    this.#client = undefined;
+    await client?.close();
+  }
+
+  get database(): Db {
+    if (this.#client === undefined) throw this.unavailable("it is not open");
+    return this.#client.db(this.#database);
+  }
+
+  /** With the concerns that the store needs, whatever the URL says. */
+  collection<Schema extends Document>(name: string): Collection<Schema> {
+    return this.database.collection<Schema>(name, {
+      writeConcern: WRITE_CONCERN,
+      readConcern: "local",
+      readPreference: "primary",
+      ignoreUndefined: true,
+    });
+  }
+
+  /**
+   * Carries out `work`, again and again until it does not fail. It must be safe to repeat, also beside a former try whose answer was lost and
+   * that comes late. `bytes` is what it sends, if that is much.
+   * @throws STORE_UNAVAILABLE: perhaps it was done, perhaps it will be
+   */
+  async persist<Result>(work: () => Promise<Result>, bytes = 0): Promise<Result> {
+    const extraMs = bytes / BYTES_PER_MS;
+    const deadline = performance.now() + this.#patienceMs + extraMs;
+    for (let pauseMs = FIRST_PAUSE_MS; ; pauseMs = Math.min(pauseMs * 2, LONGEST_PAUSE_MS)) {
+      try {
+        const result = await within(work, this.#attemptMs + extraMs);
+        this.#failingSince = undefined;
+        if (this.#failing) this.#report(undefined);
+        return result;
+      } catch (error) {
+        if (isMisuse(error)) throw error;
+        this.#failed();
+        const isOver = this.#client === undefined || isFinal(error) || performance.now() + pauseMs >= deadline;
+        if (!this.#failing) this.#report(messageOf(error));
+        if (isOver) throw this.unavailable(messageOf(error), error);
+      }
+      await delay(pauseMs);
+    }
+  }
+
+  /** One try, with its time. */
+  async once<Result>(work: () => Promise<Result>): Promise<Result> {
+    try {
+      const result = await within(work, this.#attemptMs);
+      this.#failingSince = undefined;
+      return result;
+    } catch (error) {
+      if (isMisuse(error)) throw error;
+      this.#failed();
+      throw this.unavailable(messageOf(error), error);
+    }
+  }
+
+  /**
+   * A client may be stuck for good: when a connection is reset right after it was made, the driver (7.9) may wait for ever for its answer, and with it
+   * for the news that the server is there again.
+   */
+  #failed(): void {
+    const now = performance.now();
+    this.#failingSince ??= now;
+    if (now - this.#failingSince < this.#renewMs || this.#client === undefined) return;
+    this.#failingSince = now;
+    this.#client.close().catch(() => undefined);
+    this.#client = this.#newClient?.();
+  }
+
+  unavailable(message: string, cause?: unknown): Error {
+    const error = taskflowError("STORE_UNAVAILABLE", `The store ${this.name} failed: ${message.replace(/\.$/, "")}.`);
+    if (cause !== undefined) error.cause = cause;
+    return error;
+  }
+
+  /** The server's clock minus this machine's, measured by the fastest of three answers. */
+  async timeOffset(): Promise<number> {
+    let best = { tookMs: Infinity, offset: 0 };
+    for (let round = 0; round < 3; round++) {
+      const { localTime, sentAt, tookMs } = await this.persist(() => this.#askTime());
+      if (tookMs < best.tookMs) best = { tookMs, offset: Math.round(localTime - (sentAt + tookMs / 2)) };
+    }
+    return best.offset;
+  }
+
+  async #askTime(): Promise<{ localTime: number; sentAt: number; tookMs: number }> {
+    const admin = this.database.client.db("admin");
+    const sentAt = Date.now();
+    const before = performance.now();
+    let answer: Document;
+    try {
+      answer = await admin.command({ hello: 1 });
+    } catch (error) {
+      if (!isCommandNotFound(error)) throw error;
+      return this.#askTimeOfOldServer(admin);
+    }
+    return { localTime: toTime(answer), sentAt, tookMs: performance.now() - before };
+  }
+
+  async #askTimeOfOldServer(admin: Db): Promise<{ localTime: number; sentAt: number; tookMs: number }> {
+    const sentAt = Date.now();
+    const before = performance.now();
+    const answer = await admin.command({ isMaster: 1 });
+    return { localTime: toTime(answer), sentAt, tookMs: performance.now() - before };
+  }
+
+  #report(failure: string | undefined): void {
+    this.#failing = failure !== undefined;
+    if (failure === undefined) this.#logger?.info(`The store ${this.name} works again.`);
+    else this.#logger?.warn(`The store ${this.name} does not answer as it should: ${failure}. It is tried again.`);
+  }
+}
+
+function toTime(answer: Document): number {
+  const { localTime } = answer as { localTime?: unknown };
+  // Without a clock to go by, this machine's is as good as any.
+  return localTime instanceof Date || typeof localTime === "number" ? Number(localTime) : Date.now();
+}
+
+/** Rejects when the time is up; what `work` does then goes on, and nobody hears of it. */
+async function within<Result>(work: () => Promise<Result>, ms: number): Promise<Result> {
+  let timer: NodeJS.Timeout | undefined;
+  const timeout = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => reject(new Error(`no answer within ${Math.round(ms)} ms`)), ms);
+  });
+  const result = work();
+  result.catch(() => undefined);
+  try {
+    return await Promise.race([result, timeout]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+function partsOf(url: string): { scheme: string; hosts: string; database: string } {
+  const [, scheme, hosts, path, query = ""] =
+    /^(mongodb(?:\+srv)?):\/\/(?:[^?]*@)?([^/?@]+)(?:\/([^?@]*))?(?:\?(.*))?$/s.exec(url) ?? [];
+  if (scheme === undefined || hosts === undefined) {
+    throw new RangeError("The URL of a MongoDB store looks like mongodb://host:27017/database.");
+  }
+  const database = path === undefined || path === "" ? "taskflow" : decodeURIComponent(path);
+  // A password with a question mark in it, which the driver will refuse, looks like a host and a query.
+  return { scheme, hosts: query.includes("@") ? "…" : hosts, database };
+}
+
+/** Our settings, less those that the URL names itself. */
+function withoutGiven(url: string): MongoClientOptions {
+  const settings = {
+    appName: "moleculer-taskflow",
+    serverSelectionTimeoutMS: SELECTION_MS,
+    connectTimeoutMS: SELECTION_MS,
+    socketTimeoutMS: SOCKET_MS,
+  };
+  const given = new Set([...new URLSearchParams(url.split("?")[1] ?? "").keys()].map((key) => key.toLowerCase()));
+  return Object.fromEntries(Object.entries(settings).filter(([key]) => !given.has(key.toLowerCase())));
+}

@@ -1,0 +1,297 @@
+/**
+ * The store on MongoDB: for any number of coordinators. What is where is in `mongo-schema.ts`, the order of writes in `mongo-journal.ts`.
+ *
+ * Only single documents are ever written atomically, so a standalone server does as well as a replica set: no transactions, no pipelines, no
+ * change streams.
+ */
+import type { Collection, Db } from "mongodb";
+import type {
+  Claimed,
+  DuePlace,
+  KnownOwner,
+  PauseRule,
+  RowChange,
+  Store,
+  StoredTaskflow,
+  StoreHealth,
+  TaskflowPage,
+  TaskflowQuery,
+  TaskflowRow,
+  Write,
+  WriteResult,
+} from "../../ports/store.ts";
+import { isTaskflowError } from "../../errors/errors.ts";
+import { Lanes } from "../../util/semaphore.ts";
+import { checkQuery } from "../../ports/list-cursor.ts";
+import { explainOpening, isDuplicateKey, messageOf } from "./error.ts";
+import { MongoClaims } from "./claims.ts";
+import { MongoJournal } from "./journal.ts";
+import { MongoLink, type MongoLinkOptions } from "./client.ts";
+import { MongoOwners } from "./owners.ts";
+import { MongoPauses } from "./pause-rules.ts";
+import { deleteTaskflow, readTaskflows } from "./taskflow.ts";
+import { insertTaskflow } from "../mongo-whole.ts";
+import { listTaskflows } from "./query.ts";
+import { MongoRows, toUpdate } from "./projection-writer.ts";
+import { INDEXES, META, type RowDocument, STORE_FORMAT, TASKFLOWS } from "./schema.ts";
+
+/** Reads at a time. */
+const READS = 8;
+
+export type MongoStoreOptions = MongoLinkOptions;
+
+export class MongoStore implements Store {
+  readonly name: string;
+  /** A coordinator may want all of its taskflows at once: the server still has to answer each in time, and the beats beside them. */
+  readonly #reads = new Lanes(READS);
+  readonly #link: MongoLink;
+  readonly #rows: MongoRows;
+  readonly #journal: MongoJournal;
+  readonly #owners: MongoOwners;
+  readonly #claims: MongoClaims;
+  readonly #pauses: MongoPauses;
+  readonly #active = new Set<Promise<unknown>>();
+  #isOpen = false;
+
+  constructor(options: MongoStoreOptions) {
+    this.#link = new MongoLink(options);
+    this.name = this.#link.name;
+    this.#rows = new MongoRows(this.#link);
+    this.#journal = new MongoJournal(this.#link, this.#rows);
+    this.#owners = new MongoOwners(this.#link);
+    this.#claims = new MongoClaims(this.#link);
+    this.#pauses = new MongoPauses(this.#link);
+  }
+
+  async open(): Promise<void> {
+    if (this.#isOpen) return;
+    try {
+      await this.#link.connect();
+      await this.#prepare();
+    } catch (error) {
+      await this.#link.close();
+      throw error instanceof FormatError ? error : explainOpening(causeOf(error), this.name);
+    }
+    this.#isOpen = true;
+  }
+
+  async close(): Promise<void> {
+    if (!this.#isOpen) return;
+    this.#isOpen = false;
+    await Promise.allSettled(this.#active);
+    // What cannot be written now is repaired by whoever claims the taskflow.
+    await this.#rows.flush().catch(() => undefined);
+    this.#rows.stop();
+    await this.#link.close();
+  }
+
+  async commit(writes: readonly Write[]): Promise<WriteResult[]> {
+    return this.#run(() => this.#journal.commit(writes));
+  }
+
+  async insert(row: TaskflowRow, entries: readonly string[]): Promise<WriteResult> {
+    return this.#run(() => insertTaskflow(this.#taskflows, this.#link, row, entries));
+  }
+
+  async read(taskflowId: string): Promise<StoredTaskflow | undefined> {
+    const [stored] = await this.readMany([taskflowId]);
+    return stored;
+  }
+
+  async readMany(taskflowIds: readonly string[]): Promise<StoredTaskflow[]> {
+    return this.#run(async () => {
+      if (taskflowIds.some((taskflowId) => this.#rows.has(taskflowId))) await this.#rows.flush();
+      const { found, halfGone } = await this.#reads.run(() => {
+        if (!this.#isOpen) throw this.#link.unavailable("it is not open");
+        return this.#link.persist(() => readTaskflows(this.#taskflows, taskflowIds));
+      });
+      // Whoever began that may be dead. Told that there is no such taskflow, the caller may want to store one.
+      for (const taskflowId of halfGone) await this.#delete(taskflowId);
+      return found.map(({ row, entries, known }) => {
+        this.#journal.remember(row.taskflowId, known);
+        const change = this.#journal.settle(row.taskflowId, entries);
+        return { row: { ...row, ...change }, entries };
+      });
+    });
+  }
+
+  async claim(...given: Parameters<Store["claim"]>): Promise<Claimed[]> {
+    return this.#run(async () => {
+      await this.#rows.flush();
+      const claimed = await this.#claims.claim(...given);
+      for (const { taskflowId, fence } of claimed) this.#journal.claimed(taskflowId, fence);
+      return claimed;
+    });
+  }
+
+  async secure(owner: string): Promise<void> {
+    // No row changes its place in the index meanwhile, so that none is passed over.
+    const work = (): Promise<void> => this.#rows.flush().then(() => this.#owners.secure(owner));
+    return this.#run(() => this.#journal.between(work));
+  }
+
+  async due(owner: string, until: number, limit: number, after?: DuePlace): Promise<Claimed[]> {
+    return this.#run(async () => {
+      await this.#rows.flush();
+      return this.#owners.due(owner, until, limit, after);
+    });
+  }
+
+  async reopen(taskflowId: string, owner: string, fence: number): Promise<boolean> {
+    return this.#run(async () => {
+      await this.#rows.flush();
+      const isTaken = await this.#claims.reopen(taskflowId, owner, fence);
+      if (isTaken) this.#journal.claimed(taskflowId, fence + 1);
+      return isTaken;
+    });
+  }
+
+  async repair(taskflowId: string, fence: number, change: RowChange): Promise<void> {
+    return this.#run(async () => {
+      await this.#rows.flush();
+      const known = this.#journal.recall(taskflowId);
+      const revision = known?.fence === fence && known.revision > 0 ? known.revision : undefined;
+      await this.#rows.write([{ updateOne: { filter: { _id: taskflowId, fence }, update: toUpdate(change, revision) } }]);
+      this.#journal.forget(taskflowId);
+    });
+  }
+
+  async release(owner: string, taskflowIds: readonly string[]): Promise<void> {
+    return this.#run(async () => {
+      await this.#rows.flush();
+      return this.#owners.release(owner, taskflowIds);
+    });
+  }
+
+  async lastFinished(owner: string | null, limit: number): Promise<string[]> {
+    return this.#run(async () => {
+      await this.#rows.flush();
+      return this.#owners.lastFinished(owner, limit);
+    });
+  }
+
+  async beat(owner: string): Promise<KnownOwner[]> {
+    return this.#run(() => this.#owners.beat(owner));
+  }
+
+  async leave(owner: string): Promise<void> {
+    return this.#run(() => this.#owners.leave(owner));
+  }
+
+  async timeOffset(): Promise<number> {
+    return this.#run(() => this.#link.timeOffset());
+  }
+
+  async list(query: TaskflowQuery): Promise<TaskflowPage> {
+    checkQuery(query);
+    return this.#run(async () => {
+      await this.#rows.flush();
+      return listTaskflows(this.#taskflows, query).catch((error: unknown) => {
+        throw this.#link.unavailable(messageOf(error), error);
+      });
+    });
+  }
+
+  async pauseRules(): Promise<PauseRule[]> {
+    return this.#run(() => this.#pauses.all());
+  }
+
+  async addPauseRule(rule: PauseRule): Promise<void> {
+    return this.#run(() => this.#pauses.add(rule));
+  }
+
+  async removePauseRules(pattern: string, coordinator?: string): Promise<number> {
+    return this.#run(() => this.#pauses.remove(pattern, coordinator));
+  }
+
+  async delete(taskflowId: string): Promise<"deleted" | "missing" | "active"> {
+    return this.#run(async () => {
+      await this.#rows.flush();
+      return this.#delete(taskflowId);
+    });
+  }
+
+  async expire(before: number, limit: number): Promise<number> {
+    return this.#run(async () => {
+      await this.#rows.flush();
+      let removed = 0;
+      for (const tree of await this.#owners.expired(before, limit)) {
+        for (const taskflowId of tree) {
+          const result = await this.#delete(taskflowId);
+          // Somebody goes on with it: its root, the last of them, has to stay.
+          if (result === "active") break;
+          if (result === "deleted") removed++;
+        }
+      }
+      return removed;
+    });
+  }
+
+  async #delete(taskflowId: string): Promise<"deleted" | "missing" | "active"> {
+    const result = await this.#link.persist(() => deleteTaskflow(this.#taskflows, this.#journal, taskflowId));
+    if (result === "deleted") this.#journal.forget(taskflowId);
+    return result;
+  }
+
+  async health(): Promise<StoreHealth> {
+    const kind = "mongodb";
+    try {
+      await this.#run(() => this.#link.once(() => this.#link.database.command({ ping: 1 })));
+      return { ok: true, kind };
+    } catch (error) {
+      return { ok: false, kind, error: messageOf(error) };
+    }
+  }
+
+  /** Resolves when what this store has committed is in the rows, too. The port's own calls see to that by themselves. */
+  async flush(): Promise<void> {
+    return this.#run(() => this.#rows.flush());
+  }
+
+  /** For other collections of the same database (`MongoDocumentAdapter`). Throws STORE_UNAVAILABLE if it is not open. */
+  get link(): { readonly database: Db } & Pick<MongoLink, "collection" | "once" | "persist"> {
+    return this.#link;
+  }
+
+  get #taskflows(): Collection<RowDocument> {
+    return this.#link.collection<RowDocument>(TASKFLOWS);
+  }
+
+  /** Refuses what a newer version has stored before anything is written, then creates what is missing. */
+  async #prepare(): Promise<void> {
+    const meta = this.#link.collection<{ _id: string; format: number }>(META);
+    const stored = await this.#link.once(() => meta.findOne({ _id: "store" }));
+    if (stored !== null && stored.format > STORE_FORMAT) {
+      throw new FormatError(
+        `The store ${this.name} has format ${stored.format} and this version of moleculer-taskflow knows formats up to ${STORE_FORMAT}: use the version that wrote it, or a newer one.`,
+      );
+    }
+    await this.#link.once(() => this.#taskflows.createIndexes([...INDEXES]));
+    if (stored !== null) return;
+    try {
+      await meta.insertOne({ _id: "store", format: STORE_FORMAT });
+    } catch (error) {
+      // Another coordinator was opening it, too.
+      if (!isDuplicateKey(error)) throw error;
+    }
+  }
+
+  /** Everything goes through here, so that `close` can wait for what is under way. */
+  async #run<Result>(work: () => Promise<Result>): Promise<Result> {
+    if (!this.#isOpen) throw this.#link.unavailable("it is not open");
+    const result = work();
+    this.#active.add(result);
+    try {
+      return await result;
+    } finally {
+      this.#active.delete(result);
+    }
+  }
+}
+
+/** What the driver said, where it was made an error of ours. */
+function causeOf(error: unknown): unknown {
+  return error instanceof Error && isTaskflowError(error, "STORE_UNAVAILABLE") ? ((error as Error).cause ?? error) : error;
+}
+
+class FormatError extends Error {}

@@ -1,0 +1,116 @@
+/** One taskflow as a whole: read, and removed. Both may be repeated, and another coordinator may be at the same taskflow. */
+import type { Collection } from "mongodb";
+import type { StoredTaskflow } from "../../ports/store.ts";
+import { isDuplicateKey } from "./error.ts";
+import type { Known, MongoJournal } from "./journal.ts";
+import { join } from "./chunks.ts";
+import { type EntryDocument, entryId, entryIds, journalOf, type PartDocument, partIds, revisionOf } from "./schema.ts";
+import { type RowDocument, toRow } from "./schema.ts";
+
+/** Documents of a journal that come with one answer; it also ends at 16 MB. */
+const MANY = 100_000;
+
+export interface Found extends StoredTaskflow {
+  readonly known: Known;
+}
+
+/**
+ * Those of them that there are, in any order: two queries, however many they are. `halfGone`: the ids of those whose deletion was begun and has not come to
+ * its end, perhaps for good. They are not there any more, but for the id that they hold.
+ */
+export async function readTaskflows(
+  rows: Collection<RowDocument>,
+  taskflowIds: readonly string[],
+): Promise<{ found: Found[]; halfGone: string[] }> {
+  const found = await rows.find({ _id: { $in: [...taskflowIds] } }, { batchSize: MANY }).toArray();
+  const stored = found.filter(({ journal }) => journal !== undefined);
+  if (stored.length === 0) return { found: [], halfGone: [] };
+  const ranges = stored.map(({ journal }) => ({ _id: entryIds(journal) }));
+  const documents = await entriesOf(rows)
+    .find(ranges.length === 1 ? ranges[0]! : { $or: ranges }, { batchSize: MANY })
+    .toArray();
+  const byJournal = Map.groupBy(documents, ({ _id }) => journalOf(_id));
+  for (const entries of byJournal.values()) entries.sort((a, b) => (a._id < b._id ? -1 : 1));
+  const isGone = ({ journal }: RowDocument): boolean => byJournal.get(journal)?.at(-1)?.gone !== undefined;
+  const whole = stored.filter((row) => !isGone(row));
+  return {
+    found: await Promise.all(whole.map((row) => putTogether(rows, row, byJournal.get(row.journal) ?? []))),
+    halfGone: stored.filter(isGone).map(({ _id }) => _id),
+  };
+}
+
+/** @param documents its entries but the first, in order */
+async function putTogether(rows: Collection<RowDocument>, row: RowDocument, documents: readonly EntryDocument[]): Promise<Found> {
+  const all: EntryDocument[] = [{ ...row, _id: entryId(row.journal, 1) }, ...documents];
+  const texts = all.some(({ parts }) => parts !== undefined) ? await readParts(rows, row.journal) : new Map<string, string>();
+  const entries = all.map((document, index) => {
+    const text = join(row.journal, index + 1, document, texts);
+    if (revisionOf(document._id) === index + 1 && text !== undefined) return text;
+    throw new RangeError(`The journal of taskflow ${row._id} is damaged at entry ${index + 1}: put back a backup.`);
+  });
+  const { fence, dueAt, open } = row;
+  const known = { journal: row.journal, revision: entries.length, fence, dueAt, isOpen: open === true };
+  return { row: toRow(row), entries, known };
+}
+
+/**
+ * First a tombstone takes the number at which somebody may append who knows of no deletion. It, or that append, is first: whichever
+ * comes second finds the number taken.
+ *
+ * Who had the taskflow before it was taken over may still be about to append at the number that the next owner took: these numbers stay
+ * taken too.
+ *
+ * Cut short behind the tombstone, it is completed by whoever calls it again.
+ */
+export async function deleteTaskflow(
+  rows: Collection<RowDocument>,
+  journal: MongoJournal,
+  taskflowId: string,
+): Promise<"deleted" | "missing" | "active"> {
+  const entries = entriesOf(rows);
+  for (;;) {
+    const found = await rows.findOne({ _id: taskflowId }, { projection: { journal: 1 } });
+    if (found?.journal === undefined) return "missing";
+    const last = await journal.last(found.journal);
+    // Whoever goes on with a finished taskflow has opened its row before he appends: what `last` saw is in the row by now.
+    const row = await rows.findOne(
+      { _id: taskflowId, journal: found.journal },
+      { projection: { journal: 1, fence: 1, open: 1 } },
+    );
+    if (row === null) continue;
+    if (row.open === true && !last.isGone) return "active";
+    const tombstone = entryId(row.journal, last.isGone ? last.revision : last.revision + 1);
+    const gone = new Date();
+    try {
+      if (!last.isGone) await entries.insertOne({ _id: tombstone, gone });
+    } catch (error) {
+      // Somebody has appended, or deletes it as well: look again.
+      if (isDuplicateKey(error)) continue;
+      throw error;
+    }
+    if (row.fence === 1) {
+      await entries.deleteMany({ _id: { $gt: `${row.journal}.`, $lt: tombstone } });
+    } else {
+      await entries.deleteMany({ _id: partIds(row.journal) });
+      await entries.updateMany(
+        { _id: { $gt: entryIds(row.journal).$gt, $lt: tombstone } },
+        { $set: { gone }, $unset: { entry: "", part: "", parts: "" } },
+      );
+    }
+    await rows.deleteOne({ _id: taskflowId, journal: row.journal });
+    return "deleted";
+  }
+}
+
+function entriesOf(rows: Collection<RowDocument>): Collection<EntryDocument> {
+  return rows as unknown as Collection<EntryDocument>;
+}
+
+async function readParts(rows: Collection<RowDocument>, journal: string): Promise<Map<string, string>> {
+  const parts = rows as unknown as Collection<PartDocument>;
+  const documents = await parts
+    .find({ _id: partIds(journal) }, { batchSize: MANY })
+    .sort({ _id: 1 })
+    .toArray();
+  return new Map(documents.map(({ _id, text }) => [_id, text]));
+}

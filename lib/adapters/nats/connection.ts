@@ -1,0 +1,213 @@
+/**
+ * The connection under the NATS transporter: connecting, following what becomes of it, ending it; and subjects of one's own beside
+ * Moleculer's protocol.
+ */
+import { Errors, Transporters } from "moleculer";
+import { connect } from "nats";
+import type { Msg, NatsConnection, PublishOptions, Subscription } from "nats";
+import { withDeadline } from "../../util/timeout.ts";
+import { resolveNatsOptions } from "./options.ts";
+import type { NatsTransporterOptions, ResolvedNatsOptions } from "./options.ts";
+import { outboxOf } from "./write-buffer.ts";
+import { describeConnectFailure, describeError, watchStatus } from "./status.ts";
+import type { NatsStatus, NatsStatusListener } from "./status.ts";
+import { payloadTooLarge } from "./packets.ts";
+
+/** Fixed in Moleculer's transit. */
+const RETRY_SECONDS = 5;
+/** When a connect that neither succeeds nor fails is spoken of. */
+const SLOW_CONNECT_MS = 2_500;
+const DEFAULT_DEADLINE_MS = 2_000;
+/** NATS's default, until the server has said its own. */
+const DEFAULT_MAX_PAYLOAD = 1024 * 1024;
+const MAX_LINES_SAID = 1_000;
+
+/** Moleculer's NATS transporter with a connection that is followed. The base of `NatsTransporter`, not meant to be used alone. */
+export class NatsLink extends Transporters.NATS {
+  declare client: NatsConnection | null;
+  protected readonly contextInHeaders: boolean;
+  /** Private, for it holds credentials. */
+  readonly #options: ResolvedNatsOptions;
+  readonly #listeners = new Set<NatsStatusListener>();
+  readonly #rawSubscriptions = new Map<RawSubscription, Subscription | undefined>();
+  readonly #said = new Set<string>();
+  #isAway = false;
+  #isStopped = false;
+  #maxPayload = DEFAULT_MAX_PAYLOAD;
+  #hasHeaders = false;
+
+  constructor(options?: string | NatsTransporterOptions) {
+    // The base class keeps its options in a public field, which `$node.options` sends to whoever asks: it gets none.
+    super({});
+    this.#options = resolveNatsOptions(options);
+    this.contextInHeaders = this.#options.contextInHeaders;
+  }
+
+  /** Keeps credentials out of `$node.options` and of logs. */
+  toJSON(): object {
+    return { type: "NatsTransporter", servers: this.#options.servers };
+  }
+
+  /** Rejects when no server took the connection; Moleculer's transit logs the reason and calls again every 5 s. */
+  override async connect(): Promise<void> {
+    // Transit's timer may fire once more after the broker was stopped; a rejection would make it go on for ever.
+    if (this.#isStopped && this.broker.stopping) return new Promise(() => {});
+    this.#isStopped = false;
+    const { connection, servers } = this.#options;
+    const slow = setTimeout(() => {
+      this.logger.warn(describeConnectFailure({ code: `no answer after ${SLOW_CONNECT_MS} ms` }, servers, RETRY_SECONDS));
+    }, SLOW_CONNECT_MS);
+    let client: NatsConnection;
+    try {
+      client = await connect({ name: this.nodeID, ...connection });
+    } catch (error) {
+      void this.broker.broadcastLocal("$transporter.error", { error, module: "transporter", type: "clientError" });
+      throw new Error(describeConnectFailure(error, servers, RETRY_SECONDS), { cause: error });
+    } finally {
+      clearTimeout(slow);
+    }
+    if (this.#isStopped) return client.close();
+    this.#begin(client);
+    await this.onConnected();
+  }
+
+  #begin(client: NatsConnection): void {
+    this.client = client;
+    this.#isAway = false;
+    this.#readServerInfo();
+    this.logger.info(`NATS client is connected to ${client.getServer()}.`);
+    watchStatus(client, (status) => {
+      if (this.client === client) this.#follow(status);
+    });
+    for (const raw of this.#rawSubscriptions.keys()) this.#rawSubscriptions.set(raw, subscribeTo(client, raw));
+  }
+
+  #readServerInfo(): void {
+    const info = this.client?.info;
+    this.#maxPayload = info?.max_payload ?? this.#maxPayload;
+    this.#hasHeaders = info?.headers ?? false;
+  }
+
+  #follow(status: NatsStatus): void {
+    if (status.type === "error") {
+      this.#warnOnce(describeError(status));
+    } else if (status.type === "disconnected") {
+      this.#isAway = true;
+      this.logger.warn(
+        `The connection to NATS (${status.server}) is lost. Dialling again; until then nothing is sent or received.`,
+      );
+      void this.broker.broadcastLocal("$transporter.disconnected", { graceFul: false });
+    } else if (status.type === "reconnected") {
+      this.#isAway = false;
+      this.#said.clear();
+      this.#readServerInfo();
+      this.logger.info(`NATS client is connected again, to ${status.server}.`);
+      // Tells this node's services and asks for the others': they may have changed unheard. Emits `$transporter.connected`.
+      this.onConnected(true).catch((error: unknown) => this.logger.warn("Unable to announce this node again.", error));
+    } else {
+      this.#isAway = true;
+      this.connected = false;
+      if (!this.#isStopped)
+        this.logger.error("The connection to NATS is closed for good. Restart this node.", status.error?.message ?? "");
+    }
+    for (const listener of this.#listeners) listener(status);
+  }
+
+  /** A refused subject or credential comes back with every message or redial. */
+  #warnOnce(line: string): void {
+    if (this.#said.has(line) || this.#said.size >= MAX_LINES_SAID) return;
+    this.#said.add(line);
+    this.logger.warn(line);
+  }
+
+  /** Waits for NATS to take what was sent, `disconnectTimeout` at most, then closes. Never rejects. */
+  override async disconnect(): Promise<void> {
+    this.#isStopped = true;
+    const client = this.client;
+    if (client === null) return;
+    const { disconnectTimeoutMs } = this.#options;
+    try {
+      await this.flush(disconnectTimeoutMs);
+    } catch {
+      this.logger.warn("NATS did not confirm what was sent last; closing without waiting for it.");
+    }
+    await withDeadline(client.close(), disconnectTimeoutMs).catch(() => {});
+    this.connected = false;
+    this.client = null;
+  }
+
+  /** Calls `listener` for each change of the connection, after the transporter has followed it. Returns the way to stop it. */
+  onStatus(listener: NatsStatusListener): () => void {
+    this.#listeners.add(listener);
+    return () => void this.#listeners.delete(listener);
+  }
+
+  /** Whether the link is up, as far as the client knows. A frozen server or a silent cut is noticed within 30 s. */
+  get isOnline(): boolean {
+    return this.client !== null && !this.#isAway;
+  }
+
+  /** Whether the server takes message headers (any since 2.2 does, unless told otherwise). */
+  get hasHeaders(): boolean {
+    return this.#hasHeaders;
+  }
+
+  /** Bytes that the server takes in one message, headers and payload together. */
+  get maxPayload(): number {
+    return this.#maxPayload;
+  }
+
+  /** Resolves when the server has taken everything sent so far. Rejects when the link breaks, or after `timeoutMs`. */
+  async flush(timeoutMs = DEFAULT_DEADLINE_MS): Promise<void> {
+    if (this.client === null || this.#isAway) throw disconnectedError();
+    outboxOf(this.client).flush();
+    await withDeadline(this.client.flush(), timeoutMs);
+  }
+
+  /** Milliseconds of a round trip to the server. Rejects like `flush`. */
+  async rtt(timeoutMs = DEFAULT_DEADLINE_MS): Promise<number> {
+    const start = performance.now();
+    await this.flush(timeoutMs);
+    return performance.now() - start;
+  }
+
+  // ---------------------------------------------------------------- raw subjects
+
+  /**
+   * Publishes outside Moleculer's protocol. True: handed to the client while the link was up; that is no promise that it arrives.
+   * False: the link is down and nothing was sent.
+   * @throws MoleculerClientError `PAYLOAD_TOO_LARGE`.
+   */
+  publishRaw(subject: string, data: Uint8Array | string, options?: PublishOptions): boolean {
+    if (!this.isOnline) return false;
+    const bytes = typeof data === "string" ? Buffer.from(data) : data;
+    if (bytes.length > this.#maxPayload) throw payloadTooLarge(`The message to '${subject}'`, bytes.length, this.#maxPayload);
+    if (this.client) outboxOf(this.client).flush();
+    this.client?.publish(subject, bytes, options);
+    return true;
+  }
+
+  /** Subscribes outside Moleculer's protocol, now or when the connection is there, across reconnects. Returns the way to stop it. */
+  subscribeRaw(subject: string, callback: (message: Msg) => void): () => void {
+    const raw = { subject, callback };
+    this.#rawSubscriptions.set(raw, this.client === null ? undefined : subscribeTo(this.client, raw));
+    return () => {
+      this.#rawSubscriptions.get(raw)?.unsubscribe();
+      this.#rawSubscriptions.delete(raw);
+    };
+  }
+}
+
+/** "Not sent": what Moleculer itself rejects with while it is not connected. Its type asks for arguments that it does not take. */
+export function disconnectedError(): Error {
+  return Reflect.construct(Errors.BrokerDisconnectedError, []) as Error;
+}
+
+interface RawSubscription {
+  readonly subject: string;
+  readonly callback: (message: Msg) => void;
+}
+
+function subscribeTo(client: NatsConnection, { subject, callback }: RawSubscription): Subscription {
+  return client.subscribe(subject, { callback: (error, message) => error === null && callback(message) });
+}

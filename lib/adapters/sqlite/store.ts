@@ -1,0 +1,291 @@
+/**
+ * The store on SQLite (`node:sqlite`): the default, embedded, for one coordinator; and the store in memory, which is the same on a
+ * database without a file.
+ *
+ * The engine's verbs run in the caller's thread, where SQLite answers in microseconds. `list` may look at every row, so it runs in a
+ * thread of its own on a connection that only reads (`sqlite-reader.ts`); memory has none and lists in the caller's thread.
+ */
+import type { DatabaseSync, SQLInputValue, SQLOutputValue, StatementSync } from "node:sqlite";
+import { taskflowError } from "../../errors/errors.ts";
+import type {
+  Claimed,
+  DuePlace,
+  KnownOwner,
+  PauseRule,
+  RowChange,
+  Store,
+  StoredTaskflow,
+  StoreHealth,
+  TaskflowPage,
+  TaskflowQuery,
+  TaskflowRow,
+  Write,
+  WriteResult,
+} from "../../ports/store.ts";
+import { isGone } from "../../ports/expired-lease.ts";
+import { messageOf, primaryCode } from "./error.ts";
+import { openFile, openMemory } from "./file.ts";
+import type { SqliteFile } from "./file.ts";
+import { SqliteJournal } from "./journal.ts";
+import { SqliteOwners } from "./owners.ts";
+import { SqlitePauses } from "./pause-rules.ts";
+import { SqliteQueries } from "./query.ts";
+import { SqliteReader } from "./reader.ts";
+import { isUnfinished, ROW_COLUMNS, toRow } from "./schema.ts";
+import type { RowColumns } from "./schema.ts";
+
+export interface SqliteStoreOptions {
+  /** Path of the file, made with its folder where it is missing. ":memory:" keeps everything in memory. */
+  file: string;
+  /** Is told once when the database begins to fail, and once when it works again. */
+  logger?: { warn(message: string): void; info(message: string): void };
+}
+
+/** What belongs to an open file. */
+interface Opened {
+  readonly file: SqliteFile;
+  readonly journal: SqliteJournal;
+  readonly owners: SqliteOwners;
+  readonly pauses: SqlitePauses;
+  /** Runs what may look at every row: the reader's thread, or this one for memory. */
+  readonly queries: SqliteReader | SqliteQueries;
+  readonly begin: StatementSync;
+  readonly commit: StatementSync;
+  readonly rollback: StatementSync;
+  readonly readRow: StatementSync;
+  readonly readEntries: StatementSync;
+}
+
+export class SqliteStore implements Store {
+  readonly name: string;
+  readonly #file: string;
+  readonly #logger: SqliteStoreOptions["logger"];
+  #opened: Opened | undefined;
+  #failing = false;
+  /** Only this process has the file, so nobody else needs to know who is at work in it. */
+  readonly #beats = new Map<string, number>();
+  /** Of all owners together, so that no beat comes twice. */
+  #beatCount = 0;
+
+  constructor(options: SqliteStoreOptions) {
+    this.#file = options.file;
+    this.#logger = options.logger;
+    this.name = options.file === ":memory:" ? "memory:" : `sqlite:${options.file}`;
+  }
+
+  async open(): Promise<void> {
+    if (this.#opened !== undefined) return;
+    const file = this.#file === ":memory:" ? openMemory() : openFile(this.#file);
+    try {
+      this.#opened = this.#prepare(file);
+    } catch (error) {
+      file.close();
+      throw new Error(`The store ${this.name} is damaged (${messageOf(error)}): put back a backup.`, { cause: error });
+    }
+  }
+
+  async close(): Promise<void> {
+    const opened = this.#opened;
+    if (opened === undefined) return;
+    this.#opened = undefined;
+    if (opened.queries instanceof SqliteReader) await opened.queries.close();
+    opened.file.close();
+  }
+
+  commit(writes: readonly Write[]): WriteResult[] {
+    return this.#write((opened) => {
+      const results: WriteResult[] = [];
+      for (const write of writes) results.push(opened.journal.write(write));
+      return results;
+    });
+  }
+
+  async insert(row: TaskflowRow, entries: readonly string[]): Promise<WriteResult> {
+    return this.#write(({ journal }) => journal.insert(row, entries));
+  }
+
+  async read(taskflowId: string): Promise<StoredTaskflow | undefined> {
+    return this.#attempt((opened) => readOne(opened, taskflowId));
+  }
+
+  async readMany(taskflowIds: readonly string[]): Promise<StoredTaskflow[]> {
+    return this.#attempt((opened) => taskflowIds.flatMap((taskflowId) => readOne(opened, taskflowId) ?? []));
+  }
+
+  async claim(
+    owner: string,
+    alive: readonly string[],
+    dead: readonly KnownOwner[],
+    limit: number,
+    maxFormat: number,
+  ): Promise<Claimed[]> {
+    const isDead = (one: string): boolean => !alive.includes(one) && isGone(one, dead, this.#beats);
+    return this.#write(({ owners }) => owners.claim(owner, isDead, limit, maxFormat));
+  }
+
+  /** A claim is one transaction: there is no moment between its look at the beats and what it takes. */
+  async secure(): Promise<void> {
+    this.#attempt(() => undefined);
+  }
+
+  async due(owner: string, until: number, limit: number, after?: DuePlace): Promise<Claimed[]> {
+    return this.#attempt(({ owners }) => owners.due(owner, until, limit, after));
+  }
+
+  async reopen(taskflowId: string, owner: string, fence: number): Promise<boolean> {
+    return this.#write((opened) => {
+      const columns = opened.readRow.get(taskflowId) as (RowColumns & { number: number }) | undefined;
+      if (columns?.fence !== fence || isUnfinished(columns.status)) return false;
+      opened.owners.take(owner, columns.number);
+      opened.journal.changeRow(columns.number, { status: "RUNNING", finishedAt: null, dueAt: 0 });
+      return true;
+    });
+  }
+
+  async repair(taskflowId: string, fence: number, change: RowChange): Promise<void> {
+    this.#write((opened) => {
+      const columns = opened.readRow.get(taskflowId) as (RowColumns & { number: number }) | undefined;
+      if (columns?.fence === fence) opened.journal.changeRow(columns.number, change);
+    });
+  }
+
+  async release(owner: string, taskflowIds: readonly string[]): Promise<void> {
+    this.#write(({ owners }) => owners.release(owner, taskflowIds));
+  }
+
+  async lastFinished(owner: string | null, limit: number): Promise<string[]> {
+    return this.#attempt(({ owners }) => owners.lastFinished(owner, limit));
+  }
+
+  async beat(owner: string): Promise<KnownOwner[]> {
+    return this.#attempt(() => {
+      this.#beats.set(owner, ++this.#beatCount);
+      return Array.from(this.#beats, ([known, beat]) => ({ owner: known, beat }));
+    });
+  }
+
+  async leave(owner: string): Promise<void> {
+    this.#attempt(() => this.#beats.delete(owner));
+  }
+
+  async timeOffset(): Promise<number> {
+    return this.#attempt(() => 0);
+  }
+
+  async list(query: TaskflowQuery): Promise<TaskflowPage> {
+    return this.#attempt(({ queries }) => queries.list(query));
+  }
+
+  async pauseRules(): Promise<PauseRule[]> {
+    return this.#attempt(({ pauses }) => pauses.all());
+  }
+
+  async addPauseRule(rule: PauseRule): Promise<void> {
+    this.#write(({ pauses }) => pauses.add(rule));
+  }
+
+  async removePauseRules(pattern: string, coordinator?: string): Promise<number> {
+    return this.#write(({ pauses }) => pauses.remove(pattern, coordinator));
+  }
+
+  async delete(taskflowId: string): Promise<"deleted" | "missing" | "active"> {
+    return this.#write((opened) => {
+      const columns = opened.readRow.get(taskflowId) as RowColumns | undefined;
+      if (columns === undefined) return "missing";
+      if (isUnfinished(columns.status)) return "active";
+      opened.journal.delete(taskflowId);
+      return "deleted";
+    });
+  }
+
+  async expire(before: number, limit: number): Promise<number> {
+    return this.#write(({ owners, journal }) => {
+      const expired = owners.expired(before, limit);
+      for (const taskflowId of expired) journal.delete(taskflowId);
+      return expired.length;
+    });
+  }
+
+  async health(): Promise<StoreHealth> {
+    const kind = this.#file === ":memory:" ? "memory" : "sqlite";
+    try {
+      this.#attempt((opened) => opened.readRow.get(""));
+      return { ok: true, kind };
+    } catch (error) {
+      return { ok: false, kind, error: messageOf(error) };
+    }
+  }
+
+  /** For other tables of the same file (`SqliteDocumentAdapter`): all that `work` writes is stored, or nothing and this throws. */
+  transaction<Result>(work: (database: DatabaseSync) => Result): Result {
+    return this.#write(({ file }) => work(file.database));
+  }
+
+  /** A SELECT of any length, beside the engine. It sees what was stored before. */
+  async select(sql: string, values: readonly SQLInputValue[]): Promise<Record<string, SQLOutputValue>[]> {
+    return this.#attempt(({ queries }) => queries.select(sql, values));
+  }
+
+  #prepare(file: SqliteFile): Opened {
+    const { database, path } = file;
+    return {
+      file,
+      journal: new SqliteJournal(database),
+      owners: new SqliteOwners(database),
+      pauses: new SqlitePauses(database),
+      queries:
+        path === undefined ? new SqliteQueries(database) : new SqliteReader({ path }, (message) => this.#unavailable(message)),
+      begin: database.prepare("BEGIN IMMEDIATE"),
+      commit: database.prepare("COMMIT"),
+      rollback: database.prepare("ROLLBACK"),
+      readRow: database.prepare(`SELECT number, ${ROW_COLUMNS} FROM taskflows WHERE taskflow_id = ?`),
+      readEntries: database.prepare("SELECT entry FROM journal WHERE taskflow = ? ORDER BY revision"),
+    };
+  }
+
+  #write<Result>(work: (opened: Opened) => Result): Result {
+    return this.#attempt((opened) => {
+      try {
+        opened.begin.get();
+        const result = work(opened);
+        opened.commit.get();
+        if (this.#failing) this.#report(undefined);
+        return result;
+      } catch (error) {
+        opened.journal.forget();
+        // SQLite itself has rolled back after some errors, such as a full disk.
+        if (opened.file.database.isTransaction) opened.rollback.get();
+        throw error;
+      }
+    });
+  }
+
+  #attempt<Result>(work: (opened: Opened) => Result): Result {
+    if (this.#opened === undefined) throw taskflowError("STORE_UNAVAILABLE", `The store ${this.name} is not open.`);
+    try {
+      return work(this.#opened);
+    } catch (error) {
+      // What is not SQLite's is a mistake of the caller, and not to be retried.
+      if (primaryCode(error) === undefined) throw error;
+      if (!this.#failing) this.#report(messageOf(error));
+      throw this.#unavailable(messageOf(error));
+    }
+  }
+
+  #unavailable(message: string): Error {
+    return taskflowError("STORE_UNAVAILABLE", `The store ${this.name} failed: ${message}.`);
+  }
+
+  #report(failure: string | undefined): void {
+    this.#failing = failure !== undefined;
+    if (failure === undefined) this.#logger?.info(`The store ${this.name} works again.`);
+    else this.#logger?.warn(`The store ${this.name} failed: ${failure}. What was not stored is tried again.`);
+  }
+}
+
+function readOne({ readRow, readEntries }: Opened, taskflowId: string): StoredTaskflow | undefined {
+  const columns = readRow.get(taskflowId) as (RowColumns & { number: number }) | undefined;
+  if (columns === undefined) return undefined;
+  const entries = readEntries.all(columns.number) as unknown as { entry: string }[];
+  return { row: toRow(columns), entries: entries.map(({ entry }) => entry) };
+}

@@ -1,0 +1,52 @@
+import { setImmediate } from "node:timers";
+import type { Clock } from "../../ports/clock.ts";
+
+/** Longer timers fire at once in Node: they are cut into pieces. */
+const LONGEST_MS = 2 ** 31 - 1;
+
+/** The machine's clock, put right by what the store's says. Timers are re-armed until the clock has reached their time, so they neither overflow nor fire early. */
+export class SystemClock implements Clock {
+  #offsetMs = 0;
+
+  now(): number {
+    return Date.now() + this.#offsetMs;
+  }
+
+  adjust(offsetMs: number): void {
+    this.#offsetMs = Math.round(offsetMs);
+  }
+
+  monotonic(): number {
+    return performance.now();
+  }
+
+  after(ms: number, callback: () => void): () => void {
+    let left = ms;
+    let timer: NodeJS.Timeout;
+    const arm = (): void => {
+      const piece = Math.min(Math.max(left, 1), LONGEST_MS);
+      left -= piece;
+      timer = setTimeout(left > 0 ? arm : callback, piece);
+    };
+    arm();
+    return () => clearTimeout(timer);
+  }
+
+  at(time: number, callback: () => void): () => void {
+    let timer: NodeJS.Timeout;
+    const arm = (): void => {
+      const left = time - this.now();
+      timer = setTimeout(left > LONGEST_MS ? arm : fire, Math.min(Math.max(left, 1), LONGEST_MS));
+    };
+    const fire = (): void => {
+      if (this.now() < time) arm();
+      else callback();
+    };
+    arm();
+    return () => clearTimeout(timer);
+  }
+
+  soon(callback: () => void): void {
+    setImmediate(callback);
+  }
+}

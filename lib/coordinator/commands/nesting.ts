@@ -1,0 +1,228 @@
+/**
+ * The coordinator's side of nested taskflows: a handler's `produce` becomes a link of the parent and then a taskflow below it, both in the care of the
+ * parent's owner; and what taskflows of one tree tell one another is carried to them.
+ */
+import { type Answer, type Command, type LinkCommand, refuse } from "../../core/model/command.ts";
+import { nestedContext } from "../../core/views/execution-context.ts";
+import type { Effect } from "../../core/execution/effects.ts";
+import type { Nested } from "../../core/journal/facts.ts";
+import { type Flow, isFinished, isOver, taskAt } from "../../core/model/flow.ts";
+import { stageId, taskOrdinalOf } from "../../core/model/ids.ts";
+import type { Creations, NewTaskflow } from "./produce.ts";
+import type { Orders } from "./command-router.ts";
+import type { Ports } from "../ports.ts";
+import type { Resident } from "../turn/resident.ts";
+import { restoreOrTell } from "../turn/rehydrate.ts";
+import type { Turns } from "../turn/turn-loop.ts";
+
+/** Carries out what taskflows are to tell one another. */
+export interface Family {
+  readonly order: (from: string, effect: Extract<Effect, { kind: "order" }>) => void;
+  readonly follow: (resident: Resident, children: readonly string[]) => Promise<void>;
+}
+
+/** The attempt whose handler produces a taskflow. */
+export interface Producer {
+  readonly taskflowId: string;
+  readonly taskId: string;
+  readonly attempt: number;
+}
+
+export interface NewChild extends Omit<NewTaskflow, "taskflowId"> {
+  readonly taskflowId: string;
+  /** Its producer chose its id. */
+  readonly isChosen: boolean;
+  /** Nobody can have stored it: its id was made for this very call. */
+  readonly isNew: boolean;
+  readonly maxDepth: number;
+}
+
+/** Pause before an order that could not be given is given again. */
+const AGAIN_MS = 1_000;
+
+export class Nesting implements Family {
+  readonly #ports: Ports;
+  readonly #turns: Turns;
+  readonly #orders: Orders;
+  readonly #creations: Creations;
+  readonly #peek: (taskflowId: string) => Promise<Flow | undefined>;
+  /** Children that are being produced at this moment: each is linked and not stored yet. */
+  readonly #producing = new Map<string, Promise<unknown>>();
+  /** What one taskflow has yet to tell another, in its order. */
+  readonly #letters = new Map<string, Command[]>();
+
+  constructor(
+    ports: Ports,
+    turns: Turns,
+    orders: Orders,
+    creations: Creations,
+    peek: (taskflowId: string) => Promise<Flow | undefined>,
+  ) {
+    this.#ports = ports;
+    this.#turns = turns;
+    this.#orders = orders;
+    this.#creations = creations;
+    this.#peek = peek;
+  }
+
+  order(from: string, { to, command }: Extract<Effect, { kind: "order" }>): void {
+    const key = `${from} ${to}`;
+    const waiting = this.#letters.get(key);
+    if (waiting) return void waiting.push(command);
+    const letters = [command];
+    this.#letters.set(key, letters);
+    void this.#deliver(from, to, letters).finally(() => this.#letters.delete(key));
+  }
+
+  /** One after another: a pause that came after the resume would stay for ever. */
+  async #deliver(from: string, to: string, letters: Command[]): Promise<void> {
+    const { clock, logger } = this.#ports;
+    for (let command = letters[0]; command; letters.shift(), command = letters[0]) {
+      while (this.#isDue(from, command)) {
+        try {
+          await this.#orders.command(to, { command });
+          break;
+        } catch (error) {
+          logger.warn(`Taskflow ${to} could not be told "${command.kind}" by ${from}; trying again.`, error);
+          await new Promise<void>((resolve) => void clock.after(AGAIN_MS, resolve));
+        }
+      }
+    }
+  }
+
+  /** Whoever goes on with the parent tells its children anew. One that has ended holds nobody any more. */
+  #isDue(from: string, { kind }: Command): boolean {
+    return !this.#turns.isStopped && (kind === "join" || kind === "resume" || this.#turns.residents.has(from));
+  }
+
+  async follow(resident: Resident, children: readonly string[]): Promise<void> {
+    const { store, logger } = this.#ports;
+    const isCared = (id: string): boolean => this.#producing.has(id) || this.#turns.residents.has(id);
+    for (const child of children) {
+      if (isCared(child)) continue;
+      try {
+        const stored = await store.read(child);
+        if (resident.state === "gone") return;
+        if (isCared(child)) continue;
+        // Said at once: it must not come behind the link of a `produce` that begins now.
+        if (!stored) void this.#turns.order(resident, { command: { kind: "join", child, status: null } });
+        else if (isFinished(stored.row.status)) this.#tellEnd(resident, restoreOrTell(stored, logger)?.flow);
+      } catch (error) {
+        logger.warn(`Nested taskflow ${child} could not be read; it is looked at again later.`, error);
+      }
+    }
+  }
+
+  #tellEnd(resident: Resident, child: Flow | undefined): void {
+    if (!child || !isOver(child)) return;
+    const { taskflowId, status, seq } = child;
+    void this.#turns.order(resident, { command: { kind: "join", child: taskflowId, status, seq } });
+  }
+
+  /**
+   * A handler produces a taskflow. Undefined: its parent is not in this coordinator's care.
+   * @throws TASKFLOW_OVERLOADED; STORE_UNAVAILABLE: nobody knows what was stored
+   */
+  async produce(producer: Producer, given: NewChild): Promise<Answer | undefined> {
+    const { taskflowId } = given;
+    for (let before = this.#producing.get(taskflowId); before; before = this.#producing.get(taskflowId))
+      await before.catch(() => {});
+    const resident = this.#turns.residents.get(producer.taskflowId);
+    if (!resident) return undefined;
+    const produced = this.#produce(resident, producer, given);
+    this.#producing.set(taskflowId, produced);
+    return produced.finally(() => this.#producing.delete(taskflowId));
+  }
+
+  async #produce(resident: Resident, producer: Producer, given: NewChild): Promise<Answer | undefined> {
+    const { taskflowId, isNew } = given;
+    const existing = isNew ? undefined : await this.#peek(taskflowId);
+    if (existing) return this.#adopt(resident, existing, producer, given);
+    this.#creations.admit();
+    const context = contextOf(resident.flow, producer);
+    const linked = await this.#link(resident, producer, given);
+    if (!linked?.ok) return linked;
+    if (linked.data["isLinked"] !== true) return elsewhere(taskflowId);
+    const place = { rootId: String(linked.data["rootId"]), depth: Number(linked.data["depth"]) };
+    const child = inheriting(given, resident.flow);
+    let isTaken: boolean;
+    try {
+      isTaken = await this.#creations.createBelow(taskflowId, child, {
+        parent: parentOf(resident.flow, producer),
+        ...place,
+        context,
+      });
+    } catch (error) {
+      // What was stored is found out soon.
+      const gone = (): void => this.#turns.give(resident, { kind: "follow" });
+      if (!this.#turns.residents.get(taskflowId)?.onGone(gone)) gone();
+      throw error;
+    }
+    if (isTaken) await this.#turns.order(resident, { command: { kind: "join", child: taskflowId, status: null } });
+    else this.#catchUp(resident.flow, taskflowId);
+    return { ok: true, data: { taskflowId, ...(isTaken ? { existing: true } : {}) } };
+  }
+
+  /** What has become of its parent while it was stored. */
+  #catchUp({ taskflowId: from, hold, children }: Flow, to: string): void {
+    if (children.get(to)?.state === "dropped") this.order(from, { kind: "order", to, command: { kind: "cancel" } });
+    else if (hold) this.order(from, { kind: "order", to, command: { kind: "pause", by: from } });
+  }
+
+  /** Undefined: the parent has left. */
+  #link(
+    resident: Resident,
+    { taskId, attempt }: Producer,
+    { taskflowId: child, isChosen, maxDepth }: NewChild,
+    ended?: NonNullable<LinkCommand["ended"]>,
+  ): Promise<Answer | undefined> {
+    const command: LinkCommand = { kind: "link", taskId, attempt, child, isChosen, maxDepth, ...(ended ? { ended } : {}) };
+    return this.#turns.order(resident, { command });
+  }
+
+  /** It is stored already: the same task goes on with it, and has it tried again if it had failed. Nobody else's is touched. */
+  async #adopt(resident: Resident, child: Flow, producer: Producer, given: NewChild): Promise<Answer | undefined> {
+    const { taskflowId, parent } = child;
+    const answer: Answer = { ok: true, data: { taskflowId, ...(given.isChosen ? { existing: true } : {}) } };
+    if (parent?.taskflowId !== producer.taskflowId || parent.taskId !== producer.taskId) return answer;
+    const isBroken = isOver(child) && (child.status === "FAILED" || child.status === "CANCELLED");
+    const linked = await this.#link(resident, producer, given, isBroken ? undefined : endOf(child));
+    if (!linked?.ok) return linked;
+    if (!isBroken) return answer;
+    const id = `adopted:${producer.taskId}:${producer.attempt}`;
+    await this.#orders.command(taskflowId, { id, command: { kind: "retry" } });
+    const now = await this.#peek(taskflowId);
+    const ended = now && endOf(now);
+    // It has ended again, or could not be tried again.
+    if (ended) await this.#link(resident, producer, given, ended);
+    return answer;
+  }
+}
+
+const endOf = (child: Flow): LinkCommand["ended"] => (isOver(child) ? { status: child.status, seq: child.seq } : undefined);
+
+function elsewhere(taskflowId: string): Answer {
+  const message = `Taskflow "${taskflowId}" is being produced by another task: give it an id of its own, or try again when that is done.`;
+  return refuse("TASKFLOW_CONFLICT", message, { taskflowId });
+}
+
+const taskOf = (flow: Flow, { taskId }: Producer) => taskAt(flow, taskOrdinalOf(flow.idBase, taskId) ?? -1);
+
+/** As the handler was told; a link is refused where it is none any more. */
+function contextOf(flow: Flow, producer: Producer): unknown {
+  const task = taskOf(flow, producer);
+  return task ? nestedContext(flow, task) : null;
+}
+
+function parentOf(flow: Flow, producer: Producer): Nested["parent"] {
+  const task = taskOf(flow, producer);
+  const stage = (task?.undoes ?? task)?.stage.index ?? 0;
+  return { ...producer, stageId: stageId(flow.idBase, stage) };
+}
+
+/** Whose it is, if it does not say so itself. */
+function inheriting({ definition, text, meta }: NewChild, { definition: { tenant } }: Flow): Omit<NewTaskflow, "taskflowId"> {
+  if (tenant === undefined || definition.tenant !== undefined) return { definition, text, meta };
+  const owned = { ...definition, tenant };
+  return { definition: owned, text: JSON.stringify(owned), meta };
+}

@@ -1,0 +1,83 @@
+/** Stores new taskflows: each is a resident from the first moment, and its caller is answered when it is stored. */
+import { build } from "../../core/journal/build.ts";
+import type { Created, Nested, StoredDefinition } from "../../core/journal/facts.ts";
+import { idBaseOf } from "../../core/model/ids.ts";
+import { taskflowError } from "../../errors/errors.ts";
+import type { Ports } from "../ports.ts";
+import { Resident } from "../turn/resident.ts";
+import type { CoordinatorSettings } from "../settings.ts";
+import type { Turns } from "../turn/turn-loop.ts";
+
+/** What `produce` hands over: checked, in the long form, with its text. */
+export interface NewTaskflow {
+  readonly taskflowId?: string;
+  readonly definition: StoredDefinition;
+  readonly text: string;
+  readonly meta: Readonly<Record<string, unknown>>;
+}
+
+const overloaded = (why: string): Error =>
+  taskflowError("TASKFLOW_OVERLOADED", `This coordinator takes no new taskflow now. ${why} Try again later.`, { retryAfter: 1 });
+
+export class Creations {
+  readonly #ports: Ports;
+  readonly #settings: CoordinatorSettings;
+  readonly #turns: Turns;
+
+  constructor(ports: Ports, settings: CoordinatorSettings, turns: Turns) {
+    this.#ports = ports;
+    this.#settings = settings;
+    this.#turns = turns;
+  }
+
+  /**
+   * Stores a taskflow; it starts in a later turn of the event loop than the one in which this resolves. An id that is stored already answers
+   * `existing` and starts nothing.
+   * @throws TASKFLOW_OVERLOADED: nothing is stored. STORE_UNAVAILABLE: nobody knows; with an id of the caller's it can be sent again safely
+   */
+  async produce(given: NewTaskflow): Promise<{ taskflowId: string; existing?: true }> {
+    const taskflowId = given.taskflowId ?? this.#ports.ids.sorted();
+    const { residents } = this.#turns;
+    if (residents.has(taskflowId) && (await this.exists(taskflowId))) return { taskflowId, existing: true };
+    this.checkRoom();
+    const isStoredAlready = await this.#add(taskflowId, given);
+    return isStoredAlready ? { taskflowId, existing: true } : { taskflowId };
+  }
+
+  /** @throws TASKFLOW_OVERLOADED while no new taskflow is taken */
+  checkRoom(): void {
+    if (this.#turns.isDraining) throw overloaded("It is shutting down.");
+    this.admit();
+  }
+
+  /** @throws TASKFLOW_OVERLOADED if it has as many in memory as it may */
+  admit(): void {
+    const { size } = this.#turns.residents;
+    if (size >= this.#settings.maxActive) throw overloaded(`It has ${size} taskflows in memory, its limit.`);
+  }
+
+  /** Stores one that stands below another. Resolves with true if the id was taken. */
+  async createBelow(taskflowId: string, given: NewTaskflow, nested: Nested): Promise<boolean> {
+    if (this.#turns.residents.has(taskflowId) && (await this.exists(taskflowId))) return true;
+    return this.#add(taskflowId, given, nested);
+  }
+
+  /** Is there a stored taskflow of this id? One that is being stored at this moment is waited for. */
+  async exists(taskflowId: string): Promise<boolean> {
+    const resident = this.#turns.residents.get(taskflowId);
+    if (!resident || resident.state === "reading") return (await this.#ports.store.read(taskflowId)) !== undefined;
+    return resident.whenStored();
+  }
+
+  #add(taskflowId: string, { definition, text, meta }: NewTaskflow, nested?: Nested): Promise<boolean> {
+    const { defaults, eventTreeLimit } = this.#settings;
+    const { ids, clock } = this.#ports;
+    const idBase = idBaseOf(ids.random());
+    const created: Created = { kind: "created", taskflowId, idBase, defaults, meta, definition, ...(nested ? { nested } : {}) };
+    return new Promise((resolve, reject) => {
+      const resident = new Resident(build(created, clock.now()), eventTreeLimit);
+      resident.creation = { text, stored: resolve, failed: reject };
+      this.#turns.add(resident, { kind: "begin" });
+    });
+  }
+}

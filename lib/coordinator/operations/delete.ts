@@ -1,0 +1,44 @@
+/** The action `deleteTaskflow`: a finished taskflow goes, with all that is nested below it. */
+import { type Flow, isOver } from "../../core/model/flow.ts";
+import { taskflowError } from "../../errors/errors.ts";
+import type { Engine } from "../../../services/taskflow/engine.ts";
+
+/** What is nested goes first: a deletion that was cut short can be repeated. */
+export async function deleteTaskflow(engine: Engine, { taskflowId }: { taskflowId: string }): Promise<{ taskflowId: string }> {
+  const flow = await engine.coordinator.peek(taskflowId);
+  if (!flow) throw missing(taskflowId);
+  const root = flow.rootId === taskflowId ? flow : await engine.coordinator.peek(flow.rootId);
+  const ids: string[] = [];
+  for (const each of [root, ...(await familyOf(engine, flow))]) {
+    if (each && !isOver(each)) throw unfinished(taskflowId, each);
+    if (each && each !== root) ids.push(each.taskflowId);
+  }
+  if (root === flow) ids.unshift(taskflowId);
+  for (const id of ids.toReversed()) {
+    const result = await engine.store.delete(id);
+    if (result === "active") throw unfinished(taskflowId, flow);
+    if (result === "missing" && id === taskflowId) throw missing(taskflowId);
+  }
+  return { taskflowId };
+}
+
+/** The taskflow, and all that is nested below it, level by level. */
+async function familyOf({ coordinator }: Engine, flow: Flow): Promise<Flow[]> {
+  const family = [flow];
+  // It grows while it is gone through.
+  for (const { children } of family)
+    for (const id of children.keys()) {
+      const child = await coordinator.peek(id);
+      if (child) family.push(child);
+    }
+  return family;
+}
+
+const missing = (taskflowId: string): Error =>
+  taskflowError("TASKFLOW_NOT_FOUND", `There is no taskflow "${taskflowId}".`, { taskflowId });
+
+function unfinished(taskflowId: string, { taskflowId: id, status }: Flow): Error {
+  const why = id === taskflowId ? `it is ${status}` : `"${id}" of the same tree is ${status}`;
+  const message = `Taskflow "${taskflowId}" cannot be deleted: ${why}, and only what is finished can be.`;
+  return taskflowError("TASKFLOW_NOT_FINISHED", message, { taskflowId, status });
+}

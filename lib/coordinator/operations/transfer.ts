@@ -1,0 +1,159 @@
+/** Portable copies of taskflows: exports, which leave the original as it is, and imports, which make a taskflow of their own. */
+import { copyJournal, JournalError } from "../../core/commands/import.ts";
+import type { Entry } from "../../core/journal/facts.ts";
+import type { TaskflowStatus } from "../../core/model/flow.ts";
+import { idBaseOf } from "../../core/model/ids.ts";
+import { decodeEntry, encodeEntry } from "../../core/journal/journal.ts";
+import { taskflowError } from "../../errors/errors.ts";
+import { validationError } from "../../validation/index.ts";
+import type { StoredTaskflow } from "../../ports/store.ts";
+import type { Coordinator } from "../coordinator.ts";
+import { bytesOf } from "../queries/truncate.ts";
+import type { Ports } from "../ports.ts";
+import type { Reader } from "../queries/queries.ts";
+import { newRow } from "../turn/projection.ts";
+import { type CoordinatorSettings, FORMAT } from "../settings.ts";
+
+/** The whole; or a part of its JSON text, where that does not fit into one message. */
+export type Exported =
+  | {
+      readonly format: number;
+      readonly taskflowId: string;
+      readonly revision: number;
+      readonly exportedAt: number;
+      readonly entries: unknown[];
+    }
+  | {
+      readonly format: number;
+      readonly taskflowId: string;
+      readonly revision: number;
+      readonly chunk: string;
+      readonly nextCursor?: string;
+    };
+
+export interface Imported {
+  readonly taskflowId: string;
+  readonly status: TaskflowStatus;
+  readonly existing?: true;
+}
+
+/** What the parts of an export have in common: the journal may grow between two of them. */
+interface Place {
+  readonly offset: number;
+  readonly revision: number;
+  readonly exportedAt: number;
+  /** Tells a taskflow from another one of the same id. */
+  readonly idBase: string;
+}
+
+/** A part is at least so many characters. */
+const LEAST_CHUNK = 1_024;
+
+export class Copies {
+  readonly #coordinator: Coordinator;
+  readonly #ports: Pick<Ports, "store" | "clock" | "ids">;
+  readonly #settings: CoordinatorSettings;
+
+  constructor(coordinator: Coordinator, ports: Pick<Ports, "store" | "clock" | "ids">, settings: CoordinatorSettings) {
+    this.#coordinator = coordinator;
+    this.#ports = ports;
+    this.#settings = settings;
+  }
+
+  /** @throws TASKFLOW_NOT_FOUND, RangeError for a bad cursor */
+  async export({ isLocal, maxBytes }: Reader, taskflowId: string, cursor?: string): Promise<Exported> {
+    const stored = await this.#ports.store.read(taskflowId);
+    if (!stored) throw taskflowError("TASKFLOW_NOT_FOUND", `There is no taskflow "${taskflowId}".`, { taskflowId });
+    const idBase = idBaseIn(stored);
+    const place = cursor === undefined ? undefined : readCursor(cursor);
+    if (place && (place.idBase !== idBase || place.revision > stored.entries.length)) throw notAPlace(cursor);
+    const { offset, revision, exportedAt } = place ?? {
+      offset: 0,
+      revision: stored.entries.length,
+      exportedAt: this.#ports.clock.now(),
+    };
+    const head = { format: stored.row.format, taskflowId, revision };
+    const pieces = [
+      `${JSON.stringify({ ...head, exportedAt }).slice(0, -1)},"entries":[`,
+      ...stored.entries.slice(0, revision).map((entry, index) => (index === 0 ? entry : `,${entry}`)),
+      "]}",
+    ];
+    if (!place && (isLocal || surelyFits(pieces, maxBytes))) return JSON.parse(pieces.join("")) as Exported;
+    const chunk = chunkOf(pieces, offset, isLocal ? Number.MAX_SAFE_INTEGER : maxBytes);
+    const next = offset + chunk.length;
+    const isLast = next >= pieces.reduce((sum, { length }) => sum + length, 0);
+    return { ...head, chunk, ...(isLast ? {} : { nextCursor: writeCursor({ offset: next, revision, exportedAt, idBase }) }) };
+  }
+
+  /**
+   * Stores a copy, which is in this coordinator's care then. With an id of the caller's it can be sent again safely.
+   * @param journal checked (`validateExport`)
+   * @throws TASKFLOW_VALIDATION_ERROR, TASKFLOW_OVERLOADED, STORE_UNAVAILABLE
+   */
+  async import(journal: readonly Entry[], newTaskflowId?: string): Promise<Imported> {
+    const { store, ids, clock } = this.#ports;
+    const taskflowId = newTaskflowId ?? ids.sorted();
+    if (newTaskflowId !== undefined && (await this.#coordinator.exists(taskflowId))) return this.#existing(taskflowId);
+    this.#coordinator.checkRoom();
+    const { entries, flow } = copyOrTell(journal, { taskflowId, idBase: idBaseOf(ids.random()) }, clock.now());
+    const row = newRow(flow, this.#settings.owner);
+    const texts = entries.map(({ at, facts }) => encodeEntry(at, facts));
+    if ((await store.insert(row, texts)) === "conflict") return this.#existing(taskflowId);
+    this.#coordinator.care({ row, entries: texts });
+    return { taskflowId, status: flow.status };
+  }
+
+  async #existing(taskflowId: string): Promise<Imported> {
+    const flow = await this.#coordinator.peek(taskflowId);
+    if (!flow) throw taskflowError("TASKFLOW_NOT_FOUND", `Taskflow "${taskflowId}" is being deleted: try again.`, { taskflowId });
+    return { taskflowId, status: flow.status, existing: true };
+  }
+}
+
+function copyOrTell(...given: Parameters<typeof copyJournal>): ReturnType<typeof copyJournal> {
+  try {
+    return copyJournal(...given);
+  } catch (error) {
+    const path = error instanceof JournalError ? `/entries/${error.entry}` : "/entries";
+    const message = `${path} does not follow from what stands before it: ${error instanceof Error ? error.message : String(error)}`;
+    throw validationError("The export is not valid", [{ path, message, keyword: "journal" }]);
+  }
+}
+
+function idBaseIn({ entries }: StoredTaskflow): string {
+  const first = decodeEntry(entries[0] ?? "").facts[0];
+  return first?.kind === "created" ? first.idBase : "";
+}
+
+function surelyFits(pieces: readonly string[], maxBytes: number): boolean {
+  return pieces.reduce((sum, { length }) => sum + 3 * length, 0) <= maxBytes;
+}
+
+/** From the offset on, as much as fits as a string of JSON. The pieces together may be longer than a string can be. */
+function chunkOf(pieces: readonly string[], offset: number, maxBytes: number): string {
+  let chunk = "";
+  let start = 0;
+  for (const piece of pieces) {
+    if (chunk.length >= maxBytes) break;
+    const from = Math.max(0, offset - start);
+    if (from < piece.length) chunk += piece.slice(from, from + maxBytes - chunk.length);
+    start += piece.length;
+  }
+  while (chunk.length > LEAST_CHUNK && bytesOf(chunk) > maxBytes) chunk = chunk.slice(0, Math.floor(chunk.length * 0.7));
+  return chunk;
+}
+
+function writeCursor({ offset, revision, exportedAt, idBase }: Place): string {
+  return Buffer.from(`x${FORMAT}:${offset}:${revision}:${exportedAt}:${idBase}`).toString("base64url");
+}
+
+function readCursor(cursor: string): Place {
+  const text = Buffer.from(cursor, "base64url").toString("latin1");
+  const [, offset, revision, exportedAt, idBase = ""] = /^x1:(\d{1,15}):(\d{1,9}):(\d{1,15}):([0-9a-f-]{24})$/.exec(text) ?? [];
+  if (offset === undefined) throw notAPlace(cursor);
+  return { offset: Number(offset), revision: Number(revision), exportedAt: Number(exportedAt), idBase };
+}
+
+function notAPlace(cursor = ""): RangeError {
+  return new RangeError(`The cursor "${cursor.slice(0, 40)}" is not one that exportTaskflow gave for this taskflow.`);
+}

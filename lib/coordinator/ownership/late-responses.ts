@@ -1,0 +1,113 @@
+/**
+ * Answers that come when their taskflow has left. One that is parked is read again for them. To one that is finished they are those of tasks that were
+ * cancelled while they ran, or of which nobody could tell: they are recorded, for a retry to find, and nothing moves.
+ */
+import { type Flow, isFinished, taskAt } from "../../core/model/flow.ts";
+import type { Input } from "../../core/execution/inputs.ts";
+import { awaitsLate } from "../../core/execution/task.ts";
+import type { Care } from "./residency.ts";
+import type { Finished } from "./reopen.ts";
+import type { Ports } from "../ports.ts";
+import type { Turns } from "../turn/turn-loop.ts";
+
+type LateAnswer = Extract<Input, { kind: "answer" }>;
+
+/** Is told of an answer for a taskflow that has left, with what was known of it last. */
+export type Late = (last: Flow, answer: LateAnswer) => void;
+
+/** Those of one taskflow that come within this time are stored together: all handlers of a cancelled one may answer at once. */
+const GATHER_MS = 100;
+
+interface Gathered {
+  readonly answers: LateAnswer[];
+  readonly stored: Promise<boolean>;
+  readonly cancel: () => void;
+}
+
+export class LateAnswers {
+  readonly #ports: Ports;
+  readonly #turns: Turns;
+  readonly #care: Care;
+  readonly #finished: Finished;
+  readonly #gathered = new Map<string, Gathered>();
+
+  constructor(ports: Ports, turns: Turns, care: Care, finished: Finished) {
+    this.#ports = ports;
+    this.#turns = turns;
+    this.#care = care;
+    this.#finished = finished;
+  }
+
+  /** Resolves with true once it is stored, or if it is of no interest; with false if it is to be told again. */
+  async add(last: Flow, answer: LateAnswer): Promise<boolean> {
+    const { kind } = answer.outcome;
+    // When the time of an attempt was over, nothing but a success is of interest.
+    if (!isFinished(last.status)) return kind !== "answered" || this.#tellParked(last, answer);
+    if (kind === "unknown" || kind === "not-sent" || !isAwaited(last, answer)) return true;
+    const { taskflowId } = last;
+    if (this.#turns.isStopped) return false;
+    const gathered = this.#gathered.get(taskflowId) ?? this.#gather(taskflowId);
+    gathered.answers.push(answer);
+    return gathered.stored;
+  }
+
+  async #tellParked({ taskflowId, idBase }: Flow, answer: LateAnswer): Promise<boolean> {
+    try {
+      const resident = await this.#care.bring(taskflowId);
+      if (resident?.flow.idBase !== idBase) return false;
+      this.#turns.give(resident, answer);
+      return true;
+    } catch (error) {
+      this.#ports.logger.warn(`Taskflow ${taskflowId} cannot be read; a late answer for it is lost.`, error);
+      return false;
+    }
+  }
+
+  /** What has been gathered is dropped. */
+  stop(): void {
+    for (const { cancel } of this.#gathered.values()) cancel();
+    this.#gathered.clear();
+  }
+
+  #gather(taskflowId: string): Gathered {
+    const { clock, logger } = this.#ports;
+    const answers: LateAnswer[] = [];
+    let cancel = (): void => {};
+    const stored = new Promise<boolean>((resolve) => {
+      const unfire = clock.after(GATHER_MS, () => {
+        this.#gathered.delete(taskflowId);
+        this.#record(taskflowId, answers).then(resolve, (error: unknown) => {
+          logger.warn(`Answers for taskflow ${taskflowId}, which has ended, could not be recorded.`, error);
+          resolve(false);
+        });
+      });
+      cancel = () => (unfire(), resolve(false));
+    });
+    const gathered = { answers, stored, cancel };
+    this.#gathered.set(taskflowId, gathered);
+    return gathered;
+  }
+
+  async #record(taskflowId: string, answers: readonly LateAnswer[]): Promise<boolean> {
+    const { store, clock } = this.#ports;
+    const stored = await store.read(taskflowId);
+    if (!stored) return true;
+    let resident = this.#turns.residents.get(taskflowId);
+    if (!resident) {
+      // Whoever goes on with it asks the workers.
+      if (!isFinished(stored.row.status) || (await this.#finished.keeperOf(stored.row)) !== undefined) return false;
+      if (this.#finished.foresee(stored, answers).facts.length === 0) return true;
+      resident = await this.#finished.take(stored);
+    }
+    if (!resident) return false;
+    this.#turns.give(resident, ...answers);
+    await new Promise<void>((resolve) => clock.soon(resolve));
+    await this.#turns.committed(taskflowId);
+    return resident.state !== "reading" && !answers.some((answer) => isAwaited(resident.flow, answer));
+  }
+}
+
+function isAwaited(flow: Flow, { task: ordinal, attempt }: LateAnswer): boolean {
+  const task = taskAt(flow, ordinal);
+  return task !== undefined && task.attempt === attempt && awaitsLate(task);
+}

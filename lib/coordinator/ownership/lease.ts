@@ -1,0 +1,271 @@
+/**
+ * Who drives what: each coordinator shows by a beat in the store that it lives, and takes over the taskflows of those that fell silent.
+ *
+ * A beat is judged by a change seen or not seen over the observer's own monotonic time; nobody's clock counts. The lease is for liveness only:
+ * what keeps two owners from writing one taskflow is the number of its next entry. A coordinator that could not beat for the length of its lease
+ * sends nothing more, for others may have taken over; when it has beaten again it makes sure of what is its own still (`secure`), and reads that again.
+ */
+import type { Claimed, KnownOwner } from "../../ports/store.ts";
+import type { Ports } from "../ports.ts";
+import { type CoordinatorSettings, FORMAT } from "../settings.ts";
+
+/** Taskflows claimed at once. */
+const BATCH = 1_000;
+
+/** A beat comes at least this often: a dead coordinator's last one is seen that much later at worst, and its taskflows are taken over within the lease + 2 s. */
+const BEAT_MS = 1_000;
+/** Between two beats, at least. */
+const PAUSE_MS = 50;
+
+export interface OwnershipListener {
+  /** Taskflows that are this coordinator's from now on. */
+  readonly taken: (claimed: readonly Claimed[]) => Promise<void>;
+  /** Any taskflow in the store may be this coordinator's without its knowing. */
+  readonly rescan: () => Promise<void>;
+  /** Taskflows that a coordinator, now dead, finished last; of any if null. Their ends may not have been announced. */
+  readonly endsOf: (owner: string | null) => Promise<readonly string[]>;
+  readonly announceEnd: (taskflowId: string) => Promise<void>;
+  /** The lease had lapsed and is held again: what was its own may be another's now. */
+  readonly lapsed: () => void;
+}
+
+interface Seen {
+  readonly beat: number;
+  /** Own monotonic time of the change. */
+  readonly at: number;
+}
+
+export class Ownership {
+  readonly #ports: Ports;
+  readonly #settings: CoordinatorSettings;
+  readonly #listener: OwnershipListener;
+  readonly #seen = new Map<string, Seen>();
+  #alive: string[] = [];
+  /** Silent for a lease, with the beat that was seen last. */
+  #silent: KnownOwner[] = [];
+  /** Those that have died, and whose last ends are still to be looked for. */
+  readonly #dead = new Set<string>();
+  /** Finished taskflows whose end is still to be announced again. */
+  readonly #untold = new Set<string>();
+  /** Something may be this owner's that it does not know of. */
+  #isUnsure = false;
+  /** That has come up since the latest look for it began. */
+  #isDoubted = false;
+  #heldUntil = 0;
+  #hasLapsed = false;
+  #beating: Promise<void> | undefined;
+  /** Taking over what others left takes as long as it takes; the beats go on meanwhile. */
+  #caring: Promise<void> | undefined;
+  #mustCareAgain = false;
+  #isLeaving = false;
+  #isStopped = false;
+  #cancel: () => void = () => {};
+
+  constructor(ports: Ports, settings: CoordinatorSettings, listener: OwnershipListener) {
+    this.#ports = ports;
+    this.#settings = settings;
+    this.#listener = listener;
+  }
+
+  /** True while nobody else can have taken over: to be asked right before each dispatch. */
+  isHeld(): boolean {
+    if (this.#ports.clock.monotonic() < this.#heldUntil) return true;
+    this.#hasLapsed = true;
+    return false;
+  }
+
+  /** How long a coordinator's beat has not changed, as far as one can tell; null: it has none. */
+  silenceOf(owner: string): number | null {
+    const seen = this.#seen.get(owner);
+    return seen ? this.#ports.clock.monotonic() - seen.at : null;
+  }
+
+  /**
+   * The first beat, and the taskflows that nobody drives: those of an earlier life under the same name too. Rejects if the store cannot be
+   * reached.
+   */
+  async start(): Promise<void> {
+    const { store, clock } = this.#ports;
+    const { owner, leaseMs } = this.#settings;
+    const from = clock.monotonic();
+    this.#alive = this.#observe(await store.beat(owner), from);
+    clock.adjust(await store.timeOffset());
+    this.#heldUntil = from + leaseMs;
+    // Nobody knows who has died. Asked for before this coordinator finishes anything itself.
+    for (const taskflowId of await this.#listener.endsOf(null)) this.#untold.add(taskflowId);
+    const claiming = this.#claimAll();
+    this.#caring = claiming.catch(() => {}).finally(() => (this.#caring = undefined));
+    this.#plan();
+    try {
+      await claiming;
+    } catch (error) {
+      this.#isStopped = true;
+      this.#cancel();
+      throw error;
+    }
+    this.#careOnce();
+  }
+
+  /** Has taskflows that another coordinator gave up looked for at once. */
+  async look(): Promise<void> {
+    await this.#beatOnce();
+    await this.#caring;
+  }
+
+  /** Something may be this owner's that it does not know of: that is looked for with the next beat. */
+  doubt(): void {
+    this.#isUnsure = true;
+    this.#isDoubted = true;
+  }
+
+  /** Takes nothing over any more: what it gives up is for others. */
+  takeNoMore(): void {
+    this.#isLeaving = true;
+  }
+
+  /** Beats no more. What it drove is free for others when the store has been told. */
+  async stop(): Promise<void> {
+    this.#isStopped = true;
+    this.#cancel();
+    await this.#beating;
+    await this.#caring;
+    await this.#ports.store.leave(this.#settings.owner);
+  }
+
+  #plan(): void {
+    if (this.#isStopped) return;
+    const { clock } = this.#ports;
+    this.#cancel = clock.after(this.#pause(), () => {
+      void this.#beatOnce().then(() => this.#plan());
+    });
+  }
+
+  /** Until the next beat, or until a silent one's lease is over. */
+  #pause(): number {
+    const { leaseMs } = this.#settings;
+    const now = this.#ports.clock.monotonic();
+    let pause = Math.min(leaseMs / 3, BEAT_MS);
+    for (const { at } of this.#seen.values()) if (now < at + leaseMs) pause = Math.min(pause, at + leaseMs - now);
+    return Math.ceil(Math.max(pause, PAUSE_MS));
+  }
+
+  #beatOnce(): Promise<void> {
+    if (this.#isStopped) return Promise.resolve();
+    this.#beating ??= this.#beat()
+      .catch((error: unknown) => this.#ports.logger.warn("The coordinator's beat could not be stored; trying again.", error))
+      .finally(() => {
+        this.#beating = undefined;
+      });
+    return this.#beating;
+  }
+
+  async #beat(): Promise<void> {
+    const { store, clock } = this.#ports;
+    const { owner, leaseMs } = this.#settings;
+    // Counted from before the store was asked: a lease that others see begins later than this one's own.
+    const from = clock.monotonic();
+    const beats = await store.beat(owner);
+    clock.adjust(await store.timeOffset());
+    // Also where the answer took that long, and nobody has asked meanwhile.
+    const wasLapsed = this.#heldUntil > 0 && (this.#hasLapsed || clock.monotonic() >= this.#heldUntil);
+    // Whoever judged it before this beat may still be about to take something.
+    if (wasLapsed) await store.secure(owner);
+    this.#heldUntil = from + leaseMs;
+    this.#hasLapsed = false;
+    if (wasLapsed) this.#listener.lapsed();
+    const alive = this.#observe(beats, from);
+    for (const before of this.#alive) if (!alive.includes(before)) this.#dead.add(before);
+    this.#alive = alive;
+    this.#careOnce();
+  }
+
+  /** Takes over what has no living owner; once more if that is asked for meanwhile. */
+  #careOnce(): void {
+    this.#mustCareAgain = true;
+    this.#caring ??= this.#care()
+      .catch((error: unknown) => this.#ports.logger.warn("Taskflows could not be taken over; trying again.", error))
+      .finally(() => {
+        this.#caring = undefined;
+      });
+  }
+
+  async #care(): Promise<void> {
+    while (this.#mustCareAgain && !this.#isStopped && !this.#isLeaving) {
+      this.#mustCareAgain = false;
+      await this.#claim();
+      for (const dead of this.#dead) {
+        for (const taskflowId of await this.#listener.endsOf(dead)) this.#untold.add(taskflowId);
+        this.#dead.delete(dead);
+      }
+      await this.#tell();
+    }
+  }
+
+  /** Announces ends again, as long as nothing is more urgent. */
+  async #tell(): Promise<void> {
+    for (const taskflowId of this.#untold) {
+      if (this.#mustCareAgain || this.#isStopped) return;
+      await this.#listener.announceEnd(taskflowId);
+      this.#untold.delete(taskflowId);
+    }
+  }
+
+  /**
+   * Owners that are alive as far as one can tell. One seen for the first time has a whole lease before it.
+   * @param from when the store was asked: nobody knows how old its answer is, but it is no older than that
+   */
+  #observe(beats: readonly KnownOwner[], from: number): string[] {
+    const now = this.#ports.clock.monotonic();
+    const alive = [this.#settings.owner];
+    const silent: KnownOwner[] = [];
+    const known = new Set<string>();
+    for (const { owner, beat } of beats) {
+      known.add(owner);
+      if (owner === this.#settings.owner) continue;
+      const seen = this.#seen.get(owner);
+      if (seen?.beat !== beat) this.#seen.set(owner, { beat, at: now });
+      if (seen?.beat !== beat || from - seen.at < this.#settings.leaseMs) alive.push(owner);
+      else silent.push({ owner, beat });
+    }
+    this.#silent = silent;
+    for (const owner of this.#seen.keys()) if (!known.has(owner)) this.#seen.delete(owner);
+    return alive;
+  }
+
+  /** What an earlier life under this name left is nobody's first: each claim would find it again, for its owner seems to live. */
+  async #claimAll(): Promise<void> {
+    await this.releaseAll();
+    await this.#claim();
+  }
+
+  /** Gives up what is this owner's in the store, in batches. */
+  async releaseAll(isMeant: (taskflow: Claimed) => boolean = () => true): Promise<void> {
+    const { store, clock } = this.#ports;
+    const { owner } = this.#settings;
+    let last: Claimed | undefined;
+    for (;;) {
+      const page: Claimed[] = await store.due(owner, Number.MAX_SAFE_INTEGER, BATCH, last);
+      const given = page.filter(isMeant).map(({ taskflowId }) => taskflowId);
+      if (given.length > 0) await store.release(owner, given);
+      if (page.length < BATCH) return;
+      last = page.at(-1);
+      // A store that answers at once would keep all others waiting.
+      await new Promise<void>((resolve) => clock.soon(resolve));
+    }
+  }
+
+  async #claim(): Promise<void> {
+    const { store } = this.#ports;
+    const { owner } = this.#settings;
+    // A claim whose answer was lost, or that could not be read: nobody else looks after what is this owner's by now.
+    this.#isDoubted = false;
+    if (this.#isUnsure) await this.#listener.rescan();
+    this.#isUnsure = true;
+    for (;;) {
+      const claimed = await store.claim(owner, this.#alive, this.#silent, BATCH, FORMAT);
+      if (claimed.length > 0) await this.#listener.taken(claimed);
+      if (claimed.length < BATCH || this.#isStopped) break;
+    }
+    this.#isUnsure = this.#isDoubted;
+  }
+}

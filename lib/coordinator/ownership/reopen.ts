@@ -1,0 +1,76 @@
+/**
+ * Finished taskflows have no owner. Whoever is to change one takes it first, conditionally, and lets go of it when it is over again. A nested one whose
+ * root is still alive is its root's owner's to take.
+ */
+import { decide, type Decision } from "../../core/decide.ts";
+import { isFinished, isOver } from "../../core/model/flow.ts";
+import type { Input } from "../../core/execution/inputs.ts";
+import { taskflowError } from "../../errors/errors.ts";
+import type { StoredTaskflow, TaskflowRow } from "../../ports/store.ts";
+import type { Ports } from "../ports.ts";
+import type { Resident } from "../turn/resident.ts";
+import { restore } from "../turn/rehydrate.ts";
+import { type CoordinatorSettings, FORMAT } from "../settings.ts";
+import type { Turns } from "../turn/turn-loop.ts";
+
+export interface FinishedListener {
+  /** Takes one that is this coordinator's from now on into care. */
+  readonly load: (stored: StoredTaskflow, fence: number) => Resident | undefined;
+  /** Perhaps one is this coordinator's: nobody knows. */
+  readonly unsure: () => void;
+}
+
+export class Finished {
+  readonly #ports: Ports;
+  readonly #settings: CoordinatorSettings;
+  readonly #turns: Turns;
+  readonly #listener: FinishedListener;
+
+  constructor(ports: Ports, settings: CoordinatorSettings, turns: Turns, listener: FinishedListener) {
+    this.#ports = ports;
+    this.#settings = settings;
+    this.#turns = turns;
+    this.#listener = listener;
+  }
+
+  /** The coordinator that may take it, if that is not this one; null: nobody at this moment. */
+  async keeperOf({ taskflowId, rootId }: TaskflowRow): Promise<string | null | undefined> {
+    const root = rootId === taskflowId ? undefined : await this.#ports.store.read(rootId);
+    if (!root || isFinished(root.row.status) || root.row.owner === this.#settings.owner) return undefined;
+    return root.row.owner;
+  }
+
+  /**
+   * What would be decided, if it were taken.
+   * @throws TASKFLOW_OVERLOADED if it would go on, and this coordinator drives as many as it may
+   */
+  foresee(stored: StoredTaskflow, inputs: readonly Input[]): Decision {
+    const { flow } = restore(stored);
+    const decision = decide(flow, inputs, this.#ports.clock.now());
+    const { size } = this.#turns.residents;
+    if (!isOver(flow) && size >= this.#settings.maxActive) {
+      const message = `This coordinator drives ${size} taskflows, its limit: "${flow.taskflowId}" cannot go on now. Try again later.`;
+      throw taskflowError("TASKFLOW_OVERLOADED", message, { retryAfter: 1 });
+    }
+    return decision;
+  }
+
+  /** Undefined if somebody else was faster, or it is of no use here: it is to be looked at anew. */
+  async take(stored: StoredTaskflow): Promise<Resident | undefined> {
+    const { taskflowId, fence, format } = stored.row;
+    const isTaken = format <= FORMAT && !this.#turns.isStopped && (await this.#reopen(taskflowId, fence));
+    if (!isTaken || this.#turns.isStopped) return undefined;
+    if (this.#turns.caresFor(taskflowId, fence + 1)) return this.#turns.residents.get(taskflowId);
+    // Nothing is stored of a finished taskflow under the fence that it had.
+    return this.#listener.load(stored, fence + 1);
+  }
+
+  async #reopen(taskflowId: string, fence: number): Promise<boolean> {
+    try {
+      return await this.#ports.store.reopen(taskflowId, this.#settings.owner, fence);
+    } catch (error) {
+      this.#listener.unsure();
+      throw error;
+    }
+  }
+}

@@ -1,0 +1,241 @@
+/**
+ * Which of a coordinator's taskflows are in memory. Those in which something can happen are; the others are left on disk ("parked"), known by their rows
+ * alone, so that memory is bounded whatever the store holds.
+ *
+ * A row says when its taskflow next needs its owner (`dueAt`). A **sweep** goes through the rows of this owner in the order of that, as far as they are due
+ * soon, and reads those that are not in memory; where it has come to it goes on the next time. So everything in front of its place is in memory, and what
+ * comes to lie in front of it otherwise (parked while a clock went back, taken over without room) sets it back. Whoever has something to tell a parked
+ * taskflow has it brought at once.
+ */
+import { isFinished, isOver } from "../../core/model/flow.ts";
+import type { Claimed, DuePlace, StoredTaskflow } from "../../ports/store.ts";
+import { announceLast } from "../turn/republish.ts";
+import type { Ports } from "../ports.ts";
+import { Resident } from "../turn/resident.ts";
+import { repairRow, restoreOrTell } from "../turn/rehydrate.ts";
+import { type CoordinatorSettings, horizonOf, READ } from "../settings.ts";
+import type { Turns } from "../turn/turn-loop.ts";
+
+/** Rows that a sweep looks at, at once. */
+const PAGE = 500;
+
+const START: DuePlace = { dueAt: -1, taskflowId: "" };
+
+export class Care {
+  readonly #ports: Ports;
+  readonly #settings: CoordinatorSettings;
+  readonly #turns: Turns;
+  /** Another object whenever a sweep that is under way may pass over something. */
+  #place: DuePlace = START;
+  /** Rows that were due by then have been looked at, or are just being. */
+  #seenUntil = -1;
+  #sweeping: Promise<void> | undefined;
+  #reading: Promise<unknown> = Promise.resolve();
+  /** What is due waits for room. */
+  #isBlocked = false;
+  #isStopped = false;
+  #cancel: () => void = () => {};
+
+  constructor(ports: Ports, settings: CoordinatorSettings, turns: Turns) {
+    this.#ports = ports;
+    this.#settings = settings;
+    this.#turns = turns;
+  }
+
+  /** Sweeps from now on, often enough that everything is in memory before its time. */
+  start(): void {
+    const { clock } = this.#ports;
+    const plan = (): void => {
+      this.#cancel = clock.after(Math.ceil(horizonOf(this.#settings) / 2), () => {
+        void this.#sweepQuietly().then(() => {
+          if (!this.#isStopped) plan();
+        });
+      });
+    };
+    plan();
+  }
+
+  /** Reads nothing more. */
+  stop(): void {
+    this.#isStopped = true;
+    this.#cancel();
+  }
+
+  /** Taskflows that are this coordinator's from now on: reads what is due soon, and leaves the others where they are. Rejects if the store does not answer. */
+  async take(claimed: readonly Claimed[]): Promise<void> {
+    const soon = this.#soon;
+    const due = claimed.filter(({ dueAt }) => dueAt <= soon);
+    for (const { dueAt } of claimed) if (dueAt > soon) this.left(dueAt);
+    const read = await this.#read(due);
+    for (const { dueAt } of due.slice(read)) this.left(dueAt);
+  }
+
+  /** A taskflow is left on disk until then. */
+  left(dueAt: number): void {
+    // Where nobody has looked yet it is found.
+    if (dueAt > this.#seenUntil) return;
+    this.#place = dueAt <= this.#place.dueAt ? { dueAt: dueAt - 1, taskflowId: "" } : { ...this.#place };
+  }
+
+  /** There is room for one more. */
+  freed(): void {
+    if (!this.#isBlocked || !this.#hasRoom) return;
+    this.#isBlocked = false;
+    void this.#sweepQuietly();
+  }
+
+  /** Sweeps all over again: something may be this coordinator's that it does not know of. Rejects if the store does not answer. */
+  rescan(): Promise<void> {
+    this.#place = { ...START };
+    return this.#sweep();
+  }
+
+  /** A taskflow of this coordinator's, read if it was parked; undefined if it has none of this id, or it is finished. Rejects if the store does not answer. */
+  async bring(taskflowId: string): Promise<Resident | undefined> {
+    const there = this.#turns.residents.get(taskflowId);
+    if (there) return there;
+    await this.#alone(async () => {
+      if (this.#isStopped || this.#turns.residents.has(taskflowId)) return;
+      const [stored] = await this.#readHeld([taskflowId]);
+      if (stored && !isFinished(stored.row.status)) await this.#add(stored, stored.row.fence);
+    });
+    return this.#turns.residents.get(taskflowId);
+  }
+
+  get #soon(): number {
+    return this.#ports.clock.now() + horizonOf(this.#settings);
+  }
+
+  get #hasRoom(): boolean {
+    return this.#turns.residents.size < this.#settings.maxActive;
+  }
+
+  async #sweepQuietly(): Promise<void> {
+    try {
+      await this.#sweep();
+    } catch (error) {
+      this.#ports.logger.warn("Taskflows that are due could not be read; trying again.", error);
+    }
+  }
+
+  #sweep(): Promise<void> {
+    this.#sweeping ??= this.#sweepOn().finally(() => {
+      this.#sweeping = undefined;
+    });
+    return this.#sweeping;
+  }
+
+  async #sweepOn(): Promise<void> {
+    while (!this.#isStopped) {
+      if (!this.#hasRoom) {
+        this.#isBlocked = true;
+        return;
+      }
+      const from = this.#place;
+      const until = this.#soon;
+      this.#seenUntil = Math.max(this.#seenUntil, until);
+      const page = await this.#ports.store.due(this.#settings.owner, until, PAGE, from);
+      const read = await this.#read(page);
+      if (this.#place !== from) continue;
+      const last = page[read - 1];
+      if (last) this.#place = { dueAt: last.dueAt, taskflowId: last.taskflowId };
+      if (read < PAGE) return;
+    }
+  }
+
+  /** Reads those that are not in memory, as far as there is room; answers how many it has dealt with. */
+  async #read(claimed: readonly Claimed[]): Promise<number> {
+    const { clock } = this.#ports;
+    let done = 0;
+    while (done < claimed.length && !this.#isStopped) {
+      const room = this.#settings.maxActive - this.#turns.residents.size;
+      if (room <= 0) {
+        this.#isBlocked = true;
+        break;
+      }
+      const batch = claimed.slice(done, done + Math.min(READ, room));
+      // A store that answers at once would keep all others waiting.
+      if (await this.#alone(() => this.#readBatch(batch))) await new Promise<void>((resolve) => clock.soon(resolve));
+      done += batch.length;
+    }
+    return done;
+  }
+
+  /** True if there was something to read. */
+  async #readBatch(batch: readonly Claimed[]): Promise<boolean> {
+    const wanted = new Map<string, number>();
+    for (const { taskflowId, fence } of batch) if (!this.#turns.caresFor(taskflowId, fence)) wanted.set(taskflowId, fence);
+    if (wanted.size === 0) return false;
+    const read = await this.#readHeld([...wanted.keys()]);
+    // It may have been taken by another one meanwhile.
+    const mine = read.filter(({ row }) => row.fence === wanted.get(row.taskflowId));
+    await Promise.all(mine.map((stored) => this.#add(stored, stored.row.fence)));
+    return true;
+  }
+
+  /** One at a time: nothing is read twice, and what was read is not of a time before it was in memory. */
+  #alone<Result>(work: () => Promise<Result>): Promise<Result> {
+    const result = this.#reading.then(work);
+    this.#reading = result.catch(() => {});
+    return result;
+  }
+
+  /** What is stored of its own, read while the lease was held all the time: others have not gone on with any of it. */
+  async #readHeld(taskflowIds: readonly string[]): Promise<StoredTaskflow[]> {
+    for (;;) {
+      const { lapses } = this.#turns;
+      const stored = await this.#readMany(taskflowIds);
+      if (lapses === this.#turns.lapses) return stored.filter(({ row }) => row.owner === this.#settings.owner);
+    }
+  }
+
+  /** All at once, or one by one where that fails: one that is damaged, or too much for one answer, holds up no other. */
+  async #readMany(taskflowIds: readonly string[]): Promise<StoredTaskflow[]> {
+    const { store, logger } = this.#ports;
+    try {
+      return await store.readMany(taskflowIds);
+    } catch (error) {
+      const found: StoredTaskflow[] = [];
+      for (const taskflowId of taskflowIds) {
+        try {
+          const stored = await store.read(taskflowId);
+          if (stored) found.push(stored);
+        } catch (damage) {
+          if (!(damage instanceof RangeError)) throw error;
+          logger.error(`Taskflow ${taskflowId} is damaged in the store and is put aside.`, damage);
+        }
+      }
+      return found;
+    }
+  }
+
+  /** Takes one into care that was stored for this coordinator a moment ago. */
+  adopt(stored: StoredTaskflow): void {
+    void this.#add(stored, stored.row.fence);
+  }
+
+  /** Takes one into care that is finished, and about which something is to be decided; undefined if it cannot be read. */
+  reopen(stored: StoredTaskflow, fence: number): Resident | undefined {
+    void this.#add(stored, fence, true);
+    return this.#turns.residents.get(stored.row.taskflowId);
+  }
+
+  /** At once; what it promises is the row of one that has ended, so that nobody finds it unfinished again. */
+  async #add(stored: StoredTaskflow, fence: number, isReopened = false): Promise<void> {
+    if (this.#isStopped) return;
+    const { bus, logger } = this.#ports;
+    const { eventTreeLimit } = this.#settings;
+    const { taskflowId, dueAt } = stored.row;
+    const restored = restoreOrTell(stored, logger);
+    if (!restored) return;
+    const { entries, flow } = restored;
+    const there = this.#turns.residents.get(taskflowId);
+    // It is just being stored, or was, while it was read.
+    if (there && (this.#turns.caresFor(taskflowId, fence) || (there.creation && there.flow.idBase === flow.idBase))) return;
+    // What this coordinator has stored itself it has announced.
+    if (flow.fence !== fence) announceLast(bus, entries, flow, eventTreeLimit);
+    if (isOver(flow) && !isReopened) return repairRow(this.#ports, stored.row, flow);
+    const resident = new Resident(flow, eventTreeLimit, fence, dueAt);
+    this.#turns.add(resident, { kind: "recover", fence, ...(isReopened ? { isReopened } : {}) });
+  }
+}

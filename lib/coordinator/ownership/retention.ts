@@ -1,0 +1,50 @@
+/** Removes finished taskflows once they are older than the store is to keep them. Each coordinator does so, a few at a time; what another has removed is gone. */
+import type { Ports } from "../ports.ts";
+
+/** Trees removed at once. */
+const BATCH = 100;
+/** Between two batches while there is more, so that the work of others goes on; and between two looks, at most. */
+const PAUSE_MS = 200;
+const LOOK_MS = 60_000;
+
+export class Retention {
+  readonly #ports: Ports;
+  readonly #keepMs: number;
+  #cancel: () => void = () => {};
+  #isStopped = false;
+  #removing: Promise<void> | undefined;
+
+  constructor(ports: Ports, keepMs: number) {
+    this.#ports = ports;
+    this.#keepMs = keepMs;
+  }
+
+  start(): void {
+    this.#plan(PAUSE_MS);
+  }
+
+  /** Resolves when nothing is being removed any more. */
+  async stop(): Promise<void> {
+    this.#isStopped = true;
+    this.#cancel();
+    await this.#removing;
+  }
+
+  #plan(ms: number): void {
+    if (this.#isStopped) return;
+    this.#cancel = this.#ports.clock.after(ms, () => {
+      this.#removing = this.#remove();
+    });
+  }
+
+  async #remove(): Promise<void> {
+    const { store, clock, logger } = this.#ports;
+    let removed = 0;
+    try {
+      removed = await store.expire(clock.now() - this.#keepMs, BATCH);
+    } catch (error) {
+      logger.warn("Taskflows past their retention could not be removed; trying again.", error);
+    }
+    this.#plan(removed > 0 ? PAUSE_MS : Math.min(this.#keepMs / 10, LOOK_MS));
+  }
+}

@@ -1,0 +1,131 @@
+/** Why taskflows are not moving: what the core makes of their state and of what can be seen around them. */
+import { explain, type Explanation } from "../../core/explain/explain.ts";
+import { type Flow, isOver, taskAt } from "../../core/model/flow.ts";
+import type { Driver, Sent, Surroundings } from "../../core/explain/observed.ts";
+import { isTaskflowError, taskflowError } from "../../errors/errors.ts";
+import type { Clock } from "../../ports/clock.ts";
+import type { Network } from "../../ports/network.ts";
+import type { PauseRule, Store, StoredTaskflow } from "../../ports/store.ts";
+import type { Coordinator } from "../coordinator.ts";
+import { EVERY_ACTION } from "../flow-control/pause-rules.ts";
+import { restore } from "../turn/rehydrate.ts";
+import type { CoordinatorSettings } from "../settings.ts";
+
+/** How long the store may take before people are told that it does not answer. */
+const PATIENCE_MS = 2_000;
+
+export interface ExplanationsPorts {
+  readonly coordinator: Coordinator;
+  readonly store: Store;
+  readonly clock: Clock;
+  readonly network: Network;
+  readonly pauses: { readonly rules: readonly PauseRule[]; ruleFor(action: string): PauseRule | undefined };
+  /** Asks the coordinator that drives it, once; rejects if that cannot be had. */
+  readonly askOwner: (owner: string, taskflowId: string) => Promise<Explanation>;
+}
+
+export class Explanations {
+  readonly #ports: ExplanationsPorts;
+  readonly #settings: CoordinatorSettings;
+
+  constructor(ports: ExplanationsPorts, settings: CoordinatorSettings) {
+    this.#ports = ports;
+    this.#settings = settings;
+  }
+
+  /** @throws TASKFLOW_NOT_FOUND; STORE_UNAVAILABLE where nothing is known of it without the store */
+  async explain(taskflowId: string): Promise<Explanation> {
+    const { coordinator, store } = this.#ports;
+    const cared = coordinator.inspect(taskflowId);
+    if (cared) return this.#explainOwn(taskflowId);
+    const stored = await store.read(taskflowId);
+    if (!stored) throw taskflowError("TASKFLOW_NOT_FOUND", `There is no taskflow "${taskflowId}".`, { taskflowId });
+    const { flow } = restore(stored);
+    const { owner } = stored.row;
+    if (!isOver(flow) && owner !== null && owner !== this.#settings.owner) {
+      const told = await this.#ports.askOwner(owner, taskflowId).catch(() => undefined);
+      if (told) return told;
+    }
+    return explain(flow, this.#around(this.#driverOf(stored), null));
+  }
+
+  /** In this coordinator's care. While the store does not answer nobody knows its state, and that is what holds it. */
+  async #explainOwn(taskflowId: string): Promise<Explanation> {
+    const { coordinator } = this.#ports;
+    const found = await this.#soon(coordinator.peek(taskflowId)).catch((error: unknown) => {
+      if (isTaskflowError(error, "STORE_UNAVAILABLE")) return error.message;
+      throw error;
+    });
+    if (typeof found === "string") return unreadable(taskflowId, found);
+    if (!found) throw taskflowError("TASKFLOW_NOT_FOUND", `There is no taskflow "${taskflowId}".`, { taskflowId });
+    const health = isOver(found) ? undefined : await this.#soon(this.#ports.store.health()).catch(() => undefined);
+    const storeError = isOver(found) || health?.ok ? null : (health?.error ?? "it does not answer.");
+    return explain(found, this.#around(this.#driving(found), storeError));
+  }
+
+  /** @throws STORE_UNAVAILABLE */
+  #soon<Result>(work: Promise<Result>): Promise<Result> {
+    return new Promise((resolve, reject) => {
+      const cancel = this.#ports.clock.after(PATIENCE_MS, () =>
+        reject(taskflowError("STORE_UNAVAILABLE", `The store has not answered for ${PATIENCE_MS} ms.`)),
+      );
+      work.then(resolve, reject).finally(cancel);
+    });
+  }
+
+  #driving(flow: Flow): Driver {
+    const { coordinator } = this.#ports;
+    const cared = coordinator.inspect(flow.taskflowId);
+    const sent = (ordinal: number): Sent | undefined => {
+      const attempt = taskAt(flow, ordinal)?.attempt;
+      const pending = cared?.pending.get(ordinal);
+      if (pending?.attempt === attempt)
+        return { sentAt: pending?.sentAt ?? 0, heardAt: pending?.heardAt ?? null, isUnsent: false };
+      const unsent = Array.from(cared?.unsent ?? []).some((each) => each.task === ordinal && each.attempt === attempt);
+      return unsent ? { sentAt: 0, heardAt: null, isUnsent: true } : undefined;
+    };
+    return this.#thisOne(cared !== undefined, null, sent);
+  }
+
+  #driverOf({ row }: StoredTaskflow): Driver {
+    const { owner, dueAt } = row;
+    if (owner === null) return { kind: "nobody" };
+    if (owner === this.#settings.owner) return this.#thisOne(false, dueAt > 0 ? dueAt : null, () => undefined);
+    const silentMs = this.#ports.coordinator.owners.silenceOf(owner);
+    return { kind: "other", node: owner, silentMs, leaseMs: this.#settings.leaseMs };
+  }
+
+  #thisOne(isLoaded: boolean, restsUntil: number | null, sent: (ordinal: number) => Sent | undefined): Driver {
+    const { owners, isDraining, inFlight } = this.#ports.coordinator;
+    const isHeld = owners.isHeld();
+    const { maxInFlight } = this.#settings;
+    return { kind: "this", isLoaded, restsUntil, isHeld, isDraining, inFlight, maxInFlight, sent };
+  }
+
+  #around(driver: Driver, storeError: string | null): Surroundings {
+    const { clock, network, pauses } = this.#ports;
+    return {
+      now: clock.now(),
+      coordinator: this.#settings.owner,
+      driver,
+      isBusUp: network.isUp(),
+      nodes: network.nodes(),
+      isConnected: (node) => network.isConnected(node),
+      offers: (action) => network.offers(action),
+      pausedBy: (action) => pauses.ruleFor(action),
+      everythingPausedBy: pauses.rules.find(({ pattern }) => pattern === EVERY_ACTION),
+      storeError,
+    };
+  }
+}
+
+function unreadable(taskflowId: string, message: string): Explanation {
+  const sentence = `The store cannot be used, so that nothing of it can go on, or be told: ${message}`;
+  const movedBy = "The store; it is tried again all the time.";
+  return {
+    taskflowId,
+    status: null,
+    summary: `Taskflow "${taskflowId}": ${sentence}`,
+    reasons: [{ code: "STORE_UNAVAILABLE", sentence, data: { error: message }, movedBy }],
+  };
+}

@@ -1,0 +1,291 @@
+/** What is read of taskflows: by their coordinator from memory, of all others from the store. */
+import { actionNameOf } from "../../core/model/action-name.ts";
+import { previousRows } from "../../core/views/execution-context.ts";
+import { historyOf } from "../../core/views/history.ts";
+import { progressOf, standing, taskDetails, taskflowDetails, type WaitReason } from "../../core/views/details.ts";
+import { type Flow, isOver, type Stage, type Task } from "../../core/model/flow.ts";
+import { stageId, stageIndexOf, taskOrdinalOf } from "../../core/model/ids.ts";
+import { decodeEntry, replay } from "../../core/journal/journal.ts";
+import { taskflowError } from "../../errors/errors.ts";
+import { fitEvents } from "../../protocol/truncate-event.ts";
+import { copyJson } from "../../util/copy-json.ts";
+import type { Bus } from "../../ports/bus.ts";
+import type { Clock } from "../../ports/clock.ts";
+import type { Store, TaskflowQuery } from "../../ports/store.ts";
+import type { Coordinator } from "../coordinator.ts";
+import { addNestedTrees, branchOf } from "./nested-trees.ts";
+import type { Gate } from "../flow-control/pause-rules.ts";
+import { fits, type TextPart } from "../../protocol/chunks.ts";
+import { refer } from "../../protocol/value-ref.ts";
+import { Values } from "./values.ts";
+import { boundOfTask, bytesOf, fitTask, fitTree, shapeOf } from "./truncate.ts";
+
+/** How often a taskflow that another coordinator drives is looked at while somebody waits for it. */
+const FOLLOW_MS = 1_000;
+
+/** Who gets an answer. */
+export interface Reader {
+  /** In this process: it gets a copy, for nothing is written on the way. */
+  readonly isLocal: boolean;
+  /** Bytes of an answer that fit into one message to it. */
+  readonly maxBytes: number;
+}
+
+/** Characters of a page of `previousStageRes`: with its frame it is a message of at most 64 KiB, where no single row is longer. */
+const PAGE_LENGTH = 56 * 1024;
+
+interface PreviousRow {
+  readonly taskId: string;
+  readonly response: unknown;
+}
+
+/** What of a tree is told: all stages, and all levels of nested taskflows, if nothing is said. */
+export interface Shown {
+  readonly stages?: readonly string[];
+  readonly depth?: number;
+}
+
+export interface TaskQuery {
+  readonly taskflowId: string;
+  readonly stageId?: string;
+  readonly status?: string | readonly string[];
+  readonly cursor?: string;
+  readonly pageSize?: number;
+}
+
+export interface QueriesOptions {
+  readonly coordinator: Coordinator;
+  readonly store: Store;
+  readonly bus: Bus;
+  readonly clock: Clock;
+  readonly gate: Gate;
+  readonly eventTreeLimit: number;
+}
+
+export class Queries {
+  readonly #coordinator: Coordinator;
+  readonly #store: Store;
+  readonly #clock: Clock;
+  readonly #eventTreeLimit: number;
+  readonly #waitReason: WaitReason;
+  readonly #values = new Values(async (taskflowId, taskId) => {
+    const flow = await this.#flow(taskflowId);
+    return { flow, task: findTask(flow, taskId) };
+  });
+
+  constructor({ coordinator, store, bus, clock, gate, eventTreeLimit }: QueriesOptions) {
+    this.#coordinator = coordinator;
+    this.#store = store;
+    this.#clock = clock;
+    this.#eventTreeLimit = eventTreeLimit;
+    this.#waitReason = (task) => {
+      const action = actionNameOf(task.definition.taskDetails);
+      if (gate.ruleFor(action)) return "PAUSED";
+      return bus.route(action) === undefined ? "NO_WORKER" : "CONCURRENCY_LIMIT";
+    };
+  }
+
+  /** @throws TASKFLOW_NOT_FOUND */
+  async #flow(taskflowId: string): Promise<Flow> {
+    const flow = await this.#coordinator.peek(taskflowId);
+    if (!flow) throw taskflowError("TASKFLOW_NOT_FOUND", `There is no taskflow "${taskflowId}".`, { taskflowId });
+    return flow;
+  }
+
+  /**
+   * The tree, with the nested ones in it.
+   * @throws TASKFLOW_NOT_FOUND, STAGE_NOT_FOUND
+   */
+  async details(reader: Reader, taskflowId: string, shown: Shown = {}): Promise<Record<string, unknown>> {
+    return this.#wholeTree(reader, await this.#flow(taskflowId), shown);
+  }
+
+  async #wholeTree(reader: Reader, flow: Flow, { stages, depth = Infinity }: Shown): Promise<Record<string, unknown>> {
+    const tree = this.#tree(reader, flow, stages);
+    if (depth === 0 || flow.children.size === 0) return tree;
+    const room = reader.isLocal ? Infinity : reader.maxBytes - bytesOf(tree);
+    await addNestedTrees(branchOf(flow, tree), depth, room, async (id) => {
+      const nested = await this.#coordinator.peek(id);
+      return nested && branchOf(nested, copyJson(taskflowDetails(nested, this.#waitReason)) as Record<string, unknown>);
+    });
+    return tree;
+  }
+
+  #tree({ isLocal, maxBytes }: Reader, flow: Flow, stages: readonly string[] | undefined): Record<string, unknown> {
+    const only = stages && new Set(stages.map((ref) => findStage(flow, ref)));
+    if (isLocal) return copyJson(taskflowDetails(flow, this.#waitReason, only)) as Record<string, unknown>;
+    const shape = shapeOf(flow, only, maxBytes);
+    const tree = taskflowDetails(flow, this.#waitReason, only, shape);
+    return shape ? fitTree(tree, maxBytes) : tree;
+  }
+
+  /** @throws TASKFLOW_NOT_FOUND, TASK_NOT_FOUND */
+  async task(reader: Reader, taskflowId: string, ref: string): Promise<Record<string, unknown>> {
+    const flow = await this.#flow(taskflowId);
+    return this.#row(reader, flow, findTask(flow, ref));
+  }
+
+  #row({ isLocal, maxBytes }: Reader, flow: Flow, task: Task): Record<string, unknown> {
+    const row = taskDetails(flow, task, this.#waitReason);
+    if (isLocal) return copyJson(row) as Record<string, unknown>;
+    if (boundOfTask(task) <= maxBytes) return row;
+    return fitTask(row, maxBytes, (field, text) => refer(flow.taskflowId, row["id"] as string, field, text));
+  }
+
+  /**
+   * `previousStageRes` of a task, page by page, in definition order.
+   * @throws TASKFLOW_NOT_FOUND, TASK_NOT_FOUND, RangeError for a bad cursor
+   */
+  async previousStageRes(
+    { isLocal, maxBytes }: Reader,
+    taskflowId: string,
+    ref: string,
+    cursor?: string,
+  ): Promise<{ rows: unknown[]; nextCursor?: string }> {
+    const flow = await this.#flow(taskflowId);
+    const all = previousRows(flow, findTask(flow, ref).stage);
+    const rows: unknown[] = [];
+    let left = PAGE_LENGTH;
+    for (let index = cursor === undefined ? 0 : decodeCursor(cursor); index < all.length; index++) {
+      const text = all[index] ?? "null";
+      const isWhole = isLocal || fits(text, maxBytes);
+      left -= isWhole ? text.length : 0;
+      if (left < 0 && rows.length > 0) return { rows, nextCursor: encodeCursor(index) };
+      const row = JSON.parse(text) as PreviousRow;
+      rows.push(isWhole ? row : { ...row, response: refer(taskflowId, row.taskId, "response", JSON.stringify(row.response)) });
+    }
+    return { rows };
+  }
+
+  /** The JSON text behind a reference, as much of it as fits. @throws TASKFLOW_VALIDATION_ERROR, TASKFLOW_NOT_FOUND, TASK_NOT_FOUND, TASKFLOW_CONFLICT */
+  value({ isLocal, maxBytes }: Reader, ref: string, offset = 0): Promise<TextPart> {
+    return this.#values.part(ref, offset, isLocal ? Number.POSITIVE_INFINITY : maxBytes);
+  }
+
+  /** Tasks in definition order, page by page; a page is shorter where more does not fit. @throws TASKFLOW_NOT_FOUND, STAGE_NOT_FOUND, RangeError for a bad cursor */
+  async tasks(reader: Reader, query: TaskQuery): Promise<{ rows: Record<string, unknown>[]; nextCursor?: string }> {
+    const flow = await this.#flow(query.taskflowId);
+    const pool = query.stageId === undefined ? flow.tasks : findStage(flow, query.stageId).tasks;
+    const statuses = query.status === undefined ? undefined : new Set<unknown>([query.status].flat());
+    const pageSize = query.pageSize ?? 100;
+    const after = query.cursor === undefined ? -1 : decodeCursor(query.cursor);
+    const rows: Record<string, unknown>[] = [];
+    let last = after;
+    let left = reader.maxBytes;
+    for (const task of pool) {
+      if (task.ordinal <= after) continue;
+      if (statuses && !statuses.has(standing(flow, task, this.#waitReason).status)) continue;
+      const row = rows.length < pageSize ? this.#row(reader, flow, task) : undefined;
+      if (row && !reader.isLocal) left -= bytesOf(row) + 1;
+      if (!row || (left < 0 && rows.length > 0)) return { rows, nextCursor: encodeCursor(last) };
+      rows.push(row);
+      last = task.ordinal;
+    }
+    return { rows };
+  }
+
+  /** Rows without tasks. What a row tells of an unfinished taskflow is read from its journal. @throws RangeError for a bad cursor */
+  async list(
+    query: TaskflowQuery,
+  ): Promise<{ rows: Record<string, unknown>[]; nextCursor?: string; counts: Partial<Record<string, number>> }> {
+    const page = await this.#store.list(query);
+    const unfinished = page.rows.flatMap(({ taskflowId, finishedAt }) => (finishedAt === null ? taskflowId : []));
+    const flows = await this.#coordinator.peekMany(unfinished);
+    const rows = page.rows.map((row) => {
+      const { owner: _owner, fence: _fence, dueAt: _dueAt, format: _format, annotations: _annotations, ...told } = row;
+      const flow = flows.get(told.taskflowId);
+      if (!flow) return told;
+      const { status, startedAt, finishedAt } = flow;
+      return { ...told, status, startedAt, finishedAt, progress: progressOf(flow) };
+    });
+    return { ...page, rows };
+  }
+
+  /** The tree once the taskflow is finished, its compensation too. @throws TASKFLOW_NOT_FOUND, STAGE_NOT_FOUND, TASKFLOW_WAIT_TIMEOUT with the tree so far */
+  async wait(reader: Reader, taskflowId: string, timeoutMs: number, shown: Shown = {}): Promise<Record<string, unknown>> {
+    const deadline = this.#clock.monotonic() + timeoutMs;
+    for (;;) {
+      const flow = await this.#flow(taskflowId);
+      for (const ref of shown.stages ?? []) findStage(flow, ref);
+      if (isOver(flow)) return this.#wholeTree(reader, flow, shown);
+      const left = deadline - this.#clock.monotonic();
+      if (left <= 0)
+        throw taskflowError(
+          "TASKFLOW_WAIT_TIMEOUT",
+          `Taskflow "${taskflowId}" is ${flow.status} after ${timeoutMs} ms.`,
+          await this.#wholeTree(reader, flow, shown),
+        );
+      const last = await this.#gone(taskflowId, left);
+      if (last && isOver(last)) return this.#wholeTree(reader, last, shown);
+    }
+  }
+
+  /** Waits until the taskflow leaves this coordinator, at most that long; where it is not here, until it is worth another look. */
+  #gone(taskflowId: string, leftMs: number): Promise<Flow | undefined> {
+    return new Promise((resolve) => {
+      const end = this.#coordinator.watch(taskflowId, (last) => {
+        cancel();
+        resolve(last);
+      });
+      const ms = Math.min(leftMs, end ? leftMs : FOLLOW_MS);
+      const cancel = this.#clock.after(Math.ceil(ms), () => {
+        end?.();
+        resolve(undefined);
+      });
+    });
+  }
+
+  /**
+   * Events with `seq` > `since`, in order, as many as fit, and the number of the latest there is.
+   * @throws TASKFLOW_NOT_FOUND
+   */
+  async events(
+    reader: Reader,
+    taskflowId: string,
+    since: number,
+    limit: number,
+  ): Promise<{ events: unknown[]; lastSeq: number; finished: boolean }> {
+    const stored = await this.#store.read(taskflowId);
+    if (!stored) throw taskflowError("TASKFLOW_NOT_FOUND", `There is no taskflow "${taskflowId}".`, { taskflowId });
+    const entries = stored.entries.map(decodeEntry);
+    const flow = replay(entries);
+    const { events, lastSeq } = historyOf(entries, flow, since, limit, this.#eventTreeLimit);
+    const texts = events.map(({ text }) => text);
+    const fitting = reader.isLocal ? texts : fitEvents(texts, reader.maxBytes);
+    return { events: fitting.map((text) => JSON.parse(text) as unknown), lastSeq, finished: isOver(flow) };
+  }
+}
+
+/** By id or name. @throws STAGE_NOT_FOUND */
+export function findStage(flow: Flow, ref: string): Stage {
+  const index = stageIndexOf(flow.idBase, ref);
+  const found = (index === undefined ? undefined : flow.stages[index]) ?? flow.stages.find((stage) => stage.name === ref);
+  if (found) return found;
+  const known = flow.stages.slice(0, 10).map((stage) => `"${stage.name}" (${stageId(flow.idBase, stage.index)})`);
+  const message = `Taskflow "${flow.taskflowId}" has no stage "${ref}". It has ${known.join(", ")}${flow.stages.length > 10 ? ", …" : ""}.`;
+  throw taskflowError("STAGE_NOT_FOUND", message, { taskflowId: flow.taskflowId, stage: ref });
+}
+
+/** By id, or by a name that only one task has. @throws TASK_NOT_FOUND */
+export function findTask(flow: Flow, ref: string): Task {
+  const ordinal = taskOrdinalOf(flow.idBase, ref);
+  const byId = ordinal === undefined ? undefined : flow.tasks[ordinal];
+  if (byId) return byId;
+  const named = flow.tasks.filter((task) => task.definition.name === ref);
+  if (named.length === 1 && named[0]) return named[0];
+  const why = named.length > 1 ? `${named.length} tasks of this name: give the id` : "no such task";
+  throw taskflowError("TASK_NOT_FOUND", `Taskflow "${flow.taskflowId}": task "${ref}": ${why}.`, {
+    taskflowId: flow.taskflowId,
+    task: ref,
+  });
+}
+
+function encodeCursor(ordinal: number): string {
+  return Buffer.from(`t${ordinal}`).toString("base64url");
+}
+
+function decodeCursor(cursor: string): number {
+  const match = /^t(-?\d{1,9})$/.exec(Buffer.from(cursor, "base64url").toString("latin1"));
+  if (!match) throw new RangeError(`The cursor "${cursor.slice(0, 40)}" is not one that listTasks gave.`);
+  return Number(match[1]);
+}

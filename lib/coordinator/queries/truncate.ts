@@ -1,0 +1,233 @@
+/**
+ * Answers that have to fit into one message of the bus: what is too much is left out, first large values, then attempts, then tasks.
+ * For the common small answer it costs a sum over its tasks; only what may be too large is measured.
+ */
+import type { Flow, JsonText, Stage, Task, TaskError } from "../../core/model/flow.ts";
+import type { TreeShape } from "../../core/views/details.ts";
+import type { Referable } from "../../protocol/value-ref.ts";
+
+type Json = Record<string, unknown>;
+
+interface Stages {
+  [stageId: string]: Json & { tasks: Record<string, Json>; tasksOmitted?: number };
+}
+
+/** No task takes less in a tree, whatever is left out of it. */
+const SHORTEST_ROW = 400;
+/** What a task takes beside its values, at most: options, ids, and names of 256 characters. */
+const ROW_FRAME = 4_096;
+const ATTEMPT_FRAME = 600;
+/** Leaving out less than this gains nothing. */
+const WORTH_OMITTING = 64;
+const WORTH_REFERRING = 1_024;
+
+export function bytesOf(value: unknown): number {
+  const text: string | undefined = JSON.stringify(value);
+  return text === undefined ? 0 : Buffer.byteLength(text);
+}
+
+/** Not less than the bytes of its JSON text; without writing it. */
+function boundOf(value: unknown): number {
+  if (typeof value === "string") return 6 * value.length + 2;
+  if (typeof value !== "object" || value === null) return 26;
+  let sum = 2;
+  if (Array.isArray(value)) for (const element of value) sum += boundOf(element) + 1;
+  else for (const key in value) sum += 6 * key.length + 4 + boundOf((value as Json)[key]);
+  return sum;
+}
+
+const boundOfError = (error: TaskError | null | undefined): number => (error ? boundOf(error) : 0);
+
+/** Not less than what `taskDetails` of the task takes in a message. */
+export function boundOfTask({ definition, response, error, attempts }: Task): number {
+  let sum = ROW_FRAME + boundOfError(error) + (response === null ? 0 : 3 * response.length);
+  if (definition.params !== undefined) sum += boundOf(definition.params);
+  if (definition.meta !== undefined) sum += boundOf(definition.meta);
+  for (const attempt of attempts) sum += ATTEMPT_FRAME + boundOfError(attempt.error);
+  return sum;
+}
+
+function surelyFits(flow: Flow, stages: readonly Stage[], maxBytes: number): boolean {
+  const { context, tags, attributes } = flow.definition;
+  let left = maxBytes - ROW_FRAME - boundOf(context) - boundOf(tags) - boundOf(attributes) - boundOfError(flow.error);
+  for (const stage of stages) {
+    left -= ROW_FRAME;
+    for (const task of stage.tasks) {
+      left -= boundOfTask(task);
+      if (left < 0) return false;
+    }
+  }
+  return left >= 0;
+}
+
+/** A response as it stands in an answer that has no room for it. */
+const omitted = (bytes: number): { $omitted: number } => ({ $omitted: bytes });
+
+/** What stands for a value that is left out, by its JSON text. */
+type StandIn = (field: Referable, text: string) => unknown;
+
+function* firstTasks(stages: readonly Stage[], most: number): Generator<Task> {
+  let left = most;
+  for (const stage of stages) {
+    for (const task of stage.tasks) {
+      if (left-- <= 0) return;
+      yield task;
+    }
+  }
+}
+
+/**
+ * How a tree is to be built so that it costs no more than what can be sent; undefined: it fits for sure and nothing need be measured.
+ */
+export function shapeOf(flow: Flow, only: ReadonlySet<Stage> | undefined, maxBytes: number): TreeShape | undefined {
+  const stages = only ? flow.stages.filter((stage) => only.has(stage)) : flow.stages;
+  if (surelyFits(flow, stages, maxBytes)) return undefined;
+  const mostTasks = Math.ceil(maxBytes / SHORTEST_ROW);
+  const lengths: number[] = [];
+  let sum = 0;
+  for (const { response } of firstTasks(stages, mostTasks)) {
+    if (response === null) continue;
+    lengths.push(response.length);
+    sum += response.length;
+  }
+  let longest = Number.POSITIVE_INFINITY;
+  lengths.sort((a, b) => b - a);
+  // The largest of them that do not fit together are not even read.
+  for (const length of lengths) {
+    if (sum <= maxBytes) break;
+    sum -= length;
+    longest = length - 1;
+  }
+  return {
+    mostTasks,
+    valueOf: (text: JsonText) => (text.length > longest ? omitted(Buffer.byteLength(text)) : (JSON.parse(text) as unknown)),
+  };
+}
+
+interface Omission {
+  readonly bytes: number;
+  /** Leaves it out; answers the bytes of what stands in its place. */
+  readonly omit: () => number;
+}
+
+function isOmitted(value: unknown): boolean {
+  return typeof value === "object" && value !== null && "$omitted" in value && Object.keys(value).length === 1;
+}
+
+function omission(owner: Json, key: string, standIn?: (text: string) => unknown): Omission | undefined {
+  const value = owner[key];
+  if (value === undefined || isOmitted(value)) return undefined;
+  const bytes = bytesOf(value);
+  if (bytes < (standIn ? WORTH_REFERRING : WORTH_OMITTING)) return undefined;
+  return {
+    bytes,
+    omit() {
+      owner[key] = standIn ? standIn(JSON.stringify(value)) : omitted(bytes);
+      return bytesOf(owner[key]);
+    },
+  };
+}
+
+/** Values of a task, those of its error too: the error is the state's own, so that a copy is changed. */
+function omissionsOf(row: Json, standIn?: StandIn): Omission[] {
+  const of = (owner: Json, key: string, field = key as Referable): Omission | undefined =>
+    omission(owner, key, standIn && ((text) => standIn(field, text)));
+  const found = [of(row, "response"), of(row, "params"), of(row, "meta")];
+  if (row["error"]) {
+    const error: Json = { ...(row["error"] as Json) };
+    row["error"] = error;
+    const { stack } = error;
+    found.push(of(error, "data", "error.data"));
+    if (typeof stack === "string" && stack.length > WORTH_OMITTING) {
+      found.push({ bytes: bytesOf(stack), omit: () => ((error["stack"] = `(${stack.length} characters)`), 24) });
+    }
+  }
+  return found.filter((each) => each !== undefined);
+}
+
+function attemptsOmission(row: Json): Omission | undefined {
+  const attempts = row["attempts"] as unknown[];
+  if (attempts.length === 0) return undefined;
+  return {
+    bytes: bytesOf(attempts),
+    omit() {
+      row["attemptsOmitted"] = ((row["attemptsOmitted"] as number | undefined) ?? 0) + attempts.length;
+      row["attempts"] = [];
+      return 2 + `,"attemptsOmitted":${String(row["attemptsOmitted"])}`.length;
+    },
+  };
+}
+
+/** Leaves out the largest first, until it is enough. Answers the bytes that are still too many. */
+function leaveOut(omissions: Omission[], tooMany: number): number {
+  omissions.sort((a, b) => b.bytes - a.bytes);
+  for (const { bytes, omit } of omissions) {
+    if (tooMany <= 0) break;
+    tooMany -= bytes - omit();
+  }
+  return tooMany;
+}
+
+/** A task in at most that many bytes, with references in place of what is too large. The row itself is changed; what it holds is not. */
+export function fitTask(row: Json, maxBytes: number, standIn: StandIn): Json {
+  let tooMany = bytesOf(row) - maxBytes;
+  if (tooMany > 0) tooMany = leaveOut(omissionsOf(row, standIn), tooMany);
+  const attempts = attemptsOmission(row);
+  if (tooMany > 0 && attempts) leaveOut([attempts], tooMany);
+  return row;
+}
+
+/** A tree in at most that many bytes. The tree, its stages and tasks themselves are changed; what they hold is not. */
+export function fitTree(tree: Json, maxBytes: number): Json {
+  const stages = tree["stages"] as Stages;
+  const rows = Object.values(stages).flatMap((stage) => Object.values(stage.tasks));
+  const isCut = Object.values(stages).some((stage) => stage.tasksOmitted !== undefined);
+  const isShortened = rows.some((row) => isOmitted(row["response"]));
+  let tooMany = sizeOf(tree, stages) - maxBytes;
+  if (tooMany <= 0 && !isCut && !isShortened) return tree;
+  tree["truncated"] = true;
+  tooMany += 20;
+  if (tooMany > 0) {
+    const context = omission(tree, "context");
+    tooMany = leaveOut([...rows.flatMap((row) => omissionsOf(row)), ...(context ? [context] : [])], tooMany);
+  }
+  if (tooMany > 0)
+    tooMany = leaveOut(
+      rows.flatMap((row) => attemptsOmission(row) ?? []),
+      tooMany,
+    );
+  if (tooMany > 0) cutTasks(tree, stages, tooMany);
+  return tree;
+}
+
+/** Piece by piece: the text of all of it at once may be longer than a string can be. */
+function sizeOf(tree: Json, stages: Stages): number {
+  let sum = bytesOf({ ...tree, stages: {} });
+  for (const stage of Object.values(stages)) {
+    sum += bytesOf({ ...stage, tasks: {} }) + 40;
+    for (const row of Object.values(stage.tasks)) sum += bytesOf(row) + 40;
+  }
+  return sum;
+}
+
+/** Tasks go from the end; where that is not enough, stages do. */
+function cutTasks(tree: Json, stages: Stages, tooMany: number): void {
+  for (const stage of Object.values(stages).toReversed()) {
+    const ids = Object.keys(stage.tasks).toReversed();
+    if (ids.length > 0 && stage.tasksOmitted === undefined) tooMany += 24;
+    for (const id of ids) {
+      if (tooMany <= 0) return;
+      tooMany -= bytesOf(stage.tasks[id]) + 40;
+      delete stage.tasks[id];
+      stage.tasksOmitted = (stage.tasksOmitted ?? 0) + 1;
+    }
+  }
+  let stagesOmitted = 0;
+  for (const [id, stage] of Object.entries(stages).toReversed()) {
+    if (tooMany <= 0) return;
+    if (stagesOmitted === 0) tooMany += 24;
+    tooMany -= bytesOf(stage) + 40;
+    delete stages[id];
+    tree["stagesOmitted"] = ++stagesOmitted;
+  }
+}

@@ -1,0 +1,174 @@
+import { actionNameOf } from "../../core/model/action-name.ts";
+import { latestAttempt } from "../../core/journal/apply.ts";
+import { executionContext, idempotencyKey, keyOf, metaOf } from "../../core/views/execution-context.ts";
+import type { Effect } from "../../core/execution/effects.ts";
+import { taskAt } from "../../core/model/flow.ts";
+import { stageId, taskId } from "../../core/model/ids.ts";
+import { delayAfter } from "../../core/execution/task.ts";
+import type { Input, Outcome, Reply } from "../../core/execution/inputs.ts";
+import type { Bus, Call } from "../../ports/bus.ts";
+import type { Clock } from "../../ports/clock.ts";
+import type { Dispatcher } from "./dispatcher.ts";
+import type { Resident } from "./resident.ts";
+import { RESEND_DELAY_MS } from "../settings.ts";
+import type { Late } from "../ownership/late-responses.ts";
+import type { Family } from "../commands/nesting.ts";
+
+type EffectOf<Kind extends Effect["kind"]> = Extract<Effect, { kind: Kind }>;
+
+export interface SenderPorts {
+  readonly bus: Bus;
+  readonly clock: Clock;
+  readonly dispatcher: Dispatcher;
+  /** False while another coordinator may have taken over. */
+  readonly maySend: () => boolean;
+  /** Puts an input into the mailbox of a taskflow. */
+  readonly give: (resident: Resident, input: Input) => void;
+  /** A slot has become free. */
+  readonly freed: () => void;
+  /** An answer has come for a taskflow that has left. */
+  readonly late: Late;
+  readonly family: Family;
+}
+
+/** Carries out effects: sends attempts and watches their time, and gives inputs back at their time. */
+export class Sender {
+  readonly #ports: SenderPorts;
+
+  constructor(ports: SenderPorts) {
+    this.#ports = ports;
+  }
+
+  carryOut(resident: Resident, effects: readonly Effect[]): void {
+    for (const effect of effects) {
+      if (effect.kind === "call") this.#send(resident, effect);
+      else if (effect.kind === "ask") this.#ask(resident, effect);
+      else if (effect.kind === "abort") this.#abort(resident, effect);
+      else if (effect.kind === "timer") this.#arm(resident, effect.at, effect.input);
+      else if (effect.kind === "order") this.#ports.family.order(resident.flow.taskflowId, effect);
+      else void this.#ports.family.follow(resident, effect.children);
+    }
+  }
+
+  /** The attempt of a task has ended, perhaps otherwise than by the answer of its call: nobody waits for that any more. */
+  ended(resident: Resident, task: number): void {
+    const pending = resident.pending.get(task);
+    if (pending) this.#release(resident, task, pending.attempt);
+  }
+
+  /** The handler says that it is still at it: the time of its attempt begins anew. */
+  extend(resident: Resident, task: number, attempt: number): void {
+    const pending = resident.pending.get(task);
+    if (pending?.attempt !== attempt) return;
+    pending.cancelTimeout();
+    pending.cancelTimeout = pending.watch();
+    pending.heardAt = this.#ports.clock.now();
+  }
+
+  #arm(resident: Resident, at: number, input: Input): void {
+    const { clock, give } = this.#ports;
+    const forget = resident.keepTimer(
+      clock.at(at, () => {
+        forget();
+        give(resident, input);
+      }),
+    );
+  }
+
+  #abort({ flow }: Resident, { task: ordinal, attempt, node }: EffectOf<"abort">): void {
+    const task = taskAt(flow, ordinal);
+    if (task) this.#ports.bus.abort(node, keyOf(flow, task, attempt));
+  }
+
+  #ask(resident: Resident, { task: ordinal, attempt, delivery, node, startedAt, patienceMs, cause }: EffectOf<"ask">): void {
+    const { bus, clock, give } = this.#ports;
+    const { flow } = resident;
+    const task = taskAt(flow, ordinal);
+    // What was decided after it may have made it idle; the worker would refuse a delivery that is to come.
+    const isOpen = task?.status === "RUNNING" || (task?.doubt ?? null) !== null;
+    if (!task || !isOpen || task.attempt !== attempt || latestAttempt(task).deliveries !== delivery) return;
+    const question = {
+      action: actionNameOf(task.definition.taskDetails),
+      node,
+      key: idempotencyKey(flow, task),
+      delivery,
+      ageMs: Math.max(0, clock.now() - startedAt),
+      patienceMs,
+    };
+    const heard = (reply: Reply): void => {
+      forget();
+      const about = { task: ordinal, attempt, delivery, node, startedAt };
+      give(resident, { kind: "asked", ...about, reply, ...(cause ? { cause } : {}) });
+    };
+    const forget = resident.keepTimer(bus.ask(question, heard));
+  }
+
+  #send(resident: Resident, { task: ordinal, attempt, delivery, node }: EffectOf<"call">): void {
+    const { bus, clock, give } = this.#ports;
+    const { flow } = resident;
+    const task = taskAt(flow, ordinal);
+    if (!task) return;
+    const { timeoutMs, exactlyOnceTaskExecution } = task.options;
+    const action = actionNameOf(task.definition.taskDetails);
+    const key = idempotencyKey(flow, task);
+    // A delivery before this one may still be listened to: its answer counts, its slot and its time do not.
+    this.#release(resident, ordinal, attempt);
+    const watch = (): (() => void) =>
+      clock.after(timeoutMs, () => {
+        this.#release(resident, ordinal, attempt);
+        // Where its outcome is going to be asked for, the worker is left to it.
+        if (!exactlyOnceTaskExecution) bus.abort(node, key);
+        give(resident, { kind: "timeout", task: ordinal, attempt });
+      });
+    resident.pending.set(ordinal, { attempt, delivery, cancelTimeout: watch(), watch, sentAt: clock.now(), heardAt: null });
+    const call = {
+      action,
+      node,
+      params: task.definition.params ?? {},
+      meta: metaOf(flow, task),
+      context: executionContext(flow, task, (length) => bus.carries(action, node, length)),
+      taskflowId: flow.taskflowId,
+      stageId: stageId(flow.idBase, task.stage.index),
+      taskId: taskId(flow.idBase, ordinal),
+      attempt,
+      delivery,
+      fence: flow.fence,
+      idempotencyKey: key,
+      listenMs: timeoutMs + delayAfter(flow, task),
+    };
+    // The commit may have taken longer than the lease was held.
+    if (!this.#ports.maySend()) return this.#answered(resident, call, ordinal, { kind: "not-sent" });
+    const answered = (outcome: Outcome): void => {
+      forget();
+      this.#answered(resident, call, ordinal, outcome);
+    };
+    const forget = resident.keepListening(bus.call(call, answered));
+  }
+
+  #answered(resident: Resident, { attempt, delivery }: Call, task: number, outcome: Outcome): void {
+    const { clock, give, late } = this.#ports;
+    const input = { kind: "answer", task, attempt, delivery, outcome } as const;
+    if (resident.state === "gone") return late(resident.flow, input);
+    // A later delivery of it is still watched.
+    if (resident.pending.get(task)?.delivery === delivery) this.#release(resident, task, attempt);
+    // What was not sent is due again at once: without a pause it would be tried in every turn.
+    if (outcome.kind === "not-sent") {
+      const again = (): void => {
+        resident.unsent.delete(unsent);
+        give(resident, input);
+      };
+      const unsent = { task, attempt, delivery, cancel: clock.after(RESEND_DELAY_MS, again) };
+      resident.unsent.add(unsent);
+    } else give(resident, input);
+  }
+
+  /** Gives back the slot of an attempt and ends its watch, once. */
+  #release(resident: Resident, task: number, attempt: number): void {
+    const pending = resident.pending.get(task);
+    if (pending?.attempt !== attempt) return;
+    pending.cancelTimeout();
+    resident.pending.delete(task);
+    this.#ports.dispatcher.release(1);
+    this.#ports.freed();
+  }
+}

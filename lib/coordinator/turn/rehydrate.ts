@@ -1,0 +1,92 @@
+import type { Entry } from "../../core/journal/facts.ts";
+import { type Flow, isFinished, isOver } from "../../core/model/flow.ts";
+import { decodeEntry, replay } from "../../core/journal/journal.ts";
+import type { Logger } from "../../ports/logger.ts";
+import type { StoredTaskflow, TaskflowRow, Write } from "../../ports/store.ts";
+import type { Ports } from "../ports.ts";
+import { rowOf } from "./projection.ts";
+
+/** A taskflow as the store tells of it. */
+export interface Restored {
+  readonly row: TaskflowRow;
+  readonly entries: readonly Entry[];
+  readonly flow: Flow;
+}
+
+/** @throws Error if its journal cannot be read */
+export function restore(stored: StoredTaskflow): Restored {
+  const entries = stored.entries.map(decodeEntry);
+  return { row: stored.row, entries, flow: replay(entries) };
+}
+
+/** The same; undefined, and said to people, if its journal cannot be read. */
+export function restoreOrTell(stored: StoredTaskflow, logger: Logger): Restored | undefined {
+  try {
+    return restore(stored);
+  } catch (error) {
+    logger.error(`Taskflow ${stored.row.taskflowId} cannot be read from the store and is put aside.`, error);
+    return undefined;
+  }
+}
+
+/** Writes the row of a taskflow that is over again where it does not say so: whoever stored the end was replaced or died before it wrote the row. */
+export async function repairRow({ store, logger }: Ports, { taskflowId, fence, status }: TaskflowRow, flow: Flow): Promise<void> {
+  if (!isOver(flow) || isFinished(status)) return;
+  await store.repair(taskflowId, fence, rowOf(flow)).catch((error: unknown) => {
+    logger.warn(`The row of taskflow ${taskflowId} could not be written; it is tried again after the next start.`, error);
+  });
+}
+
+/**
+ * Writes the row of one that goes on where it does not say what the journal says: an entry that was stored unheard may have left it behind, and nothing
+ * else may come for long. True if there was something to write. To be awaited: it must not meet the change of a later entry.
+ */
+export async function mendRow({ store, logger }: Ports, row: TaskflowRow, flow: Flow): Promise<boolean> {
+  const { taskflowId, fence, status, startedAt, retryAttempt, annotations } = row;
+  const told = rowOf(flow);
+  const isTrue =
+    status === told.status &&
+    startedAt === told.startedAt &&
+    retryAttempt === told.retryAttempt &&
+    annotations.length === (told.annotations ?? []).length;
+  if (isOver(flow) || isTrue) return false;
+  await store.repair(taskflowId, fence, told).catch((error: unknown) => {
+    logger.warn(
+      `The row of taskflow ${taskflowId} could not be written; lists may show an outdated status until it changes.`,
+      error,
+    );
+  });
+  return true;
+}
+
+const revisionOf = (write: Write): number => (write.kind === "create" ? 1 : write.revision);
+
+export function isStored(stored: StoredTaskflow | undefined, write: Write | undefined): boolean {
+  return write !== undefined && stored?.entries[revisionOf(write) - 1] === write.entry;
+}
+
+/** Is the write the last thing that was stored of its taskflow? */
+export function isLast(stored: StoredTaskflow, write: Write | undefined): boolean {
+  return write !== undefined && isStored(stored, write) && stored.entries.length === revisionOf(write);
+}
+
+/** Reads a taskflow, asking until the store answers. Undefined if there is none, or if it has ended. */
+export async function readPatiently(
+  { store, logger, clock }: Ports,
+  taskflowId: string,
+  isEnded: () => boolean,
+): Promise<StoredTaskflow | undefined> {
+  for (let wait = 50; !isEnded(); wait = Math.min(wait * 2, 2_000)) {
+    try {
+      return await store.read(taskflowId);
+    } catch (error) {
+      if (error instanceof RangeError) {
+        logger.error(`Taskflow ${taskflowId} is damaged in the store and is put aside.`, error);
+        return undefined;
+      }
+      logger.warn(`Taskflow ${taskflowId} cannot be read; trying again.`, error);
+      await new Promise<void>((resolve) => void clock.after(wait, resolve));
+    }
+  }
+  return undefined;
+}

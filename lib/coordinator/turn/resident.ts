@@ -1,0 +1,159 @@
+import { EventWriter } from "../../core/views/events.ts";
+import { type Flow, taskAt } from "../../core/model/flow.ts";
+import type { Input } from "../../core/execution/inputs.ts";
+
+/** An attempt that was sent and has not ended. */
+interface Pending {
+  readonly attempt: number;
+  readonly delivery: number;
+  /** Ends its watch over the attempt's timeout. */
+  cancelTimeout: () => void;
+  /** Begins the watch anew; answers what ends it. */
+  readonly watch: () => () => void;
+  readonly sentAt: number;
+  /** The handler's last heartbeat. */
+  heardAt: number | null;
+}
+
+/** An attempt that never left, in the pause before that is decided. */
+interface Unsent {
+  readonly task: number;
+  readonly attempt: number;
+  readonly delivery: number;
+  readonly cancel: () => void;
+}
+
+/** A `produce` that waits for its taskflow to be stored. */
+export interface Creation {
+  /** The definition's JSON text. */
+  readonly text: string;
+  readonly stored: (existing: boolean) => void;
+  readonly failed: (error: unknown) => void;
+}
+
+/**
+ * A taskflow in the memory of its coordinator, with its mailbox: inputs wait here and are decided together, in order, one commit at a time.
+ *
+ * - idle: nothing waits. - dirty: it is in the coordinator's list and will be decided in the next turn.
+ * - committing: decided, not yet stored; what comes in waits. - reading: its commit failed; it is read again before anything else.
+ * - gone: finished, parked, or another's; what comes in is dropped.
+ */
+export class Resident {
+  flow: Flow;
+  /** Under which it is in the coordinator's care; that of `flow` is an earlier owner's until this one has stored that it goes on. */
+  readonly fence: number;
+  writer: EventWriter;
+  state: "idle" | "dirty" | "committing" | "reading" | "gone" = "idle";
+  inbox: Input[] = [];
+  creation: Creation | undefined;
+  /** Commands that were decided, and whose answers wait until it is certain that the taskflow is still this coordinator's. */
+  withheld: Input[] = [];
+  /** As its row says it once all that was decided is stored. */
+  dueAt: number;
+  /** It is gone because nothing happens to it for long. */
+  isParked = false;
+  readonly pending = new Map<number, Pending>();
+  /** Attempts of which it is known that they never left, with what cancels the pause before that is decided. */
+  readonly unsent = new Set<Unsent>();
+  readonly #timers = new Set<() => void>();
+  readonly #listening = new Set<() => void>();
+  readonly #watchers = new Set<(last: Flow | undefined) => void>();
+
+  /** @param fence under which it is this coordinator's; its journal may not know yet */
+  constructor(flow: Flow, eventTreeLimit: number, fence: number = flow.fence, dueAt = 0) {
+    this.flow = flow;
+    this.fence = fence;
+    this.dueAt = dueAt;
+    this.writer = new EventWriter(flow, eventTreeLimit);
+  }
+
+  /** Another state of the same taskflow, read from the store. */
+  replace(flow: Flow, eventTreeLimit: number, dueAt: number): void {
+    this.flow = flow;
+    this.dueAt = dueAt;
+    this.writer = new EventWriter(flow, eventTreeLimit);
+  }
+
+  /** Inputs that nothing has come of yet. */
+  get unheard(): Input[] {
+    return [...this.withheld, ...this.inbox];
+  }
+
+  /** Resolves with true once it is stored, by this coordinator or another; rejects if that cannot be known. */
+  whenStored(): Promise<boolean> {
+    const { creation } = this;
+    if (!creation) return Promise.resolve(true);
+    return new Promise((resolve, reject) => {
+      this.creation = {
+        text: creation.text,
+        stored: (existing) => {
+          creation.stored(existing);
+          resolve(true);
+        },
+        failed: (error) => {
+          creation.failed(error);
+          reject(error instanceof Error ? error : new Error(String(error)));
+        },
+      };
+    });
+  }
+
+  /** True if nothing of it is under way, and nothing happens to it before that time. */
+  restsUntil(time: number): boolean {
+    const { state, unheard, pending, unsent, dueAt } = this;
+    return dueAt > time && state === "idle" && unheard.length === 0 && pending.size === 0 && unsent.size === 0;
+  }
+
+  /** Tasks of whose latest delivery something will still be heard here. Of one that is stored and was not sent nothing will, whatever went before. */
+  awaited(): Set<number> {
+    const tasks = new Set<number>();
+    const addLatest = (task: number, attempt: number, delivery: number): void => {
+      const latest = taskAt(this.flow, task)?.attempts.at(-1);
+      if (latest?.attempt === attempt && latest.deliveries === delivery) tasks.add(task);
+    };
+    for (const [task, { attempt, delivery }] of this.pending) addLatest(task, attempt, delivery);
+    for (const { task, attempt, delivery } of this.unsent) addLatest(task, attempt, delivery);
+    return tasks;
+  }
+
+  /** Keeps what cancels a timer; returns what forgets it. */
+  keepTimer(cancel: () => void): () => void {
+    this.#timers.add(cancel);
+    return () => this.#timers.delete(cancel);
+  }
+
+  /** Keeps what ends the listening for the answer to a call; returns what forgets it. An answer that was lost is listened for as long as the taskflow is here. */
+  keepListening(end: () => void): () => void {
+    this.#listening.add(end);
+    return () => this.#listening.delete(end);
+  }
+
+  cancelTimers(): void {
+    for (const cancel of this.#timers) cancel();
+    this.#timers.clear();
+  }
+
+  /** Calls back once it is gone, with the taskflow as it was stored last, if that is known. Returns what ends the watch. */
+  onGone(watcher: (last: Flow | undefined) => void): () => void {
+    this.#watchers.add(watcher);
+    return () => this.#watchers.delete(watcher);
+  }
+
+  /** Lets go of everything. */
+  leave(): void {
+    // Whatever was decided before it is read again may never have been stored.
+    const last = this.state === "reading" ? undefined : this.flow;
+    this.state = "gone";
+    this.inbox = [];
+    this.withheld = [];
+    this.cancelTimers();
+    for (const end of this.#listening) end();
+    this.#listening.clear();
+    for (const { cancelTimeout } of this.pending.values()) cancelTimeout();
+    this.pending.clear();
+    for (const { cancel } of this.unsent) cancel();
+    this.unsent.clear();
+    for (const watcher of this.#watchers) watcher(last);
+    this.#watchers.clear();
+  }
+}

@@ -1,0 +1,25 @@
+/** What waits for something outside of its taskflow: a worker, or the end of a rule that keeps its action back. */
+import type { Gate } from "../flow-control/pause-rules.ts";
+import type { Ports } from "../ports.ts";
+import { WORKER_POLL_MS } from "../settings.ts";
+import type { Turns } from "./turn-loop.ts";
+
+/** Has it looked at whenever that may have come. Returns what ends it. */
+export function wakeWaiting({ bus, clock }: Ports, turns: Turns, gate: Gate): () => void {
+  const wakeStarved = (): void => {
+    for (const resident of turns.dispatcher.starved) turns.wake(resident);
+  };
+  const wakeHeld = (): void => {
+    for (const resident of turns.dispatcher.held) turns.wake(resident);
+  };
+  // Registries are told of services, but not always: waiting work looks by itself too.
+  const poll = (): void => {
+    wakeStarved();
+    cancel = clock.after(WORKER_POLL_MS, poll);
+  };
+  let cancel = clock.after(WORKER_POLL_MS, poll);
+  const ends = [bus.onWorkersChanged(wakeStarved), gate.onChanged(wakeHeld), () => cancel()];
+  return () => {
+    for (const end of ends) end();
+  };
+}

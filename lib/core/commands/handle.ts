@@ -1,0 +1,92 @@
+/** Carries out commands: each is answered, and one that is refused changes nothing. */
+import { cancel } from "./cancel.ts";
+import { type AnnotateCommand, type Answer, type Command, type Expect, refuse, type Refusal } from "../model/command.ts";
+import { cancelTask, resolveTask, updateTask } from "./task-commands.ts";
+import { findTask } from "../model/find.ts";
+import type { Flow, Task } from "../model/flow.ts";
+import type { Input } from "../execution/inputs.ts";
+import { join, link } from "./nested.ts";
+import { pause, resume } from "./pause.ts";
+import { retry } from "./retry.ts";
+import { record, type Step } from "../execution/step.ts";
+
+export function obey(step: Step, { ticket, id, expect, command }: Extract<Input, { kind: "command" }>): void {
+  // What was recorded in this step belongs to the next revision. That it has a new owner changes nothing that a decider saw.
+  const revision = step.flow.revision + (step.facts.some(({ kind }) => kind !== "owned") ? 1 : 0);
+  const first = id === undefined ? undefined : step.flow.commands.get(id);
+  const answer = first ?? unexpected(step.flow, revision, command, expect) ?? carryOut(step, command);
+  // A refusal is decided anew each time: it changed nothing.
+  if (id !== undefined && !first && answer.ok && !isDryRun(command)) record(step, { kind: "commanded", id, answer });
+  step.answers.push({ ticket, answer });
+}
+
+const isDryRun = (command: Command): boolean => command.kind === "retry" && command.dryRun === true;
+
+function carryOut(step: Step, command: Command): Answer {
+  switch (command.kind) {
+    case "cancel":
+      return cancel(step, command);
+    case "retry":
+      return retry(step, command);
+    case "pause":
+      return pause(step, command);
+    case "resume":
+      return resume(step, command);
+    case "cancelTask":
+      return cancelTask(step, command);
+    case "resolveTask":
+      return resolveTask(step, command);
+    case "updateTask":
+      return updateTask(step, command);
+    case "annotate":
+      return annotate(step, command);
+    case "link":
+      return link(step, command);
+    case "join":
+      return join(step, command);
+  }
+}
+
+/** Of one taskflow. */
+const MAX_ANNOTATIONS = 1_000;
+
+function annotate(step: Step, { type, value }: AnnotateCommand): Answer {
+  const { taskflowId, annotations } = step.flow;
+  if (annotations.length >= MAX_ANNOTATIONS) {
+    const message = `Taskflow "${taskflowId}" has ${annotations.length} annotations, the limit: annotate another one.`;
+    const problem = { path: "/taskflowId", message, keyword: "annotations", limit: MAX_ANNOTATIONS };
+    return refuse("TASKFLOW_VALIDATION_ERROR", message, [problem]);
+  }
+  record(step, { kind: "annotated", type, value });
+  return { ok: true, data: { taskflowId, type } };
+}
+
+/** The state that the decider saw is no more: why. */
+function unexpected(flow: Flow, revision: number, command: Command, expect: Expect | undefined): Refusal | undefined {
+  if (!expect) return undefined;
+  const { taskflowId } = flow;
+  if (expect.revision !== undefined && expect.revision !== revision) {
+    const message = `Taskflow "${taskflowId}" is at revision ${revision}, and the decision was made at ${expect.revision}: look again.`;
+    return refuse("TASKFLOW_CONFLICT", message, { taskflowId, revision, expected: expect.revision });
+  }
+  const ref = expect.taskId ?? ("task" in command ? command.task : undefined);
+  if (ref === undefined) {
+    if (expect.attempt === undefined) return undefined;
+    const message = "expect.attempt says nothing without expect.taskId: name the task whose attempt it is.";
+    return refuse("TASKFLOW_CONFLICT", message, { taskflowId, attempt: expect.attempt });
+  }
+  const task = findTask(flow, ref);
+  if ("ok" in task) return task;
+  // Who names the revision has seen the latest decision.
+  const isOutdated = expect.revision === undefined && isDecided(task);
+  if (!isOutdated && (expect.attempt === undefined || expect.attempt === task.attempt)) return undefined;
+  const now = isOutdated ? "was decided about meanwhile" : `is at attempt ${task.attempt}`;
+  const message = `Task "${task.definition.name}" ${now}, and the decision was made at attempt ${expect.attempt ?? "?"}: look again.`;
+  return refuse("TASKFLOW_CONFLICT", message, { taskflowId, taskId: ref, attempt: task.attempt, expected: expect.attempt });
+}
+
+/** Somebody decided about its latest attempt, or had it reset: an old button decides nothing. */
+function isDecided({ status, isResolved, attempts, runAttempts }: Task): boolean {
+  const isReset = attempts.length > 0 && runAttempts === 0;
+  return isResolved || (isReset && (status === "WAITING" || status === "SUCCESS"));
+}

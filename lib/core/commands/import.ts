@@ -1,0 +1,164 @@
+/**
+ * A copy of a taskflow, made of its journal: the same history under an id of its own. The original knows nothing of it, and the workers neither: the
+ * keys of its attempts are others.
+ *
+ * A finished taskflow is copied as it is. One that is not is PAUSED, so that nothing of it runs before somebody resumes it:
+ *
+ * - An attempt that was running may have been carried out for the original. In the default mode it is delivered again, as after a crash; under
+ *   `exactlyOnceTaskExecution` it ends with `TASK_OUTCOME_UNKNOWN`, and a person decides. Nobody is asked for it, now or before a later retry.
+ * - Nested taskflows stay the original's. Where some still ran, the attempt that produced them is repeated.
+ * - A compensation that was under way has failed: nobody knows what the original has undone.
+ */
+import { isPastAge } from "../execution/max-age.ts";
+import { apply, latestAttempt } from "../journal/apply.ts";
+import { assertFlow } from "../model/invariants.ts";
+import { build } from "../journal/build.ts";
+import { failure } from "../model/command.ts";
+import type { Created, Entry, Fact } from "../journal/facts.ts";
+import { type Flow, isFinished, isSettled, type Task, taskAt } from "../model/flow.ts";
+import { stageId, stageIndexOf, taskId, taskOrdinalOf } from "../model/ids.ts";
+import { pause } from "./pause.ts";
+import { afterSettled, begin } from "../execution/stage.ts";
+import { record, type Step } from "../execution/step.ts";
+import { AWAITING_DECISION } from "../execution/task.ts";
+
+/** Why a copy of an unfinished taskflow is paused. */
+export const IMPORTED = "imported";
+
+export interface Copy {
+  readonly entries: readonly Entry[];
+  readonly flow: Flow;
+}
+
+export interface Identity {
+  readonly taskflowId: string;
+  readonly idBase: string;
+}
+
+/** The entry of a journal that does not follow from those before it. */
+export class JournalError extends Error {
+  readonly entry: number;
+
+  constructor(entry: number, message: string) {
+    super(message);
+    this.entry = entry;
+  }
+}
+
+/**
+ * @param journal of which the first fact is `created`, and no other is
+ * @throws JournalError if it is not the journal of a taskflow
+ */
+export function copyJournal(journal: readonly Entry[], identity: Identity, now: number): Copy {
+  const original = journal[0]?.facts[0] as Created;
+  // By the clock of wherever it comes from.
+  const copiedAt = Math.max(now, ...journal.slice(-1).map(({ at }) => at + 1));
+  const entries = journal.map(({ at, facts }) => ({
+    at,
+    facts: facts.flatMap((fact) => own(fact, original, { ...identity, copiedAt })),
+  }));
+  const flow = replayed(entries);
+  const step: Step = { flow, now, facts: [], effects: [], answers: [] };
+  settleForCopy(step);
+  const origin = { taskflowId: original.taskflowId, revision: journal.length };
+  record(step, { kind: "annotated", type: IMPORTED, value: origin });
+  assertFlow(flow);
+  flow.revision = entries.length + 1;
+  return { entries: [...entries, { at: now, facts: step.facts }], flow };
+}
+
+/** The fact as the copy has it. Commands were given to the original. */
+function own(fact: Fact, original: Created, { taskflowId, idBase, copiedAt }: Identity & { readonly copiedAt: number }): Fact[] {
+  if (fact.kind === "commanded") return [];
+  if (fact.kind === "created") {
+    const { nested: _, ...rest } = fact;
+    return [{ ...rest, taskflowId, idBase, copiedAt }];
+  }
+  const data = fact.kind === "flow" ? fact.error?.data : undefined;
+  if (fact.kind !== "flow" || !fact.error || typeof data !== "object" || data === null) return [fact];
+  const renamed = Object.entries(data).map(([key, value]) => [key, rename(value, original.idBase, idBase)]);
+  return [{ ...fact, error: { ...fact.error, data: Object.fromEntries(renamed) as unknown } }];
+}
+
+/** Where the error of a taskflow names a stage or task. */
+function rename(value: unknown, from: string, to: string): unknown {
+  if (typeof value !== "string") return value;
+  const stage = stageIndexOf(from, value);
+  const task = taskOrdinalOf(from, value);
+  return stage === undefined ? (task === undefined ? value : taskId(to, task)) : stageId(to, stage);
+}
+
+function replayed(entries: readonly Entry[]): Flow {
+  const [first] = entries;
+  const flow = build(first?.facts[0] as Created, first?.at ?? 0);
+  entries.forEach(({ at, facts }, index) => {
+    try {
+      for (const fact of facts) if (fact.kind !== "created") apply(flow, fact, at);
+      if (index === entries.length - 1) checkWhole(flow);
+    } catch (error) {
+      throw new JournalError(index, error instanceof Error ? error.message : String(error));
+    }
+  });
+  return flow;
+}
+
+function checkWhole(flow: Flow): void {
+  assertFlow(flow);
+  if (isFinished(flow.status) || flow.status === "WAITING") return;
+  const current = flow.stages.find(({ status }) => status === "RUNNING");
+  if (current && (current.count.open > 0 || flow.awaiting.size > 0)) return;
+  throw new Error(`It is ${flow.status}, and no stage of it has anything left to do.`);
+}
+
+/** What only the original can go on with ends. */
+function settleForCopy(step: Step): void {
+  const { flow } = step;
+  if (flow.status === "WAITING") begin(step);
+  for (const task of flow.tasks) if (task.status === "RUNNING") loseRunning(step, task);
+  for (const { id, state } of Array.from(flow.children.values())) {
+    if (state === "active" || state === "dropped") record(step, { kind: "joined", child: id, status: null });
+  }
+  if (flow.undo.status === "RUNNING") endUndoing(step);
+  if (!isFinished(flow.status)) pause(step, { kind: "pause", reason: IMPORTED });
+}
+
+function loseRunning(step: Step, task: Task): void {
+  const { flow, now } = step;
+  const { ordinal, options } = task;
+  if (!options.exactlyOnceTaskExecution) {
+    // Else it is delivered again, as the same attempt.
+    if (task.held !== null || task.activeChildren > 0)
+      record(step, { kind: "delayed", task: ordinal, retryAt: now, error: lost(task) });
+    return;
+  }
+  const blocks = !options.continueOnTaskFailure;
+  const awaits = blocks && !flow.aborting && !isPastAge(flow, now);
+  record(step, {
+    kind: "settled",
+    task: ordinal,
+    status: "FAILED",
+    error: lost(task),
+    ...(blocks ? { blocks } : {}),
+    ...(awaits ? { awaits } : {}),
+  });
+  if (awaits && flow.statusReason !== AWAITING_DECISION)
+    record(step, { kind: "flow", status: "PAUSED", reason: AWAITING_DECISION });
+  afterSettled(step, task.stage);
+}
+
+function lost(task: Task): ReturnType<typeof failure> {
+  const { attempt, nodeID } = latestAttempt(task);
+  const message = `Attempt ${attempt} ran on ${nodeID ?? "some node"} when the taskflow was exported: nobody can tell the copy how it ended. Look at the original.`;
+  return failure("TASK_OUTCOME_UNKNOWN", message);
+}
+
+function endUndoing(step: Step): void {
+  const { flow } = step;
+  for (const ordinal of flow.undoing.order) {
+    const task = taskAt(flow, ordinal);
+    if (!task || isSettled(task.status)) continue;
+    const error = failure("TASK_OUTCOME_UNKNOWN", "The taskflow was exported while it was being undone. Look at the original.");
+    record(step, { kind: "settled", task: ordinal, status: "FAILED", error });
+  }
+  record(step, { kind: "compensated", status: "FAILED" });
+}

@@ -1,0 +1,53 @@
+/**
+ * Nested taskflows: those that the handler of a task produced. The parent's link is stored before the child; its task is finished when its own
+ * answer is in and none of them runs any more (`answered` in task.ts).
+ */
+import { lookLater } from "../execution/children.ts";
+import { type Answer, type JoinCommand, type LinkCommand, refuse } from "../model/command.ts";
+import { isFinished, taskAt } from "../model/flow.ts";
+import { taskOrdinalOf } from "../model/ids.ts";
+import { record, type Step } from "../execution/step.ts";
+import { settleNested } from "../execution/task.ts";
+
+/** A handler of the task produces a taskflow. One that stands below another task of this taskflow stays there. */
+export function link(step: Step, { taskId: id, attempt, child, isChosen, ended, maxDepth }: LinkCommand): Answer {
+  const { flow } = step;
+  const { taskflowId, depth, rootId } = flow;
+  const ordinal = taskOrdinalOf(flow.idBase, id);
+  const task = ordinal === undefined ? undefined : taskAt(flow, ordinal);
+  if (task?.status !== "RUNNING" || task.attempt !== attempt) {
+    const now = task ? `is ${task.status} at attempt ${task.attempt}` : "is not known";
+    const message = `Task ${id} of taskflow "${taskflowId}" ${now}: its attempt ${attempt} cannot produce a nested taskflow any more.`;
+    return refuse("PARENT_TASK_NOT_RUNNING", message, { taskflowId, taskId: id, attempt });
+  }
+  if (depth >= maxDepth) {
+    const message = `Taskflow "${taskflowId}" is nested ${depth} deep: one below it would be deeper than ${maxDepth}. Produce it with detached: true, or flatten it.`;
+    return refuse("NESTING_TOO_DEEP", message, { taskflowId, depth: depth + 1, limit: maxDepth });
+  }
+  const known = flow.children.get(child);
+  const data = { rootId, depth: depth + 1, isHeld: flow.hold !== null };
+  if (known && known.task !== task) return { ok: true, data: { ...data, isLinked: false } };
+  if (known?.state !== "active" || known.attempt !== attempt)
+    record(step, { kind: "linked", task: task.ordinal, child, ...(isChosen ? { isChosen } : {}) });
+  if (ended) {
+    record(step, { kind: "joined", child, ...ended });
+    settleNested(step, task);
+  } else lookLater(step);
+  return { ok: true, data: { ...data, isLinked: true } };
+}
+
+/** What a nested taskflow has come to. */
+export function join(step: Step, { child, status, seq }: JoinCommand): Answer {
+  const { flow } = step;
+  const known = flow.children.get(child);
+  const answer: Answer = { ok: true, data: { taskflowId: flow.taskflowId } };
+  if (!known || (seq !== undefined && seq < known.seq)) return answer;
+  const isOngoing = status !== null && !isFinished(status);
+  const isNews = isOngoing
+    ? known.state === "ended" && known.task.status === "RUNNING" && known.task.attempt === known.attempt
+    : known.state === "active" || known.state === "dropped" || known.status !== status;
+  if (!isNews) return answer;
+  record(step, { kind: "joined", child, status, ...(seq === undefined ? {} : { seq }) });
+  settleNested(step, known.task);
+  return answer;
+}

@@ -1,0 +1,111 @@
+/** What people decide about single tasks. */
+import { watchAge, watchTaskAge } from "../execution/max-age.ts";
+import { giveUp } from "./cancel.ts";
+import {
+  type Answer,
+  type CancelTaskCommand,
+  refuse,
+  type Refusal,
+  type ResolveTaskCommand,
+  type UpdateTaskCommand,
+} from "../model/command.ts";
+import { findTask } from "../model/find.ts";
+import { type Flow, isFinished, isSettled, type Stage, type Task } from "../model/flow.ts";
+import { stageId, taskId } from "../model/ids.ts";
+import { finishedAlready, goOnUnlessHeld } from "./pause.ts";
+import { afterSettled, closeStage, endOf, goOn } from "../execution/stage.ts";
+import { record, type Step } from "../execution/step.ts";
+
+export function cancelTask(step: Step, command: CancelTaskCommand): Answer {
+  const { flow } = step;
+  const task = findTask(flow, command.task);
+  if ("ok" in task) return task;
+  if (isFinished(flow.status)) return finishedAlready(flow, "changed");
+  if (isSettled(task.status)) return notActive(flow, task);
+  giveUp(step, task);
+  restate(step, task.stage);
+  afterSettled(step, task.stage);
+  return told(flow, task);
+}
+
+/** Settles a task that failed or waits, and the taskflow goes on from there. */
+export function resolveTask(step: Step, command: ResolveTaskCommand): Answer {
+  const { flow } = step;
+  const { outcome, response, reason } = command;
+  const task = findTask(flow, command.task);
+  if ("ok" in task) return task;
+  if (flow.status === "CANCELLED" || flow.status === "COMPLETED") return finishedAlready(flow, "changed");
+  const refusal = undecidable(flow, task);
+  if (refusal) return refusal;
+  if (task.status === "SUCCESS" || task.status === "SKIPPED") return notActive(flow, task);
+  const wasFinished = isFinished(flow.status);
+  const wasAwaiting = flow.awaiting.size > 0;
+  if (wasFinished) record(step, { kind: "flow", status: "RUNNING", run: true });
+  record(step, {
+    kind: "settled",
+    task: task.ordinal,
+    status: outcome,
+    reason,
+    ...(response === undefined ? {} : { response }),
+  });
+  restate(step, task.stage);
+  if (wasFinished) {
+    watchAge(step);
+    goOn(step);
+  } else {
+    if (wasAwaiting && flow.awaiting.size === 0) goOnUnlessHeld(step);
+    afterSettled(step, task.stage);
+  }
+  return told(flow, task);
+}
+
+/** Nothing can be made of a decision now. */
+function undecidable(flow: Flow, task: Task): Refusal | undefined {
+  if (task.status === "RUNNING") return runsNow(flow, task);
+  const why =
+    flow.undo.status === "RUNNING"
+      ? "what succeeded is being undone"
+      : flow.aborting && isSettled(task.status)
+        ? "a handler has ended it, and it waits for what runs"
+        : undefined;
+  if (why === undefined) return undefined;
+  const { taskflowId, status } = flow;
+  return refuse("TASKFLOW_NOT_FINISHED", `Taskflow "${taskflowId}": ${why}. Decide once that is over.`, { taskflowId, status });
+}
+
+/** With what a stage is now that has ended before, it may have ended otherwise. */
+function restate(step: Step, stage: Stage): void {
+  if (stage.status !== "WAITING" && stage.status !== "RUNNING" && stage.status !== endOf(stage)) closeStage(step, stage);
+}
+
+/** Other params or options for the attempts to come. */
+export function updateTask(step: Step, { task: ref, params, options }: UpdateTaskCommand): Answer {
+  const { flow } = step;
+  const task = findTask(flow, ref);
+  if ("ok" in task) return task;
+  if (task.status === "RUNNING") return runsNow(flow, task);
+  record(step, {
+    kind: "updated",
+    task: task.ordinal,
+    ...(params === undefined ? {} : { params }),
+    ...(options === undefined ? {} : { options }),
+  });
+  if (task.open) watchTaskAge(step, task);
+  return told(flow, task);
+}
+
+function told(flow: Flow, task: Task): Answer {
+  const { taskflowId, idBase } = flow;
+  const ids = { stageId: stageId(idBase, task.stage.index), taskId: taskId(idBase, task.ordinal) };
+  return { ok: true, data: { taskflowId, ...ids, taskStatus: task.status, status: flow.status } };
+}
+
+function notActive(flow: Flow, task: Task): Refusal {
+  const message = `Task "${task.definition.name}" of taskflow "${flow.taskflowId}" is ${task.status}: there is nothing to decide about it.`;
+  return refuse("TASK_NOT_ACTIVE", message, { taskflowId: flow.taskflowId, task: task.definition.name, status: task.status });
+}
+
+export function runsNow(flow: Flow, task: Task): Refusal {
+  const message = `Task "${task.definition.name}" of taskflow "${flow.taskflowId}" is running: wait for its answer, or cancel it first.`;
+  return refuse("TASK_RUNNING", message, { taskflowId: flow.taskflowId, taskId: taskId(flow.idBase, task.ordinal) });
+}

@@ -1,0 +1,50 @@
+import { watchAge, watchTaskAge } from "./max-age.ts";
+import { ask } from "../ask.ts";
+import { isFinished, isOver, nextUndo, type Task } from "../model/flow.ts";
+import { follow } from "./children.ts";
+import type { Input } from "./inputs.ts";
+import { begin } from "./stage.ts";
+import { record, type Step } from "./step.ts";
+
+/**
+ * A coordinator goes on with a taskflow that it has read from the store. What was sent before may be running, done, or never have left: it is
+ * asked for. What waits gets its timers back.
+ */
+export function recover(step: Step, { fence, inFlight, isReopened }: Extract<Input, { kind: "recover" }>): void {
+  const { flow } = step;
+  if (isOver(flow) && !isReopened) return;
+  if (flow.fence !== fence) record(step, { kind: "owned", fence });
+  follow(step);
+  if (flow.undo.status === "RUNNING") {
+    const next = nextUndo(flow);
+    if (next) recoverTask(step, next, inFlight);
+  }
+  if (isFinished(flow.status)) return;
+  if (flow.status === "WAITING") return begin(step);
+  watchAge(step);
+  const stage = flow.stages.find((candidate) => candidate.status === "RUNNING");
+  for (const task of stage?.tasks ?? []) {
+    if (isFinished(flow.status)) return;
+    recoverTask(step, task, inFlight);
+  }
+}
+
+function recoverTask(step: Step, task: Task, inFlight: ReadonlySet<number> | undefined): void {
+  const { flow } = step;
+  // One that runs may wait again.
+  if (task.open) watchTaskAge(step, task);
+  if (task.status === "WAITING") recoverWaiting(step, task);
+  else if (task.status !== "RUNNING" || task.held !== null) return;
+  else if (!inFlight?.has(task.ordinal) && !flow.repeats.has(task.ordinal)) ask(step, task);
+}
+
+function recoverWaiting(step: Step, task: Task): void {
+  if (!task.open) return;
+  if (task.doubt !== null) return ask(step, task);
+  if (task.retryAt === null) {
+    step.flow.due.add(task.ordinal);
+    return;
+  }
+  const input = { kind: "retry-due", task: task.ordinal, attempt: task.attempt } as const;
+  step.effects.push({ kind: "timer", at: task.retryAt, input });
+}

@@ -1,0 +1,130 @@
+/** How a taskflow goes from stage to stage, and ends. */
+import { isPastAge, watchAge, watchTaskAge } from "./max-age.ts";
+import { passOn } from "./children.ts";
+import { failure } from "../model/command.ts";
+import { compensate, wantsCompensation } from "./compensation.ts";
+import { clearDoubt } from "./in-doubt.ts";
+import { type Flow, isFinished, isSettled, type Stage, type TaskError } from "../model/flow.ts";
+import { stageId, taskId } from "../model/ids.ts";
+import { record, type Step } from "./step.ts";
+
+export function begin(step: Step): void {
+  const { flow } = step;
+  if (flow.status !== "WAITING") return;
+  record(step, { kind: "flow", status: "RUNNING" });
+  watchAge(step);
+  goOn(step);
+}
+
+/** Enters the next stage that is to run; the taskflow ends if there is none. In a later run that may be one before those that ran. */
+export function goOn(step: Step): void {
+  const { flow, now } = step;
+  let isBlocked = false;
+  for (let index = flow.passed; index < flow.stages.length; index++) {
+    const stage = flow.stages[index] as Stage;
+    if (isToRun(stage, isBlocked)) {
+      if (isPastAge(flow, now)) break;
+      if (stage.status !== "WAITING") record(step, { kind: "stage", stage: index, status: "WAITING" });
+      enter(step, stage, isBlocked);
+      if (stage.count.open > 0) return;
+      // Nothing of it is left to do.
+      closeStage(step, stage);
+    }
+    if (stage.count.blocking === 0) continue;
+    // What blocked before the run does not keep back what was chosen for it.
+    if (stage.blockedAt > flow.runSeq) break;
+    isBlocked = true;
+  }
+  if (!isFinished(flow.status)) finish(step);
+}
+
+function isToRun({ status, count, tasks }: Stage, isBlocked: boolean): boolean {
+  if (isBlocked) return count.chosen > 0;
+  return status === "WAITING" || count.settled < tasks.length;
+}
+
+function enter(step: Step, stage: Stage, onlyChosen: boolean): void {
+  record(step, { kind: "stage", stage: stage.index, status: "RUNNING", ...(onlyChosen ? { only: true as const } : {}) });
+  for (const task of stage.tasks) {
+    if (!task.open) continue;
+    watchTaskAge(step, task);
+    if (task.doubt !== null) clearDoubt(step, task);
+  }
+}
+
+/** Called after a task of the stage was settled: it ends with the last of its open tasks, unless a person is to decide about one. */
+export function afterSettled(step: Step, stage: Stage): void {
+  if (stage.status !== "RUNNING") return;
+  const { flow, now } = step;
+  if (stage.count.open === 0 && (flow.awaiting.size === 0 || isPastAge(flow, now))) return endStage(step, stage);
+  stopIfAborted(step, stage);
+}
+
+/**
+ * A taskflow that a handler aborted ends when nothing of it runs any more. What waits for another attempt ends with it; what never ran
+ * stays WAITING.
+ */
+export function stopIfAborted(step: Step, stage: Stage): void {
+  if (!step.flow.aborting || stage.status !== "RUNNING" || stage.count.running > 0) return;
+  for (const task of stage.tasks) {
+    if (!task.open || task.status !== "WAITING" || task.attempts.length === 0 || !task.error) continue;
+    record(step, { kind: "settled", task: task.ordinal, status: "FAILED", error: task.error });
+  }
+  endStage(step, stage);
+}
+
+export function endStage(step: Step, stage: Stage): void {
+  closeStage(step, stage);
+  if (step.flow.aborting) return finish(step);
+  return goOn(step);
+}
+
+/** Says how a stage has ended, and no more. */
+export function closeStage(step: Step, stage: Stage): void {
+  record(step, { kind: "stage", stage: stage.index, status: endOf(stage) });
+}
+
+/** How a stage ends whose tasks are what they are. */
+export function endOf({ count, tasks }: Stage): "COMPLETED" | "PARTIAL_COMPLETED" | "FAILED" {
+  const unfinished = tasks.length - count.settled;
+  if (count.failed + unfinished === 0) return "COMPLETED";
+  return count.success > 0 ? "PARTIAL_COMPLETED" : "FAILED";
+}
+
+function finish(step: Step): void {
+  const { flow, now } = step;
+  // Its end is the end of its pause.
+  if (flow.hold !== null) passOn(step, "resume");
+  const blocked = flow.aborting || flow.stages.some((stage) => stage.count.blocking > 0);
+  const failed = flow.stages.reduce((sum, stage) => sum + stage.count.failed, 0);
+  const success = flow.stages.reduce((sum, stage) => sum + stage.count.success, 0);
+  if (isPastAge(flow, now)) {
+    const message = `The taskflow is older than its maxAge of ${flow.options.maxAgeMs} ms.`;
+    return fail(step, failure("MAX_AGE_EXCEEDED", message));
+  }
+  if (blocked || (failed > 0 && success === 0)) return fail(step, failureOf(flow));
+  record(step, { kind: "flow", status: failed > 0 ? "PARTIAL_COMPLETED" : "COMPLETED" });
+}
+
+function fail(step: Step, error: TaskError): void {
+  record(step, { kind: "flow", status: "FAILED", error });
+  if (wantsCompensation(step.flow)) compensate(step);
+}
+
+/** The error of the taskflow: that of the first task that stopped it, else of the first that failed, with where it stands. */
+function failureOf(flow: Flow): TaskError {
+  const isBlocked = flow.stages.some((stage) => stage.count.blocking > 0);
+  for (const stage of flow.stages) {
+    if (isBlocked && stage.count.blocking === 0) continue;
+    for (const task of stage.tasks) {
+      if (!isSettled(task.status) || !task.error || (isBlocked && !task.blocks)) continue;
+      return {
+        type: task.error.type,
+        name: task.error.name,
+        message: `Task "${task.definition.name}" of stage "${stage.name}" failed: ${task.error.message}`,
+        data: { stageId: stageId(flow.idBase, stage.index), taskId: taskId(flow.idBase, task.ordinal) },
+      };
+    }
+  }
+  return failure("TASKFLOW_FAILED", "Nothing of the taskflow succeeded.");
+}

@@ -1,0 +1,27 @@
+import { apply } from "../journal/apply.ts";
+import type { Answer } from "../model/command.ts";
+import type { Effect } from "./effects.ts";
+import type { Fact } from "../journal/facts.ts";
+import type { Flow } from "../model/flow.ts";
+
+/** One run of `decide` under way: what has been decided so far. */
+export interface Step {
+  readonly flow: Flow;
+  /** Epoch milliseconds of the store's clock. */
+  readonly now: number;
+  readonly facts: Fact[];
+  readonly effects: Effect[];
+  readonly answers: GivenAnswer[];
+}
+
+/** The answer to a command, to be given once the facts are stored. */
+export interface GivenAnswer {
+  readonly ticket: number;
+  readonly answer: Answer;
+}
+
+/** Decides a fact: from here on it holds. */
+export function record(step: Step, fact: Exclude<Fact, { kind: "created" }>): void {
+  step.facts.push(fact);
+  apply(step.flow, fact, step.now);
+}

@@ -1,0 +1,234 @@
+/** What becomes of a task: its attempts, their answers, its retries. */
+import { isPastAge, isTooOld } from "./max-age.ts";
+import { latestAttempt } from "../journal/apply.ts";
+import { ask } from "../ask.ts";
+import { chanceOf, retryDelay } from "./backoff.ts";
+import { dropChildren } from "./children.ts";
+import { failure } from "../model/command.ts";
+import { goOnUndoing } from "./compensation.ts";
+import type { Settled } from "../journal/facts.ts";
+import { type Flow, isFinished, type JsonText, type Task, taskAt, type TaskError } from "../model/flow.ts";
+import { taskId } from "../model/ids.ts";
+import type { Input, Outcome } from "./inputs.ts";
+import { afterSettled, stopIfAborted } from "./stage.ts";
+import { record, type Step } from "./step.ts";
+
+/** `statusReason` of a taskflow that is PAUSED until a person has decided about a failed task. */
+export const AWAITING_DECISION = "AWAITING_DECISION";
+
+type InputOf<Kind extends Input["kind"]> = Extract<Input, { kind: Kind }>;
+
+/** May something of it be sent? */
+export function isDispatching({ status, undo }: Flow): boolean {
+  return status === "RUNNING" || undo.status === "RUNNING";
+}
+
+export function dispatchTask(step: Step, ordinal: number, node: string): void {
+  const { flow } = step;
+  const task = taskAt(flow, ordinal);
+  if (!task || !isDispatching(flow) || !(flow.due.has(ordinal) || flow.repeats.has(ordinal))) return;
+  if (task.status === "RUNNING") {
+    dropChildren(step, task);
+    record(step, { kind: "redelivered", task: ordinal, node });
+  } else if (flow.aborting) {
+    return;
+  } else if (isTooOld(flow, task, step.now)) {
+    return expireTask(step, task);
+  } else {
+    const attempt = task.attempts.length === 0 ? 0 : task.attempt + 1;
+    dropChildren(step, task);
+    record(step, { kind: "started", task: ordinal, attempt, node });
+  }
+  const { attempt, deliveries } = latestAttempt(task);
+  step.effects.push({ kind: "call", task: ordinal, attempt, delivery: deliveries, node });
+}
+
+/** An answer counts for the attempt that runs, whichever delivery it answers; a late success also in the delay after that attempt's timeout. */
+export function answerTask(step: Step, { task: ordinal, attempt, delivery, outcome }: InputOf<"answer">): void {
+  const task = taskAt(step.flow, ordinal);
+  if (!task || task.attempt !== attempt || task.attempts.length === 0) return;
+  if (task.status === "RUNNING") {
+    // It was answered before, and waits for what it produced.
+    if (task.held !== null) return;
+    if (isSuperseded(step.flow, task, delivery) && (outcome.kind === "unknown" || outcome.kind === "not-sent")) return;
+    return settleAttempt(step, task, outcome);
+  }
+  const isSuccess = outcome.kind === "answered" && !isReportedFailure(task, outcome);
+  if (isAwaited(step.flow, task)) {
+    if (isSuccess) succeed(step, task, outcome.response);
+  } else recordLate(step, task, outcome);
+}
+
+/** It is to be tried again, and its latest attempt may have succeeded. */
+function isAwaited(flow: Flow, { status, error, doubt, undoes, open }: Task): boolean {
+  if (status !== "WAITING" || (undoes ? !open : isFinished(flow.status))) return false;
+  return doubt !== null || error?.type === "TASK_TIMEOUT" || error?.type === "TASK_OUTCOME_UNKNOWN";
+}
+
+/** An answer of an attempt that was given up: a retry finds it. What certainly failed is of interest only where nothing else is known of it. */
+function recordLate(step: Step, task: Task, outcome: Outcome): void {
+  if (!awaitsLate(task)) return;
+  if (outcome.kind === "answered" && !isReportedFailure(task, outcome)) {
+    record(step, { kind: "late", task: task.ordinal, status: "SUCCESS", response: outcome.response });
+  } else if (outcome.kind === "failed" && latestAttempt(task).status === "CANCELLED") {
+    record(step, { kind: "late", task: task.ordinal, status: "FAILED", error: outcome.error });
+  }
+}
+
+/** Would an answer of its latest attempt be recorded, although nobody waits for it? */
+export function awaitsLate({ attempts, status }: Task): boolean {
+  const latest = attempts.at(-1);
+  if (!latest || status === "SUCCESS" || status === "SKIPPED") return false;
+  return latest.status === "CANCELLED" || latest.error?.type === "TASK_OUTCOME_UNKNOWN";
+}
+
+/** What became of a delivery is of no interest any more where a later one is out, or is about to be. */
+function isSuperseded(flow: Flow, task: Task, delivery = latestAttempt(task).deliveries): boolean {
+  return delivery < latestAttempt(task).deliveries || flow.repeats.has(task.ordinal);
+}
+
+export function isReportedFailure(task: Task, outcome: Extract<Outcome, { kind: "answered" }>): boolean {
+  return outcome.reportedFailure && task.options.checkSuccess;
+}
+
+export function settleAttempt(step: Step, task: Task, outcome: Outcome): void {
+  switch (outcome.kind) {
+    case "answered": {
+      if (!isReportedFailure(task, outcome)) return answered(step, task, outcome.response);
+      const error = failure("TASK_REPORTED_FAILURE", "The answer says success: false.");
+      return failAttempt(step, task, { error, permanent: false, response: outcome.response });
+    }
+    case "failed":
+      return failAttempt(step, task, outcome);
+    case "unknown":
+      return loseAttempt(step, task, outcome.error);
+    case "not-sent": {
+      const isFirst = latestAttempt(task).deliveries === 1;
+      if (isFirst) record(step, { kind: "returned", task: task.ordinal, attempt: task.attempts.at(-2)?.attempt ?? 0 });
+      else record(step, { kind: "undelivered", task: task.ordinal });
+      if (isFirst && isTooOld(step.flow, task, step.now)) return expireTask(step, task);
+      return stopIfAborted(step, task.stage);
+    }
+  }
+}
+
+export function settle(step: Step, task: Task, fact: Omit<Settled, "kind" | "task">): void {
+  const { flow, now } = step;
+  if (task.undoes) {
+    // Whatever becomes of it, nothing is blocked, and nobody is asked.
+    const { blocks: _blocks, abort: _abort, ...rest } = fact;
+    record(step, { kind: "settled", task: task.ordinal, ...rest });
+    return goOnUndoing(step);
+  }
+  const awaits = fact.blocks && !fact.abort && !flow.aborting && task.options.onFailure === "pause" && !isPastAge(flow, now);
+  record(step, { kind: "settled", task: task.ordinal, ...fact, ...(awaits ? { awaits } : {}) });
+  if (awaits && flow.statusReason !== AWAITING_DECISION)
+    record(step, { kind: "flow", status: "PAUSED", reason: AWAITING_DECISION });
+  afterSettled(step, task.stage);
+}
+
+function succeed(step: Step, task: Task, response: JsonText): void {
+  settle(step, task, { status: "SUCCESS", response });
+}
+
+/** The handler has answered: the task is finished, unless taskflows that it produced run. */
+function answered(step: Step, task: Task, response: JsonText): void {
+  if (task.children.length === 0 || !task.options.waitForNested) return succeed(step, task, response);
+  record(step, { kind: "answered", task: task.ordinal, response });
+  settleNested(step, task);
+}
+
+/** A task whose own answer is in ends with the last of them. */
+export function settleNested(step: Step, task: Task): void {
+  const { held } = task;
+  if (held === null || task.activeChildren > 0) return;
+  const failed = task.children.filter(({ state, status, attempt }) => {
+    return state === "ended" && attempt === task.attempt && (status === "FAILED" || status === "CANCELLED");
+  });
+  if (failed.length === 0) return succeed(step, task, held);
+  const names = failed.map(({ id, status }) => `"${id}" is ${status ?? "lost"}`).join(", ");
+  const taskflows = failed.map(({ id, status }) => ({ taskflowId: id, status }));
+  const error = failure("NESTED_TASKFLOW_FAILED", `Of the taskflows that the task produced, ${names}.`, { taskflows });
+  failAttempt(step, task, { error, permanent: false, response: held });
+}
+
+interface Failure {
+  readonly error: TaskError;
+  readonly permanent: boolean;
+  readonly retryAfterMs?: number;
+  readonly abort?: "task" | "workflow";
+  readonly response?: JsonText;
+}
+
+export function failAttempt(step: Step, task: Task, failed: Failure): void {
+  const { options, ordinal } = task;
+  const { error, response } = failed;
+  const kept = response === undefined ? {} : { response };
+  const blocks = !options.continueOnTaskFailure && failed.abort !== "task" ? ({ blocks: true } as const) : {};
+  if (failed.abort === "workflow") return settle(step, task, { status: "FAILED", error, ...kept, blocks: true, abort: true });
+  const isLast = options.maxRetries !== -1 && task.runAttempts > options.maxRetries;
+  if (failed.permanent || failed.abort === "task" || isLast || step.flow.aborting) {
+    return settle(step, task, { status: "FAILED", error, ...kept, ...blocks });
+  }
+  if (isTooOld(step.flow, task, step.now))
+    return settle(step, task, { status: "FAILED", error: tooOld(task, error), ...kept, ...blocks });
+  const retryAt = step.now + delayAfter(step.flow, task, failed.retryAfterMs);
+  record(step, { kind: "delayed", task: ordinal, retryAt, error, ...kept });
+  step.effects.push({ kind: "timer", at: retryAt, input: { kind: "retry-due", task: ordinal, attempt: task.attempt } });
+}
+
+/** The wait after the latest attempt of a task, if it fails and another one may follow. */
+export function delayAfter(flow: Flow, task: Task, retryAfterMs?: number): number {
+  const chance = task.options.backoff.jitter === 0 ? 0 : chanceOf(taskId(flow.idBase, task.ordinal), task.attempt, 0);
+  return retryDelay(task.options, task.runAttempts, chance, retryAfterMs);
+}
+
+/** An attempt of which nobody has told how it ended: in the default mode it has failed, else its worker is asked. */
+function loseAttempt(step: Step, task: Task, error: TaskError): void {
+  if (task.options.exactlyOnceTaskExecution) ask(step, task, error);
+  else failAttempt(step, task, { error, permanent: false });
+}
+
+export function timeOutTask(step: Step, { task: ordinal, attempt }: InputOf<"timeout">): void {
+  const task = taskAt(step.flow, ordinal);
+  if (!task || task.status !== "RUNNING" || task.attempt !== attempt || task.held !== null) return;
+  const { nodeID } = latestAttempt(task);
+  loseAttempt(step, task, {
+    ...failure("TASK_TIMEOUT", `No answer within ${task.options.timeoutMs} ms.`, { timeout: task.options.timeoutMs }),
+    ...(nodeID === null ? {} : { nodeID }),
+  });
+}
+
+/** A retry delay is over: from here on the task is due. It is no fact, for the time of the next attempt is stored already. */
+export function retryTask(step: Step, { task: ordinal, attempt }: InputOf<"retry-due">): void {
+  const { flow, now } = step;
+  const task = taskAt(flow, ordinal);
+  if (!task || task.status !== "WAITING" || task.retryAt === null || !task.open || task.attempt !== attempt || flow.aborting)
+    return;
+  if (now < task.retryAt) {
+    step.effects.push({ kind: "timer", at: task.retryAt, input: { kind: "retry-due", task: ordinal, attempt } });
+  } else if (isTooOld(flow, task, now)) {
+    expireTask(step, task);
+  } else {
+    flow.due.add(ordinal);
+  }
+}
+
+function tooOld(task: Task, lastError: TaskError | null): TaskError {
+  const data = lastError ? { maxAge: task.options.maxAgeMs, lastError } : { maxAge: task.options.maxAgeMs };
+  return failure("MAX_AGE_EXCEEDED", "The time in which the task could be tried is over.", data);
+}
+
+/** The age of a task may be over: an open one ends, one that runs is awaited. */
+export function ageTask(step: Step, ordinal: number): void {
+  const task = taskAt(step.flow, ordinal);
+  if (task?.open && task.status === "WAITING" && task.dueSince !== null && isTooOld(step.flow, task, step.now))
+    expireTask(step, task);
+}
+
+/** Ends a task that waits: no attempt of it may start any more. */
+export function expireTask(step: Step, task: Task): void {
+  const blocks = task.options.continueOnTaskFailure ? {} : ({ blocks: true } as const);
+  const response = task.response === null ? {} : { response: task.response };
+  settle(step, task, { status: "FAILED", error: tooOld(task, task.error), ...response, ...blocks });
+}

@@ -1,0 +1,107 @@
+/** How a taskflow that is finished ended, and what could still be done about it. */
+import { explainDriver } from "./owner.ts";
+import { explainTask, nameOf } from "./task.ts";
+import { type Flow, isSettled, nextUndo, type Task } from "../model/flow.ts";
+import { taskId } from "../model/ids.ts";
+import { count, cut, type ReasonList, type Telling } from "./reason.ts";
+import type { Surroundings } from "./observed.ts";
+
+/** How many nested taskflows are named. */
+const NAMED = 10;
+
+export function explainEnd(list: ReasonList, flow: Flow, around: Surroundings): void {
+  const { status } = flow;
+  explainUndoing(list, flow, around);
+  if (status === "COMPLETED" || status === "PARTIAL_COMPLETED" || status === "FAILED" || status === "CANCELLED") {
+    list.add(status, undefined, () => ENDS[status](flow));
+  }
+  let blocker: Task | undefined;
+  for (const stage of flow.stages) {
+    const before = blocker;
+    blocker ??= stage.tasks.find(({ blocks }) => blocks);
+    if (stage.status === "WAITING") {
+      list.add("NOT_REACHED", stage, () => ({
+        sentence: `Stage "${stage.name}" was never reached${before ? `: ${nameOf(before)} is ${before.status}, and that blocks` : ""}.`,
+        data: before ? { blockedBy: taskId(flow.idBase, before.ordinal) } : {},
+        movedBy: "retryTaskflow: it follows when nothing before it blocks any more.",
+      }));
+    }
+    for (const task of stage.tasks) explainSettled(list, task);
+  }
+}
+
+/** What is still to be done for one that has ended. */
+function explainUndoing(list: ReasonList, flow: Flow, around: Surroundings): void {
+  const { undo, undoing, childCount } = flow;
+  if (undo.status === "RUNNING" || childCount.dropped > 0) explainDriver(list, around);
+  if (undo.status === "RUNNING") {
+    const next = nextUndo(flow);
+    const of = undoing.order.length;
+    list.add("COMPENSATING", undefined, () => ({
+      sentence: `What succeeded is being undone, the latest first: ${undoing.next} of ${count(of, "task")} done${next ? `, ${nameOf(next)} is next` : ""}.`,
+      data: { done: undoing.next, tasks: of },
+      movedBy: "The end of each compensation; one that fails does not stop the others.",
+    }));
+    if (next && !isSettled(next.status)) explainTask(list, flow, next, around);
+  }
+  for (const task of undo.status === "WAITING" ? [] : undo.tasks) {
+    if (task.status !== "FAILED") continue;
+    const error = { type: task.error?.type ?? null, message: cut(task.error?.message ?? "") };
+    list.add("COMPENSATION_FAILED", task.undoes ?? undefined, () => ({
+      sentence: `${nameOf(task.undoes ?? task).replace("task", "Task")} could not be undone: ${error.type}: ${error.message}`,
+      data: { error, attempt: task.attempt },
+      movedBy: "A person, who undoes it by hand.",
+    }));
+  }
+  if (childCount.dropped === 0) return;
+  const dropped = Array.from(flow.children.values()).filter(({ state }) => state === "dropped");
+  list.add("CANCELLING_NESTED", undefined, () => ({
+    sentence: `It has ${count(dropped.length, "nested taskflow")} still to be cancelled.`,
+    data: { nested: dropped.slice(0, NAMED).map(({ id }) => id), active: dropped.length },
+    movedBy: "Their ends; they are told again and again.",
+  }));
+}
+
+function explainSettled(list: ReasonList, task: Task): void {
+  if (task.status !== "FAILED" && (task.status !== "CANCELLED" || task.attempts.length === 0)) return;
+  const { error, attempt, attempts, options } = task;
+  const nodeID = error?.nodeID ?? attempts.at(-1)?.nodeID ?? null;
+  const isFailed = task.status === "FAILED";
+  list.add(isFailed ? "TASK_FAILED" : "TASK_CANCELLED", task, () => ({
+    sentence: `${nameOf(task).replace("task", "Task")} ${
+      isFailed ? `failed with ${error?.type ?? "no error"}` : "was cancelled"
+    }${attempts.length === 0 ? " before any attempt" : ` at attempt ${attempt}${nodeID === null ? "" : ` on ${nodeID}`}`}${
+      error ? `: ${cut(error.message)}` : "."
+    }`,
+    data: { attempt, nodeID, error: error ? { type: error.type, message: cut(error.message) } : null, blocks: task.blocks },
+    movedBy: `retryTaskflow { tasksInfo: [{ taskId }] }${options.exactlyOnceTaskExecution ? ", after its worker was asked" : ""}${
+      isFailed ? ", or resolveTask" : ""
+    }.`,
+  }));
+}
+
+const sum = (flow: Flow, of: "success" | "failed"): number => flow.stages.reduce((all, stage) => all + stage.count[of], 0);
+
+const ENDS: Readonly<Record<"COMPLETED" | "PARTIAL_COMPLETED" | "FAILED" | "CANCELLED", (flow: Flow) => Telling>> = {
+  COMPLETED: ({ options, tasks }) => ({
+    sentence: `It is finished: ${tasks.length === 1 ? "its task is" : `all ${tasks.length} tasks are`} done.`,
+    movedBy: options.exactlyOnceTaskExecution
+      ? "Nothing: its tasks are executed exactly once."
+      : "retryTaskflow runs it again from the beginning.",
+  }),
+  PARTIAL_COMPLETED: (flow) => ({
+    sentence: `It ran to its end: ${count(sum(flow, "success"), "task")} succeeded, ${sum(flow, "failed")} failed or were cancelled, which their options allow.`,
+    data: { succeeded: sum(flow, "success"), failed: sum(flow, "failed") },
+    movedBy: 'retryTaskflow { mode: "failed" } runs again what failed.',
+  }),
+  FAILED: ({ error }) => ({
+    sentence: `It failed${error ? ` with ${error.type}: ${cut(error.message)}` : "."}`,
+    data: { error: error ? { type: error.type, message: cut(error.message) } : null },
+    movedBy: 'retryTaskflow { mode: "failed" } runs again what failed, and goes on from there.',
+  }),
+  CANCELLED: ({ statusReason }) => ({
+    sentence: `It was cancelled${statusReason === null ? "." : `: ${cut(statusReason)}`}`,
+    data: { reason: statusReason },
+    movedBy: 'retryTaskflow { mode: "failed" } runs what was not done.',
+  }),
+};

@@ -1,0 +1,48 @@
+/** Says in words and as data why each unfinished part of a taskflow is not moving, and what would move it. */
+import { explainEnd } from "./end.ts";
+import { explainUnfinished } from "./flow.ts";
+import { explainTask } from "./task.ts";
+import { type Flow, isFinished, isSettled, type TaskflowStatus } from "../model/flow.ts";
+import { count, cut, type Reason, type ReasonCode, ReasonList } from "./reason.ts";
+import type { Surroundings } from "./observed.ts";
+
+/** Why a taskflow is not moving: `explainTaskflow`. */
+export interface Explanation {
+  taskflowId: string;
+  /** Null: the store does not tell. */
+  status: TaskflowStatus | null;
+  summary: string;
+  reasons: Reason[];
+  /** Reasons beyond those that are told, by code. */
+  omitted?: Partial<Record<ReasonCode, number>>;
+}
+
+export function explain(flow: Flow, around: Surroundings): Explanation {
+  const list = new ReasonList(flow);
+  if (isFinished(flow.status)) explainEnd(list, flow, around);
+  else {
+    explainUnfinished(list, flow, around);
+    const current = flow.stages.find(({ status }) => status === "RUNNING");
+    for (const task of current?.tasks ?? []) if (!isSettled(task.status)) explainTask(list, flow, task, around);
+  }
+  if (list.isEmpty) {
+    list.add("PROGRESSING", undefined, () => ({
+      sentence: "Nothing holds it: its next step is under way.",
+      movedBy: "Nothing is needed.",
+    }));
+  }
+  const { reasons, omitted } = list.toArray();
+  const { taskflowId, status } = flow;
+  const rest = Object.keys(omitted).length > 0 ? { omitted } : {};
+  return { taskflowId, status, summary: summaryOf(flow, reasons, omitted), reasons, ...rest };
+}
+
+function summaryOf(flow: Flow, reasons: readonly Reason[], omitted: Partial<Record<ReasonCode, number>>): string {
+  const { name, taskflowId, status, settled, tasks } = flow;
+  const more = reasons.length - 1 + Object.values(omitted).reduce((sum, each) => sum + each, 0);
+  const done = isFinished(status)
+    ? ""
+    : `, ${settled} of ${count(tasks.length, "task")} ${tasks.length === 1 ? "is" : "are"} done`;
+  const others = more > 0 ? ` (${count(more, "more reason")})` : "";
+  return `Taskflow "${cut(name ?? taskflowId)}" is ${status}${done}. ${reasons[0]?.sentence ?? ""}${others}`;
+}

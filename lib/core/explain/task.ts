@@ -1,0 +1,220 @@
+/** Why a task of the running stage is not settled yet. */
+import { actionNameOf } from "../model/action-name.ts";
+import { taskAgeLimit } from "../execution/max-age.ts";
+import { latestAttempt } from "../journal/apply.ts";
+import type { Attempt, Flow, Task } from "../model/flow.ts";
+import { count, cut, type ReasonList, span } from "./reason.ts";
+import { ASK_AGAIN_MS, MAX_DELIVERIES } from "../execution/outcome-query.ts";
+import type { Surroundings } from "./observed.ts";
+
+/** Pattern of a rule that pauses everything: it is told once, of the taskflow. */
+const EVERYTHING = "**";
+
+export function explainTask(list: ReasonList, flow: Flow, task: Task, around: Surroundings): void {
+  if (task.status === "RUNNING") explainRunning(list, flow, task, around);
+  else if (!task.open) explainLeft(list, task);
+  else if (flow.status !== "PAUSED" && !flow.aborting) explainWaiting(list, flow, task, around);
+  const limit = task.open ? taskAgeLimit(task) : null;
+  if (limit === null) return;
+  list.add("TASK_MAX_AGE", task, () => ({
+    sentence: `No attempt of ${nameOf(task)} starts after ${span(limit - around.now)} from now: then its maxAge is over.`,
+    data: { at: limit, maxAge: task.options.maxAgeMs },
+    movedBy: "updateTask { options: { maxAge } }, for the next run of the task.",
+  }));
+}
+
+export const nameOf = ({ definition, stage }: Task): string => `task "${definition.name}" of stage "${stage.name}"`;
+
+const capital = (text: string): string => text.charAt(0).toUpperCase() + text.slice(1);
+
+const actionOf = (task: Task): string => actionNameOf(task.definition.taskDetails);
+
+function explainLeft(list: ReasonList, task: Task): void {
+  if (task.status !== "WAITING") return;
+  list.add("NOT_SELECTED", task, () => ({
+    sentence: `${capital(nameOf(task))} is not part of this run: its stage runs only what was chosen of it.`,
+    movedBy: "retryTaskflow { tasksInfo: [{ taskId }] }, once this run has ended.",
+  }));
+}
+
+function explainRunning(list: ReasonList, flow: Flow, task: Task, around: Surroundings): void {
+  const { attempt, nodeID, deliveries } = latestAttempt(task);
+  const { driver } = around;
+  const data = { attempt, nodeID, deliveries };
+  if (task.held !== null) return explainNested(list, task);
+  if (flow.repeats.has(task.ordinal)) {
+    if (explainGate(list, task, around)) return;
+    list.add("DELIVERING_AGAIN", task, () => ({
+      sentence: `Attempt ${attempt} of ${nameOf(task)} is about to be delivered again (delivery ${deliveries + 1} of at most ${MAX_DELIVERIES}): nobody knows of it.`,
+      data: { ...data, mostDeliveries: MAX_DELIVERIES },
+      movedBy: "It is sent as soon as its coordinator may send.",
+    }));
+    return;
+  }
+  const sent = driver.kind === "this" && driver.isLoaded ? driver.sent(task.ordinal) : null;
+  if (sent === undefined) return explainAsking(list, task, data);
+  if (sent?.isUnsent) {
+    list.add("NOT_SENT", task, () => ({
+      sentence: `Attempt ${attempt} of ${nameOf(task)} could not be sent to ${nodeID}; it is tried again at once.`,
+      data,
+      movedBy: `A link to ${nodeID}, or another node that offers ${actionOf(task)}.`,
+    }));
+    return;
+  }
+  if (nodeID !== null && around.isBusUp && !around.isConnected(nodeID)) {
+    list.add("WORKER_GONE", task, () => ({
+      sentence: `Attempt ${attempt} of ${nameOf(task)} was sent to ${nodeID}, which is not connected any more.`,
+      data,
+      movedBy: "Its loss is noticed within a minute, and its attempt's timeout ends it in any case.",
+    }));
+    return;
+  }
+  explainAtWork(list, task, data, sent, around.now);
+}
+
+type AttemptData = Pick<Attempt, "attempt" | "nodeID" | "deliveries">;
+
+/** How many nested taskflows are named. */
+const NAMED = 10;
+
+function explainNested(list: ReasonList, task: Task): void {
+  const ids = task.children.filter(({ state }) => state === "active").map(({ id }) => id);
+  list.add("AWAITING_NESTED", task, () => ({
+    sentence: `${capital(nameOf(task))} has answered and waits for ${count(ids.length, "nested taskflow")}: ${ids.slice(0, 3).join(", ")}${ids.length > 3 ? ", …" : ""}.`,
+    data: { nested: ids.slice(0, NAMED), active: ids.length },
+    movedBy: "Their ends: explainTaskflow of each tells what holds it.",
+  }));
+}
+
+function explainAtWork(
+  list: ReasonList,
+  task: Task,
+  data: AttemptData,
+  sent: { readonly sentAt: number; readonly heardAt: number | null } | null,
+  now: number,
+): void {
+  const { attempt, nodeID, deliveries } = data;
+  const { startedAt } = latestAttempt(task);
+  const { timeoutMs } = task.options;
+  const times = deliveries > 1 ? `, delivered ${deliveries} times` : "";
+  const timesOutAt = sent === null ? null : (sent.heardAt ?? sent.sentAt) + timeoutMs;
+  const ends = timesOutAt === null ? "" : `; it times out in ${span(timesOutAt - now)}`;
+  const heardAt = sent?.heardAt ?? null;
+  const heard = heardAt === null ? "" : `, its last heartbeat was ${span(now - heardAt)} ago`;
+  list.add(heardAt === null ? "RUNNING" : "HEARTBEAT", task, () => ({
+    sentence: `${capital(nameOf(task))} runs on ${nodeID} since ${span(now - startedAt)} (attempt ${attempt}${times})${heard}${ends}.`,
+    data: {
+      ...data,
+      startedAt,
+      timeout: timeoutMs,
+      ...(timesOutAt === null ? {} : { timesOutAt }),
+      ...(heard ? { heardAt } : {}),
+    },
+    movedBy: "Its answer, its timeout, or cancelTask.",
+  }));
+}
+
+function explainAsking(list: ReasonList, task: Task, data: AttemptData): void {
+  const { attempt, nodeID } = data;
+  if (task.options.exactlyOnceTaskExecution) {
+    list.add("EXACTLY_ONCE_UNKNOWN", task, () => ({
+      sentence: `Nobody knows yet how attempt ${attempt} of ${nameOf(task)} ended, and it must not be repeated: ${nodeID} is asked, every ${span(ASK_AGAIN_MS)} while it is at work.`,
+      data,
+      movedBy: `The worker's answer; where no worker can tell, the task ends FAILED with TASK_OUTCOME_UNKNOWN.`,
+    }));
+    return;
+  }
+  list.add("ASKING", task, () => ({
+    sentence: `Nothing is heard of attempt ${attempt} of ${nameOf(task)}: ${nodeID} is asked how it ended.`,
+    data,
+    movedBy: "The worker's answer; where no worker can tell, the attempt is delivered again.",
+  }));
+}
+
+function explainWaiting(list: ReasonList, flow: Flow, task: Task, around: Surroundings): void {
+  if (task.doubt !== null && !flow.due.has(task.ordinal)) {
+    list.add("DOUBT", task, () => ({
+      sentence: `${capital(nameOf(task))} may have succeeded unseen in attempt ${task.attempt}: its worker is asked before it runs again.`,
+      data: { attempt: task.attempt },
+      movedBy: "The worker's answer.",
+    }));
+    return;
+  }
+  const { retryAt } = task;
+  if (retryAt !== null && retryAt > around.now) return explainDelay(list, task, retryAt, around.now);
+  if (explainGate(list, task, around)) return;
+  explainLimits(list, task, around);
+}
+
+function explainDelay(list: ReasonList, task: Task, retryAt: number, now: number): void {
+  const { error, options, runAttempts } = task;
+  list.add("RETRY_DELAY", task, () => {
+    const of = options.maxRetries === -1 ? "" : ` of ${options.maxRetries}`;
+    const where = error?.nodeID ?? latestAttempt(task).nodeID;
+    const on = where === null || where === undefined ? "" : ` on ${where}`;
+    return {
+      sentence: `${capital(nameOf(task))}: retry ${runAttempts}${of} in ${span(retryAt - now)} after ${error?.type ?? "a failure"}${on}.`,
+      data: {
+        retry: runAttempts,
+        maxRetries: options.maxRetries,
+        nextAttemptAt: retryAt,
+        error: { type: error?.type ?? null, message: cut(error?.message ?? "") },
+        nodeID: where ?? null,
+      },
+      movedBy: "Time; resolveTask or cancelTask ends the waiting.",
+    };
+  });
+}
+
+/** What keeps every attempt of its action back. True: something does. */
+function explainGate(list: ReasonList, task: Task, { pausedBy, isBusUp, offers, nodes, now }: Surroundings): boolean {
+  const action = actionOf(task);
+  const rule = pausedBy(action);
+  if (rule) {
+    if (rule.pattern === EVERYTHING) return true;
+    const why = rule.reason === null ? "" : ` (${cut(rule.reason)})`;
+    list.add("ACTION_PAUSED", task, () => ({
+      sentence: `${capital(nameOf(task))} waits: calls of ${rule.pattern} are paused since ${span(now - rule.since)}${why}.`,
+      data: { action, pattern: rule.pattern, reason: rule.reason, since: rule.since },
+      movedBy: `resumeActions { pattern: "${rule.pattern}" }`,
+    }));
+    return true;
+  }
+  if (!isBusUp) return true;
+  if (offers(action) > 0) return false;
+  list.add("NO_WORKER", task, () => ({
+    sentence: `${capital(nameOf(task))} waits: no node offers ${action}; ${nodes} ${nodes === 1 ? "node is" : "nodes are"} connected.`,
+    data: { action, nodes },
+    movedBy: `A node that offers ${action}.`,
+  }));
+  return true;
+}
+
+function explainLimits(list: ReasonList, task: Task, { driver, now }: Surroundings): void {
+  const { stage } = task;
+  const most = stage.options.maxConcurrency;
+  if (most !== null && stage.count.running >= most) {
+    list.add("STAGE_CONCURRENCY", task, () => ({
+      sentence: `${capital(nameOf(task))} waits its turn: ${count(stage.count.running, "task")} of the stage run, and maxConcurrency is ${most}.`,
+      data: { running: stage.count.running, maxConcurrency: most },
+      movedBy: "The end of a task of the stage that runs.",
+    }));
+    return;
+  }
+  const isThis = driver.kind === "this" && driver.isLoaded;
+  // That nothing is sent from there at all is told of the taskflow.
+  if (isThis && (driver.isDraining || !driver.isHeld)) return;
+  if (isThis && driver.inFlight >= driver.maxInFlight) {
+    list.add("IN_FLIGHT_LIMIT", task, () => ({
+      sentence: `${capital(nameOf(task))} waits for a free slot: its coordinator has ${driver.inFlight} attempts in flight, its limit.`,
+      data: { inFlight: driver.inFlight, maxInFlight: driver.maxInFlight },
+      movedBy: "The end of any attempt of this coordinator, a higher maxInFlight, or another coordinator.",
+    }));
+    return;
+  }
+  list.add("DUE", task, () => ({
+    sentence: `${capital(nameOf(task))} is due${task.dueSince === null ? "" : ` since ${span(now - task.dueSince)}`} and about to be sent.`,
+    data: { dueSince: task.dueSince },
+    movedBy: "Nothing holds it back.",
+  }));
+}

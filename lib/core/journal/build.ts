@@ -1,0 +1,125 @@
+import { resolveOptions, type ResolvedOptions } from "../model/options.ts";
+import type { Created } from "./facts.ts";
+import type { Flow, Stage, Task, TaskDefinition } from "../model/flow.ts";
+
+/** The taskflow that its first fact describes: WAITING, nothing begun. */
+export function build(created: Created, at: number): Flow {
+  const { taskflowId, idBase, defaults, meta, definition, nested, copiedAt } = created;
+  const options = resolveOptions(defaults, definition.options);
+  const tasks: Task[] = [];
+  const stages = definition.stages.map((given, index): Stage => {
+    const stage = buildStage(index, given.name, resolveOptions(options, given.options));
+    for (const taskDefinition of given.tasks) {
+      const task = buildTask(stage, tasks.length, taskDefinition, resolveOptions(stage.options, taskDefinition.options), null);
+      tasks.push(task);
+      stage.tasks.push(task);
+    }
+    return stage;
+  });
+  return {
+    taskflowId,
+    idBase,
+    name: definition.name ?? null,
+    definition,
+    meta,
+    options,
+    rootId: nested?.rootId ?? taskflowId,
+    parent: nested?.parent ?? null,
+    parentContext: nested?.context ?? null,
+    depth: nested?.depth ?? 0,
+    createdAt: at,
+    copiedAt: copiedAt ?? 0,
+    stages,
+    tasks,
+    undo: buildUndo(stages.length, tasks, resolveOptions(options, { maxConcurrency: 1 })),
+    undoing: { order: [], next: 0 },
+    children: new Map(),
+    childCount: { active: 0, dropped: 0 },
+    status: "WAITING",
+    statusReason: null,
+    startedAt: null,
+    finishedAt: null,
+    retryAttempt: 0,
+    runStartedAt: at,
+    runSeq: 0,
+    passed: 0,
+    error: null,
+    revision: 0,
+    seq: 1,
+    fence: 1,
+    settled: 0,
+    hold: null,
+    awaiting: new Set(),
+    commands: new Map(),
+    annotations: [],
+    aborting: false,
+    due: new Set(),
+    repeats: new Set(),
+    isFollowing: false,
+  };
+}
+
+function buildStage(index: number, name: string, options: ResolvedOptions): Stage {
+  return {
+    index,
+    name,
+    options,
+    tasks: [],
+    status: "WAITING",
+    startedAt: null,
+    finishedAt: null,
+    changedAt: 0,
+    blockedAt: 0,
+    count: { settled: 0, success: 0, failed: 0, running: 0, blocking: 0, open: 0, chosen: 0 },
+  };
+}
+
+/** A task for each one that can be undone. */
+function buildUndo(index: number, tasks: readonly Task[], options: ResolvedOptions): Stage {
+  const stage = buildStage(index, "compensation", options);
+  for (const task of tasks) {
+    const { name, compensate, meta } = task.definition;
+    if (!compensate) continue;
+    const { taskDetails } = compensate;
+    const definition: TaskDefinition = { name: `${name} (compensation)`, type: "ACTION", taskDetails, ...(meta ? { meta } : {}) };
+    task.undo = buildTask(stage, tasks.length + stage.tasks.length, definition, task.options, task);
+    stage.tasks.push(task.undo);
+  }
+  return stage;
+}
+
+function buildTask(
+  stage: Stage,
+  ordinal: number,
+  definition: TaskDefinition,
+  options: ResolvedOptions,
+  undoes: Task | null,
+): Task {
+  return {
+    ordinal,
+    stage,
+    index: stage.tasks.length,
+    definition,
+    options,
+    status: "WAITING",
+    attempt: 0,
+    runAttempts: 0,
+    attempts: [],
+    attemptsOmitted: 0,
+    dueSince: null,
+    retryAt: null,
+    response: null,
+    error: null,
+    blocks: false,
+    open: false,
+    chosen: false,
+    doubt: null,
+    undoes,
+    undo: null,
+    children: [],
+    activeChildren: 0,
+    held: null,
+    isResolved: false,
+    settledAt: 0,
+  };
+}

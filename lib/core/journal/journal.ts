@@ -1,0 +1,101 @@
+/**
+ * The journal's text: entries are JSON, written by hand because responses and definitions are JSON text already and because this runs
+ * for every commit. `{"at":<ms>,"facts":[{"kind":"started","task":1,"attempt":0,"node":"worker-1"},…]}`
+ */
+import { apply } from "./apply.ts";
+import { build } from "./build.ts";
+import type { Created, Entry, Fact } from "./facts.ts";
+import type { Flow, JsonText } from "../model/flow.ts";
+
+/** A fact as it reads from the text: responses are values there. */
+type ReadFact = Exclude<Fact, Created> & { response?: unknown };
+
+/** @param definition the definition's JSON text, used in place of encoding a `created` fact's definition again */
+export function encodeEntry(at: number, facts: readonly Fact[], definition?: string): string {
+  let text = `{"at":${at},"facts":[`;
+  for (let i = 0; i < facts.length; i++) {
+    const fact = facts[i];
+    if (fact) text += (i === 0 ? "" : ",") + encodeFact(fact, definition);
+  }
+  return `${text}]}`;
+}
+
+const quoted = new Map<string, string>();
+
+/** Node ids and statuses come again and again: their JSON text is kept. */
+function quote(text: string): string {
+  let json = quoted.get(text);
+  if (json === undefined) {
+    if (quoted.size > 1000) quoted.clear();
+    json = JSON.stringify(text);
+    quoted.set(text, json);
+  }
+  return json;
+}
+
+function encodeFact(fact: Fact, definition: string | undefined): string {
+  switch (fact.kind) {
+    case "started":
+      return `{"kind":"started","task":${fact.task},"attempt":${fact.attempt},"node":${quote(fact.node)}}`;
+    case "settled": {
+      const flags =
+        (fact.blocks ? ',"blocks":true' : "") +
+        (fact.abort ? ',"abort":true' : "") +
+        (fact.awaits ? ',"awaits":true' : "") +
+        (fact.reason === undefined ? "" : `,"reason":${JSON.stringify(fact.reason)}`);
+      return `{"kind":"settled","task":${fact.task},"status":"${fact.status}"${flags}${encodeResult(fact)}}`;
+    }
+    case "delayed":
+      return `{"kind":"delayed","task":${fact.task},"retryAt":${fact.retryAt}${encodeResult(fact)}}`;
+    case "late":
+      return `{"kind":"late","task":${fact.task},"status":"${fact.status}"${encodeResult(fact)}}`;
+    case "answered":
+      return `{"kind":"answered","task":${fact.task}${encodeResult(fact)}}`;
+    case "created": {
+      if (definition === undefined) return JSON.stringify(fact);
+      const { definition: _, ...rest } = fact;
+      return `${JSON.stringify(rest).slice(0, -1)},"definition":${definition}}`;
+    }
+    default:
+      return JSON.stringify(fact);
+  }
+}
+
+function encodeResult({ error, response }: { error?: unknown; response?: JsonText }): string {
+  return (
+    (error === undefined ? "" : `,"error":${JSON.stringify(error)}`) + (response === undefined ? "" : `,"response":${response}`)
+  );
+}
+
+export function decodeEntry(text: string): Entry {
+  return restoreEntry(JSON.parse(text) as StoredEntry);
+}
+
+/** An entry as JSON reads it. */
+export interface StoredEntry {
+  readonly at: number;
+  readonly facts: readonly (Created | ReadFact)[];
+}
+
+export function restoreEntry({ at, facts }: StoredEntry): Entry {
+  return { at, facts: facts.map(restoreFact) };
+}
+
+function restoreFact(fact: Created | ReadFact): Fact {
+  if (fact.kind === "created" || fact.response === undefined) return fact;
+  return { ...fact, response: JSON.stringify(fact.response) as JsonText } as Fact;
+}
+
+/**
+ * The taskflow that a journal tells of.
+ * @throws Error if the journal is not one of a taskflow
+ */
+export function replay(entries: readonly Entry[]): Flow {
+  const first = entries[0]?.facts[0];
+  if (first?.kind !== "created")
+    throw new Error("A journal that does not begin with the definition of its taskflow cannot be read.");
+  const flow = build(first, entries[0]?.at ?? 0);
+  for (const { at, facts } of entries) for (const fact of facts) if (fact.kind !== "created") apply(flow, fact, at);
+  flow.revision = entries.length;
+  return flow;
+}

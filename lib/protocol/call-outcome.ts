@@ -1,0 +1,31 @@
+/** How a call ended, in the engine's words: from its answer, or from what a worker tells of it later. */
+import type { JsonText } from "../core/model/flow.ts";
+import type { Outcome } from "../core/execution/inputs.ts";
+import { classifyError, toTaskError } from "./task-error.ts";
+
+export function answered(response: unknown): Outcome {
+  const reportedFailure =
+    typeof response === "object" && response !== null && "success" in response && response.success === false;
+  try {
+    return { kind: "answered", response: (JSON.stringify(response) ?? "null") as JsonText, reportedFailure };
+  } catch (error) {
+    // Only a handler in this process can answer what is not JSON.
+    const message = `The work was done, but its answer is not JSON: ${(error as Error).message}`;
+    return { kind: "failed", error: { ...toTaskError(error), type: "RESPONSE_NOT_SERIALIZABLE", message }, permanent: true };
+  }
+}
+
+/**
+ * What a worker's ledger says: `{ ok: true, response }` or `{ ok: false, error }`, read as the answer of the call itself would have been. Undefined if
+ * it is neither.
+ *
+ * @param action the action that the attempt called
+ */
+export function toldOutcome(told: unknown, action: string, now: number): Outcome | undefined {
+  if (typeof told !== "object" || told === null || !("ok" in told)) return undefined;
+  if (told.ok === true && "response" in told) return answered(told.response);
+  if (told.ok !== false || !("error" in told) || typeof told.error !== "object" || told.error === null) return undefined;
+  const outcome = classifyError(told.error, action, false, now);
+  // It was kept as the outcome of a handler that ran.
+  return outcome.kind === "not-sent" ? undefined : outcome;
+}

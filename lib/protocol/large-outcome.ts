@@ -1,0 +1,59 @@
+/**
+ * Outcomes that do not fit into a message. The worker answers the call with a word that says so, and whoever asks for the outcome (the mixin's action
+ * `taskflowOutcome`) is given its JSON text in parts, the first one in place of the outcome.
+ */
+import { digestOf, partOf, type TextPart } from "./chunks.ts";
+
+/** JSON text of an outcome, in bytes: beyond it no ledger keeps an answer (a document of MongoDB holds 16 MiB), and no coordinator fetches one. */
+export const LONGEST_OUTCOME = 15 * 1024 * 1024;
+
+/** A part of an outcome's text. The first one also tells what all of them together are. */
+export interface OutcomePart extends TextPart {
+  /** Of the whole text, in UTF-8. */
+  readonly bytes?: number;
+  /** Of the whole text: parts of two outcomes are not put together. */
+  readonly digest?: string;
+}
+
+export function outcomePart(text: string, offset: number, maxBytes: number): OutcomePart {
+  const part = partOf(text, offset, maxBytes);
+  return offset === 0 ? { ...part, bytes: Buffer.byteLength(text), digest: digestOf(text) } : part;
+}
+
+/** In place of an answer: it is to be fetched from the worker's ledger. */
+export function toBeFetched(key: string): { readonly $taskflowOutcome: string } {
+  return { $taskflowOutcome: key };
+}
+
+/** Nothing but the key of the very attempt makes it more than an answer of the handler's. */
+export function isToBeFetched(answer: unknown, key: string): boolean {
+  return typeof answer === "object" && answer !== null && "$taskflowOutcome" in answer && answer.$taskflowOutcome === key;
+}
+
+/**
+ * Puts an outcome together of its parts.
+ * @throws Error if the worker says something else with each part, or more than it announced
+ */
+export async function joinParts(given: unknown, maxBytes: number, next: (offset: number) => Promise<unknown>): Promise<unknown> {
+  let part = checked(given);
+  const { bytes, digest } = part;
+  if (!Number.isSafeInteger(bytes) || bytes === undefined || typeof digest !== "string")
+    throw new Error("it is no first part of an outcome");
+  if (bytes > maxBytes) throw new Error(`it is of ${bytes} bytes, and at most ${maxBytes} are taken`);
+  let text = part.chunk;
+  while (part.nextOffset !== undefined) {
+    if (part.nextOffset !== text.length) throw new Error(`the part behind ${text.length} is said to begin at ${part.nextOffset}`);
+    part = checked(await next(part.nextOffset));
+    text += part.chunk;
+    if (text.length > bytes) throw new Error(`it is longer than the ${bytes} bytes that were announced`);
+  }
+  if (digestOf(text) !== digest) throw new Error("its parts do not make the text that was announced");
+  return JSON.parse(text);
+}
+
+function checked(part: unknown): OutcomePart {
+  const { chunk, nextOffset } = (typeof part === "object" && part !== null ? part : {}) as Partial<OutcomePart>;
+  const isPart = typeof chunk === "string" && chunk !== "" && (nextOffset === undefined || Number.isSafeInteger(nextOffset));
+  if (!isPart) throw new Error("it is no part of an outcome");
+  return part as OutcomePart;
+}

@@ -1,0 +1,72 @@
+/**
+ * References to values that do not fit into an answer. One names the task, which of its values, and the value's own text: if that has changed since, the reference leads
+ * nowhere, so that parts of two values are never put together. It costs no storage.
+ */
+import { digestOf, type TextPart } from "./chunks.ts";
+import { validationError } from "../validation/index.ts";
+
+/** Values of a task that are told by reference where they are too large. */
+export const REFERABLE = ["response", "params", "meta", "error.data"] as const;
+export type Referable = (typeof REFERABLE)[number];
+
+/** As execution contexts have it (`lib/core/views/execution-context.ts`). */
+const PREVIOUS = /^([A-Za-z0-9_:-]+)\/([0-9a-f-]+)\/(previousStageRes)\/(\d+)$/;
+
+export interface ValueRef {
+  readonly taskflowId: string;
+  readonly taskId: string;
+  readonly field: Referable | "previousStageRes";
+  /** Of the value's text; of `previousStageRes`, when its stage was changed last. */
+  readonly digest: string;
+}
+
+/** What stands in an answer in place of a value that is too large for it: `taskflow.getValue { ref: $ref }` has the JSON text. */
+export interface Referred {
+  readonly $ref: string;
+  /** Of the JSON text in UTF-8. */
+  readonly bytes: number;
+}
+
+export function refer(taskflowId: string, taskId: string, field: Referable, text: string): Referred {
+  const parts = [taskflowId, taskId, field, digestOf(text)];
+  return { $ref: Buffer.from(JSON.stringify(parts)).toString("base64url"), bytes: Buffer.byteLength(text) };
+}
+
+/** Is it such a reference to this task's value, and not a value of somebody's that looks like one? */
+export function isReferred(value: unknown, taskId: string, field: Referable): value is Referred {
+  if (typeof value !== "object" || value === null || !("$ref" in value) || typeof value.$ref !== "string") return false;
+  const parts = partsOf(value.$ref);
+  return parts.length === 4 && parts[1] === taskId && parts[2] === field;
+}
+
+/** Puts a value together of its parts. @param fetch the part that begins at the offset */
+export async function fetchValue(fetch: (offset: number) => Promise<TextPart>): Promise<unknown> {
+  let text = "";
+  let next: number | undefined = 0;
+  while (next !== undefined) {
+    const part: TextPart = await fetch(next);
+    text += part.chunk;
+    next = part.nextOffset;
+  }
+  return JSON.parse(text);
+}
+
+/** @throws TASKFLOW_VALIDATION_ERROR */
+export function valueRefOf($ref: string): ValueRef {
+  const [taskflowId, taskId, field, digest, ...rest] = PREVIOUS.exec($ref)?.slice(1) ?? partsOf($ref);
+  const isField = field === "previousStageRes" || REFERABLE.includes(field as Referable);
+  if (taskflowId === undefined || taskId === undefined || digest === undefined || !isField || rest.length > 0) {
+    const message = "/ref is not a reference that this service gave: take the `$ref` of an answer as it is.";
+    throw validationError("The params of taskflow.getValue are not valid", [{ path: "/ref", message, keyword: "format" }]);
+  }
+  return { taskflowId, taskId, field: field as ValueRef["field"], digest };
+}
+
+function partsOf($ref: string): (string | undefined)[] {
+  try {
+    const parts: unknown = JSON.parse(Buffer.from($ref, "base64url").toString());
+    return Array.isArray(parts) && parts.every((part) => typeof part === "string") ? parts : [];
+  } catch {
+    return [];
+  }
+}

@@ -1,0 +1,135 @@
+/** What callers decide about taskflows, checked and turned into the order for the owner. Nothing of it is shared with what the caller gave. */
+import { type ActionParams, MAX_ANNOTATION_LENGTH, type StageSelection } from "../../schemas/actions.schema.ts";
+import type { Command, Order, Selected } from "../core/model/command.ts";
+import type { JsonText } from "../core/model/flow.ts";
+import type { Limits } from "../config/limits.ts";
+import { validateParams, validationError } from "./params.ts";
+import type { TaskflowQuery } from "../ports/store.ts";
+import { rowAnnotation } from "../ports/row-annotation.ts";
+import { encodeJson } from "./encode.ts";
+import { type Problem, ProblemList } from "./problems.ts";
+import { checkTaskChange, checkValue } from "./definition-rules.ts";
+
+/** The command that each action stands for. */
+const COMMANDS = {
+  cancelTaskflow: ({ reason, compensate }) => ({
+    kind: "cancel",
+    ...given("reason", reason),
+    ...given("compensate", compensate),
+  }),
+  retryTaskflow: retryOf,
+  pauseTaskflow: ({ reason }) => ({ kind: "pause", ...given("reason", reason) }),
+  resumeTaskflow: ({ reason }) => ({ kind: "resume", ...given("reason", reason) }),
+  cancelTask: ({ taskId }) => ({ kind: "cancelTask", task: taskId }),
+  resolveTask: ({ taskId, outcome, response, reason }) => ({
+    kind: "resolveTask",
+    task: taskId,
+    outcome,
+    reason,
+    ...given("response", response === undefined ? undefined : (JSON.stringify(response) as JsonText)),
+  }),
+  updateTask: updateOf,
+  annotateTaskflow: ({ type, value }) => ({ kind: "annotate", type, value }),
+} as const satisfies { [A in keyof ActionParams]?: (params: ActionParams[A]) => Command };
+
+/** The actions that decide something about a taskflow. */
+export type DecidingAction = keyof typeof COMMANDS;
+export const DECIDING_ACTIONS = Object.keys(COMMANDS) as readonly DecidingAction[];
+
+/** @throws TASKFLOW_VALIDATION_ERROR with all problems */
+export function readOrder(action: DecidingAction, params: unknown, limits: Limits): { taskflowId: string; order: Order } {
+  const encoded = encodeJson(params ?? {}, limits.definitionBytes);
+  if (!encoded.ok) throw refused(action, [encoded.problem]);
+  const checked = validateParams(action, encoded.value);
+  const problems = new ProblemList();
+  checkLimits(action, checked, limits, encoded.text.length, problems);
+  if (!problems.isEmpty) throw refused(action, problems.toArray());
+  const { taskflowId, expect, commandId } = checked;
+  const command = (COMMANDS[action] as (params: ActionParams[DecidingAction]) => Command)(checked);
+  return { taskflowId, order: { ...given("id", commandId), ...given("expect", expect), command } };
+}
+
+/** An order that another coordinator has passed on. @throws TASKFLOW_VALIDATION_ERROR */
+export function readForwarded(params: unknown): { taskflowId: string; order: Order } {
+  const { taskflowId, order } = validateParams("carryOut", params);
+  const { command } = order;
+  if (command.kind !== "resolveTask" || command.response === undefined) return { taskflowId, order: order as Order };
+  try {
+    const response = JSON.stringify(JSON.parse(command.response)) as JsonText;
+    return { taskflowId, order: { ...(order as Order), command: { ...command, response } } };
+  } catch {
+    const path = "/order/command/response";
+    throw validationError("The params of taskflow.carryOut are not valid", [
+      { path, message: `${path} is not the text of a JSON value.`, keyword: "json" },
+    ]);
+  }
+}
+
+/** What `listTaskflows` looks for. @throws TASKFLOW_VALIDATION_ERROR */
+export function readAnnotationFilter(
+  { type, value }: { readonly type: string; readonly value?: unknown },
+  limits: Limits,
+): NonNullable<TaskflowQuery["annotations"]> {
+  if (value === undefined) return { type };
+  const problems = new ProblemList();
+  const encoded = encodeJson({ value }, limits.definitionBytes);
+  if (!encoded.ok) problems.add(encoded.problem);
+  else checkValue("value", (encoded.value as { value: unknown }).value, MAX_ANNOTATION_LENGTH, limits, problems);
+  if (encoded.ok && problems.isEmpty) return rowAnnotation({ type, value: (encoded.value as { value: unknown }).value });
+  const found = problems.toArray().map((problem) => ({ ...problem, path: `/annotations${problem.path}` }));
+  throw validationError("The params of taskflow.listTaskflows are not valid", found);
+}
+
+const refused = (action: DecidingAction, problems: readonly Problem[]): Error =>
+  validationError(`The params of taskflow.${action} are not valid`, problems);
+
+function given<Key extends string, Value>(key: Key, value: Value | undefined): { [K in Key]?: Value } {
+  return (value === undefined ? {} : { [key]: value }) as { [K in Key]?: Value };
+}
+
+/** What the schemas cannot say, for limits are settings. */
+function checkLimits(action: DecidingAction, params: object, limits: Limits, textLength: number, problems: ProblemList): void {
+  if (action === "updateTask") {
+    const { params: changed, options } = params as ActionParams["updateTask"];
+    if (changed === undefined && options === undefined)
+      problems.add({
+        path: "",
+        message: "Neither params nor options are given: there is nothing to change.",
+        keyword: "required",
+      });
+    checkTaskChange({ params: changed, options }, limits, textLength, problems);
+  } else if (action === "resolveTask") {
+    checkValue("response", (params as ActionParams["resolveTask"]).response, limits.paramsBytes, limits, problems);
+  } else if (action === "annotateTaskflow") {
+    checkValue("value", (params as ActionParams["annotateTaskflow"]).value, MAX_ANNOTATION_LENGTH, limits, problems);
+  }
+}
+
+function retryOf(params: ActionParams["retryTaskflow"]): Command {
+  const { stagesInfo, tasksInfo, mode, force, cascade, dryRun } = params;
+  const selection = stagesInfo || tasksInfo ? [...(stagesInfo ?? []).map(stageOf), ...(tasksInfo ?? []).map(taskOf)] : undefined;
+  return {
+    kind: "retry",
+    ...given("selection", selection),
+    ...given("mode", mode),
+    ...given("force", force),
+    ...given("cascade", cascade),
+    ...given("dryRun", dryRun),
+  };
+}
+
+function stageOf(selected: StageSelection): Selected {
+  if (typeof selected === "string") return { stage: selected };
+  return { stage: selected.stageId, ...given("tasks", selected.taskIds) };
+}
+
+function taskOf({ stageId, taskId }: { stageId?: string; taskId: string }): Selected {
+  return { ...given("stage", stageId), tasks: [taskId] };
+}
+
+/** The alias is written out: beside the name that it stands for it would be overlooked. */
+function updateOf({ taskId, params, options }: ActionParams["updateTask"]): Command {
+  const { exactlyOnceExecution, ...others } = options ?? {};
+  const changed = options && { ...given("exactlyOnceTaskExecution", exactlyOnceExecution), ...others };
+  return { kind: "updateTask", task: taskId, ...given("params", params), ...given("options", changed) };
+}

@@ -1,0 +1,260 @@
+/**
+ * What a schema cannot say of a taskflow: unique names, limits that settings may change, actions that may be called. One walk, which
+ * also bears a definition that the schema has refused, so that all problems are found together.
+ */
+import { MAX_NAME_LENGTH } from "../../schemas/common.schema.ts";
+import { COMPENSATE_ROOTS, type ActionDetails } from "../../schemas/taskflow.schema.ts";
+import { actionNameOf } from "../core/model/action-name.ts";
+import { isTemplate } from "../core/model/template.ts";
+import type { Limits } from "../config/limits.ts";
+import { byteLengthOver } from "./encode.ts";
+import { describeValue, pointerStep, valueOf, type ProblemList } from "./problems.ts";
+
+export interface RuleContext {
+  readonly limits: Limits;
+  readonly isActionAllowed: (actionName: string) => boolean;
+  /** Of the definition's JSON text: no part of it is longer. */
+  readonly textLength: number;
+}
+
+/** A path that is made when it is read. */
+type Path = () => string;
+const ROOT: Path = () => "";
+
+/** Names that would reach an object's inside where names are keys. */
+const RESERVED_NAMES: ReadonlySet<unknown> = new Set(["__proto__", "constructor", "prototype"]);
+
+type Json = Readonly<Record<string, unknown>>;
+
+/** `definition` is a copy made for us: plain objects and arrays only. Paths are put together only for what is wrong. */
+export function checkRules(definition: unknown, context: RuleContext, problems: ProblemList): void {
+  if (!isRecord(definition)) return;
+  const { limits } = context;
+  checkReserved(definition["name"], "/name", problems);
+  checkOptions(definition["options"], ROOT, limits, problems);
+  checkData(definition["context"], ROOT, "context", context, problems);
+  checkTags(definition, limits, problems);
+  const stages = definition["stages"];
+  if (!Array.isArray(stages)) return;
+  if (stages.length > limits.stages) addLimit("/stages", `has ${stages.length} stages`, "stages", limits, problems);
+  checkStages(stages, context, problems);
+}
+
+/** What may change of a task, by the rules for a new one. @param textLength of JSON text that holds the change */
+export function checkTaskChange(
+  change: { readonly params: unknown; readonly options: unknown },
+  limits: Limits,
+  textLength: number,
+  problems: ProblemList,
+): void {
+  checkOptions(change.options, ROOT, limits, problems);
+  checkData(change.params, ROOT, "params", { limits, textLength }, problems);
+}
+
+/** Any JSON value, of at most that many bytes. */
+export function checkValue(key: string, value: unknown, maxBytes: number, limits: Limits, problems: ProblemList): void {
+  if (value === undefined) return;
+  if (typeof value === "object" && value !== null && !checkDepth(value, ROOT, key, limits, problems)) return;
+  const bytes = byteLengthOver(JSON.stringify(value), maxBytes);
+  if (bytes === undefined) return;
+  const message = `/${key} is ${bytes} bytes of JSON, over the limit of ${maxBytes}: pass a reference to large data.`;
+  problems.add({ path: `/${key}`, message, keyword: "bytes", limit: maxBytes });
+}
+
+function checkStages(stages: readonly unknown[], context: RuleContext, problems: ProblemList): void {
+  checkNames(stages, "/stages", "stage", problems);
+  let taskCount = 0;
+  for (let index = 0; index < stages.length && !problems.isFull; index++) {
+    const stage = stages[index];
+    if (!isRecord(stage)) continue;
+    const path = `/stages/${index}`;
+    checkOptions(stage["options"], () => path, context.limits, problems);
+    const tasks = stage["tasks"];
+    if (!Array.isArray(tasks)) continue;
+    taskCount += tasks.length;
+    checkTasks(tasks, `${path}/tasks`, context, problems);
+  }
+  if (taskCount > context.limits.tasks) addLimit("/stages", `has ${taskCount} tasks`, "tasks", context.limits, problems);
+}
+
+function checkTasks(tasks: readonly unknown[], parent: string, context: RuleContext, problems: ProblemList): void {
+  checkNames(tasks, parent, "task", problems);
+  let index = 0;
+  const path: Path = () => `${parent}/${index}`;
+  // Mostly the task before calls the same action.
+  let allowed: ActionDetails | undefined;
+  for (; index < tasks.length && !problems.isFull; index++) {
+    const task: unknown = tasks[index];
+    if (!isRecord(task)) continue;
+    checkOptions(task["options"], path, context.limits, problems);
+    checkData(task["params"], path, "params", context, problems);
+    checkMeta(task["meta"], path, context, problems);
+    checkCompensation(task["compensate"], () => `${path()}/compensate`, context, problems);
+    const details = task["taskDetails"];
+    if (!isActionDetails(details) || isSameAction(details, allowed)) continue;
+    if (checkAction(details, path, context, problems)) allowed = details;
+  }
+}
+
+function isSameAction(a: ActionDetails, b: ActionDetails | undefined): boolean {
+  return b !== undefined && a.actionName === b.actionName && a.serviceId === b.serviceId && a.version === b.version;
+}
+
+/** Unique among the elements of one list, and no reserved words. */
+function checkNames(elements: readonly unknown[], parent: string, kind: "stage" | "task", problems: ProblemList): void {
+  const firstOf = new Map<string, number>();
+  for (let index = 0; index < elements.length && !problems.isFull; index++) {
+    const element = elements[index];
+    const name = isRecord(element) ? element["name"] : undefined;
+    if (typeof name !== "string") continue;
+    if (RESERVED_NAMES.has(name)) checkReserved(name, `${parent}/${index}/name`, problems);
+    const first = firstOf.get(name);
+    if (first === undefined) {
+      firstOf.set(name, index);
+      continue;
+    }
+    const path = `${parent}/${index}/name`;
+    const message = `${path} is ${describeValue(name)}, as is ${parent}/${first}/name: give each ${kind} a name of its own.`;
+    problems.add({ path, message, ...valueOf(name), keyword: "unique" });
+  }
+}
+
+function checkReserved(name: unknown, path: string, problems: ProblemList): void {
+  if (!RESERVED_NAMES.has(name)) return;
+  problems.add({
+    path,
+    message: `${path} is "${String(name)}", a reserved word: give another name.`,
+    ...valueOf(name),
+    keyword: "reserved",
+  });
+}
+
+function checkOptions(options: unknown, owner: Path, limits: Limits, problems: ProblemList): void {
+  if (!isRecord(options)) return;
+  const maxRetries = options["maxRetries"];
+  if (typeof maxRetries === "number" && maxRetries > limits.maxRetries) {
+    const path = `${owner()}/options/maxRetries`;
+    const message = `${path} is ${maxRetries}: give at most ${limits.maxRetries}, or -1 for no limit.`;
+    problems.add({ path, message, value: maxRetries, keyword: "maxRetries", limit: limits.maxRetries });
+  }
+  const alias = options["exactlyOnceExecution"];
+  const exactlyOnce = options["exactlyOnceTaskExecution"];
+  if (alias !== undefined && exactlyOnce !== undefined && alias !== exactlyOnce) {
+    const path = `${owner()}/options/exactlyOnceExecution`;
+    const message = `${path} contradicts exactlyOnceTaskExecution, of which it is another name: give one of the two.`;
+    problems.add({ path, message, ...valueOf(alias), keyword: "alias" });
+  }
+}
+
+function checkTags(definition: Json, limits: Limits, problems: ProblemList): void {
+  const { tags, attributes, tenant } = definition;
+  if (Array.isArray(tags) && tags.length > limits.tags) addLimit("/tags", `has ${tags.length} tags`, "tags", limits, problems);
+  checkReserved(tenant, "/tenant", problems);
+  if (!isRecord(attributes)) return;
+  const keys = Object.keys(attributes);
+  if (keys.length > limits.attributes) addLimit("/attributes", `has ${keys.length} attributes`, "attributes", limits, problems);
+  for (const key of keys.slice(0, limits.attributes)) checkReserved(key, `/attributes${pointerStep(key)}`, problems);
+}
+
+/** False if it is too deep to be looked at. */
+function checkData(
+  data: unknown,
+  owner: Path,
+  key: "params" | "context",
+  context: Omit<RuleContext, "isActionAllowed">,
+  problems: ProblemList,
+): boolean {
+  if (typeof data !== "object" || data === null) return true;
+  const { limits } = context;
+  // Text of something too deep might not be made within the stack.
+  if (!checkDepth(data, owner, key, limits, problems)) return false;
+  const limit = key === "params" ? "paramsBytes" : "contextBytes";
+  if (context.textLength * 3 <= limits[limit]) return true;
+  const bytes = byteLengthOver(JSON.stringify(data), limits[limit]);
+  if (bytes !== undefined) addLimit(`${owner()}/${key}`, `is ${bytes} bytes of JSON`, limit, limits, problems);
+  return true;
+}
+
+function checkDepth(data: object, owner: Path, key: string, limits: Limits, problems: ProblemList): boolean {
+  if (!isDeeperThan(data, limits.jsonDepth)) return true;
+  addLimit(`${owner()}/${key}`, "holds objects and arrays too deep inside one another", "jsonDepth", limits, problems);
+  return false;
+}
+
+function checkMeta(meta: unknown, owner: Path, context: RuleContext, problems: ProblemList): void {
+  if (!isRecord(meta)) return;
+  checkDepth(meta, owner, "meta", context.limits, problems);
+  // Meta is merged into another object, where this key would replace the prototype.
+  if (Object.hasOwn(meta, "__proto__")) {
+    const path = `${owner()}/meta/__proto__`;
+    problems.add({ path, message: `${path} cannot be merged into the meta of a call: leave it out.`, keyword: "reserved" });
+  }
+}
+
+function checkAction(details: ActionDetails, owner: Path, context: RuleContext, problems: ProblemList): boolean {
+  const name = actionNameOf(details);
+  if (context.isActionAllowed(name)) return true;
+  const path = `${owner()}/taskDetails`;
+  const message = `${path} names the action ${describeValue(name)}, which tasks may not call: add it to TASKFLOW_ALLOWED_ACTIONS, or call another.`;
+  problems.add({ path, message, ...valueOf(name), keyword: "allowedActions", type: "ACTION_NOT_ALLOWED" });
+  return false;
+}
+
+/** What undoes a task. */
+function checkCompensation(compensate: unknown, path: Path, context: RuleContext, problems: ProblemList): void {
+  if (!isRecord(compensate)) return;
+  const { taskDetails, params } = compensate;
+  if (isActionDetails(taskDetails)) checkAction(taskDetails, path, context, problems);
+  if (isRecord(params) && checkData(params, path, "params", context, problems))
+    checkTemplates(params, () => `${path()}/params`, problems);
+}
+
+/** Recursive, as deep as the limit of JSON at most. */
+function checkTemplates(value: unknown, path: Path, problems: ProblemList): void {
+  if (typeof value === "object" && value !== null) {
+    for (const [key, inner] of Object.entries(value)) checkTemplates(inner, () => path() + pointerStep(key), problems);
+  } else if (typeof value === "string" && isTemplate(value, COMPENSATE_ROOTS) === false) {
+    const message = `${path()} is ${describeValue(value)}: give one whole path to a value of the task, as "\${params.amount}" or "\${response.items[0].id}".`;
+    problems.add({ path: path(), message, ...valueOf(value), keyword: "template" });
+  }
+}
+
+/** Lengths too: the name is remembered, and what the schema refuses may be of any length. */
+function isActionDetails(details: unknown): details is ActionDetails {
+  if (!isRecord(details)) return false;
+  const { serviceId, actionName, version } = details;
+  return (
+    isShortText(serviceId) &&
+    isShortText(actionName) &&
+    (version === undefined || typeof version === "number" || isShortText(version))
+  );
+}
+
+function isShortText(value: unknown): value is string {
+  return typeof value === "string" && value.length > 0 && value.length <= MAX_NAME_LENGTH;
+}
+
+/** Containers inside one another, the outermost counted as 1. Recursive, as deep as the limit at most. */
+function isDeeperThan(container: object, limit: number): boolean {
+  if (limit === 0) return true;
+  if (Array.isArray(container)) {
+    for (const element of container as readonly unknown[]) {
+      if (typeof element === "object" && element !== null && isDeeperThan(element, limit - 1)) return true;
+    }
+    return false;
+  }
+  for (const key in container) {
+    const inner: unknown = (container as Json)[key];
+    if (typeof inner === "object" && inner !== null && isDeeperThan(inner, limit - 1)) return true;
+  }
+  return false;
+}
+
+function addLimit(path: string, fact: string, name: keyof Limits, limits: Limits, problems: ProblemList): void {
+  const message = `${path} ${fact}, over the limit of ${limits[name]}: make it less, or raise settings.limits.${name}.`;
+  problems.add({ path, message, keyword: name, limit: limits[name] });
+}
+
+function isRecord(value: unknown): value is Json {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}

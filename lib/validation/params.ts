@@ -1,0 +1,39 @@
+/** Params of the other actions. */
+import type { ValidateFunction } from "ajv";
+import { ACTION_SCHEMAS, type ActionName, type ActionParams } from "../../schemas/actions.schema.ts";
+import { taskflowError, type TaskflowError } from "../errors/errors.ts";
+import { compileFast, compileThorough } from "./ajv.ts";
+import { describeValue, ProblemList, type Problem } from "./problems.ts";
+import { addSchemaProblems } from "./schema-problems.ts";
+
+const compiled = new Map<string, { schema: object; isValid: ValidateFunction; errors: () => ValidateFunction }>();
+for (const [name, schema] of Object.entries(ACTION_SCHEMAS)) {
+  compiled.set(name, { schema, isValid: compileFast(schema), errors: compileThorough(schema) });
+}
+
+/** The params, typed, if they are valid (absent ones are `{}`); else throws TASKFLOW_VALIDATION_ERROR with all problems. They are neither copied nor changed. */
+export function validateParams<A extends ActionName>(actionName: A, params: unknown): ActionParams[A] {
+  const validators = compiled.get(actionName);
+  if (validators === undefined) throw new RangeError(`There is no schema for the params of the action "${actionName}".`);
+  const given = params ?? {};
+  if (validators.isValid(given)) return given as ActionParams[A];
+  throw validationError(`The params of taskflow.${actionName} are not valid`, findProblems(validators, given));
+}
+
+/** The error that lists problems; its message begins with `what` and tells the first. */
+export function validationError(what: string, problems: readonly Problem[]): TaskflowError {
+  const more = problems.length > 1 ? ` (and ${problems.length - 1} more in data)` : "";
+  return taskflowError("TASKFLOW_VALIDATION_ERROR", `${what}: ${problems[0]?.message ?? "unknown problem."}${more}`, problems);
+}
+
+function findProblems(validators: { schema: object; errors: () => ValidateFunction }, params: unknown): Problem[] {
+  const problems = new ProblemList();
+  if (typeof params !== "object" || Array.isArray(params)) {
+    problems.add({ path: "", message: `The whole is ${describeValue(params)}: give an object.`, keyword: "type" });
+  } else {
+    addSchemaProblems(validators.schema, validators.errors(), params, "", problems);
+  }
+  // Keys that are not own properties are seen by the quick check only.
+  if (problems.isEmpty) problems.add({ path: "", message: "The whole is not a plain object: give plain data.", keyword: "type" });
+  return problems.toArray();
+}

@@ -1,0 +1,43 @@
+import type { Context } from "moleculer";
+import type { TaskflowExecutionContext } from "../../schemas/execution-context.ts";
+import { readExecutionContext } from "../protocol/wire-context.ts";
+import { actionNameOf } from "../core/model/action-name.ts";
+
+/** One delivery of an attempt, as its worker sees it. */
+export interface TaskCall {
+  readonly context: TaskflowExecutionContext;
+  /** `taskflowId:taskId:attempt`. */
+  readonly key: string;
+  readonly action: string;
+  readonly delivery: number;
+  readonly fence: number;
+  readonly exactlyOnce: boolean;
+  /** Of the attempt, ms. */
+  readonly timeoutMs: number | undefined;
+}
+
+/**
+ * What a call says of the task that made it; undefined where no task called this action itself. The calls below a handler carry the
+ * context too: they are told by their level, and by the action that the task names.
+ */
+export function taskCallOf(ctx: Context): TaskCall | undefined {
+  if (ctx.level > 1) return undefined;
+  const context = readExecutionContext(ctx.meta) as TaskflowExecutionContext | undefined;
+  const taskflow = context?.taskflow;
+  const info = taskflow?.taskInfo;
+  const action = ctx.action?.name;
+  if (!context || typeof taskflow?.id !== "string" || typeof info?.taskDetails !== "object" || action === undefined)
+    return undefined;
+  if (actionNameOf(info.taskDetails) !== action) return undefined;
+  const { timeout, exactlyOnceTaskExecution } = info.options ?? {};
+  return {
+    context,
+    key: `${taskflow.id}:${taskflow.taskId}:${info.attempt}`,
+    action,
+    // Coordinators of earlier versions do not tell these.
+    delivery: taskflow.delivery ?? 1,
+    fence: taskflow.fence ?? 0,
+    exactlyOnce: exactlyOnceTaskExecution,
+    timeoutMs: typeof timeout === "number" ? timeout : undefined,
+  };
+}

@@ -1,0 +1,56 @@
+import type { ServiceBroker } from "moleculer";
+import { MESSAGE_FRAME, type WireOutcome } from "./outcome.ts";
+import { maxMessageBytesOf } from "../adapters/moleculer/broker-link.ts";
+import { fits } from "../protocol/chunks.ts";
+import { Again } from "./retry-queue.ts";
+
+/** The coordinators' action that takes outcomes. */
+export const REPORT_ACTION = "taskflow.reportOutcome";
+const CALL_TIMEOUT_MS = 5_000;
+
+/** Tells the coordinators of outcomes for which perhaps nobody listens any more, until the one whose taskflow it is has taken it. */
+export class Reports {
+  readonly #broker: ServiceBroker;
+  readonly #again: Again;
+
+  constructor(broker: ServiceBroker, keepForMs: number) {
+    this.#broker = broker;
+    this.#again = new Again(keepForMs);
+  }
+
+  /** @param action the action that the attempt called */
+  add(key: string, action: string, text: string): void {
+    this.#again.add(key, () => this.#report(key, action, text));
+  }
+
+  /** True: somebody has taken it. */
+  async #report(key: string, action: string, text: string): Promise<boolean> {
+    const broker = this.#broker;
+    // Whoever waits for it asks every so often, and gets it in parts.
+    if (!fits(text, maxMessageBytesOf(broker) - MESSAGE_FRAME)) return true;
+    const outcome = JSON.parse(text) as WireOutcome;
+    const endpoints = broker.registry.actions.get(REPORT_ACTION)?.endpoints ?? [];
+    for (const { id } of endpoints.slice()) {
+      try {
+        const answer: unknown = await broker.call<unknown, unknown>(
+          REPORT_ACTION,
+          { key, action, outcome },
+          { nodeID: id, timeout: CALL_TIMEOUT_MS, retries: 0 },
+        );
+        if (isAccepted(answer)) return true;
+      } catch (error) {
+        broker.logger.debug(`The outcome of ${key} was not taken by ${id}.`, error);
+      }
+    }
+    return false;
+  }
+
+  stop(): void {
+    this.#again.stop();
+  }
+}
+
+function isAccepted(answer: unknown): boolean {
+  const { data } = (answer ?? {}) as { data?: { accepted?: unknown } | null };
+  return data?.accepted === true;
+}

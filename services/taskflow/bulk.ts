@@ -1,0 +1,47 @@
+/** The action `bulk`: its progress is logged, and emitted as the Moleculer event `taskflow.bulk.progress`. */
+import type { Service } from "moleculer";
+import { v7 } from "uuid";
+import type { Answer } from "../../lib/core/model/command.ts";
+import { type BulkProgress, carryOutBulk, commandOf, matchesOf } from "../../lib/coordinator/operations/bulk.ts";
+import { taskflowError } from "../../lib/errors/errors.ts";
+import type { ActionParams } from "../../schemas/actions.schema.ts";
+import { deleteTaskflow } from "../../lib/coordinator/operations/delete.ts";
+import { listQuery } from "./list-query.ts";
+import type { Engine } from "./engine.ts";
+
+const PROGRESS = "taskflow.bulk.progress";
+
+export async function bulk(
+  engine: Engine,
+  params: ActionParams["bulk"],
+  { broker, logger }: Service,
+): Promise<Record<string, unknown>> {
+  const { store, coordinator, clock } = engine;
+  const { action, dryRun } = params;
+  const filter = listQuery(engine, params.filter);
+  if (dryRun) {
+    const page = await store.list({ ...filter, pageSize: 1 });
+    return { dryRun: true, matched: matchesOf(page), counts: page.counts };
+  }
+  const bulkId = v7();
+  const command = commandOf(action, params);
+  const act = async (taskflowId: string): Promise<Answer> => {
+    if (command) return coordinator.command(taskflowId, { command });
+    return { ok: true, data: await deleteTaskflow(engine, { taskflowId }) };
+  };
+  const tell = (progress: Readonly<BulkProgress>, finished: boolean): void => {
+    const { matched, done, skipped, failed } = progress;
+    const failures = Object.values(failed).reduce((sum, count) => sum + count, 0);
+    logger.info(`Bulk ${action} ${bulkId}: of ${matched} taskflows ${done} done, ${skipped} skipped, ${failures} failed.`);
+    void broker.emit(PROGRESS, { bulkId, action, ...structuredClone(progress), finished }).catch(() => {});
+  };
+  const isOver = (): boolean => coordinator.isDraining;
+  const work = { list: store.list.bind(store), act, progress: (progress: BulkProgress) => tell(progress, false), isOver };
+  const counts = await carryOutBulk(action, filter, clock.now() + 1, work);
+  if (isOver()) {
+    const message = `This coordinator shuts down: the ${action} was carried out for ${counts.done} of ${counts.matched} taskflows. Send it again.`;
+    throw taskflowError("TASKFLOW_OVERLOADED", message, { retryAfter: 1, ...counts });
+  }
+  tell(counts, true);
+  return { bulkId, ...counts };
+}

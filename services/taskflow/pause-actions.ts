@@ -1,0 +1,33 @@
+/** Pausing actions for all coordinators. */
+import type { Service } from "moleculer";
+import type { PauseRule } from "../../lib/ports/store.ts";
+import type { ActionParams } from "../../schemas/actions.schema.ts";
+import type { Engine } from "./engine.ts";
+
+/** Between coordinators: the rules are others now. */
+export const PAUSES_CHANGED = "taskflow-coordinator.pauses-changed";
+
+export async function pauseActions(
+  { pauses }: Engine,
+  { pattern, reason }: ActionParams["pauseActions"],
+  service: Service,
+): Promise<PauseRule> {
+  const rule = await pauses.add(pattern, reason ?? null);
+  tell(service);
+  return rule;
+}
+
+export async function resumeActions(
+  { pauses }: Engine,
+  { pattern }: ActionParams["resumeActions"],
+  service: Service,
+): Promise<{ pattern: string; lifted: number }> {
+  const lifted = await pauses.lift(pattern);
+  tell(service);
+  return { pattern, lifted };
+}
+
+/** Whoever misses it sees it within a second all the same. */
+function tell({ broker }: Service): void {
+  void broker.broadcast(PAUSES_CHANGED, {}, { groups: ["taskflow"] }).catch(() => {});
+}

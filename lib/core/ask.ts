@@ -1,5 +1,6 @@
 import { latestAttempt } from "./journal/apply.ts";
-import type { Task, TaskError } from "./model/flow.ts";
+import type { Task } from "./model/flow.ts";
+import type { TaskError } from "./model/values.ts";
 import type { Step } from "./execution/step.ts";
 
 /** How long somebody is asked who may know, before nobody does: where an attempt must not be repeated, and where it may. */

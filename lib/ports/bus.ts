@@ -5,7 +5,7 @@
  * attempts itself and takes every outcome as it comes.
  */
 import type { Answer, Order } from "../core/model/command.ts";
-import type { JsonText } from "../core/model/flow.ts";
+import type { JsonText } from "../core/model/values.ts";
 import type { Outcome, Reply } from "../core/execution/inputs.ts";
 
 export interface Call {

@@ -11,7 +11,7 @@
  *
  * So a change costs one small insert whatever the size of the taskflow, and no write ever depends on another row.
  */
-import type { TaskflowStatus } from "../core/model/flow.ts";
+import type { TaskflowStatus } from "../core/model/values.ts";
 
 /** An annotation as it can be found: its value in a form in which equal ones are the same text. */
 export interface RowAnnotation {

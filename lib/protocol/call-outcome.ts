@@ -1,5 +1,5 @@
 /** How a call ended, in the engine's words: from its answer, or from what a worker tells of it later. */
-import type { JsonText } from "../core/model/flow.ts";
+import type { JsonText } from "../core/model/values.ts";
 import type { Outcome } from "../core/execution/inputs.ts";
 import { classifyError, toTaskError } from "./task-error.ts";
 

@@ -1,5 +1,5 @@
 /** What is kept of an error that a call ended with, and what it says about the work (`docs/delivery.md` has the table). */
-import type { TaskError } from "../core/model/flow.ts";
+import type { TaskError } from "../core/model/values.ts";
 import type { Outcome } from "../core/execution/inputs.ts";
 import { abortOf, isPermanentError } from "../errors/errors.ts";
 

@@ -1,7 +1,7 @@
 /** What callers decide about taskflows, checked and turned into the order for the owner. Nothing of it is shared with what the caller gave. */
 import { type ActionParams, MAX_ANNOTATION_LENGTH, type StageSelection } from "../../schemas/actions.schema.ts";
 import type { Command, Order, Selected } from "../core/model/command.ts";
-import type { JsonText } from "../core/model/flow.ts";
+import type { JsonText } from "../core/model/values.ts";
 import type { Limits } from "../config/limits.ts";
 import { validateParams, validationError } from "./params.ts";
 import type { TaskflowQuery } from "../ports/store.ts";

@@ -1,6 +1,6 @@
 /** Deliveries of attempts as a coordinator makes them, without a coordinator. */
 import type { MoleculerBus } from "../../lib/adapters/moleculer/bus.ts";
-import type { JsonText } from "../../lib/core/model/flow.ts";
+import type { JsonText } from "../../lib/core/model/values.ts";
 import type { Outcome } from "../../lib/core/execution/inputs.ts";
 import type { Call, Question, Reply } from "../../lib/ports/bus.ts";
 import { uniqueName } from "./unique.ts";

@@ -1,7 +1,7 @@
 import type { Answer, Command } from "../../lib/core/model/command.ts";
 import type { Decision } from "../../lib/core/decide.ts";
 import type { Effect } from "../../lib/core/execution/effects.ts";
-import type { TaskflowStatus } from "../../lib/core/model/flow.ts";
+import type { TaskflowStatus } from "../../lib/core/model/values.ts";
 import { taskflowDetails } from "../../lib/core/views/details.ts";
 import { stageId, taskId } from "../../lib/core/model/ids.ts";
 import type { Options } from "../../lib/core/model/options.ts";

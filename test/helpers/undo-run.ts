@@ -2,7 +2,7 @@ import { decodeEntry, replay } from "../../lib/core/journal/journal.ts";
 import type { Decision } from "../../lib/core/decide.ts";
 import { taskflowDetails } from "../../lib/core/views/details.ts";
 import { actionNameOf } from "../../lib/core/model/action-name.ts";
-import type { StoredDefinition } from "../../lib/core/journal/facts.ts";
+import type { StoredDefinition } from "../../lib/core/model/values.ts";
 import { type Task, taskAt } from "../../lib/core/model/flow.ts";
 import type { Input } from "../../lib/core/execution/inputs.ts";
 import type { Options } from "../../lib/core/model/options.ts";

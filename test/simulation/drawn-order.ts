@@ -1,6 +1,7 @@
 /** Random orders: what a person may ask of a taskflow, sensible or not. */
 import type { Command, Expect, Order, RetryCommand, Selected } from "../../lib/core/model/command.ts";
-import { type Flow, isFinished, type JsonText, type Task } from "../../lib/core/model/flow.ts";
+import { type Flow, isFinished, type Task } from "../../lib/core/model/flow.ts";
+import { type JsonText } from "../../lib/core/model/values.ts";
 import { taskId } from "../../lib/core/model/ids.ts";
 import type { Random } from "./random.ts";
 

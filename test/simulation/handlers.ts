@@ -1,5 +1,6 @@
 /** The workers' side: handlers run, are joined, remembered, killed, and report what nobody may have heard. */
-import type { JsonText, TaskError } from "../../lib/core/model/flow.ts";
+import type { TaskError } from "../../lib/core/model/values.ts";
+import type { JsonText } from "../../lib/core/model/values.ts";
 import { isFinished } from "../../lib/core/model/flow.ts";
 import type { Outcome } from "../../lib/core/execution/inputs.ts";
 import type { Call } from "../../lib/ports/bus.ts";

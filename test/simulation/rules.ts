@@ -1,6 +1,7 @@
 /** Rules for single facts: what must have happened before one may be stored. */
 import type { Delayed, Late, Settled, Started } from "../../lib/core/journal/facts.ts";
-import type { Task, TaskError } from "../../lib/core/model/flow.ts";
+import type { Task } from "../../lib/core/model/flow.ts";
+import type { TaskError } from "../../lib/core/model/values.ts";
 import type { AttemptRecord, Told } from "./attempt.ts";
 import type { EffectiveOptions } from "./definition.ts";
 import type { FlowRecord, TaskRecord } from "./record.ts";

@@ -3,7 +3,7 @@ import { isFinished } from "../../lib/core/model/flow.ts";
 import type { Write } from "../../lib/ports/store.ts";
 import { Agenda } from "./agenda.ts";
 import { Client } from "./client.ts";
-import type { StoredDefinition } from "../../lib/core/journal/facts.ts";
+import type { StoredDefinition } from "../../lib/core/model/values.ts";
 import { ACTIONS, drawPlan, type Plan } from "./definition.ts";
 import { DurableStore } from "./durable-store.ts";
 import { drawFaults, type Fault, FAULTS, type FaultRates } from "./faults.ts";

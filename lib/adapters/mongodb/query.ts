@@ -1,6 +1,6 @@
 /** Lists of taskflows. Every query names a range of creation times, which is what the indexes of rows are over. */
 import type { Collection, Filter } from "mongodb";
-import type { TaskflowStatus } from "../../core/model/flow.ts";
+import type { TaskflowStatus } from "../../core/model/values.ts";
 import type { TaskflowPage, TaskflowQuery } from "../../ports/store.ts";
 import { checkQuery, decodeCursor, encodeCursor } from "../../ports/list-cursor.ts";
 import { encodeKey, encodeText } from "./text-codec.ts";

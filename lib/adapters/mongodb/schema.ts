@@ -15,7 +15,8 @@
  */
 import type { IndexDescription } from "mongodb";
 import { randomBytes } from "node:crypto";
-import { isFinished, type TaskflowStatus } from "../../core/model/flow.ts";
+import { isFinished } from "../../core/model/flow.ts";
+import { type TaskflowStatus } from "../../core/model/values.ts";
 import type { RowAnnotation, RowChange, TaskflowRow } from "../../ports/store.ts";
 import { decodeKey, decodeText, encodeKey, encodeText, SEPARATOR } from "./text-codec.ts";
 

@@ -10,7 +10,7 @@
  * What is the usual case is stored as NULL: the root of a root, no tags, no attributes.
  */
 import type { DatabaseSync } from "node:sqlite";
-import type { TaskflowStatus } from "../../core/model/flow.ts";
+import type { TaskflowStatus } from "../../core/model/values.ts";
 import type { RowAnnotation, TaskflowRow } from "../../ports/store.ts";
 
 /** Format of the tables, kept in `user_version`. A file with a higher one is refused. */

@@ -1,6 +1,7 @@
 /** Stores new taskflows: each is a resident from the first moment, and its caller is answered when it is stored. */
 import { build } from "../../core/journal/build.ts";
-import type { Created, Nested, StoredDefinition } from "../../core/journal/facts.ts";
+import type { Created, Nested } from "../../core/journal/facts.ts";
+import type { StoredDefinition } from "../../core/model/values.ts";
 import { idBaseOf } from "../../core/model/ids.ts";
 import { taskflowError } from "../../errors/errors.ts";
 import type { Ports } from "../ports.ts";

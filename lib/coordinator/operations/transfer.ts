@@ -1,7 +1,7 @@
 /** Portable copies of taskflows: exports, which leave the original as it is, and imports, which make a taskflow of their own. */
 import { copyJournal, JournalError } from "../../core/commands/import.ts";
 import type { Entry } from "../../core/journal/facts.ts";
-import type { TaskflowStatus } from "../../core/model/flow.ts";
+import type { TaskflowStatus } from "../../core/model/values.ts";
 import { idBaseOf } from "../../core/model/ids.ts";
 import { decodeEntry, encodeEntry } from "../../core/journal/journal.ts";
 import { taskflowError } from "../../errors/errors.ts";

@@ -2,7 +2,9 @@
  * Answers that have to fit into one message of the bus: what is too much is left out, first large values, then attempts, then tasks.
  * For the common small answer it costs a sum over its tasks; only what may be too large is measured.
  */
-import type { Flow, JsonText, Stage, Task, TaskError } from "../../core/model/flow.ts";
+import type { Flow, Stage, Task } from "../../core/model/flow.ts";
+import type { TaskError } from "../../core/model/values.ts";
+import type { JsonText } from "../../core/model/values.ts";
 import type { TreeShape } from "../../core/views/details.ts";
 import type { Referable } from "../../protocol/value-ref.ts";
 

@@ -13,14 +13,14 @@ import { isPastAge } from "../execution/max-age.ts";
 import { apply, latestAttempt } from "../journal/apply.ts";
 import { assertFlow } from "../model/invariants.ts";
 import { build } from "../journal/build.ts";
-import { failure } from "../model/command.ts";
+import { failure } from "../model/values.ts";
 import type { Created, Entry, Fact } from "../journal/facts.ts";
 import { type Flow, isFinished, isSettled, type Task, taskAt } from "../model/flow.ts";
 import { stageId, stageIndexOf, taskId, taskOrdinalOf } from "../model/ids.ts";
 import { pause } from "./pause.ts";
 import { afterSettled, begin } from "../execution/stage.ts";
 import { record, type Step } from "../execution/step.ts";
-import { AWAITING_DECISION } from "../execution/task.ts";
+import { AWAITING_DECISION } from "../model/values.ts";
 
 /** Why a copy of an unfinished taskflow is paused. */
 export const IMPORTED = "imported";

@@ -4,7 +4,7 @@ import { type Flow, isFinished } from "../model/flow.ts";
 import { passOn } from "../execution/children.ts";
 import { begin } from "../execution/stage.ts";
 import { record, type Step } from "../execution/step.ts";
-import { AWAITING_DECISION } from "../execution/task.ts";
+import { AWAITING_DECISION } from "../model/values.ts";
 
 /** `statusReason` of a taskflow that somebody paused. */
 export const PAUSED = "PAUSED";

@@ -1,6 +1,6 @@
 /** Effects: what is to be done once the facts are stored. Losing one (a crash) is repaired by `recover`; doing one twice is harmless. */
 import type { Command } from "../model/command.ts";
-import type { TaskError } from "../model/flow.ts";
+import type { TaskError } from "../model/values.ts";
 import type { Input } from "./inputs.ts";
 
 export type Effect =

@@ -4,7 +4,7 @@
  */
 import { latestAttempt } from "../journal/apply.ts";
 import { ask } from "../ask.ts";
-import { failure } from "../model/command.ts";
+import { failure } from "../model/values.ts";
 import type { Task } from "../model/flow.ts";
 import type { Reply } from "./inputs.ts";
 import { record, type Step } from "./step.ts";

@@ -7,9 +7,10 @@
 import { isTooOld } from "./max-age.ts";
 import { latestAttempt } from "../journal/apply.ts";
 import { ask } from "../ask.ts";
-import { failure } from "../model/command.ts";
+import { failure } from "../model/values.ts";
 import { unknownOutcome, verdict } from "./in-doubt.ts";
-import { type Task, taskAt, type TaskError } from "../model/flow.ts";
+import { type Task, taskAt } from "../model/flow.ts";
+import { type TaskError } from "../model/values.ts";
 import type { Input, Reply } from "./inputs.ts";
 import type { Step } from "./step.ts";
 import { failAttempt, isReportedFailure, settle, settleAttempt } from "./task.ts";

@@ -1,10 +1,11 @@
 /** How a taskflow goes from stage to stage, and ends. */
 import { isPastAge, watchAge, watchTaskAge } from "./max-age.ts";
 import { passOn } from "./children.ts";
-import { failure } from "../model/command.ts";
+import { failure } from "../model/values.ts";
 import { compensate, wantsCompensation } from "./compensation.ts";
 import { clearDoubt } from "./in-doubt.ts";
-import { type Flow, isFinished, isSettled, type Stage, type TaskError } from "../model/flow.ts";
+import { type Flow, isFinished, isSettled, type Stage } from "../model/flow.ts";
+import { type TaskError } from "../model/values.ts";
 import { stageId, taskId } from "../model/ids.ts";
 import { record, type Step } from "./step.ts";
 

@@ -4,17 +4,16 @@ import { latestAttempt } from "../journal/apply.ts";
 import { ask } from "../ask.ts";
 import { chanceOf, retryDelay } from "./backoff.ts";
 import { dropChildren } from "./children.ts";
-import { failure } from "../model/command.ts";
+import { AWAITING_DECISION, failure } from "../model/values.ts";
 import { goOnUndoing } from "./compensation.ts";
 import type { Settled } from "../journal/facts.ts";
-import { type Flow, isFinished, type JsonText, type Task, taskAt, type TaskError } from "../model/flow.ts";
+import { type Flow, isFinished, type Task, taskAt } from "../model/flow.ts";
+import { type TaskError } from "../model/values.ts";
+import { type JsonText } from "../model/values.ts";
 import { taskId } from "../model/ids.ts";
 import type { Input, Outcome } from "./inputs.ts";
 import { afterSettled, stopIfAborted } from "./stage.ts";
 import { record, type Step } from "./step.ts";
-
-/** `statusReason` of a taskflow that is PAUSED until a person has decided about a failed task. */
-export const AWAITING_DECISION = "AWAITING_DECISION";
 
 type InputOf<Kind extends Input["kind"]> = Extract<Input, { kind: Kind }>;
 

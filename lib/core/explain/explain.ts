@@ -2,7 +2,8 @@
 import { explainEnd } from "./end.ts";
 import { explainUnfinished } from "./flow.ts";
 import { explainTask } from "./task.ts";
-import { type Flow, isFinished, isSettled, type TaskflowStatus } from "../model/flow.ts";
+import { type Flow, isFinished, isSettled } from "../model/flow.ts";
+import { type TaskflowStatus } from "../model/values.ts";
 import { count, cut, type Reason, type ReasonCode, ReasonList } from "./reason.ts";
 import type { Surroundings } from "./observed.ts";
 

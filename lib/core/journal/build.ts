@@ -1,6 +1,7 @@
 import { resolveOptions, type ResolvedOptions } from "../model/options.ts";
 import type { Created } from "./facts.ts";
-import type { Flow, Stage, Task, TaskDefinition } from "../model/flow.ts";
+import type { Flow, Stage, Task } from "../model/flow.ts";
+import type { TaskDefinition } from "../model/values.ts";
 
 /** The taskflow that its first fact describes: WAITING, nothing begun. */
 export function build(created: Created, at: number): Flow {

@@ -4,22 +4,11 @@
  */
 import type { Options, ResolvedOptions } from "../model/options.ts";
 import type { Answer } from "../model/command.ts";
-import type { Hold, JsonText, Parent, TaskDefinition, TaskError, TaskflowStatus } from "../model/flow.ts";
-
-/** A definition as it is stored: checked, in the long form. Its options are still those that were written. */
-export interface StoredDefinition {
-  readonly name?: string;
-  readonly options?: Options;
-  readonly context?: unknown;
-  readonly tags?: readonly string[];
-  readonly attributes?: Readonly<Record<string, string | number | boolean>>;
-  readonly tenant?: string;
-  readonly stages: readonly {
-    readonly name: string;
-    readonly options?: Options;
-    readonly tasks: readonly TaskDefinition[];
-  }[];
-}
+import type { Hold, Parent } from "../model/flow.ts";
+import type { StoredDefinition } from "../model/values.ts";
+import type { TaskError } from "../model/values.ts";
+import type { JsonText } from "../model/values.ts";
+import type { TaskflowStatus } from "../model/values.ts";
 
 /** The first fact of every journal, and event 1 (TASKFLOW WAITING). */
 export interface Created {

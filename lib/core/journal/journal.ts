@@ -5,7 +5,8 @@
 import { apply } from "./apply.ts";
 import { build } from "./build.ts";
 import type { Created, Entry, Fact } from "./facts.ts";
-import type { Flow, JsonText } from "../model/flow.ts";
+import type { Flow } from "../model/flow.ts";
+import type { JsonText } from "../model/values.ts";
 
 /** A fact as it reads from the text: responses are values there. */
 type ReadFact = Exclude<Fact, Created> & { response?: unknown };

@@ -1,4 +1,4 @@
-import type { TaskDefinition } from "./flow.ts";
+import type { TaskDefinition } from "./values.ts";
 
 /** The name that is called, `[v<version>.]serviceId.actionName`: a numeric version stands as `v2.`, a text as it is, as in Moleculer. */
 export function actionNameOf({ serviceId, actionName, version }: TaskDefinition["taskDetails"]): string {

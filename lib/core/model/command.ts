@@ -3,7 +3,8 @@
  * what it changed is stored. One that is refused changes nothing.
  */
 import type { Options } from "../../../schemas/options.schema.ts";
-import type { JsonText, TaskflowStatus, TaskError } from "./flow.ts";
+import type { JsonText } from "./values.ts";
+import type { TaskflowStatus } from "./values.ts";
 
 /** Stages and tasks are named by their id or their name. */
 export interface Selected {
@@ -133,9 +134,4 @@ export type Answer = { readonly ok: true; readonly data: Readonly<Record<string,
 
 export function refuse(type: string, message: string, data?: unknown): Refusal {
   return { ok: false, type, message, ...(data === undefined ? {} : { data }) };
-}
-
-/** The error of a task or a taskflow that the engine itself names. */
-export function failure(type: string, message: string, data?: unknown): TaskError {
-  return { type, name: "TaskflowError", message, ...(data === undefined ? {} : { data }) };
 }

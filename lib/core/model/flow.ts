@@ -18,29 +18,10 @@
  * - RUNNING: an attempt is out. It was stored, with its node, before it was sent.
  * - SUCCESS, FAILED, CANCELLED, SKIPPED: settled.
  */
-import type { Options, ResolvedOptions } from "./options.ts";
+import type { ResolvedOptions } from "./options.ts";
 import type { Answer } from "./command.ts";
-import type { StoredDefinition } from "../journal/facts.ts";
-
-export type TaskflowStatus = "WAITING" | "RUNNING" | "PAUSED" | "COMPLETED" | "PARTIAL_COMPLETED" | "FAILED" | "CANCELLED";
-export type StageStatus = "WAITING" | "RUNNING" | "COMPLETED" | "PARTIAL_COMPLETED" | "FAILED" | "CANCELLED" | "SKIPPED";
-export type TaskStatus = "WAITING" | "QUEUED" | "RUNNING" | "SUCCESS" | "FAILED" | "CANCELLED" | "SKIPPED";
-/** What a task can be in the store: QUEUED is worked out when it is read. */
-export type StoredTaskStatus = Exclude<TaskStatus, "QUEUED">;
-
-/** The text of a JSON value. Encoded once where a value enters, then shared by the journal, the events and the messages. */
-export type JsonText = string & { readonly JsonText: never };
-
-/** What is kept of an error. */
-export interface TaskError {
-  type: string;
-  name: string;
-  message: string;
-  code?: number | string;
-  data?: unknown;
-  stack?: string;
-  nodeID?: string;
-}
+import type { StoredDefinition } from "./values.ts";
+import type { JsonText, StageStatus, StoredTaskStatus, TaskDefinition, TaskError, TaskflowStatus } from "./values.ts";
 
 export interface Attempt {
   attempt: number;
@@ -51,24 +32,6 @@ export interface Attempt {
   nodeID: string | null;
   status: StoredTaskStatus;
   error?: TaskError;
-}
-
-/** A task as `produce` took it. */
-export interface TaskDefinition {
-  readonly name: string;
-  readonly type: "ACTION";
-  readonly taskDetails: ActionDetails;
-  readonly params?: unknown;
-  readonly meta?: Readonly<Record<string, unknown>>;
-  readonly options?: Options;
-  /** What undoes it. */
-  readonly compensate?: { readonly taskDetails: ActionDetails; readonly params?: unknown };
-}
-
-export interface ActionDetails {
-  readonly serviceId: string;
-  readonly actionName: string;
-  readonly version?: string | number;
 }
 
 /** True for the statuses that only a person's decision leaves. */

@@ -1,6 +1,9 @@
 /** The tree of a taskflow as callers see it. */
 import { presentOptions } from "../model/options.ts";
-import { type Flow, isSettled, type JsonText, type Stage, type Task, type TaskError, type TaskStatus } from "../model/flow.ts";
+import { type Flow, isSettled, type Stage, type Task } from "../model/flow.ts";
+import { type TaskError } from "../model/values.ts";
+import { type JsonText } from "../model/values.ts";
+import { type TaskStatus } from "../model/values.ts";
 import { stageId, taskId } from "../model/ids.ts";
 
 /** What only the coordinator that drives a taskflow knows: why a due task has not been sent. */

@@ -6,7 +6,7 @@ import { compensationOf, flowCompensationOf, isTouched, progressOf, taskflowDeta
 import type { Fact } from "../journal/facts.ts";
 import { type Flow, type Stage, type Task, taskAt } from "../model/flow.ts";
 import { stageId, taskId } from "../model/ids.ts";
-import { AWAITING_DECISION } from "../execution/task.ts";
+import { AWAITING_DECISION } from "../model/values.ts";
 
 /** One event as JSON, in two pieces: the events of one commit end alike, so that a bus may encode that piece once. */
 export class EventText {

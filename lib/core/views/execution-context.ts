@@ -1,7 +1,8 @@
 /** The execution context: what a task's handler is told of the run that it is part of, as JSON text made of shared pieces. */
 import { optionsText } from "../model/options.ts";
 import { activeChildrenOf } from "./details.ts";
-import type { Flow, JsonText, Stage, Task } from "../model/flow.ts";
+import type { Flow, Stage, Task } from "../model/flow.ts";
+import type { JsonText } from "../model/values.ts";
 import { stageId, taskId } from "../model/ids.ts";
 
 /** A stage's answers as the tasks of the next one get them. */

@@ -11,7 +11,7 @@ import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { SqliteOwners } from "../lib/adapters/sqlite/owners.ts";
 import { SqliteStore } from "../lib/adapters/sqlite/store.ts";
-import { FORMAT } from "../lib/coordinator/settings.ts";
+import { FORMAT } from "../lib/coordinator/turn/settings.ts";
 import { newRow } from "../lib/coordinator/turn/projection.ts";
 import { build } from "../lib/core/journal/build.ts";
 import { decide } from "../lib/core/decide.ts";

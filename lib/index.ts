@@ -31,7 +31,7 @@ export { NatsTransporter, type NatsTransporterOptions } from "./adapters/nats/tr
 export type { TaskflowExport } from "./client/export.ts";
 export type { Explanation } from "./core/explain/explain.ts";
 export type { Reason, ReasonCode } from "./core/explain/reason.ts";
-export { getEventsEndpoint } from "./adapters/moleculer/broker-link.ts";
+export { getEventsEndpoint } from "./protocol/events-subject.ts";
 export { defineTaskflow } from "./client/define-taskflow.ts";
 export {
   ExpectedError,

@@ -4,7 +4,7 @@
  */
 import type { ActionHandler, ActionSchema, Context, Service, ServiceBroker, ServiceSchema } from "moleculer";
 import { taskflowError } from "../lib/errors/errors.ts";
-import { parseDuration } from "../lib/core/model/options.ts";
+import { parseDuration } from "../lib/util/duration.ts";
 import type { TaskflowHandle } from "../lib/worker/handle.ts";
 import type { Ledger } from "../lib/worker/ledger/ledger.ts";
 import { ledgerOf } from "../lib/worker/ledger/open.ts";

@@ -1,8 +1,9 @@
 /** The parts that all schemas share. The numbers here belong to the format itself; those that `settings.limits` may change are in `lib/config/limits.ts`. */
 import { Type } from "typebox";
+import { MAX_DURATION_MS } from "../lib/util/duration.ts";
 
 /** 10 years of 365.25 days, in milliseconds. */
-export const MAX_DURATION_MS = 315_576_000_000;
+export { MAX_DURATION_MS };
 /** `pageSize` of a list. */
 export const MAX_PAGE_SIZE = 1_000;
 /** Tags or attributes of a taskflow, however high `settings.limits` are. */

@@ -5,7 +5,7 @@
 import type { Context, Service, ServiceSchema } from "moleculer";
 import { toldOutcome } from "../lib/protocol/call-outcome.ts";
 import { HEARTBEAT_EVENT } from "../lib/worker/handle.ts";
-import { parseDuration } from "../lib/core/model/options.ts";
+import { parseDuration } from "../lib/util/duration.ts";
 import { validationError } from "../lib/validation/index.ts";
 import type { ActionParams } from "../schemas/actions.schema.ts";
 import { action } from "./taskflow/action.ts";

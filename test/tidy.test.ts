@@ -4,6 +4,7 @@ import { existsSync } from "node:fs";
 import { basename, join, posix } from "node:path";
 import {
   ROOT,
+  circlesOf,
   exportsOf,
   hasDocComment,
   identifiersOf,
@@ -42,53 +43,81 @@ function linesWith(path: string, pattern: RegExp): string[] {
 }
 
 describe("what may import what", () => {
-  interface Layer {
-    readonly files: RegExp;
-    /** Files that it may import. */
-    readonly values: RegExp;
-    /** Files of which it may import types. */
-    readonly types?: RegExp;
-    /** Packages and Node's modules that it may import; all of them if absent. */
-    readonly packages?: RegExp;
-  }
-  const DOORS = String.raw`(?!lib/(?:index|internal)\.ts)`;
-  // A file belongs to the first layer that fits.
-  const LAYERS: Readonly<Record<string, Layer>> = {
-    schemas: { files: /^schemas\//, values: /^schemas\// },
-    core: {
-      files: /^lib\/core\//,
-      values: /^(schemas\/|lib\/(core|protocol|errors|validation)\/)/,
-      types: /^(schemas\/|lib\/)/,
-      packages: /^(@lukeed\/ms)?$/,
-    },
-    ports: { files: /^lib\/ports\//, values: /^(schemas\/|lib\/(core|ports|errors|validation|protocol)\/)/ },
-    adapters: { files: /^lib\/adapters\//, values: new RegExp(`^(schemas/|${DOORS}lib/(?!coordinator))`) },
-    coordinator: {
-      files: /^lib\/coordinator/,
-      values: new RegExp(`^(schemas/|${DOORS}lib/(?!adapters/))`),
-      types: /^services\/taskflow\/engine/,
-    },
-    doors: { files: /^lib\/(index|internal)\.ts/, values: /^(schemas|lib|mixins|services)\// },
-    lib: { files: /^lib\//, values: new RegExp(`^(schemas/|${DOORS}lib/)`) },
-    mixins: { files: /^mixins\//, values: new RegExp(`^(schemas/|mixins/|${DOORS}lib/)`) },
-    services: { files: /^services\//, values: new RegExp(`^(schemas/|mixins/|${DOORS}lib/|services/(?!.*\\.service\\.ts))`) },
-    bin: { files: /^bin\//, values: /^(schemas|lib|mixins|services|bin)\/|^[^/]+\.ts$/ },
-  };
+  // From the ground up. A folder imports from itself and from the folders above it in this list,
+  // and from no other: so there is no circle of folders, and none of files across folders.
+  const FOLDERS = [
+    "lib/util",
+    "schemas",
+    "lib/errors",
+    "lib/config",
+    "lib/core/model",
+    "lib/core/journal",
+    "lib/core/execution",
+    "lib/core/commands",
+    "lib/core/views",
+    "lib/core/explain",
+    "lib/core",
+    "lib/protocol",
+    "lib/ports",
+    "lib/validation",
+    "lib/adapters/system",
+    "lib/adapters/nats",
+    "lib/adapters/moleculer",
+    "lib/adapters/sqlite",
+    "lib/adapters/mongodb",
+    "lib/adapters",
+    "lib/moleculer-db",
+    "lib/worker/ledger",
+    "lib/worker",
+    "lib/client",
+    "lib/coordinator/flow-control",
+    "lib/coordinator/turn",
+    "lib/coordinator/ownership",
+    "lib/coordinator/commands",
+    "lib/coordinator",
+    "lib/coordinator/queries",
+    "lib/coordinator/operations",
+    "mixins",
+    "services/taskflow",
+    "services",
+    "lib",
+    ".",
+    "bin",
+  ];
+  /** Packages that a part may import; any, where it is not named. */
+  const PACKAGES: readonly (readonly [RegExp, RegExp])[] = [
+    [/^lib\/core\//, /^$/],
+    [/^lib\/(util|ports)\//, /^(node:(crypto|util)|@lukeed\/ms)$/],
+    [/^lib\/(coordinator|validation|protocol)\//, /^(?!moleculer|nats$|mongodb$)/],
+  ];
+  /** Nothing of the coordinator knows an adapter; the engine is handed them. */
+  const NEVER: readonly (readonly [RegExp, RegExp])[] = [
+    [/^lib\/coordinator\//, /^lib\/(adapters|worker|client|moleculer-db)\//],
+    [/^lib\/(client|worker)\//, /^lib\/(coordinator|validation)\//],
+    [/^lib\/core\//, /^lib\/(errors|config|validation|protocol)\//],
+  ];
 
-  function allows(layer: Layer, { specifier, path, typeOnly }: Import): boolean {
-    if (path === undefined) return layer.packages?.test(specifier) ?? true;
-    return layer.values.test(path) || (typeOnly && layer.types?.test(path) === true) || path === "package.json";
+  const rankOf = (path: string): number => FOLDERS.indexOf(posix.dirname(path));
+
+  function problemOf(path: string, { specifier, path: target }: Import): string | undefined {
+    if (target === undefined) {
+      const isWrong = PACKAGES.some(([files_, packages]) => files_.test(path) && !packages.test(specifier));
+      return isWrong ? `must not import the package ${specifier}` : undefined;
+    }
+    if (target === "package.json") return undefined;
+    if (rankOf(target) < 0) return `imports ${target}, which is in no known folder`;
+    if (rankOf(target) > rankOf(path)) return `imports ${target}, which stands above it`;
+    return NEVER.some(([files_, never]) => files_.test(path) && never.test(target)) ? `must not import ${target}` : undefined;
   }
 
-  it("lets every file import only from the layers below it", () => {
-    const found = problems(product, (path) => {
-      const layer = Object.entries(LAYERS).find(([, { files: own }]) => own.test(path));
-      if (layer === undefined) return ["is in no layer; name it in test/tidy.test.ts"];
-      const [name, rules] = layer;
-      const bad = importsOf(path).filter((imported) => !allows(rules, imported));
-      return bad.map(({ specifier, typeOnly }) => `${name} must not import ${typeOnly ? "types" : "values"} of ${specifier}`);
-    });
-    expect(found).toEqual([]);
+  it("lets every folder import only from the folders below it, types included", () => {
+    const homeless = product.filter((path) => rankOf(path) < 0).map((path) => `${path}: its folder is not in FOLDERS`);
+    const found = problems(product, (path) => importsOf(path).flatMap((imported) => problemOf(path, imported) ?? []));
+    expect([...homeless, ...found]).toEqual([]);
+  });
+
+  it("has no circle of files, type imports counted", () => {
+    expect(circlesOf(product)).toEqual([]);
   });
 
   it("keeps the coordinator and the stores out of what the worker mixin loads", () => {

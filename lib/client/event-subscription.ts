@@ -6,7 +6,8 @@
  */
 import type { ServiceBroker } from "moleculer";
 import type { TaskflowEvent } from "../../schemas/taskflow-event.ts";
-import { getEventsEndpoint, localSubjects, natsClientOf } from "../adapters/moleculer/broker-link.ts";
+import { localSubjects, natsClientOf } from "../adapters/moleculer/broker-link.ts";
+import { getEventsEndpoint } from "../protocol/events-subject.ts";
 
 /** How often it looks for events that it was not told of: with live events, and where none can come (another transporter). */
 const LOOK_MS = 5_000;

@@ -21,7 +21,7 @@ import { fetchValue } from "../protocol/value-ref.ts";
 import { fetchExport, type TaskflowExport, tooLargeToImport } from "./export.ts";
 import type { Explanation } from "../core/explain/explain.ts";
 import { isTaskflowError } from "../errors/errors.ts";
-import { parseDuration } from "../core/model/options.ts";
+import { parseDuration } from "../util/duration.ts";
 import { type EventHandler, EventSubscription } from "./event-subscription.ts";
 
 /** How long to wait for a taskflow, and what of it to answer. */

@@ -1,7 +1,7 @@
 /** Settings from the environment (the README lists them). What is wrong is told by the variable's name, at start. */
 import { parseActionPatterns } from "./allowed-actions.ts";
-import { parseDuration } from "../core/model/options.ts";
-import { describeValue } from "../validation/problems.ts";
+import { parseDuration } from "../util/duration.ts";
+import { describeValue } from "../util/describe-value.ts";
 
 export interface Environment {
   /** `TASKFLOW_STORE`: `sqlite:<file>`, `memory:` or a MongoDB URL. */

@@ -5,7 +5,7 @@
  * durations of 10 years, `pageSize` of 1,000. Characters are Unicode code points; bytes are those of the JSON text in UTF-8.
  */
 import { MAX_ENTRIES } from "../../schemas/common.schema.ts";
-import { describeValue } from "../validation/problems.ts";
+import { describeValue } from "../util/describe-value.ts";
 
 /** What `settings.limits` may change. Bytes are those of JSON text in UTF-8. */
 export interface Limits {

@@ -19,16 +19,16 @@ import { Nesting, type NewChild, type Producer } from "./commands/nesting.ts";
 import { Orders } from "./commands/command-router.ts";
 import { Ownership } from "./ownership/lease.ts";
 import { type Gate, OPEN_GATE } from "./flow-control/pause-rules.ts";
-import type { Ports } from "./ports.ts";
+import type { Ports } from "./turn/ports.ts";
 import type { Resident } from "./turn/resident.ts";
 import { Retention } from "./ownership/retention.ts";
 import { restore, restoreOrTell } from "./turn/rehydrate.ts";
-import { type CoordinatorSettings, READ, TURN } from "./settings.ts";
+import { type CoordinatorSettings, READ, TURN } from "./turn/settings.ts";
 import { Turns, type TurnsListener } from "./turn/turn-loop.ts";
 import { wakeWaiting } from "./turn/wake-ups.ts";
 
 export type { NewTaskflow } from "./commands/produce.ts";
-export type { Ports } from "./ports.ts";
+export type { Ports } from "./turn/ports.ts";
 
 /** How often a stop looks whether the last attempt has answered. */
 const DRAIN_POLL_MS = 20;

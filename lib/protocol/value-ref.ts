@@ -3,14 +3,13 @@
  * nowhere, so that parts of two values are never put together. It costs no storage.
  */
 import { digestOf, type TextPart } from "./chunks.ts";
-import { validationError } from "../validation/index.ts";
 
 /** Values of a task that are told by reference where they are too large. */
 export const REFERABLE = ["response", "params", "meta", "error.data"] as const;
 export type Referable = (typeof REFERABLE)[number];
 
 /** As execution contexts have it (`lib/core/views/execution-context.ts`). */
-const PREVIOUS = /^([A-Za-z0-9_:-]+)\/([0-9a-f-]+)\/(previousStageRes)\/(\d+)$/;
+export const PREVIOUS = /^([A-Za-z0-9_:-]+)\/([0-9a-f-]+)\/(previousStageRes)\/(\d+)$/;
 
 export interface ValueRef {
   readonly taskflowId: string;
@@ -51,18 +50,7 @@ export async function fetchValue(fetch: (offset: number) => Promise<TextPart>): 
   return JSON.parse(text);
 }
 
-/** @throws TASKFLOW_VALIDATION_ERROR */
-export function valueRefOf($ref: string): ValueRef {
-  const [taskflowId, taskId, field, digest, ...rest] = PREVIOUS.exec($ref)?.slice(1) ?? partsOf($ref);
-  const isField = field === "previousStageRes" || REFERABLE.includes(field as Referable);
-  if (taskflowId === undefined || taskId === undefined || digest === undefined || !isField || rest.length > 0) {
-    const message = "/ref is not a reference that this service gave: take the `$ref` of an answer as it is.";
-    throw validationError("The params of taskflow.getValue are not valid", [{ path: "/ref", message, keyword: "format" }]);
-  }
-  return { taskflowId, taskId, field: field as ValueRef["field"], digest };
-}
-
-function partsOf($ref: string): (string | undefined)[] {
+export function partsOf($ref: string): (string | undefined)[] {
   try {
     const parts: unknown = JSON.parse(Buffer.from($ref, "base64url").toString());
     return Array.isArray(parts) && parts.every((part) => typeof part === "string") ? parts : [];

@@ -1,7 +1,7 @@
 /** AJV, set up once. Only schemas of this project are ever compiled: compiling makes code, so nothing of a request may get near it. */
 import { Ajv, type ValidateFunction } from "ajv";
 import { DURATION_FORMAT, POSITIVE_DURATION_FORMAT } from "../../schemas/common.schema.ts";
-import { parseDuration } from "../core/model/options.ts";
+import { parseDuration } from "../util/duration.ts";
 
 function isDuration(text: string, minimum: number): boolean {
   try {

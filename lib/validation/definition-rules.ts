@@ -8,23 +8,12 @@ import { actionNameOf } from "../core/model/action-name.ts";
 import { isTemplate } from "../core/model/template.ts";
 import type { Limits } from "../config/limits.ts";
 import { byteLengthOver } from "./encode.ts";
-import { describeValue, pointerStep, valueOf, type ProblemList } from "./problems.ts";
-
-export interface RuleContext {
-  readonly limits: Limits;
-  readonly isActionAllowed: (actionName: string) => boolean;
-  /** Of the definition's JSON text: no part of it is longer. */
-  readonly textLength: number;
-}
-
-/** A path that is made when it is read. */
-type Path = () => string;
-const ROOT: Path = () => "";
+import { pointerStep, valueOf, type ProblemList } from "./problems.ts";
+import { describeValue } from "../util/describe-value.ts";
+import { ROOT, type Json, type Path, type RuleContext, isRecord } from "./rule-context.ts";
 
 /** Names that would reach an object's inside where names are keys. */
 const RESERVED_NAMES: ReadonlySet<unknown> = new Set(["__proto__", "constructor", "prototype"]);
-
-type Json = Readonly<Record<string, unknown>>;
 
 /** `definition` is a copy made for us: plain objects and arrays only. Paths are put together only for what is wrong. */
 export function checkRules(definition: unknown, context: RuleContext, problems: ProblemList): void {
@@ -253,8 +242,4 @@ function isDeeperThan(container: object, limit: number): boolean {
 function addLimit(path: string, fact: string, name: keyof Limits, limits: Limits, problems: ProblemList): void {
   const message = `${path} ${fact}, over the limit of ${limits[name]}: make it less, or raise settings.limits.${name}.`;
   problems.add({ path, message, keyword: name, limit: limits[name] });
-}
-
-function isRecord(value: unknown): value is Json {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
 }

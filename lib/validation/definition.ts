@@ -13,7 +13,8 @@ import { TASKFLOW_ID_PATTERN } from "../../schemas/common.schema.ts";
 import type { Limits } from "../config/limits.ts";
 import { compileFast, compileThorough } from "./ajv.ts";
 import { encodeJson } from "./encode.ts";
-import { describeValue, ProblemList, type Problem } from "./problems.ts";
+import { ProblemList, type Problem } from "./problems.ts";
+import { describeValue } from "../util/describe-value.ts";
 import { checkRules } from "./definition-rules.ts";
 import { addSchemaProblems } from "./schema-problems.ts";
 

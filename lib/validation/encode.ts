@@ -7,7 +7,8 @@
  * its stack) is a problem that names the place.
  */
 import { copyJson } from "../util/copy-json.ts";
-import { describeValue, placeOf, pointerStep, type Problem } from "./problems.ts";
+import { placeOf, pointerStep, type Problem } from "./problems.ts";
+import { describeValue } from "../util/describe-value.ts";
 
 export type Encoded =
   { readonly ok: true; readonly text: string; readonly value: unknown } | { readonly ok: false; readonly problem: Problem };

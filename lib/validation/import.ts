@@ -11,7 +11,8 @@ import type { Limits } from "../config/limits.ts";
 import { compileFast, compileThorough } from "./ajv.ts";
 import { byteLengthOver, encodeJson } from "./encode.ts";
 import { FACT_SCHEMAS } from "./fact-schemas.ts";
-import { describeValue, ProblemList, type Problem } from "./problems.ts";
+import { ProblemList, type Problem } from "./problems.ts";
+import { describeValue } from "../util/describe-value.ts";
 import { addSchemaProblems } from "./schema-problems.ts";
 import { validateTaskflow } from "./definition.ts";
 

@@ -3,7 +3,8 @@ import type { ValidateFunction } from "ajv";
 import { ACTION_SCHEMAS, type ActionName, type ActionParams } from "../../schemas/actions.schema.ts";
 import { taskflowError, type TaskflowError } from "../errors/errors.ts";
 import { compileFast, compileThorough } from "./ajv.ts";
-import { describeValue, ProblemList, type Problem } from "./problems.ts";
+import { ProblemList, type Problem } from "./problems.ts";
+import { describeValue } from "../util/describe-value.ts";
 import { addSchemaProblems } from "./schema-problems.ts";
 
 const compiled = new Map<string, { schema: object; isValid: ValidateFunction; errors: () => ValidateFunction }>();

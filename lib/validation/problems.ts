@@ -1,5 +1,7 @@
 /** What is wrong with params, as TASKFLOW_VALIDATION_ERROR lists it in `data`. */
 
+import { shorten } from "../util/describe-value.ts";
+
 export interface Problem {
   /** JSON pointer to the place; "" is the whole. For something missing: where it belongs. */
   path: string;
@@ -19,8 +21,6 @@ export interface Problem {
 
 const MAX_LISTED = 100;
 const MAX_COUNTED = 2_000;
-const MAX_VALUE_LENGTH = 100;
-
 /** Collects problems: the first 100 are kept, more are counted, and past 2,000 nobody needs to look any further (`isFull`). */
 export class ProblemList {
   private readonly listed: Problem[] = [];
@@ -72,21 +72,8 @@ export function placeOf(path: string): string {
   return path === "" ? "The whole" : path;
 }
 
-/** A value in a sentence: never long, never deep, never anything of an object's inside. */
-export function describeValue(value: unknown): string {
-  if (value === undefined) return "nothing";
-  if (typeof value === "string") return JSON.stringify(shorten(value));
-  if (typeof value === "number" || typeof value === "boolean" || value === null) return `${value}`;
-  if (Array.isArray(value)) return "an array";
-  return typeof value === "object" ? "an object" : `a ${typeof value}`;
-}
-
 /** The value of a problem: scalars only. */
 export function valueOf(value: unknown): { value?: string | number | boolean | null } {
   if (typeof value === "string") return { value: shorten(value) };
   return typeof value === "number" || typeof value === "boolean" || value === null ? { value } : {};
-}
-
-export function shorten(text: string): string {
-  return text.length > MAX_VALUE_LENGTH ? `${text.slice(0, MAX_VALUE_LENGTH)}…` : text;
 }

@@ -2,8 +2,9 @@
 import type { ErrorObject, ValidateFunction } from "ajv";
 import { ACTION_PART_PATTERN, NAME_PATTERN, TASKFLOW_ID_PATTERN } from "../../schemas/common.schema.ts";
 import { ALL_TASK_TYPES, NOT_YET } from "../../schemas/taskflow.schema.ts";
-import { parseDuration } from "../core/model/options.ts";
-import { describeValue, placeOf, pointerStep, valueOf, type Problem, type ProblemList } from "./problems.ts";
+import { parseDuration } from "../util/duration.ts";
+import { placeOf, pointerStep, valueOf, type Problem, type ProblemList } from "./problems.ts";
+import { describeValue } from "../util/describe-value.ts";
 import { suggestName } from "./suggest.ts";
 
 /** The keywords that pruning reads. */

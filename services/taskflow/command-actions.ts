@@ -1,7 +1,7 @@
 /** The actions of the service `taskflow` that decide something: each is carried out by the owner of its taskflow, whichever coordinator is asked. */
 import type { Context, Service } from "moleculer";
 import type { Answer } from "../../lib/core/model/command.ts";
-import { fitAnswer } from "../../lib/coordinator/fit-answer.ts";
+import { fitAnswer } from "../../lib/coordinator/queries/truncate.ts";
 import type { Reader } from "../../lib/coordinator/queries/queries.ts";
 import { ERRORS, taskflowError, type TaskflowErrorType } from "../../lib/errors/errors.ts";
 import { copyJson } from "../../lib/util/copy-json.ts";

@@ -1,6 +1,6 @@
 /** Actions with which people run the whole. */
 import type { Service } from "moleculer";
-import { getEventsEndpoint } from "../../lib/adapters/moleculer/broker-link.ts";
+import { getEventsEndpoint } from "../../lib/protocol/events-subject.ts";
 import { validateExport, validationError } from "../../lib/validation/index.ts";
 import type { ActionParams } from "../../schemas/actions.schema.ts";
 import { action } from "./action.ts";

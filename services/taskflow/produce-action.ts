@@ -1,6 +1,6 @@
 /** The action `produce`: a taskflow of its own, or one nested below the task whose handler calls it. */
 import type { Context, Service } from "moleculer";
-import { getEventsEndpoint } from "../../lib/adapters/moleculer/broker-link.ts";
+import { getEventsEndpoint } from "../../lib/protocol/events-subject.ts";
 import { passOn } from "../../lib/adapters/moleculer/forward-command.ts";
 import { CONTEXT_KEY } from "../../lib/protocol/wire-context.ts";
 import type { Answer } from "../../lib/core/model/command.ts";

@@ -1,13 +1,8 @@
 import { describe, expect, test } from "@jest/globals";
 import * as fc from "fast-check";
-import {
-  DEFAULT_OPTIONS,
-  optionsText,
-  parseDuration,
-  presentOptions,
-  resolveOptions,
-  type Options,
-} from "../../lib/core/model/options.ts";
+import { DEFAULT_OPTIONS, optionsText, presentOptions, resolveOptions } from "../../lib/core/model/options.ts";
+import type { Options } from "../../schemas/options.schema.ts";
+import { parseDuration } from "../../lib/util/duration.ts";
 import { MAX_DURATION_MS } from "../../schemas/common.schema.ts";
 
 describe("durations", () => {

@@ -2,7 +2,7 @@
 import fc from "fast-check";
 import type { Command, RetryCommand, Selected } from "../../lib/core/model/command.ts";
 import type { Input, Outcome, Reply } from "../../lib/core/execution/inputs.ts";
-import type { Options } from "../../lib/core/model/options.ts";
+import type { Options } from "../../schemas/options.schema.ts";
 import { PAUSE } from "./commands.ts";
 import {
   answered,

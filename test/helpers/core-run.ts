@@ -11,7 +11,8 @@ import type { TaskError } from "../../lib/core/model/values.ts";
 import type { JsonText } from "../../lib/core/model/values.ts";
 import type { Input, Outcome, Reply } from "../../lib/core/execution/inputs.ts";
 import { encodeEntry } from "../../lib/core/journal/journal.ts";
-import { DEFAULT_OPTIONS, type Options } from "../../lib/core/model/options.ts";
+import { DEFAULT_OPTIONS } from "../../lib/core/model/options.ts";
+import type { Options } from "../../schemas/options.schema.ts";
 
 export const ID_BASE = "01234567-89ab-8def-8123-";
 export const START = 1_000_000;

@@ -12,7 +12,8 @@ import { type Flow, isFinished, isOver, taskAt } from "../../lib/core/model/flow
 import { idBaseOf, stageId, taskId } from "../../lib/core/model/ids.ts";
 import type { Input } from "../../lib/core/execution/inputs.ts";
 import { decodeEntry, encodeEntry, replay } from "../../lib/core/journal/journal.ts";
-import { DEFAULT_OPTIONS, type Options } from "../../lib/core/model/options.ts";
+import { DEFAULT_OPTIONS } from "../../lib/core/model/options.ts";
+import type { Options } from "../../schemas/options.schema.ts";
 import type { Random } from "../simulation/random.ts";
 import { answered, error, failed, fingerprint } from "./core-run.ts";
 import { undoable } from "./undo-run.ts";

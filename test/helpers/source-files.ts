@@ -133,6 +133,21 @@ export function loadedWith(path: string): Set<string> {
   return loaded;
 }
 
+/** Files that import one another in a circle, type imports counted: each circle as a list of its files. */
+export function circlesOf(paths: readonly string[]): string[][] {
+  const circles: string[][] = [];
+  const done = new Set<string>();
+  const visit = (path: string, trail: readonly string[]): void => {
+    const start = trail.indexOf(path);
+    if (start >= 0) return void circles.push(trail.slice(start));
+    if (done.has(path) || !path.endsWith(".ts") || !existsSync(join(ROOT, path))) return;
+    for (const { path: target } of importsOf(path)) if (target !== undefined) visit(target, [...trail, path]);
+    done.add(path);
+  };
+  for (const path of paths) visit(path, []);
+  return circles;
+}
+
 /** Names that are used as values or types: variables, globals, type references. */
 export function identifiersOf(path: string): Set<string> {
   return new Set([...nodesOf(syntaxTree(path))].flatMap((node) => (node.type === "Identifier" ? [textOf(node) ?? ""] : [])));

@@ -5,7 +5,7 @@ import { actionNameOf } from "../../lib/core/model/action-name.ts";
 import type { StoredDefinition } from "../../lib/core/model/values.ts";
 import { type Task, taskAt } from "../../lib/core/model/flow.ts";
 import type { Input } from "../../lib/core/execution/inputs.ts";
-import type { Options } from "../../lib/core/model/options.ts";
+import type { Options } from "../../schemas/options.schema.ts";
 import type { TaskflowDetails } from "../../schemas/taskflow-details.ts";
 import { answered, CoreRun, failed, fingerprint, sketch, type StageSketch, written } from "./core-run.ts";
 

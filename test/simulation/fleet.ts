@@ -1,6 +1,6 @@
 /** The coordinators' processes: one or two names, each with one life after the other, and what befalls them. */
 import { DEFAULT_OPTIONS } from "../../lib/core/model/options.ts";
-import type { CoordinatorSettings } from "../../lib/coordinator/settings.ts";
+import type { CoordinatorSettings } from "../../lib/coordinator/turn/settings.ts";
 import { Life } from "./life.ts";
 import type { World } from "./world.ts";
 

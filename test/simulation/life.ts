@@ -4,7 +4,7 @@
  * with all of that, whatever has become of the world meanwhile.
  */
 import { Coordinator } from "../../lib/coordinator/coordinator.ts";
-import type { CoordinatorSettings } from "../../lib/coordinator/settings.ts";
+import type { CoordinatorSettings } from "../../lib/coordinator/turn/settings.ts";
 import type { Bus } from "../../lib/ports/bus.ts";
 import type { Clock } from "../../lib/ports/clock.ts";
 import { forward } from "./forwarding.ts";

@@ -2,17 +2,6 @@
 import type { ServiceBroker } from "moleculer";
 import type { NatsConnection } from "nats";
 
-/**
- * The NATS subject of a taskflow's events: `<namespace>.taskflow.events.<taskflowId>`, without the prefix where there is no namespace.
- *
- * @param fullyQualified false (default): the part after the namespace
- * @param namespace the broker's; absent: `NAMESPACE` of the environment
- */
-export function getEventsEndpoint(taskflowId: string, fullyQualified = false, namespace = process.env.NAMESPACE ?? ""): string {
-  const subject = `taskflow.events.${taskflowId}`;
-  return fullyQualified && namespace !== "" ? `${namespace}.${subject}` : subject;
-}
-
 type Heard = (text: string) => void;
 
 /** The subjects of a broker's own process: the coordinator says here what it publishes to NATS. */

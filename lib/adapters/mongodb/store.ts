@@ -30,7 +30,7 @@ import { MongoLink, type MongoLinkOptions } from "./client.ts";
 import { MongoOwners } from "./owners.ts";
 import { MongoPauses } from "./pause-rules.ts";
 import { deleteTaskflow, readTaskflows } from "./taskflow.ts";
-import { insertTaskflow } from "../mongo-whole.ts";
+import { insertTaskflow } from "./taskflow.ts";
 import { listTaskflows } from "./query.ts";
 import { MongoRows, toUpdate } from "./projection-writer.ts";
 import { INDEXES, META, type RowDocument, STORE_FORMAT, TASKFLOWS } from "./schema.ts";

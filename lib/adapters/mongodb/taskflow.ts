@@ -1,11 +1,24 @@
 /** One taskflow as a whole: read, and removed. Both may be repeated, and another coordinator may be at the same taskflow. */
 import type { Collection } from "mongodb";
-import type { StoredTaskflow } from "../../ports/store.ts";
+import type { StoredTaskflow, WriteResult, TaskflowRow } from "../../ports/store.ts";
 import { isDuplicateKey } from "./error.ts";
 import type { Known, MongoJournal } from "./journal.ts";
-import { join } from "./chunks.ts";
-import { type EntryDocument, entryId, entryIds, journalOf, type PartDocument, partIds, revisionOf } from "./schema.ts";
+import { cut, join } from "./chunks.ts";
+import {
+  type EntryDocument,
+  entryId,
+  entryIds,
+  journalOf,
+  newName,
+  type PartDocument,
+  partIds,
+  revisionOf,
+  toDocument,
+  type TaskflowDocument,
+} from "./schema.ts";
 import { type RowDocument, toRow } from "./schema.ts";
+import type { MongoLink } from "./client.ts";
+import { MongoInserts } from "./inserts.ts";
 
 /** Documents of a journal that come with one answer; it also ends at 16 MB. */
 const MANY = 100_000;
@@ -113,4 +126,56 @@ async function readParts(rows: Collection<RowDocument>, journal: string): Promis
     .sort({ _id: 1 })
     .toArray();
   return new Map(documents.map(({ _id, text }) => [_id, text]));
+}
+/** Documents, and UTF-16 units of their texts, that are sent at once. */
+const MOST_DOCUMENTS = 1_000;
+const MOST_TEXT = 8 * 1024 * 1024;
+
+/**
+ * A taskflow that is stored with all of its journal at once. Its entries come first, under a journal's name that nothing names yet; the row, which does, comes
+ * last: before it is there, there is no such taskflow.
+ */
+export async function insertTaskflow(
+  rows: Collection<RowDocument>,
+  link: MongoLink,
+  row: TaskflowRow,
+  entries: readonly string[],
+): Promise<WriteResult> {
+  const _id = row.taskflowId;
+  // Spares the writes that would be in vain; what comes in between is noticed below.
+  if ((await link.persist(() => rows.findOne({ _id }, { projection: { _id: 1 } }))) !== null) return "conflict";
+  const inserts = new MongoInserts(link);
+  const journal = newName();
+  const pieces = entries.map((entry, index) => cut(journal, index + 1, entry));
+  const others = pieces.flatMap(({ text, parts }, index): TaskflowDocument[] =>
+    index === 0 ? parts : [...parts, { _id: entryId(journal, index + 1), ...text }],
+  );
+  for (const { documents, length } of batches(others)) await inserts.insert(documents, length);
+  const document = { ...toDocument(row, journal, pieces[0]?.text ?? {}), revision: entries.length };
+  const [isStored] = await inserts.insert([document], JSON.stringify(document).length);
+  if (isStored === true) return "stored";
+  await link.persist(() => rows.deleteMany({ _id: entryIds(journal) }));
+  await link.persist(() => rows.deleteMany({ _id: partIds(journal) }));
+  return "conflict";
+}
+
+function* batches(documents: readonly TaskflowDocument[]): Generator<{ documents: TaskflowDocument[]; length: number }> {
+  let batch: TaskflowDocument[] = [];
+  let length = 0;
+  for (const document of documents) {
+    const own = lengthOf(document);
+    if (batch.length >= MOST_DOCUMENTS || (batch.length > 0 && length + own > MOST_TEXT)) {
+      yield { documents: batch, length };
+      batch = [];
+      length = 0;
+    }
+    batch.push(document);
+    length += own;
+  }
+  if (batch.length > 0) yield { documents: batch, length };
+}
+
+function lengthOf(document: TaskflowDocument): number {
+  if ("text" in document) return document.text.length;
+  return document.entry?.length ?? 0;
 }

@@ -10,8 +10,8 @@ import { isFinished } from "../../core/model/flow.ts";
 import { taskflowError } from "../../errors/errors.ts";
 import type { Care } from "../ownership/residency.ts";
 import type { Finished } from "../ownership/reopen.ts";
-import type { Ports } from "../ports.ts";
-import type { CoordinatorSettings } from "../settings.ts";
+import type { Ports } from "../turn/ports.ts";
+import type { CoordinatorSettings } from "../turn/settings.ts";
 import type { Turns } from "../turn/turn-loop.ts";
 
 /** Pauses between two looks for an owner: a row may be somewhat behind, a takeover takes as long as a lease. */

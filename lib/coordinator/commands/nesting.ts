@@ -10,16 +10,11 @@ import { type Flow, isFinished, isOver, taskAt } from "../../core/model/flow.ts"
 import { stageId, taskOrdinalOf } from "../../core/model/ids.ts";
 import type { Creations, NewTaskflow } from "./produce.ts";
 import type { Orders } from "./command-router.ts";
-import type { Ports } from "../ports.ts";
+import type { Ports } from "../turn/ports.ts";
 import type { Resident } from "../turn/resident.ts";
 import { restoreOrTell } from "../turn/rehydrate.ts";
 import type { Turns } from "../turn/turn-loop.ts";
-
-/** Carries out what taskflows are to tell one another. */
-export interface Family {
-  readonly order: (from: string, effect: Extract<Effect, { kind: "order" }>) => void;
-  readonly follow: (resident: Resident, children: readonly string[]) => Promise<void>;
-}
+import type { Family } from "../turn/effect-handlers.ts";
 
 /** The attempt whose handler produces a taskflow. */
 export interface Producer {

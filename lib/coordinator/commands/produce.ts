@@ -4,9 +4,9 @@ import type { Created, Nested } from "../../core/journal/facts.ts";
 import type { StoredDefinition } from "../../core/model/values.ts";
 import { idBaseOf } from "../../core/model/ids.ts";
 import { taskflowError } from "../../errors/errors.ts";
-import type { Ports } from "../ports.ts";
+import type { Ports } from "../turn/ports.ts";
 import { Resident } from "../turn/resident.ts";
-import type { CoordinatorSettings } from "../settings.ts";
+import type { CoordinatorSettings } from "../turn/settings.ts";
 import type { Turns } from "../turn/turn-loop.ts";
 
 /** What `produce` hands over: checked, in the long form, with its text. */

@@ -1,21 +1,30 @@
 /** The action `deleteTaskflow`: a finished taskflow goes, with all that is nested below it. */
 import { type Flow, isOver } from "../../core/model/flow.ts";
 import { taskflowError } from "../../errors/errors.ts";
-import type { Engine } from "../../../services/taskflow/engine.ts";
+import type { Store } from "../../ports/store.ts";
+import type { Coordinator } from "../coordinator.ts";
+
+export interface DeletePorts {
+  readonly coordinator: Pick<Coordinator, "peek">;
+  readonly store: Pick<Store, "delete">;
+}
 
 /** What is nested goes first: a deletion that was cut short can be repeated. */
-export async function deleteTaskflow(engine: Engine, { taskflowId }: { taskflowId: string }): Promise<{ taskflowId: string }> {
-  const flow = await engine.coordinator.peek(taskflowId);
+export async function deleteTaskflow(
+  { coordinator, store }: DeletePorts,
+  { taskflowId }: { taskflowId: string },
+): Promise<{ taskflowId: string }> {
+  const flow = await coordinator.peek(taskflowId);
   if (!flow) throw missing(taskflowId);
-  const root = flow.rootId === taskflowId ? flow : await engine.coordinator.peek(flow.rootId);
+  const root = flow.rootId === taskflowId ? flow : await coordinator.peek(flow.rootId);
   const ids: string[] = [];
-  for (const each of [root, ...(await familyOf(engine, flow))]) {
+  for (const each of [root, ...(await familyOf(coordinator, flow))]) {
     if (each && !isOver(each)) throw unfinished(taskflowId, each);
     if (each && each !== root) ids.push(each.taskflowId);
   }
   if (root === flow) ids.unshift(taskflowId);
   for (const id of ids.toReversed()) {
-    const result = await engine.store.delete(id);
+    const result = await store.delete(id);
     if (result === "active") throw unfinished(taskflowId, flow);
     if (result === "missing" && id === taskflowId) throw missing(taskflowId);
   }
@@ -23,7 +32,7 @@ export async function deleteTaskflow(engine: Engine, { taskflowId }: { taskflowI
 }
 
 /** The taskflow, and all that is nested below it, level by level. */
-async function familyOf({ coordinator }: Engine, flow: Flow): Promise<Flow[]> {
+async function familyOf(coordinator: DeletePorts["coordinator"], flow: Flow): Promise<Flow[]> {
   const family = [flow];
   // It grows while it is gone through.
   for (const { children } of family)

@@ -9,10 +9,10 @@ import { validationError } from "../../validation/index.ts";
 import type { StoredTaskflow } from "../../ports/store.ts";
 import type { Coordinator } from "../coordinator.ts";
 import { bytesOf } from "../queries/truncate.ts";
-import type { Ports } from "../ports.ts";
+import type { Ports } from "../turn/ports.ts";
 import type { Reader } from "../queries/queries.ts";
 import { newRow } from "../turn/projection.ts";
-import { type CoordinatorSettings, FORMAT } from "../settings.ts";
+import { type CoordinatorSettings, FORMAT } from "../turn/settings.ts";
 
 /** The whole; or a part of its JSON text, where that does not fit into one message. */
 export type Exported =

@@ -3,17 +3,12 @@
  * cancelled while they ran, or of which nobody could tell: they are recorded, for a retry to find, and nothing moves.
  */
 import { type Flow, isFinished, taskAt } from "../../core/model/flow.ts";
-import type { Input } from "../../core/execution/inputs.ts";
 import { awaitsLate } from "../../core/execution/task.ts";
 import type { Care } from "./residency.ts";
 import type { Finished } from "./reopen.ts";
-import type { Ports } from "../ports.ts";
+import type { Ports } from "../turn/ports.ts";
 import type { Turns } from "../turn/turn-loop.ts";
-
-type LateAnswer = Extract<Input, { kind: "answer" }>;
-
-/** Is told of an answer for a taskflow that has left, with what was known of it last. */
-export type Late = (last: Flow, answer: LateAnswer) => void;
+import type { LateAnswer } from "../turn/effect-handlers.ts";
 
 /** Those of one taskflow that come within this time are stored together: all handlers of a cancelled one may answer at once. */
 const GATHER_MS = 100;

@@ -6,8 +6,8 @@
  * sends nothing more, for others may have taken over; when it has beaten again it makes sure of what is its own still (`secure`), and reads that again.
  */
 import type { Claimed, KnownOwner } from "../../ports/store.ts";
-import type { Ports } from "../ports.ts";
-import { type CoordinatorSettings, FORMAT } from "../settings.ts";
+import type { Ports } from "../turn/ports.ts";
+import { type CoordinatorSettings, FORMAT } from "../turn/settings.ts";
 
 /** Taskflows claimed at once. */
 const BATCH = 1_000;

@@ -7,10 +7,10 @@ import { isFinished, isOver } from "../../core/model/flow.ts";
 import type { Input } from "../../core/execution/inputs.ts";
 import { taskflowError } from "../../errors/errors.ts";
 import type { StoredTaskflow, TaskflowRow } from "../../ports/store.ts";
-import type { Ports } from "../ports.ts";
+import type { Ports } from "../turn/ports.ts";
 import type { Resident } from "../turn/resident.ts";
 import { restore } from "../turn/rehydrate.ts";
-import { type CoordinatorSettings, FORMAT } from "../settings.ts";
+import { type CoordinatorSettings, FORMAT } from "../turn/settings.ts";
 import type { Turns } from "../turn/turn-loop.ts";
 
 export interface FinishedListener {

@@ -10,10 +10,10 @@
 import { isFinished, isOver } from "../../core/model/flow.ts";
 import type { Claimed, DuePlace, StoredTaskflow } from "../../ports/store.ts";
 import { announceLast } from "../turn/republish.ts";
-import type { Ports } from "../ports.ts";
+import type { Ports } from "../turn/ports.ts";
 import { Resident } from "../turn/resident.ts";
 import { repairRow, restoreOrTell } from "../turn/rehydrate.ts";
-import { type CoordinatorSettings, horizonOf, READ } from "../settings.ts";
+import { type CoordinatorSettings, horizonOf, READ } from "../turn/settings.ts";
 import type { Turns } from "../turn/turn-loop.ts";
 
 /** Rows that a sweep looks at, at once. */

@@ -1,5 +1,5 @@
 /** Removes finished taskflows once they are older than the store is to keep them. Each coordinator does so, a few at a time; what another has removed is gone. */
-import type { Ports } from "../ports.ts";
+import type { Ports } from "../turn/ports.ts";
 
 /** Trees removed at once. */
 const BATCH = 100;

@@ -9,7 +9,7 @@ import type { PauseRule, Store, StoredTaskflow } from "../../ports/store.ts";
 import type { Coordinator } from "../coordinator.ts";
 import { EVERY_ACTION } from "../flow-control/pause-rules.ts";
 import { restore } from "../turn/rehydrate.ts";
-import type { CoordinatorSettings } from "../settings.ts";
+import type { CoordinatorSettings } from "../turn/settings.ts";
 
 /** How long the store may take before people are told that it does not answer. */
 const PATIENCE_MS = 2_000;

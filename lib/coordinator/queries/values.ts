@@ -5,7 +5,7 @@ import type { Flow, Task } from "../../core/model/flow.ts";
 import { taskflowError } from "../../errors/errors.ts";
 import { digestOf, isBeginning, partOf, type TextPart } from "../../protocol/chunks.ts";
 import { validationError } from "../../validation/index.ts";
-import { type Referable, valueRefOf } from "../../protocol/value-ref.ts";
+import { REFERABLE, PREVIOUS, partsOf, type Referable, type ValueRef } from "../../protocol/value-ref.ts";
 
 /** Finds a task where it is: in memory or in the store. @throws TASKFLOW_NOT_FOUND, TASK_NOT_FOUND */
 export type TaskFinder = (taskflowId: string, taskId: string) => Promise<{ flow: Flow; task: Task }>;
@@ -51,4 +51,15 @@ function textOf(flow: Flow, task: Task, field: Referable): string | undefined {
 function previousText(flow: Flow, { stage }: Task, changedAt: string): string | undefined {
   if (String(previousStage(flow, stage)?.changedAt) !== changedAt) return undefined;
   return `[${previousRows(flow, stage).join(",")}]`;
+}
+
+/** @throws TASKFLOW_VALIDATION_ERROR */
+function valueRefOf($ref: string): ValueRef {
+  const [taskflowId, taskId, field, digest, ...rest] = PREVIOUS.exec($ref)?.slice(1) ?? partsOf($ref);
+  const isField = field === "previousStageRes" || REFERABLE.includes(field as Referable);
+  if (taskflowId === undefined || taskId === undefined || digest === undefined || !isField || rest.length > 0) {
+    const message = "/ref is not a reference that this service gave: take the `$ref` of an answer as it is.";
+    throw validationError("The params of taskflow.getValue are not valid", [{ path: "/ref", message, keyword: "format" }]);
+  }
+  return { taskflowId, taskId, field: field as ValueRef["field"], digest };
 }

@@ -10,9 +10,9 @@ import type { Bus, Call } from "../../ports/bus.ts";
 import type { Clock } from "../../ports/clock.ts";
 import type { Dispatcher } from "./dispatcher.ts";
 import type { Resident } from "./resident.ts";
-import { RESEND_DELAY_MS } from "../settings.ts";
-import type { Late } from "../ownership/late-responses.ts";
-import type { Family } from "../commands/nesting.ts";
+import { RESEND_DELAY_MS } from "./settings.ts";
+import type { Late } from "./effect-handlers.ts";
+import type { Family } from "./effect-handlers.ts";
 
 type EffectOf<Kind extends Effect["kind"]> = Extract<Effect, { kind: Kind }>;
 

@@ -1,11 +1,13 @@
 /** The row of a taskflow in the store, derived from its state. */
 import { progressOf } from "../../core/views/details.ts";
 import { nextDue } from "../../core/views/due.ts";
-import type { Fact } from "../../core/journal/facts.ts";
+import type { Created, Fact } from "../../core/journal/facts.ts";
 import { type Flow, isFinished, isOver } from "../../core/model/flow.ts";
-import type { RowChange, TaskflowRow } from "../../ports/store.ts";
+import type { RowChange, TaskflowRow, Write } from "../../ports/store.ts";
 import { rowAnnotation } from "../../ports/row-annotation.ts";
-import { FORMAT } from "../settings.ts";
+import { FORMAT, type CoordinatorSettings } from "./settings.ts";
+import { encodeEntry } from "../../core/journal/journal.ts";
+import type { Resident } from "./resident.ts";
 
 /** What of a row may change, as the taskflow is now. Annotations are never taken back, so that none need no saying. */
 export function rowOf(flow: Flow): Required<Omit<RowChange, "owner" | "dueAt" | "annotations">> & Pick<RowChange, "annotations"> {
@@ -68,4 +70,27 @@ function errorTypeOf(flow: Flow): string | null {
   if (flow.error) return flow.error.type;
   if (flow.stages.every((stage) => stage.count.failed === 0)) return null;
   return flow.tasks.find((task) => task.error !== null)?.error?.type ?? null;
+}
+/** What is to be stored of a taskflow that was decided; undefined if nothing changed. It counts the taskflow's revision on, and notes when it is due. */
+export function writeOf(
+  resident: Resident,
+  facts: readonly Fact[],
+  at: number,
+  settings: CoordinatorSettings,
+): Write | undefined {
+  const { flow, creation } = resident;
+  const { taskflowId, idBase, meta, definition, parent, rootId, depth, parentContext } = flow;
+  if (creation) {
+    const { defaults, owner } = settings;
+    const nested = parent ? { nested: { parent, rootId, depth, context: parentContext } } : {};
+    const created: Created = { kind: "created", taskflowId, idBase, defaults, meta, definition, ...nested };
+    return { kind: "create", row: newRow(flow, owner), entry: encodeEntry(at, [created, ...facts], creation.text) };
+  }
+  if (facts.length === 0) return undefined;
+  flow.revision++;
+  const dueAt = dueAtOf(flow, at, settings.parkMs);
+  const row = rowChange(flow, facts, resident.dueAt, dueAt);
+  resident.dueAt = dueAt;
+  const entry = encodeEntry(at, facts);
+  return { kind: "append", taskflowId, revision: flow.revision, entry, ...(row ? { row } : {}) };
 }

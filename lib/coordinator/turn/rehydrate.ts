@@ -3,7 +3,7 @@ import { type Flow, isFinished, isOver } from "../../core/model/flow.ts";
 import { decodeEntry, replay } from "../../core/journal/journal.ts";
 import type { Logger } from "../../ports/logger.ts";
 import type { StoredTaskflow, TaskflowRow, Write } from "../../ports/store.ts";
-import type { Ports } from "../ports.ts";
+import type { Ports } from "./ports.ts";
 import { rowOf } from "./projection.ts";
 
 /** A taskflow as the store tells of it. */

@@ -9,18 +9,18 @@ import type { Input } from "../../core/execution/inputs.ts";
 import type { StoredTaskflow, Write, WriteResult } from "../../ports/store.ts";
 import { announceSince } from "./republish.ts";
 import { Dispatcher } from "./dispatcher.ts";
-import type { Late } from "../ownership/late-responses.ts";
-import type { Family } from "../commands/nesting.ts";
+import type { Late } from "./effect-handlers.ts";
+import type { Family } from "./effect-handlers.ts";
 import { OrderBook } from "./pending-commands.ts";
 import { callsIn, type Part } from "./unit-of-work.ts";
 import { OPEN_GATE } from "../flow-control/pause-rules.ts";
-import type { Ports } from "../ports.ts";
+import type { Ports } from "./ports.ts";
 import type { Resident } from "./resident.ts";
 import { Residents } from "./residents.ts";
 import { isLast, isStored, mendRow, readPatiently, repairRow, restoreOrTell } from "./rehydrate.ts";
 import { Sender } from "./effect-runner.ts";
-import { type CoordinatorSettings, horizonOf, TURN } from "../settings.ts";
-import { writeOf } from "../write.ts";
+import { type CoordinatorSettings, horizonOf, TURN } from "./settings.ts";
+import { writeOf } from "./projection.ts";
 
 export interface TurnsListener extends Family {
   /** False while another coordinator may have taken over. */

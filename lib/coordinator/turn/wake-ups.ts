@@ -1,7 +1,7 @@
 /** What waits for something outside of its taskflow: a worker, or the end of a rule that keeps its action back. */
 import type { Gate } from "../flow-control/pause-rules.ts";
-import type { Ports } from "../ports.ts";
-import { WORKER_POLL_MS } from "../settings.ts";
+import type { Ports } from "./ports.ts";
+import { WORKER_POLL_MS } from "./settings.ts";
 import type { Turns } from "./turn-loop.ts";
 
 /** Has it looked at whenever that may have come. Returns what ends it. */

@@ -3,8 +3,7 @@
  * ran. A success that was recorded late, or that the worker tells of, is taken instead of a call.
  */
 import { latestAttempt } from "../journal/apply.ts";
-import { ask } from "../ask.ts";
-import { failure } from "../model/values.ts";
+import { failure, type TaskError } from "../model/values.ts";
 import type { Task } from "../model/flow.ts";
 import type { Reply } from "./inputs.ts";
 import { record, type Step } from "./step.ts";
@@ -27,3 +26,23 @@ export const unknownOutcome = (): ReturnType<typeof failure> =>
     "TASK_OUTCOME_UNKNOWN",
     "Nobody can tell whether the work of its latest attempt was done. Retry the task itself to run it all the same.",
   );
+/** How long somebody is asked who may know, before nobody does: where an attempt must not be repeated, and where it may. */
+const PATIENCE_EXACTLY_ONCE_MS = 60_000;
+const PATIENCE_MS = 2_000;
+
+/**
+ * Has the outcome of the latest attempt asked for. Of one that was another taskflow's, of which this is a copy, no worker can tell: with the copy's key it would
+ * say that there never was one.
+ * @param cause what made the attempt doubtful; it is told if nobody knows
+ */
+export function ask(step: Step, task: Task, cause?: TaskError): void {
+  const { attempt, deliveries, nodeID, startedAt } = latestAttempt(task);
+  const patienceMs = task.options.exactlyOnceTaskExecution ? PATIENCE_EXACTLY_ONCE_MS : PATIENCE_MS;
+  const question = { task: task.ordinal, attempt, delivery: deliveries, node: nodeID ?? "", startedAt, patienceMs };
+  if (startedAt < step.flow.copiedAt) {
+    const { patienceMs: _, ...asked } = question;
+    const input = { kind: "asked", ...asked, reply: { kind: "silent" }, ...(cause ? { cause } : {}) } as const;
+    return void step.effects.push({ kind: "timer", at: step.now, input });
+  }
+  step.effects.push({ kind: "ask", ...question, ...(cause ? { cause } : {}) });
+}

@@ -6,7 +6,7 @@
  */
 import { isTooOld } from "./max-age.ts";
 import { latestAttempt } from "../journal/apply.ts";
-import { ask } from "../ask.ts";
+import { ask } from "./in-doubt.ts";
 import { failure } from "../model/values.ts";
 import { unknownOutcome, verdict } from "./in-doubt.ts";
 import { type Task, taskAt } from "../model/flow.ts";

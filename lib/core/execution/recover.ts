@@ -1,5 +1,5 @@
 import { watchAge, watchTaskAge } from "./max-age.ts";
-import { ask } from "../ask.ts";
+import { ask } from "./in-doubt.ts";
 import { isFinished, isOver, nextUndo, type Task } from "../model/flow.ts";
 import { follow } from "./children.ts";
 import type { Input } from "./inputs.ts";

@@ -1,7 +1,7 @@
 /** What becomes of a task: its attempts, their answers, its retries. */
 import { isPastAge, isTooOld } from "./max-age.ts";
 import { latestAttempt } from "../journal/apply.ts";
-import { ask } from "../ask.ts";
+import { ask } from "./in-doubt.ts";
 import { chanceOf, retryDelay } from "./backoff.ts";
 import { dropChildren } from "./children.ts";
 import { AWAITING_DECISION, failure } from "../model/values.ts";

@@ -1,6 +1,7 @@
 /** How a taskflow that is finished ended, and what could still be done about it. */
 import { explainDriver } from "./owner.ts";
-import { explainTask, nameOf } from "./task.ts";
+import { explainTask } from "./task.ts";
+import { nameOf } from "./reason.ts";
 import { type Flow, isSettled, nextUndo, type Task } from "../model/flow.ts";
 import { taskId } from "../model/ids.ts";
 import { count, cut, type ReasonList, type Telling } from "./reason.ts";

@@ -1,7 +1,7 @@
 /** What holds a taskflow as a whole, and its stages that have not begun. */
 import { ageLimit } from "../execution/max-age.ts";
 import { explainDriver } from "./owner.ts";
-import { nameOf } from "./task.ts";
+import { nameOf } from "./reason.ts";
 import type { Flow, Stage, Task } from "../model/flow.ts";
 import { taskId } from "../model/ids.ts";
 import { count, cut, type ReasonList, span } from "./reason.ts";

@@ -1,4 +1,5 @@
 /** Why a part of a taskflow is not moving. */
+import { actionNameOf } from "../model/action-name.ts";
 import type { Flow, Stage, Task } from "../model/flow.ts";
 import { stageId, taskId } from "../model/ids.ts";
 
@@ -145,3 +146,6 @@ export function cut(text: string, length = 200): string {
 
 /** "1 task", "3 tasks". */
 export const count = (number: number, noun: string): string => `${number} ${noun}${number === 1 ? "" : "s"}`;
+export const nameOf = ({ definition, stage }: Task): string => `task "${definition.name}" of stage "${stage.name}"`;
+export const capital = (text: string): string => text.charAt(0).toUpperCase() + text.slice(1);
+export const actionOf = (task: Task): string => actionNameOf(task.definition.taskDetails);

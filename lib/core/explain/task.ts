@@ -1,9 +1,8 @@
 /** Why a task of the running stage is not settled yet. */
-import { actionNameOf } from "../model/action-name.ts";
 import { taskAgeLimit } from "../execution/max-age.ts";
 import { latestAttempt } from "../journal/apply.ts";
 import type { Attempt, Flow, Task } from "../model/flow.ts";
-import { count, cut, type ReasonList, span } from "./reason.ts";
+import { actionOf, capital, count, cut, nameOf, type ReasonList, span } from "./reason.ts";
 import { ASK_AGAIN_MS, MAX_DELIVERIES } from "../execution/outcome-query.ts";
 import type { Surroundings } from "./observed.ts";
 
@@ -22,12 +21,6 @@ export function explainTask(list: ReasonList, flow: Flow, task: Task, around: Su
     movedBy: "updateTask { options: { maxAge } }, for the next run of the task.",
   }));
 }
-
-export const nameOf = ({ definition, stage }: Task): string => `task "${definition.name}" of stage "${stage.name}"`;
-
-const capital = (text: string): string => text.charAt(0).toUpperCase() + text.slice(1);
-
-const actionOf = (task: Task): string => actionNameOf(task.definition.taskDetails);
 
 function explainLeft(list: ReasonList, task: Task): void {
   if (task.status !== "WAITING") return;

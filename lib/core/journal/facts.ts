@@ -2,7 +2,8 @@
  * Facts: everything that can happen to a taskflow, as it stands in its journal. `decide` makes them, `apply` carries them out,
  * and replaying all of them gives the taskflow again. A fact that changes a status is also an event, and takes the next `seq`.
  */
-import type { Options, ResolvedOptions } from "../model/options.ts";
+import type { ResolvedOptions } from "../model/options.ts";
+import type { Options } from "../../../schemas/options.schema.ts";
 import type { Answer } from "../model/command.ts";
 import type { Hold, Parent } from "../model/flow.ts";
 import type { StoredDefinition } from "../model/values.ts";

@@ -5,12 +5,8 @@
  * A taskflow of 100,000 tasks has a handful of different options: `resolveOptions` gives equal ones as one frozen object,
  * and their public form and text are made once for each.
  */
-import { parse } from "@lukeed/ms";
-import { MAX_DURATION_MS } from "../../../schemas/common.schema.ts";
 import type { Options } from "../../../schemas/options.schema.ts";
-import { describeValue } from "../../validation/problems.ts";
-
-export type { Options, TaskOptions } from "../../../schemas/options.schema.ts";
+import { parseDuration } from "../../util/duration.ts";
 
 export type OnFailure = "fail" | "pause" | "compensate";
 export type EventTree = "state" | "full" | "none";
@@ -69,41 +65,6 @@ export interface PresentedOptions {
   waitForNested: boolean;
   forwardContext: boolean;
   eventTree: EventTree;
-}
-
-/** Text that parse() may see: no sign, and short, for its own pattern takes quadratic time over a long row of digits. */
-const DURATION = /^\d*\.?\d+ *[a-z]*$/i;
-const MAX_TEXT = 32;
-
-/**
- * Milliseconds of a duration: an integer ≥ 0, or text such as "5s", "1.5h", "2 hours" (a bare "500" is milliseconds; a fraction of a millisecond is
- * rounded). At most 10 years. Anything else throws a RangeError with a sentence that names the value.
- */
-export function parseDuration(value: unknown): number {
-  if (typeof value === "number") {
-    if (!Number.isInteger(value) || value < 0) throw notADuration(value);
-    if (value > MAX_DURATION_MS) throw tooLong(value);
-    return value;
-  }
-  if (typeof value !== "string" || value.length > MAX_TEXT || !DURATION.test(value)) throw notADuration(value);
-  const milliseconds = parse(value);
-  // parse() answers undefined for zero too: it is a zero if the same text with another digit is read.
-  if (milliseconds === undefined) {
-    if (Number.parseFloat(value) === 0 && parse(value.replace("0", "1")) !== undefined) return 0;
-    throw notADuration(value);
-  }
-  if (milliseconds > MAX_DURATION_MS) throw tooLong(value);
-  return Math.round(milliseconds);
-}
-
-function notADuration(value: unknown): RangeError {
-  return new RangeError(
-    `${describeValue(value)} is not a duration: give a whole number of milliseconds from 0 on, or text such as "5s" or "2 hours".`,
-  );
-}
-
-function tooLong(value: number | string): RangeError {
-  return new RangeError(`${value} is longer than the longest duration, 10 years (${MAX_DURATION_MS} ms).`);
 }
 
 const DEFAULT_BACKOFF: ResolvedBackoff = Object.freeze({ type: "fixed", factor: 2, maxDelayMs: null, jitter: 0 });

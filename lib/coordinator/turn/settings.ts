@@ -1,4 +1,4 @@
-import type { ResolvedOptions } from "../core/model/options.ts";
+import type { ResolvedOptions } from "../../core/model/options.ts";
 
 export interface CoordinatorSettings {
   /** Who it is in the store: the node's id. */

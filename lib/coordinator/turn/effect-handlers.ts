@@ -1,0 +1,13 @@
+import type { Input } from "../../core/execution/inputs.ts";
+import type { Flow } from "../../core/model/flow.ts";
+import type { Effect } from "../../core/execution/effects.ts";
+import type { Resident } from "./resident.ts";
+
+export type LateAnswer = Extract<Input, { kind: "answer" }>;
+/** Is told of an answer for a taskflow that has left, with what was known of it last. */
+export type Late = (last: Flow, answer: LateAnswer) => void;
+/** Carries out what taskflows are to tell one another. */
+export interface Family {
+  readonly order: (from: string, effect: Extract<Effect, { kind: "order" }>) => void;
+  readonly follow: (resident: Resident, children: readonly string[]) => Promise<void>;
+}

@@ -8,7 +8,7 @@ import { parseDuration } from "../lib/util/duration.ts";
 import type { TaskflowHandle } from "../lib/worker/handle.ts";
 import type { Ledger } from "../lib/worker/ledger/ledger.ts";
 import { ledgerOf } from "../lib/worker/ledger/open.ts";
-import { taskCallOf } from "../lib/worker/delivery.ts";
+import { deliveryOf } from "../lib/worker/delivery.ts";
 import { type OutcomeAnswer, TaskWorker } from "../lib/worker/task-worker.ts";
 
 export type { TaskflowHandle } from "../lib/worker/handle.ts";
@@ -78,7 +78,7 @@ const serveTasks: LocalAction = (handler, { service, rawName }) => {
   if (!service || !workers.has(service) || rawName === OUTCOME_ACTION) return handler;
   const { Promise: BrokerPromise } = service.broker;
   return function serveTask(this: Service, ctx: Context): unknown {
-    const call = taskCallOf(ctx);
+    const call = deliveryOf(ctx);
     const worker = call && workers.get(service)?.worker;
     if (!worker) return handler.call(this, ctx) as unknown;
     return BrokerPromise.resolve(worker.serve(ctx, call, (given) => handler.call(this, given) as unknown)) as unknown;

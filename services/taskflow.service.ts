@@ -12,7 +12,7 @@ import { action } from "./taskflow/action.ts";
 import { listQuery } from "./taskflow/list-query.ts";
 import { OPERATION_ACTIONS } from "./taskflow/operator-actions.ts";
 import { PAUSES_CHANGED } from "./taskflow/pause-actions.ts";
-import { ORDER_ACTIONS } from "./taskflow/command-actions.ts";
+import { COMMAND_ACTIONS } from "./taskflow/command-actions.ts";
 import { produce, produceBelow } from "./taskflow/produce-action.ts";
 import { createEngine, type Engine, engineOf, engines, milliseconds, type TaskflowServiceOptions } from "./taskflow/engine.ts";
 
@@ -90,7 +90,7 @@ export function TaskflowService(given: TaskflowServiceOptions = {}): ServiceSche
       getEvents: action("getEvents", ({ queries }, { taskflowId, since, limit }, _service, reader) =>
         queries.events(reader, taskflowId, since ?? 0, limit ?? 500),
       ),
-      ...ORDER_ACTIONS,
+      ...COMMAND_ACTIONS,
       reportOutcome: action("reportOutcome", (engine, params) => reportOutcome(engine, params)),
       ...OPERATION_ACTIONS,
       health: action("health", (engine, _params, service) => health(engine, service)),

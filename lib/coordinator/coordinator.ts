@@ -1,30 +1,30 @@
 /**
  * Drives taskflows. Around the pure engine it does, always in this order: decide, store, carry out the effects.
  *
- * Every taskflow in its care has a mailbox (`Resident`). In each turn of the event loop (`Turns`) the mailboxes that hold something are decided,
+ * Every taskflow in its care has a mailbox (`Resident`). In each turn of the event loop (`TurnLoop`) the mailboxes that hold something are decided,
  * and their facts go to the store in one group commit. So a taskflow has one commit at a time, a busy coordinator few large ones, and
  * nothing is sent, answered or announced that is not stored.
  */
-import type { Answer, Order } from "../core/model/command.ts";
+import type { CommandResult, CommandRequest } from "../core/model/command.ts";
 import { type Flow, isFinished, isOver, taskAt } from "../core/model/flow.ts";
 import type { Outcome } from "../core/execution/inputs.ts";
 import type { StoredTaskflow } from "../ports/store.ts";
 import { announceLast } from "./turn/republish.ts";
 import { placeOf, taskflowIdOf } from "../protocol/attempt-key.ts";
-import { Care } from "./ownership/residency.ts";
-import { Creations, type NewTaskflow } from "./commands/produce.ts";
-import { Finished } from "./ownership/reopen.ts";
+import { Residency } from "./ownership/residency.ts";
+import { Creator, type NewTaskflow } from "./commands/produce.ts";
+import { ReopenFinished } from "./ownership/reopen.ts";
 import { LateAnswers } from "./ownership/late-responses.ts";
 import { Nesting, type NewChild, type Producer } from "./commands/nesting.ts";
-import { Orders } from "./commands/command-router.ts";
-import { Ownership } from "./ownership/lease.ts";
+import { CommandRouter } from "./commands/command-router.ts";
+import { LeaseKeeper } from "./ownership/lease.ts";
 import { type Gate, OPEN_GATE } from "./flow-control/pause-rules.ts";
 import type { Ports } from "./turn/ports.ts";
 import type { Resident } from "./turn/resident.ts";
 import { Retention } from "./ownership/retention.ts";
-import { restore, restoreOrTell } from "./turn/rehydrate.ts";
-import { type CoordinatorSettings, READ, TURN } from "./turn/settings.ts";
-import { Turns, type TurnsListener } from "./turn/turn-loop.ts";
+import { rehydrate, rehydrateOrLog } from "./turn/rehydrate.ts";
+import { type CoordinatorSettings, READ_BATCH, MAX_TURN_SIZE } from "./turn/settings.ts";
+import { TurnLoop, type TurnListener } from "./turn/turn-loop.ts";
 import { wakeWaiting } from "./turn/wake-ups.ts";
 
 export type { NewTaskflow } from "./commands/produce.ts";
@@ -37,12 +37,12 @@ export class Coordinator {
   readonly #ports: Ports;
   readonly #settings: CoordinatorSettings;
   readonly #gate: Gate;
-  readonly #turns: Turns;
-  readonly #care: Care;
-  readonly #ownership: Ownership;
+  readonly #turns: TurnLoop;
+  readonly #residency: Residency;
+  readonly #lease: LeaseKeeper;
   readonly #late: LateAnswers;
-  readonly #orders: Orders;
-  readonly #creations: Creations;
+  readonly #commands: CommandRouter;
+  readonly #creator: Creator;
   readonly #nesting: Nesting;
   readonly #retention: Retention | undefined;
   #ends: (() => void)[] = [];
@@ -52,46 +52,46 @@ export class Coordinator {
     this.#gate = gate;
     this.#ports = ports;
     this.#settings = settings;
-    const listener: TurnsListener = {
-      maySend: () => this.#ownership.isHeld(),
-      parked: (dueAt) => this.#care.left(dueAt),
-      left: () => this.#care.freed(),
+    const listener: TurnListener = {
+      hasLease: () => this.#lease.hasLease(),
+      parked: (dueAt) => this.#residency.left(dueAt),
+      left: () => this.#residency.freed(),
       late: (last, answer) => void this.#late.add(last, answer),
-      order: (from, effect) => this.#nesting.order(from, effect),
-      follow: (resident, children) => this.#nesting.follow(resident, children),
+      send: (from, effect) => this.#nesting.send(from, effect),
+      lookAfter: (resident, children) => this.#nesting.lookAfter(resident, children),
     };
-    this.#turns = new Turns(ports, settings, listener, gate);
-    this.#care = new Care(ports, settings, this.#turns);
+    this.#turns = new TurnLoop(ports, settings, listener, gate);
+    this.#residency = new Residency(ports, settings, this.#turns);
     this.#retention = settings.retentionMs === null ? undefined : new Retention(ports, settings.retentionMs);
-    this.#ownership = new Ownership(ports, settings, {
-      taken: (claimed) => this.#care.take(claimed),
-      rescan: () => this.#care.rescan(),
+    this.#lease = new LeaseKeeper(ports, settings, {
+      taken: (claimed) => this.#residency.take(claimed),
+      rescan: () => this.#residency.rescan(),
       endsOf: (owner) => this.#endsOf(owner),
       announceEnd: (taskflowId) => this.#announceEnd(taskflowId),
       lapsed: () => this.#turns.lookAgain(),
     });
-    const finished = new Finished(ports, settings, this.#turns, {
-      load: (stored, fence) => this.#care.reopen(stored, fence),
-      unsure: () => this.#ownership.doubt(),
+    const finished = new ReopenFinished(ports, settings, this.#turns, {
+      load: (stored, fence) => this.#residency.reopen(stored, fence),
+      unsure: () => this.#lease.doubt(),
     });
-    this.#late = new LateAnswers(ports, this.#turns, this.#care, finished);
-    this.#orders = new Orders(ports, settings, this.#turns, this.#care, finished);
-    this.#creations = new Creations(ports, settings, this.#turns);
-    this.#nesting = new Nesting(ports, this.#turns, this.#orders, this.#creations, (taskflowId) => this.peek(taskflowId));
+    this.#late = new LateAnswers(ports, this.#turns, this.#residency, finished);
+    this.#commands = new CommandRouter(ports, settings, this.#turns, this.#residency, finished);
+    this.#creator = new Creator(ports, settings, this.#turns);
+    this.#nesting = new Nesting(ports, this.#turns, this.#commands, this.#creator, (taskflowId) => this.peek(taskflowId));
   }
 
   /** Goes on with every taskflow of the store, which is open, that nobody drives. Resolves when all of them are its own, and what is due of them is in memory. */
   async start(): Promise<void> {
     this.#ends.push(wakeWaiting(this.#ports, this.#turns, this.#gate));
-    this.#ends.push(this.#ports.bus.onReconnected(() => this.#turns.suspect()));
-    await this.#ownership.start();
-    this.#care.start();
+    this.#ends.push(this.#ports.bus.onReconnected(() => this.#turns.linkLost()));
+    await this.#lease.start();
+    this.#residency.start();
     this.#retention?.start();
   }
 
   /** Looks at once for taskflows that another coordinator has given up. */
   takeOver(): Promise<void> {
-    return this.#ownership.look();
+    return this.#lease.look();
   }
 
   /**
@@ -103,8 +103,8 @@ export class Coordinator {
   async stop(graceMs: number, released: () => void = () => {}): Promise<void> {
     const { clock, store } = this.#ports;
     this.#turns.isDraining = true;
-    this.#ownership.takeNoMore();
-    this.#care.stop();
+    this.#lease.takeNoMore();
+    this.#residency.stop();
     const givenUp = this.#giveUpParked().then(released);
     const deadline = clock.monotonic() + graceMs;
     while (this.active > 0 && clock.monotonic() < deadline) {
@@ -121,7 +121,7 @@ export class Coordinator {
     this.#ends = [];
     await givenUp;
     await this.#retention?.stop();
-    await this.#ownership.stop();
+    await this.#lease.stop();
     released();
   }
 
@@ -136,8 +136,8 @@ export class Coordinator {
   }
 
   /** What is known of who is alive: asked only. */
-  get owners(): Pick<Ownership, "isHeld" | "silenceOf"> {
-    return this.#ownership;
+  get owners(): Pick<LeaseKeeper, "hasLease" | "silenceOf"> {
+    return this.#lease;
   }
 
   /** What is remembered of a taskflow in its care, to be looked at only. */
@@ -149,21 +149,21 @@ export class Coordinator {
     return this.#turns.isDraining;
   }
 
-  /** Stores a taskflow, which starts then. Rejects as `Creations.produce` does. */
+  /** Stores a taskflow, which starts then. Rejects as `Creator.produce` does. */
   produce(given: NewTaskflow): Promise<{ taskflowId: string; existing?: true }> {
-    return this.#creations.produce(given);
+    return this.#creator.produce(given);
   }
 
   /** Is there a stored taskflow of this id? One that is being stored at this moment is waited for. */
   exists(taskflowId: string): Promise<boolean> {
-    return this.#creations.exists(taskflowId);
+    return this.#creator.exists(taskflowId);
   }
 
   /**
    * Stores one below a task whose handler produces it: linked to the task first, then stored. Undefined: the parent is not in this coordinator's care.
    * @throws TASKFLOW_OVERLOADED: nothing is stored. STORE_UNAVAILABLE: nobody knows
    */
-  produceBelow(producer: Producer, given: NewChild): Promise<Answer | undefined> {
+  produceBelow(producer: Producer, given: NewChild): Promise<CommandResult | undefined> {
     return this.#nesting.produce(producer, given);
   }
 
@@ -175,23 +175,23 @@ export class Coordinator {
 
   /** @throws TASKFLOW_OVERLOADED while no new taskflow is taken */
   checkRoom(): void {
-    this.#creations.checkRoom();
+    this.#creator.checkRoom();
   }
 
   /** Goes on with a taskflow that was stored for it, whole, a moment ago. */
-  care(stored: StoredTaskflow): void {
+  adopt(stored: StoredTaskflow): void {
     // It shuts down: whoever comes next finds it.
-    if (!this.isDraining) this.#care.adopt(stored);
+    if (!this.isDraining) this.#residency.adopt(stored);
   }
 
-  /** Has an order carried out by whoever is the owner of the taskflow. Rejects as `Orders.command` does. */
-  command(taskflowId: string, order: Order): Promise<Answer> {
-    return this.#orders.command(taskflowId, order);
+  /** Has an order carried out by whoever is the owner of the taskflow. Rejects as `CommandRouter.command` does. */
+  command(taskflowId: string, order: CommandRequest): Promise<CommandResult> {
+    return this.#commands.command(taskflowId, order);
   }
 
   /** An order that another coordinator has passed on; undefined: the taskflow is not this one's. */
-  heed(taskflowId: string, order: Order): Promise<Answer | undefined> {
-    return this.#orders.heed(taskflowId, order);
+  handleForwarded(taskflowId: string, order: CommandRequest): Promise<CommandResult | undefined> {
+    return this.#commands.handleForwarded(taskflowId, order);
   }
 
   /** The state of a taskflow as it is stored; undefined if there is none. It must not be changed, and is not kept. */
@@ -199,7 +199,7 @@ export class Coordinator {
     const inMemory = await this.#inMemory(taskflowId);
     if (inMemory) return inMemory;
     const stored = await this.#ports.store.read(taskflowId);
-    return stored && restore(stored).flow;
+    return stored && rehydrate(stored).flow;
   }
 
   /** The same of several, by id, for little more than one costs. */
@@ -211,9 +211,9 @@ export class Coordinator {
       if (flow) flows.set(taskflowId, flow);
       else parked.push(taskflowId);
     }
-    for (let start = 0; start < parked.length; start += READ) {
-      for (const stored of await this.#ports.store.readMany(parked.slice(start, start + READ))) {
-        flows.set(stored.row.taskflowId, restore(stored).flow);
+    for (let start = 0; start < parked.length; start += READ_BATCH) {
+      for (const stored of await this.#ports.store.readMany(parked.slice(start, start + READ_BATCH))) {
+        flows.set(stored.row.taskflowId, rehydrate(stored).flow);
       }
     }
     return flows;
@@ -231,7 +231,7 @@ export class Coordinator {
    * known now: then it is to be told again. Rejects if the store does not answer.
    */
   async report(key: string, outcome: Outcome): Promise<boolean> {
-    await this.#care.bring(taskflowIdOf(key));
+    await this.#residency.load(taskflowIdOf(key));
     const told = this.#attemptOf(key);
     if (!told) {
       const flow = await this.peek(taskflowIdOf(key));
@@ -245,8 +245,8 @@ export class Coordinator {
     const flow = await this.peek(resident.flow.taskflowId);
     const now = flow && taskAt(flow, task);
     // Without the lease it may be another's by now, and the number of an attempt that was taken back be in use again.
-    if (!this.#ownership.isHeld()) return false;
-    return !flow || !now || now.attempt !== attempt || now.status !== "RUNNING" || now.held !== null;
+    if (!this.#lease.hasLease()) return false;
+    return !flow || !now || now.attempt !== attempt || now.status !== "RUNNING" || now.pendingResponse !== null;
   }
 
   /** A handler says that it is still at it: the time of its attempt begins anew. */
@@ -271,7 +271,7 @@ export class Coordinator {
 
   /** What is parked needs nobody's care until it is another's. What cannot be given up is taken over once this coordinator has left. */
   async #giveUpParked(): Promise<void> {
-    await this.#ownership
+    await this.#lease
       .releaseAll(({ taskflowId }) => !this.#turns.residents.has(taskflowId))
       .catch((error: unknown) =>
         this.#ports.logger.warn("Taskflows that wait could not be given up; others take them over later.", error),
@@ -280,13 +280,13 @@ export class Coordinator {
 
   /** Taskflows that had finished need no owner any more, but their end may not have been announced. */
   async #endsOf(owner: string | null): Promise<readonly string[]> {
-    return this.#ports.bus.hasAudience() ? this.#ports.store.lastFinished(owner, TURN) : [];
+    return this.#ports.bus.hasAudience() ? this.#ports.store.lastFinished(owner, MAX_TURN_SIZE) : [];
   }
 
   async #announceEnd(taskflowId: string): Promise<void> {
     const { store, bus, logger } = this.#ports;
     const stored = await store.read(taskflowId);
-    const restored = stored && restoreOrTell(stored, logger);
+    const restored = stored && rehydrateOrLog(stored, logger);
     if (restored) announceLast(bus, restored.entries, restored.flow, this.#settings.eventTreeLimit);
   }
 }

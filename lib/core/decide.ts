@@ -11,11 +11,11 @@ import type { Fact } from "./journal/facts.ts";
 import { type Flow, isFinished, isOver, type Task, taskAt } from "./model/flow.ts";
 import type { Input } from "./execution/inputs.ts";
 import { follow, tellParent } from "./execution/children.ts";
-import { obey } from "./commands/handle.ts";
+import { handleCommand } from "./commands/handle.ts";
 import { recover } from "./execution/recover.ts";
-import { askAgain, heedReply, suspectTask } from "./execution/outcome-query.ts";
+import { requery, handleOutcomeReply, linkLost } from "./execution/outcome-query.ts";
 import { afterSettled, begin } from "./execution/stage.ts";
-import type { GivenAnswer, Step } from "./execution/step.ts";
+import type { CommandReply, Step } from "./execution/step.ts";
 import { ageTask, answerTask, dispatchTask, expireTask, isDispatching, retryTask, timeOutTask } from "./execution/task.ts";
 
 export interface Decision {
@@ -24,7 +24,7 @@ export interface Decision {
   /** To be carried out once the facts are stored. */
   readonly effects: Effect[];
   /** To be given once the facts are stored. */
-  readonly answers: GivenAnswer[];
+  readonly answers: CommandReply[];
 }
 
 /** @param now epoch milliseconds of the store's clock; a step backwards is harmless */
@@ -41,7 +41,7 @@ export function decide(flow: Flow, inputs: readonly Input[], now: number): Decis
 function take(step: Step, input: Input): void {
   const { flow } = step;
   if (input.kind === "recover") return recover(step, input);
-  if (input.kind === "command") return obey(step, input);
+  if (input.kind === "command") return handleCommand(step, input);
   if (input.kind === "follow") return follow(step);
   if (isOver(flow) && input.kind !== "answer") return;
   switch (input.kind) {
@@ -56,13 +56,13 @@ function take(step: Step, input: Input): void {
       return timeOutTask(step, input);
     case "retry-due":
       return retryTask(step, input);
-    case "suspect":
-      for (const ordinal of input.tasks) suspectTask(step, ordinal);
+    case "link-lost":
+      for (const ordinal of input.tasks) linkLost(step, ordinal);
       return;
-    case "ask-again":
-      return askAgain(step, input);
-    case "asked":
-      return heedReply(step, input);
+    case "requery":
+      return requery(step, input);
+    case "outcome-reply":
+      return handleOutcomeReply(step, input);
     case "age":
       if (input.task === undefined) return ageFlow(step);
       return ageTask(step, input.task);
@@ -104,10 +104,10 @@ export function dispatchable(flow: Flow, limit: number, route: (task: Task) => s
     if (picks.length >= limit) return picks;
     pick(ordinal);
   }
-  let room = roomOf(flow);
+  let capacity = roomOf(flow);
   for (const ordinal of flow.due) {
-    if (picks.length >= limit || room <= 0) return picks;
-    if (pick(ordinal)) room--;
+    if (picks.length >= limit || capacity <= 0) return picks;
+    if (pick(ordinal)) capacity--;
   }
   return picks;
 }

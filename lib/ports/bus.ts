@@ -4,9 +4,9 @@
  * A bus may lose, delay, double and reorder everything without telling. A reply is a hint, and the store is the truth: the coordinator times
  * attempts itself and takes every outcome as it comes.
  */
-import type { Answer, Order } from "../core/model/command.ts";
+import type { CommandResult, CommandRequest } from "../core/model/command.ts";
 import type { JsonText } from "../core/model/values.ts";
-import type { Outcome, Reply } from "../core/execution/inputs.ts";
+import type { Outcome, OutcomeReply } from "../core/execution/inputs.ts";
 
 export interface Call {
   /** `[v<version>.]serviceId.actionName`. */
@@ -42,7 +42,7 @@ export interface EventMessage {
 }
 
 /** Asks for the outcome of an attempt of which nothing is heard. */
-export interface Question {
+export interface OutcomeQuery {
   /** The action that the attempt called. */
   readonly action: string;
   /** The node that it was sent to. */
@@ -67,7 +67,7 @@ export interface Question {
  *   that remembers everything since the attempt was first sent says so, whichever process it is read by.
  * - `silent`: nobody can tell: there is no ledger, it is gone, it does not reach back so far, or nobody answered in time.
  */
-export type { Reply } from "../core/execution/inputs.ts";
+export type { OutcomeReply as Reply } from "../core/execution/inputs.ts";
 
 export interface Bus {
   /** The node that the next call of the action would go to, `preferred` if it offers it; undefined if no node offers it now. */
@@ -88,7 +88,7 @@ export interface Bus {
    * Asks the node that an attempt was sent to, or another one that shares its ledger, until one answers or `patienceMs` is over (also while the bus is down).
    * `done` is called once, never synchronously; not at all once the bus is closed or the returned function was called.
    */
-  ask(question: Question, done: (reply: Reply) => void): () => void;
+  queryOutcome(question: OutcomeQuery, done: (reply: OutcomeReply) => void): () => void;
 
   /** Tells the node that nobody waits for the attempt any more. It may be lost. Never throws. */
   abort(node: string, key: string): void;
@@ -97,7 +97,7 @@ export interface Bus {
    * Passes an order on to the coordinator of that node, which answers when it is stored; `not-mine`: it does not have the taskflow. `unheard`: no answer came in
    * time, and nobody knows whether it was carried out. Rejects only where the order does not fit into a message: then it was not sent.
    */
-  forward(node: string, taskflowId: string, order: Order): Promise<Answer | "not-mine" | "unheard">;
+  forward(node: string, taskflowId: string, order: CommandRequest): Promise<CommandResult | "not-mine" | "unheard">;
 
   /**
    * Calls the listener when this node's own link to the bus is back after a loss: answers that were under way will not come. Returns what

@@ -135,7 +135,7 @@ export interface TaskflowPage {
 /** A coordinator that is, or was, at work on this store. Whether it lives shows in its `beat` becoming another number, by the watcher's own clock. */
 export interface KnownOwner {
   owner: string;
-  beat: number;
+  renewals: number;
 }
 
 /** Tasks that call an action of this pattern are not sent. */
@@ -189,7 +189,7 @@ export interface Store {
    * be as old as it likes: an owner that has beaten since keeps what it has.
    *
    * Atomic is the taking of each row: it is taken by one caller only, if it is as it was read, and its owner's beat was looked at after it was read. An
-   * owner that beats in between may lose it still, until it has made sure of it (`secure`).
+   * owner that beats in between may lose it still, until it has made sure of it (`confirmOwnership`).
    */
   claim(
     owner: string,
@@ -203,7 +203,7 @@ export interface Store {
    * Makes sure of what an owner still has, who was silent for its lease and has just beaten again: once it has resolved, no claim that was decided before
    * that beat takes anything from it. What was taken until then its row shows. If it rejects, nobody knows.
    */
-  secure(owner: string): Promise<void>;
+  confirmOwnership(owner: string): Promise<void>;
 
   /**
    * Unfinished taskflows of an owner with `dueAt` ≤ `until`, soonest first, from a place on. Beside those that were parked these are the ones in the
@@ -233,7 +233,7 @@ export interface Store {
   lastFinished(owner: string | null, limit: number): Promise<string[]>;
 
   /** A sign of life: gives this coordinator another beat than any before, those of earlier lives too, and answers all coordinators that are known, this one included. */
-  beat(owner: string): Promise<readonly KnownOwner[]>;
+  renewLease(owner: string): Promise<readonly KnownOwner[]>;
 
   /** Forgets a coordinator that leaves for good. One that died is forgotten a day later by those that go on. */
   leave(owner: string): Promise<void>;

@@ -1,7 +1,7 @@
 /** Texts that are too long for one message, in parts. Offsets count UTF-16 units, as JavaScript's strings do. */
 import { createHash } from "node:crypto";
 
-export interface TextPart {
+export interface Chunk {
   readonly chunk: string;
   /** Where the next part begins; absent: this is the last one. */
   readonly nextOffset?: number;
@@ -11,7 +11,7 @@ export interface TextPart {
 const MOST_BYTES_OF_A_UNIT = 3;
 
 /** The part of a JSON text from there on that fits into so many bytes of a message. No pair of surrogates is cut. */
-export function partOf(text: string, offset: number, maxBytes: number): TextPart {
+export function chunkAt(text: string, offset: number, maxBytes: number): Chunk {
   const least = Math.max(2, Math.floor(maxBytes / MOST_BYTES_OF_A_UNIT));
   for (let length = Math.max(least, Math.min(maxBytes, text.length - offset)); ; length = Math.floor(length * 0.7)) {
     let end = Math.min(text.length, offset + Math.max(least, length));

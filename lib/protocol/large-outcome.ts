@@ -2,21 +2,21 @@
  * Outcomes that do not fit into a message. The worker answers the call with a word that says so, and whoever asks for the outcome (the mixin's action
  * `taskflowOutcome`) is given its JSON text in parts, the first one in place of the outcome.
  */
-import { digestOf, partOf, type TextPart } from "./chunks.ts";
+import { digestOf, chunkAt, type Chunk } from "./chunks.ts";
 
 /** JSON text of an outcome, in bytes: beyond it no ledger keeps an answer (a document of MongoDB holds 16 MiB), and no coordinator fetches one. */
 export const LONGEST_OUTCOME = 15 * 1024 * 1024;
 
 /** A part of an outcome's text. The first one also tells what all of them together are. */
-export interface OutcomePart extends TextPart {
+export interface OutcomeChunk extends Chunk {
   /** Of the whole text, in UTF-8. */
   readonly bytes?: number;
   /** Of the whole text: parts of two outcomes are not put together. */
   readonly digest?: string;
 }
 
-export function outcomePart(text: string, offset: number, maxBytes: number): OutcomePart {
-  const part = partOf(text, offset, maxBytes);
+export function outcomeChunk(text: string, offset: number, maxBytes: number): OutcomeChunk {
+  const part = chunkAt(text, offset, maxBytes);
   return offset === 0 ? { ...part, bytes: Buffer.byteLength(text), digest: digestOf(text) } : part;
 }
 
@@ -34,7 +34,7 @@ export function isToBeFetched(answer: unknown, key: string): boolean {
  * Puts an outcome together of its parts.
  * @throws Error if the worker says something else with each part, or more than it announced
  */
-export async function joinParts(given: unknown, maxBytes: number, next: (offset: number) => Promise<unknown>): Promise<unknown> {
+export async function joinChunks(given: unknown, maxBytes: number, next: (offset: number) => Promise<unknown>): Promise<unknown> {
   let part = checked(given);
   const { bytes, digest } = part;
   if (!Number.isSafeInteger(bytes) || bytes === undefined || typeof digest !== "string")
@@ -51,9 +51,9 @@ export async function joinParts(given: unknown, maxBytes: number, next: (offset:
   return JSON.parse(text);
 }
 
-function checked(part: unknown): OutcomePart {
-  const { chunk, nextOffset } = (typeof part === "object" && part !== null ? part : {}) as Partial<OutcomePart>;
+function checked(part: unknown): OutcomeChunk {
+  const { chunk, nextOffset } = (typeof part === "object" && part !== null ? part : {}) as Partial<OutcomeChunk>;
   const isPart = typeof chunk === "string" && chunk !== "" && (nextOffset === undefined || Number.isSafeInteger(nextOffset));
   if (!isPart) throw new Error("it is no part of an outcome");
-  return part as OutcomePart;
+  return part as OutcomeChunk;
 }

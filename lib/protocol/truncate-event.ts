@@ -25,7 +25,7 @@ function omit(owner: Json, key: string): void {
  * The event's text in at most that many bytes: without the stages of its tree, then without the answer, then without what its error and its
  * taskflow hold.
  */
-export function fitEvent(text: string, maxBytes: number): string {
+export function truncateEvent(text: string, maxBytes: number): string {
   if (text.length * 3 <= maxBytes || Buffer.byteLength(text) <= maxBytes) return text;
   const event = JSON.parse(text) as { data: Json };
   const { data } = event;
@@ -50,7 +50,7 @@ export function fitEvents(texts: readonly string[], maxBytes: number): string[] 
   const fitting: string[] = [];
   let left = maxBytes;
   for (const text of texts) {
-    const fitted = fitEvent(text, maxBytes);
+    const fitted = truncateEvent(text, maxBytes);
     left -= Buffer.byteLength(fitted) + 1;
     if (left < 0 && fitting.length > 0) break;
     fitting.push(fitted);

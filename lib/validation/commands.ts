@@ -1,6 +1,6 @@
 /** What callers decide about taskflows, checked and turned into the order for the owner. Nothing of it is shared with what the caller gave. */
 import { type ActionParams, MAX_ANNOTATION_LENGTH, type StageSelection } from "../../schemas/actions.schema.ts";
-import type { Command, Order, Selected } from "../core/model/command.ts";
+import type { Command, CommandRequest, Selection } from "../core/model/command.ts";
 import type { JsonText } from "../core/model/values.ts";
 import type { Limits } from "../config/limits.ts";
 import { validateParams, validationError } from "./params.ts";
@@ -37,7 +37,11 @@ export type DecidingAction = keyof typeof COMMANDS;
 export const DECIDING_ACTIONS = Object.keys(COMMANDS) as readonly DecidingAction[];
 
 /** @throws TASKFLOW_VALIDATION_ERROR with all problems */
-export function readOrder(action: DecidingAction, params: unknown, limits: Limits): { taskflowId: string; order: Order } {
+export function readCommand(
+  action: DecidingAction,
+  params: unknown,
+  limits: Limits,
+): { taskflowId: string; order: CommandRequest } {
   const encoded = encodeJson(params ?? {}, limits.definitionBytes);
   if (!encoded.ok) throw refused(action, [encoded.problem]);
   const checked = validateParams(action, encoded.value);
@@ -50,13 +54,13 @@ export function readOrder(action: DecidingAction, params: unknown, limits: Limit
 }
 
 /** An order that another coordinator has passed on. @throws TASKFLOW_VALIDATION_ERROR */
-export function readForwarded(params: unknown): { taskflowId: string; order: Order } {
+export function readForwarded(params: unknown): { taskflowId: string; order: CommandRequest } {
   const { taskflowId, order } = validateParams("carryOut", params);
   const { command } = order;
-  if (command.kind !== "resolveTask" || command.response === undefined) return { taskflowId, order: order as Order };
+  if (command.kind !== "resolveTask" || command.response === undefined) return { taskflowId, order: order as CommandRequest };
   try {
     const response = JSON.stringify(JSON.parse(command.response)) as JsonText;
-    return { taskflowId, order: { ...(order as Order), command: { ...command, response } } };
+    return { taskflowId, order: { ...(order as CommandRequest), command: { ...command, response } } };
   } catch {
     const path = "/order/command/response";
     throw validationError("The params of taskflow.carryOut are not valid", [
@@ -118,12 +122,12 @@ function retryOf(params: ActionParams["retryTaskflow"]): Command {
   };
 }
 
-function stageOf(selected: StageSelection): Selected {
+function stageOf(selected: StageSelection): Selection {
   if (typeof selected === "string") return { stage: selected };
   return { stage: selected.stageId, ...given("tasks", selected.taskIds) };
 }
 
-function taskOf({ stageId, taskId }: { stageId?: string; taskId: string }): Selected {
+function taskOf({ stageId, taskId }: { stageId?: string; taskId: string }): Selection {
   return { ...given("stage", stageId), tasks: [taskId] };
 }
 

@@ -159,7 +159,7 @@ function workOf(entries: readonly StoredEntry[], { stages }: Definition): number
       if (fact.kind === "stage") work += stages[fact.stage]?.tasks.length ?? 0;
       else if (fact.kind === "flow") work += size;
       else if (fact.kind === "compensating") work += fact.tasks.length;
-      else if (fact.kind === "joined") work += linked;
+      else if (fact.kind === "child-ended") work += linked;
       else if (fact.kind === "linked") {
         const siblings = (children.get(fact.task) ?? 0) + 1;
         children.set(fact.task, siblings);

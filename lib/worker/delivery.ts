@@ -4,7 +4,7 @@ import { readExecutionContext } from "../protocol/wire-context.ts";
 import { actionNameOf } from "../core/model/action-name.ts";
 
 /** One delivery of an attempt, as its worker sees it. */
-export interface TaskCall {
+export interface Delivery {
   readonly context: TaskflowExecutionContext;
   /** `taskflowId:taskId:attempt`. */
   readonly key: string;
@@ -20,7 +20,7 @@ export interface TaskCall {
  * What a call says of the task that made it; undefined where no task called this action itself. The calls below a handler carry the
  * context too: they are told by their level, and by the action that the task names.
  */
-export function taskCallOf(ctx: Context): TaskCall | undefined {
+export function deliveryOf(ctx: Context): Delivery | undefined {
   if (ctx.level > 1) return undefined;
   const context = readExecutionContext(ctx.meta) as TaskflowExecutionContext | undefined;
   const taskflow = context?.taskflow;

@@ -2,7 +2,7 @@
 import type { Context } from "moleculer";
 import type { PreviousStageResponse } from "../../schemas/execution-context.ts";
 import { PreviousResponses } from "./previous-responses.ts";
-import type { TaskCall } from "./delivery.ts";
+import type { Delivery } from "./delivery.ts";
 
 /** `ctx.taskflow` of a handler that a task called; undefined where somebody else called it. */
 export interface TaskflowHandle {
@@ -79,7 +79,7 @@ function sendHeartbeat({ broker }: Context, key: string, progress: unknown): voi
 /** @returns the handle, and what ends it with the handler */
 export function handleOf(
   ctx: Context,
-  call: TaskCall,
+  call: Delivery,
   signal: AbortSignal,
 ): { readonly handle: TaskflowHandle; readonly end: () => void } {
   const { context, key, delivery } = call;

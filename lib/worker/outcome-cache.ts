@@ -12,7 +12,7 @@ interface Kept {
  * Outcomes that somebody was told to fetch, until that is done. A ledger in memory would have to forget some of many large ones before, and one on
  * disk would be read for each part.
  */
-export class Unfetched {
+export class OutcomeCache {
   readonly #kept = new Map<string, Kept>();
   #length = 0;
 

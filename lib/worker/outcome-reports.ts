@@ -2,20 +2,20 @@ import type { ServiceBroker } from "moleculer";
 import { MESSAGE_FRAME, type WireOutcome } from "./outcome.ts";
 import { maxMessageBytesOf } from "../adapters/moleculer/broker-link.ts";
 import { fits } from "../protocol/chunks.ts";
-import { Again } from "./retry-queue.ts";
+import { RetryQueue } from "./retry-queue.ts";
 
 /** The coordinators' action that takes outcomes. */
 export const REPORT_ACTION = "taskflow.reportOutcome";
 const CALL_TIMEOUT_MS = 5_000;
 
 /** Tells the coordinators of outcomes for which perhaps nobody listens any more, until the one whose taskflow it is has taken it. */
-export class Reports {
+export class OutcomeReports {
   readonly #broker: ServiceBroker;
-  readonly #again: Again;
+  readonly #again: RetryQueue;
 
   constructor(broker: ServiceBroker, keepForMs: number) {
     this.#broker = broker;
-    this.#again = new Again(keepForMs);
+    this.#again = new RetryQueue(keepForMs);
   }
 
   /** @param action the action that the attempt called */

@@ -24,7 +24,7 @@ export interface WireError {
 export type WireOutcome = { readonly ok: true; readonly response: unknown } | { readonly ok: false; readonly error: WireError };
 
 /** An outcome with its text, and what the caller of the action is given: the handler's own value or error, where that can be sent. */
-export interface Ended {
+export interface AttemptResult {
   readonly text: string;
   readonly deliver: { readonly value: unknown } | { readonly error: Error };
 }
@@ -47,7 +47,7 @@ const isStream = (value: unknown): boolean =>
   typeof value === "object" && value !== null && "pipe" in value && typeof value.pipe === "function";
 
 /** An answer may be larger than a message: its caller is told to fetch it then. @param maxBytes what an error may take */
-export function endedWell(value: unknown, nodeID: string, maxBytes: number): Ended {
+export function endedWell(value: unknown, nodeID: string, maxBytes: number): AttemptResult {
   let text: string;
   try {
     if (isStream(value)) throw new Error("it is a stream");
@@ -66,7 +66,7 @@ export function endedWell(value: unknown, nodeID: string, maxBytes: number): End
   );
 }
 
-export function endedBadly(thrown: unknown, nodeID: string, maxBytes: number): Ended {
+export function endedBadly(thrown: unknown, nodeID: string, maxBytes: number): AttemptResult {
   const limit = Math.min(maxBytes, LONGEST_OUTCOME);
   let error: WireError;
   let whole: Error | undefined;
@@ -127,7 +127,7 @@ export function revive({ name, message, type, code, data, stack, retryable, node
 }
 
 /** What a caller is given of an outcome that was kept. */
-export function revived(text: string): Ended {
+export function revived(text: string): AttemptResult {
   const outcome = JSON.parse(text) as WireOutcome;
   return { text, deliver: outcome.ok ? { value: outcome.response } : { error: revive(outcome.error) } };
 }

@@ -15,7 +15,7 @@ interface Waiting {
   timer: NodeJS.Timeout | undefined;
 }
 
-export class Again {
+export class RetryQueue {
   readonly #keepForMs: number;
   readonly #waiting = new Map<string, Waiting>();
   #isStopped = false;

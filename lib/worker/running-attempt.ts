@@ -1,16 +1,16 @@
-import type { Ended } from "./outcome.ts";
+import type { AttemptResult } from "./outcome.ts";
 
 /** A longer timer would fire at once. */
 const LONGEST_TIMER_MS = 2 ** 31 - 1;
 
 /** What all deliveries of an attempt are told that come while it is at work. */
 export type Result =
-  | { readonly kind: "ended"; readonly ended: Ended }
+  | { readonly kind: "ended"; readonly ended: AttemptResult }
   /** This delivery may not run; another one may. */
   | { readonly kind: "turned-away"; readonly error: Error };
 
 /** An attempt at work in this process: its handler, or what comes before and after it. */
-export class Run {
+export class RunningAttempt {
   readonly #controller = new AbortController();
   #timer: NodeJS.Timeout | undefined;
   /** Somebody has asked, so perhaps nobody waits for the call's answer any more. */

@@ -9,16 +9,16 @@ import { CONTEXT_KEY } from "../protocol/wire-context.ts";
 import { taskflowError } from "../errors/errors.ts";
 import type { Logger } from "../ports/logger.ts";
 import { fits } from "../protocol/chunks.ts";
-import { Again } from "./retry-queue.ts";
+import { RetryQueue } from "./retry-queue.ts";
 import { Fences } from "./fencing.ts";
 import { handleOf } from "./handle.ts";
 import type { Ledger } from "./ledger/ledger.ts";
-import { outcomePart, type OutcomePart, toBeFetched } from "../protocol/large-outcome.ts";
-import { endedBadly, endedWell, MESSAGE_FRAME, revived, type Ended, type WireOutcome } from "./outcome.ts";
-import { Reports } from "./outcome-reports.ts";
-import { type Result, Run } from "./running-attempt.ts";
-import type { TaskCall } from "./delivery.ts";
-import { Unfetched } from "./outcome-cache.ts";
+import { outcomeChunk, type OutcomeChunk, toBeFetched } from "../protocol/large-outcome.ts";
+import { endedBadly, endedWell, MESSAGE_FRAME, revived, type AttemptResult, type WireOutcome } from "./outcome.ts";
+import { OutcomeReports } from "./outcome-reports.ts";
+import { type Result, RunningAttempt } from "./running-attempt.ts";
+import type { Delivery } from "./delivery.ts";
+import { OutcomeCache } from "./outcome-cache.ts";
 
 export interface TaskWorkerPorts {
   readonly broker: ServiceBroker;
@@ -35,7 +35,7 @@ export interface OutcomeAnswer {
   readonly state: "done" | "running" | "interrupted" | "never" | "unknown";
   readonly outcome?: WireOutcome;
   /** In place of an outcome that does not fit into a message: its text from the offset on that was asked for. */
-  readonly part?: OutcomePart;
+  readonly part?: OutcomeChunk;
 }
 
 /** How often an attempt that another process runs is looked for in the shared ledger. */
@@ -51,13 +51,13 @@ const fencesOf = new WeakMap<ServiceBroker, Fences>();
 
 export class TaskWorker {
   readonly #ports: TaskWorkerPorts;
-  readonly #runs = new Map<string, Run>();
+  readonly #runs = new Map<string, RunningAttempt>();
   readonly #fences: Fences;
-  readonly #reports: Reports;
+  readonly #reports: OutcomeReports;
   /** Outcomes that the ledger did not take, until it does. */
-  readonly #unkept = new Map<string, string>();
-  readonly #keeping: Again;
-  readonly #unfetched = new Unfetched();
+  readonly #unsavedOutcomes = new Map<string, string>();
+  readonly #keeping: RetryQueue;
+  readonly #unfetched = new OutcomeCache();
   #isStopped = false;
 
   constructor(ports: TaskWorkerPorts) {
@@ -65,8 +65,8 @@ export class TaskWorker {
     const { broker, keepForMs } = ports;
     this.#fences = fencesOf.get(broker) ?? new Fences();
     fencesOf.set(broker, this.#fences);
-    this.#reports = new Reports(broker, keepForMs);
-    this.#keeping = new Again(keepForMs);
+    this.#reports = new OutcomeReports(broker, keepForMs);
+    this.#keeping = new RetryQueue(keepForMs);
   }
 
   /** Aborts what runs, and gives it a moment to end. */
@@ -89,7 +89,7 @@ export class TaskWorker {
   }
 
   /** Serves one delivery. */
-  async serve(ctx: Context, call: TaskCall, handler: Handler): Promise<unknown> {
+  async serve(ctx: Context, call: Delivery, handler: Handler): Promise<unknown> {
     const { context, key, fence, action } = call;
     const seen = this.#fences.outdatedBy(context.taskflow.id, fence);
     if (seen !== undefined) {
@@ -117,9 +117,9 @@ export class TaskWorker {
     return toBeFetched(key);
   }
 
-  async #start(ctx: Context, call: TaskCall, handler: Handler): Promise<Result> {
+  async #start(ctx: Context, call: Delivery, handler: Handler): Promise<Result> {
     const { key } = call;
-    const run = new Run();
+    const run = new RunningAttempt();
     this.#runs.set(key, run);
     run.watch(call.timeoutMs);
     const known = await this.#known(call, run).catch((error: unknown): Result => ({
@@ -137,7 +137,7 @@ export class TaskWorker {
   }
 
   /** What the ledger has to say to a delivery; undefined: it is this process's to run. */
-  async #known(call: TaskCall, run: Run): Promise<Result | undefined> {
+  async #known(call: Delivery, run: RunningAttempt): Promise<Result | undefined> {
     const { ledger, broker } = this.#ports;
     const { key, delivery, exactlyOnce } = call;
     const instance = broker.instanceID;
@@ -154,8 +154,8 @@ export class TaskWorker {
           return turnedAway("TASK_DELIVERY_REFUSED", message, call);
         }
         case "running": {
-          const unkept = this.#unkept.get(key);
-          if (unkept !== undefined) return { kind: "ended", ended: revived(unkept) };
+          const unsavedOutcomes = this.#unsavedOutcomes.get(key);
+          if (unsavedOutcomes !== undefined) return { kind: "ended", ended: revived(unsavedOutcomes) };
           if (this.#isAlive(begun.instance) && !run.signal.aborted) {
             await delay(LOOK_MS, undefined, { signal: run.signal }).catch(() => undefined);
           } else if (exactlyOnce || run.signal.aborted) {
@@ -168,14 +168,14 @@ export class TaskWorker {
     }
   }
 
-  async #run(ctx: Context, call: TaskCall, run: Run, handler: Handler): Promise<Result> {
+  async #run(ctx: Context, call: Delivery, run: RunningAttempt, handler: Handler): Promise<Result> {
     const { broker } = this.#ports;
     const { nodeID } = broker;
     const { handle, end } = handleOf(ctx, call, run.signal);
     Object.defineProperty(ctx, "taskflow", { value: handle, configurable: true });
     const isLocal = ctx.nodeID === null || ctx.nodeID === nodeID;
     const maxBytes = isLocal ? Number.POSITIVE_INFINITY : this.#maxBytes;
-    let ended: Ended;
+    let ended: AttemptResult;
     try {
       ended = endedWell(await handler(ctx), nodeID, maxBytes);
     } catch (thrown) {
@@ -187,7 +187,7 @@ export class TaskWorker {
   }
 
   /** Into the ledger before the answer leaves. Where it cannot be kept it is answered all the same, and kept as soon as can be. */
-  async #keep(call: TaskCall, run: Run, ended: Ended): Promise<Ended> {
+  async #keep(call: Delivery, run: RunningAttempt, ended: AttemptResult): Promise<AttemptResult> {
     const { key, action } = call;
     const { ledger, logger } = this.#ports;
     let asked = false;
@@ -199,11 +199,11 @@ export class TaskWorker {
       if (finished.outcome !== ended.text) first = revived(finished.outcome);
     } catch (error) {
       if (!this.#isStopped) logger.warn(`The outcome of ${key} is not in the worker's ledger yet; it is tried again.`, error);
-      this.#unkept.set(key, ended.text);
+      this.#unsavedOutcomes.set(key, ended.text);
       this.#keeping.add(
         key,
         () => this.#keepLater(key, ended.text),
-        () => this.#unkept.delete(key),
+        () => this.#unsavedOutcomes.delete(key),
       );
     }
     if (asked || run.asked) this.#reports.add(key, action, first.text);
@@ -229,14 +229,14 @@ export class TaskWorker {
     const done = (text: string): OutcomeAnswer => {
       const head = { instance, state: "done" } as const;
       if (offset === undefined && fits(text, this.#maxBytes)) return { ...head, outcome: JSON.parse(text) as WireOutcome };
-      const part = outcomePart(text, offset ?? 0, this.#maxBytes);
+      const part = outcomeChunk(text, offset ?? 0, this.#maxBytes);
       if (part.nextOffset === undefined) this.#unfetched.delete(key);
       else if (offset === undefined) this.#unfetched.add(key, text);
       return { ...head, part };
     };
     const run = this.#runs.get(key);
     run?.wasAsked();
-    const atHand = this.#unkept.get(key) ?? this.#unfetched.get(key);
+    const atHand = this.#unsavedOutcomes.get(key) ?? this.#unfetched.get(key);
     if (atHand !== undefined) return done(atHand);
     const asked = await ledger.ask(key, delivery, ageMs);
     if (asked.kind === "done") return done(asked.outcome);
@@ -259,7 +259,7 @@ export class TaskWorker {
   }
 }
 
-function unavailable({ action, key }: TaskCall, cause: unknown): Error {
+function unavailable({ action, key }: Delivery, cause: unknown): Error {
   const why = cause instanceof Error ? cause.message : String(cause);
   const message = `The worker's ledger cannot be written, so the attempt was not begun: ${why}`;
   return Object.assign(taskflowError("TASK_LEDGER_UNAVAILABLE", message, { action, key }), { cause });
@@ -268,7 +268,7 @@ function unavailable({ action, key }: TaskCall, cause: unknown): Error {
 function turnedAway(
   type: "TASK_DELIVERY_REFUSED" | "TASK_OUTCOME_UNKNOWN",
   message: string,
-  { action, key, delivery }: TaskCall,
+  { action, key, delivery }: Delivery,
 ): Result {
   return { kind: "turned-away", error: taskflowError(type, message, { action, key, delivery }) };
 }

@@ -1,8 +1,8 @@
 /** The action `bulk`: its progress is logged, and emitted as the Moleculer event `taskflow.bulk.progress`. */
 import type { Service } from "moleculer";
 import { v7 } from "uuid";
-import type { Answer } from "../../lib/core/model/command.ts";
-import { type BulkProgress, carryOutBulk, commandOf, matchesOf } from "../../lib/coordinator/operations/bulk.ts";
+import type { CommandResult } from "../../lib/core/model/command.ts";
+import { type BulkProgress, runBulk, commandOf, matchesOf } from "../../lib/coordinator/operations/bulk.ts";
 import { taskflowError } from "../../lib/errors/errors.ts";
 import type { ActionParams } from "../../schemas/actions.schema.ts";
 import { deleteTaskflow } from "../../lib/coordinator/operations/delete.ts";
@@ -25,7 +25,7 @@ export async function bulk(
   }
   const bulkId = v7();
   const command = commandOf(action, params);
-  const act = async (taskflowId: string): Promise<Answer> => {
+  const act = async (taskflowId: string): Promise<CommandResult> => {
     if (command) return coordinator.command(taskflowId, { command });
     return { ok: true, data: await deleteTaskflow(engine, { taskflowId }) };
   };
@@ -37,7 +37,7 @@ export async function bulk(
   };
   const isOver = (): boolean => coordinator.isDraining;
   const work = { list: store.list.bind(store), act, progress: (progress: BulkProgress) => tell(progress, false), isOver };
-  const counts = await carryOutBulk(action, filter, clock.now() + 1, work);
+  const counts = await runBulk(action, filter, clock.now() + 1, work);
   if (isOver()) {
     const message = `This coordinator shuts down: the ${action} was carried out for ${counts.done} of ${counts.matched} taskflows. Send it again.`;
     throw taskflowError("TASKFLOW_OVERLOADED", message, { retryAfter: 1, ...counts });

@@ -1,28 +1,28 @@
 /** The actions of the service `taskflow` that decide something: each is carried out by the owner of its taskflow, whichever coordinator is asked. */
 import type { Context, Service } from "moleculer";
-import type { Answer } from "../../lib/core/model/command.ts";
-import { fitAnswer } from "../../lib/coordinator/queries/truncate.ts";
+import type { CommandResult } from "../../lib/core/model/command.ts";
+import { truncateAnswer } from "../../lib/coordinator/queries/truncate.ts";
 import type { Reader } from "../../lib/coordinator/queries/queries.ts";
 import { ERRORS, taskflowError, type TaskflowErrorType } from "../../lib/errors/errors.ts";
 import { copyJson } from "../../lib/util/copy-json.ts";
-import { DECIDING_ACTIONS, type DecidingAction, readForwarded, readOrder } from "../../lib/validation/index.ts";
+import { DECIDING_ACTIONS, type DecidingAction, readForwarded, readCommand } from "../../lib/validation/index.ts";
 import { readerOf } from "./action.ts";
 import { type Engine, engineOf } from "./engine.ts";
 
-interface OrderAction {
+interface CommandAction {
   readonly handler: (this: Service, ctx: Context) => Promise<unknown>;
 }
 
 /** What the owner remembers is not handed out: a caller in this process gets a copy. */
 function told(data: Readonly<Record<string, unknown>>, { isLocal, maxBytes }: Reader): Readonly<Record<string, unknown>> {
-  return isLocal ? (copyJson(data) as Record<string, unknown>) : fitAnswer(data, maxBytes);
+  return isLocal ? (copyJson(data) as Record<string, unknown>) : truncateAnswer(data, maxBytes);
 }
 
-function deciding(action: DecidingAction): OrderAction {
+function deciding(action: DecidingAction): CommandAction {
   return {
     async handler(this: Service, ctx: Context) {
       const engine = engineOf(this);
-      const { taskflowId, order } = readOrder(action, ctx.params, engine.limits);
+      const { taskflowId, order } = readCommand(action, ctx.params, engine.limits);
       const answer = await engine.coordinator.command(taskflowId, order);
       if (answer.ok) return { success: true, data: told(answer.data, readerOf(engine, this, ctx)) };
       const type = Object.hasOwn(ERRORS, answer.type) ? (answer.type as TaskflowErrorType) : "TASKFLOW_CONFLICT";
@@ -32,21 +32,21 @@ function deciding(action: DecidingAction): OrderAction {
 }
 
 /** Between coordinators. Without an answer: the taskflow is not this one's. */
-async function carryOut(engine: Engine, params: unknown, reader: Reader): Promise<{ answer?: Answer }> {
+async function execute(engine: Engine, params: unknown, reader: Reader): Promise<{ answer?: CommandResult }> {
   const { taskflowId, order } = readForwarded(params);
-  const answer = await engine.coordinator.heed(taskflowId, order);
+  const answer = await engine.coordinator.handleForwarded(taskflowId, order);
   if (!answer) return {};
   return { answer: answer.ok ? { ok: true, data: told(answer.data, reader) } : answer };
 }
 
 const DECISIONS = DECIDING_ACTIONS.map((name) => [name, deciding(name)] as const);
 
-export const ORDER_ACTIONS: Readonly<Record<DecidingAction | "carryOut", OrderAction>> = {
-  ...(Object.fromEntries(DECISIONS) as Record<DecidingAction, OrderAction>),
+export const COMMAND_ACTIONS: Readonly<Record<DecidingAction | "carryOut", CommandAction>> = {
+  ...(Object.fromEntries(DECISIONS) as Record<DecidingAction, CommandAction>),
   carryOut: {
     async handler(this: Service, ctx: Context) {
       const engine = engineOf(this);
-      return { success: true, data: await carryOut(engine, ctx.params, readerOf(engine, this, ctx)) };
+      return { success: true, data: await execute(engine, ctx.params, readerOf(engine, this, ctx)) };
     },
   },
 };

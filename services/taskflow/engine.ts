@@ -7,9 +7,9 @@ import { storeOf } from "../../lib/adapters/open-store.ts";
 import { SystemClock } from "../../lib/adapters/system/clock.ts";
 import { systemIds } from "../../lib/adapters/system/ids.ts";
 import { compileActionPatterns } from "../../lib/config/allowed-actions.ts";
-import { Copies } from "../../lib/coordinator/operations/transfer.ts";
+import { Transfer } from "../../lib/coordinator/operations/transfer.ts";
 import { Coordinator } from "../../lib/coordinator/coordinator.ts";
-import { Explanations } from "../../lib/coordinator/queries/explainer.ts";
+import { Explainer } from "../../lib/coordinator/queries/explainer.ts";
 import { PauseRules } from "../../lib/coordinator/flow-control/pause-rules.ts";
 import { Queries } from "../../lib/coordinator/queries/queries.ts";
 import type { Explanation } from "../../lib/core/explain/explain.ts";
@@ -62,8 +62,8 @@ export interface Engine {
   readonly clock: Clock;
   readonly queries: Queries;
   readonly pauses: PauseRules;
-  readonly explanations: Explanations;
-  readonly copies: Copies;
+  readonly explanations: Explainer;
+  readonly copies: Transfer;
   /** It starts paused. */
   readonly startsPaused: boolean;
   readonly limits: Limits;
@@ -127,12 +127,12 @@ export function createEngine(service: Service, given: TaskflowServiceOptions): E
     coordinator,
     queries: new Queries({ coordinator, store, bus, clock, gate: pauses, eventTreeLimit }),
     pauses,
-    explanations: new Explanations(
+    explanations: new Explainer(
       { coordinator, store, clock, network: new MoleculerNetwork(broker), pauses, askOwner: askOwner(broker) },
       settings,
     ),
     clock,
-    copies: new Copies(coordinator, { store, clock, ids: systemIds }, settings),
+    copies: new Transfer(coordinator, { store, clock, ids: systemIds }, settings),
     startsPaused: given.paused ?? env.paused,
     limits: resolveLimits(given.limits),
     isActionAllowed: compileActionPatterns(given.allowedActions ?? env.allowedActions),

@@ -3,7 +3,7 @@ import type { Context, Service } from "moleculer";
 import { getEventsEndpoint } from "../../lib/protocol/events-subject.ts";
 import { passOn } from "../../lib/adapters/moleculer/forward-command.ts";
 import { CONTEXT_KEY } from "../../lib/protocol/wire-context.ts";
-import type { Answer } from "../../lib/core/model/command.ts";
+import type { CommandResult } from "../../lib/core/model/command.ts";
 import type { NewChild, Producer } from "../../lib/coordinator/commands/nesting.ts";
 import { ERRORS, taskflowError, type TaskflowErrorType } from "../../lib/errors/errors.ts";
 import { readTaskflowId, validateTaskflow, validationError } from "../../lib/validation/index.ts";
@@ -129,14 +129,14 @@ const forwarded = (producer: Producer, { definition, taskflowId, isChosen, meta 
 });
 
 /** From another coordinator. Without an answer: the parent is not this one's. */
-export async function produceBelow(engine: Engine, params: ActionParams["produceBelow"]): Promise<{ answer?: Answer }> {
+export async function produceBelow(engine: Engine, params: ActionParams["produceBelow"]): Promise<{ answer?: CommandResult }> {
   const { producer, taskflowId, isChosen, taskflow, meta } = params;
   const child = { ...checked(engine, taskflow), taskflowId, isChosen, meta, isNew: false, maxDepth: engine.limits.nesting };
   const answer = await engine.coordinator.produceBelow(producer, child);
   return answer ? { answer } : {};
 }
 
-function dataOf(answer: Answer): Readonly<Record<string, unknown>> {
+function dataOf(answer: CommandResult): Readonly<Record<string, unknown>> {
   if (answer.ok) return answer.data;
   const type = Object.hasOwn(ERRORS, answer.type) ? (answer.type as TaskflowErrorType) : "TASKFLOW_CONFLICT";
   throw taskflowError(type, answer.message, answer.data);

@@ -10,11 +10,11 @@ import { Checker, type Verdict } from "./checker.ts";
 import { Cluster } from "./cluster.ts";
 import { readExecutions } from "./execution-log.ts";
 import { type Figure, figuresOf } from "./figures.ts";
-import { Harvest } from "./harvest.ts";
+import { Collector } from "./collect.ts";
 import { hasLastEvent, Producer } from "./producer.ts";
 import { StoreView } from "./store-view.ts";
 import { Takeovers } from "./takeovers.ts";
-import { Tormentor } from "./tormentor.ts";
+import { FaultInjector } from "./fault-injector.ts";
 
 export interface ChaosOptions {
   readonly seconds: number;
@@ -59,8 +59,8 @@ export async function chaos(options: ChaosOptions): Promise<ChaosResult> {
   const producer = new Producer({ url: cluster.nats.url, namespace, seed, rate, maxInFlight });
   const store = new StoreView(cluster.storeUrl);
   const takeovers = new Takeovers(store);
-  const harvest = new Harvest(producer, store);
-  const tormentor = new Tormentor(cluster, {
+  const collector = new Collector(producer, store);
+  const faults = new FaultInjector(cluster, {
     seed: seed + 1_000_000,
     leaseMs: LEASE_MS,
     natsEveryMs: options.natsEveryMs ?? 15_000,
@@ -75,21 +75,21 @@ export async function chaos(options: ChaosOptions): Promise<ChaosResult> {
   try {
     await producer.start();
     const produced = producer.produce();
-    harvest.start();
-    tormentor.start();
+    collector.start();
+    faults.start();
     await run(seconds, producer, say);
     producer.stopProducing();
-    await tormentor.calm();
+    await faults.calm();
     await produced;
     const settledMs = await settle(producer);
-    await harvest.stop();
+    await collector.stop();
     const executions = readExecutions(cluster.executions);
     const checker = new Checker(executions);
-    const details = await readRest(producer, harvest.details);
+    const details = await readRest(producer, collector.details);
     for (const flow of producer.flows.values()) checker.check(flow, details.get(flow.id));
     const verdict = checker.verdict();
-    verdict.violations.push(...harvest.violations, ...(await quietLeftovers(store, harvest.removed)));
-    const { absences, counts, complaints } = tormentor;
+    verdict.violations.push(...collector.violations, ...(await quietLeftovers(store, collector.removed)));
+    const { absences, counts, complaints } = faults;
     const observed = { takeovers: takeovers.found, absences, executions, leaseMs: LEASE_MS };
     return {
       ...verdict,
@@ -105,8 +105,8 @@ export async function chaos(options: ChaosOptions): Promise<ChaosResult> {
       settledMs,
     };
   } finally {
-    await tormentor.calm();
-    await harvest.stop();
+    await faults.calm();
+    await collector.stop();
     await producer.close().catch(() => undefined);
     writeFileSync(join(folder, "producer.log"), producer.node.lines.join("\n"));
     await takeovers.close();
@@ -123,7 +123,7 @@ async function run(seconds: number, producer: Producer, say: (line: string) => v
     await delay(Math.min(left, REPORT_MS));
     const at = Math.round((performance.now() - from) / 1_000);
     say(
-      `${at} s: ${producer.flows.size} taskflows, ${producer.inFlight.size} in flight, ${producer.unharvested.size} finished and still stored`,
+      `${at} s: ${producer.flows.size} taskflows, ${producer.inFlight.size} in flight, ${producer.uncollected.size} finished and still stored`,
     );
   }
 }

@@ -1,7 +1,7 @@
 /** How long it took until work went on, out of what was struck, what the store told and what handlers did. Times are epoch ms. */
 import { type Execution, partsOfKey } from "./execution-log.ts";
 import type { Takeover } from "./takeovers.ts";
-import type { Absence } from "./tormentor.ts";
+import type { Absence } from "./fault-injector.ts";
 
 export interface Figure {
   readonly title: string;

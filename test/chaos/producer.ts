@@ -53,7 +53,7 @@ export class Producer {
   /** Of these, those that are not finished. */
   readonly inFlight = new Set<ProducedFlow>();
   /** Finished, in the order in which they did, until somebody takes them out. */
-  readonly unharvested = new Set<ProducedFlow>();
+  readonly uncollected = new Set<ProducedFlow>();
   readonly node: TestNode;
   readonly client: TaskflowClient;
   readonly #options: ProducerOptions;
@@ -99,7 +99,7 @@ export class Producer {
     if (flow.finished) return;
     flow.finished = true;
     this.inFlight.delete(flow);
-    this.unharvested.add(flow);
+    this.uncollected.add(flow);
   }
 
   /** Looks at taskflows of which nothing was heard for a while: events may be lost with the bus. */

@@ -1,5 +1,5 @@
 /**
- * `npm run chaos -- --seconds 300 --seed N`: real processes under kills, freezes and outages (`tormentor.ts`), and a verdict on what became of every
+ * `npm run chaos -- --seconds 300 --seed N`: real processes under kills, freezes and outages (`faults.ts`), and a verdict on what became of every
  * taskflow (`checker.ts`). Exits with 1 on any violation, and where a figure misses its limit. The logs of all processes are kept in a folder that it names.
  *
  * `--rate` taskflows a second at most (30), `--in-flight` at once at most (200). A MongoDB is found as `CONTRIBUTING.md` says; it has to be one that

@@ -12,8 +12,8 @@ export function describeLeases(name: string, make: () => Store): void {
     });
     afterEach(async () => store.close());
     const beat = async (owner: string): Promise<number> => {
-      const known = await store.beat(owner);
-      return known.find((one) => one.owner === owner)!.beat;
+      const known = await store.renewLease(owner);
+      return known.find((one) => one.owner === owner)!.renewals;
     };
 
     it("repairs the row of a taskflow that still has this fence, and no other", async () => {
@@ -43,12 +43,12 @@ export function describeLeases(name: string, make: () => Store): void {
       const first = await beat("a");
       await beat("b");
       const second = await beat("a");
-      const known = await store.beat("b");
+      const known = await store.renewLease("b");
       expect(known.map(({ owner }) => owner).toSorted()).toEqual(["a", "b"]);
-      expect(known).toContainEqual({ owner: "a", beat: second });
+      expect(known).toContainEqual({ owner: "a", renewals: second });
       await store.leave("a");
       await store.leave("nobody");
-      expect((await store.beat("b")).map(({ owner }) => owner)).toEqual(["b"]);
+      expect((await store.renewLease("b")).map(({ owner }) => owner)).toEqual(["b"]);
       const lives = [first, second, await beat("a"), await beat("a")];
       expect(new Set(lives).size).toBe(lives.length);
     });
@@ -60,8 +60,8 @@ export function describeLeases(name: string, make: () => Store): void {
       await beat("new");
       await store.commit(["silent", "back", "new"].map((owner) => create(`of ${owner}`, { owner })));
       const dead = [
-        { owner: "silent", beat: judged },
-        { owner: "back", beat: before },
+        { owner: "silent", renewals: judged },
+        { owner: "back", renewals: before },
       ];
       expect(await store.claim("me", ["me"], dead, 10, 1)).toEqual([{ taskflowId: "of silent", fence: 2, dueAt: 0 }]);
       expect((await store.read("of back"))?.row).toEqual(newRow("of back", { owner: "back" }));
@@ -76,15 +76,15 @@ export function describeLeases(name: string, make: () => Store): void {
         ...[1, 2, 3].map((dueAt) => create(`kept ${dueAt}`, { owner: "back", dueAt })),
         create("left", { owner: "gone", dueAt: 9 }),
       ]);
-      expect(await store.claim("me", ["me"], [{ owner: "back", beat: before }], 2, 1)).toEqual([
+      expect(await store.claim("me", ["me"], [{ owner: "back", renewals: before }], 2, 1)).toEqual([
         { taskflowId: "left", fence: 2, dueAt: 9 },
       ]);
     });
 
     it("changes nothing that can be seen when an owner makes sure of what it has", async () => {
       await store.commit([create("f", { owner: "a" }), create("g", { owner: "b" })]);
-      await store.secure("a");
-      await store.secure("a");
+      await store.confirmOwnership("a");
+      await store.confirmOwnership("a");
       expect(await store.read("f")).toEqual({ row: newRow("f", { owner: "a" }), entries: ["f 1"] });
       expect(await store.commit([append("f", 2, { progress: 5 })])).toEqual(["stored"]);
       expect((await store.read("f"))?.row).toEqual(newRow("f", { owner: "a", progress: 5 }));
@@ -113,9 +113,9 @@ export function describeLeases(name: string, make: () => Store): void {
       await store.close();
       for (const call of [
         async () => store.repair("f", 1, {}),
-        async () => store.beat("a"),
+        async () => store.renewLease("a"),
         async () => store.leave("a"),
-        async () => store.secure("a"),
+        async () => store.confirmOwnership("a"),
         async () => store.timeOffset(),
       ]) {
         await expect(call()).rejects.toMatchObject({ type: "STORE_UNAVAILABLE" });

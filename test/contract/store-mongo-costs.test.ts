@@ -137,11 +137,11 @@ async function useEverything(store: MongoStore, other: MongoStore): Promise<void
   await store.delete("h");
   await store.commit([create("past", { status: "FAILED", finishedAt: 3 })]);
   expect(await store.expire(5, 10)).toBe(1);
-  await store.beat("me");
-  await other.beat("silent");
+  await store.renewLease("me");
+  await other.renewLease("silent");
   await other.commit([create("behind", { owner: "silent" })]);
-  expect(await store.claim("me", ["me", "you", "node-a"], await store.beat("me"), 10, 1)).toHaveLength(1);
-  await store.secure("me");
+  expect(await store.claim("me", ["me", "you", "node-a"], await store.renewLease("me"), 10, 1)).toHaveLength(1);
+  await store.confirmOwnership("me");
   await store.leave("me");
   const cursor = Buffer.from(JSON.stringify([5, "f"])).toString("base64url");
   const filters = { name: "n", tenant: "t", template: "x", tags: ["a"], attributes: { a: 1 }, errorType: ["E"], text: "x" };

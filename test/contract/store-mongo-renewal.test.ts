@@ -29,7 +29,7 @@ describeOnMongo("a MongoDB store", (server) => {
 
     // The beat, which is tried once, counts like anything else.
     stick(second);
-    await eventually(() => store.beat("me"), { timeoutMs: 20_000 });
+    await eventually(() => store.renewLease("me"), { timeoutMs: 20_000 });
     const third = store.link.database.client;
     expect(third).not.toBe(second);
     expect(await store.commit([create("g")])).toEqual(["stored"]);

@@ -53,13 +53,13 @@ describeOnMongo("stores on one MongoDB", (server) => {
   });
 
   it.each([
-    ["has beaten before the beats are looked at", "find", ["beat"], []],
-    ["has beaten and made sure of what it has before that is taken", "update", ["beat", "secure"], []],
-    ["has beaten, and not yet made sure of what it has, before that is taken", "update", ["beat"], ["f"]],
+    ["has beaten before the beats are looked at", "find", ["renewLease"], []],
+    ["has beaten and made sure of what it has before that is taken", "update", ["renewLease", "confirmOwnership"], []],
+    ["has beaten, and not yet made sure of what it has, before that is taken", "update", ["renewLease"], ["f"]],
   ] as const)("take from an owner that %s only what it will see is gone", async (_, name, deeds, expected) => {
-    await other.beat("back");
+    await other.renewLease("back");
     await other.commit([create("f", { owner: "back" })]);
-    const dead = await store.beat("me");
+    const dead = await store.renewLease("me");
     let goOn = (): void => undefined;
     const deedsAreDone = new Promise<void>((resolve) => (goOn = resolve));
     const isThere = new Promise<void>((resolve) => {
@@ -82,9 +82,9 @@ describeOnMongo("stores on one MongoDB", (server) => {
   });
 
   it("claim a thousand with one look at the rows, the beats, and one update, and are sure of them with one", async () => {
-    await other.beat("silent");
+    await other.renewLease("silent");
     await other.commit(Array.from({ length: 1_000 }, (_, index) => create(`f${index}`, { owner: "silent" })));
-    const dead = await store.beat("me");
+    const dead = await store.renewLease("me");
     proxy.commands.length = 0;
     expect(await store.claim("me", ["me"], dead, 1_000, 1)).toHaveLength(1_000);
     const sent = proxy.commands.map(({ name, collection }) => `${name} ${collection}`);
@@ -95,7 +95,7 @@ describeOnMongo("stores on one MongoDB", (server) => {
       "update taskflows",
     ]);
     proxy.commands.length = 0;
-    await store.secure("me");
+    await store.confirmOwnership("me");
     expect(proxy.commands.map(({ name }) => name)).toEqual(["update"]);
   });
 
@@ -270,17 +270,17 @@ describeOnMongo("stores on one MongoDB", (server) => {
   }, 60_000);
 
   it("show one another that they live, and forget who left or has been gone for a day", async () => {
-    await store.beat("a");
-    const [b] = (await other.beat("b")).filter(({ owner }) => owner === "b");
-    expect((await store.beat("a")).toSorted(byOwner)).toEqual([{ owner: "a", beat: expect.any(Number) }, b]);
+    await store.renewLease("a");
+    const [b] = (await other.renewLease("b")).filter(({ owner }) => owner === "b");
+    expect((await store.renewLease("a")).toSorted(byOwner)).toEqual([{ owner: "a", renewals: expect.any(Number) }, b]);
     const client = new MongoClient(url);
-    const old = { _id: "old", beat: 7, at: new Date(Date.now() - 25 * 3_600_000) };
+    const old = { _id: "old", renewals: 7, at: new Date(Date.now() - 25 * 3_600_000) };
     await client.db().collection<typeof old>("taskflow_coordinators").insertOne(old);
-    expect((await store.beat("a")).map(({ owner }) => owner).toSorted()).toEqual(["a", "b"]);
+    expect((await store.renewLease("a")).map(({ owner }) => owner).toSorted()).toEqual(["a", "b"]);
     expect(await client.db().collection("taskflow_coordinators").countDocuments()).toBe(2);
     await client.close();
     await store.leave("b");
-    expect((await other.beat("a")).map(({ owner }) => owner)).toEqual(["a"]);
+    expect((await other.renewLease("a")).map(({ owner }) => owner)).toEqual(["a"]);
   });
 
   it("measure the server's clock against their own", async () => {

@@ -15,18 +15,18 @@ describe("a decision made for a state", () => {
   ])("is taken once: after %s each of them is refused, and changes nothing", (_, first) => {
     for (const second of [retry(), retry("a"), resolve("a"), cancelTask("a")]) {
       const run = ended([["a"], ["b"]], ["a"], ASK);
-      run.obey(first, { expect: button });
+      run.handleCommand(first, { expect: button });
       expect(["TASKFLOW_CONFLICT", "TASKFLOW_ALREADY_FINISHED"]).toContain(run.refusal(second, { expect: button }));
     }
   });
 
   test("is refused after the task was tried again, and failed again", () => {
     const run = ended([["a"]], ["a"], ASK);
-    run.obey(retry(), { expect: button });
+    run.handleCommand(retry(), { expect: button });
     run.send();
     run.answer("a", FATAL);
     expect(run.refusal({ kind: "cancel" }, { expect: button })).toBe("TASKFLOW_CONFLICT");
-    expect(run.obey({ kind: "cancel" }, { expect: { taskId: "a", attempt: 1 } })).toMatchObject({ status: "CANCELLED" });
+    expect(run.handleCommand({ kind: "cancel" }, { expect: { taskId: "a", attempt: 1 } })).toMatchObject({ status: "CANCELLED" });
   });
 
   test("is refused where the task was asked for instead, and had succeeded", () => {
@@ -34,7 +34,7 @@ describe("a decision made for a state", () => {
     run.send();
     run.timeOut("a");
     run.reply("a", { kind: "silent" });
-    run.obey(retry(), { expect: button });
+    run.handleCommand(retry(), { expect: button });
     run.reply("a", { kind: "done", outcome: answered(1) });
     expect(run.refusal(retry("a"), { expect: button })).toBe("TASKFLOW_CONFLICT");
   });
@@ -44,33 +44,39 @@ describe("a decision made for a state", () => {
     expect(run.refusal(resolve("a"), { expect: { attempt: 4 } })).toBe("TASKFLOW_CONFLICT");
     expect(run.refusal(retry(), { expect: { attempt: 0 } })).toBe("TASKFLOW_CONFLICT");
     expect(run.refusal(retry(), { expect: { taskId: "nobody" } })).toBe("TASK_NOT_FOUND");
-    expect(run.obey(resolve("a"), { expect: { attempt: 0 } })).toMatchObject({ status: "COMPLETED" });
+    expect(run.handleCommand(resolve("a"), { expect: { attempt: 0 } })).toMatchObject({ status: "COMPLETED" });
   });
 
   test("names a revision: the very one, also within one commit", () => {
     const run = ended([["a"]], ["a"], ASK);
     const { revision } = run.flow;
     expect(run.refusal(retry(), { expect: { revision: revision - 1 } })).toBe("TASKFLOW_CONFLICT");
-    const decide = (ticket: number, command: Command) => ({ kind: "command", ticket, command, expect: { revision } }) as const;
+    const decide = (correlationId: number, command: Command) =>
+      ({ kind: "command", correlationId, command, expect: { revision } }) as const;
     expect(run.give(decide(1, retry()), decide(2, { kind: "cancel" })).answers).toMatchObject([
-      { ticket: 1, answer: { ok: true } },
-      { ticket: 2, answer: { ok: false, type: "TASKFLOW_CONFLICT", data: { revision: revision + 1, expected: revision } } },
+      { correlationId: 1, answer: { ok: true } },
+      {
+        correlationId: 2,
+        answer: { ok: false, type: "TASKFLOW_CONFLICT", data: { revision: revision + 1, expected: revision } },
+      },
     ]);
     expect(run.flow.status).toBe("RUNNING");
   });
 
   test("that names the revision has seen what was decided before", () => {
     const run = ended([["a", "b"]], ["a", "b"]);
-    run.obey(resolve("a", "SKIPPED"));
+    run.handleCommand(resolve("a", "SKIPPED"));
     expect(run.refusal(retry("a"), { expect: button })).toBe("TASKFLOW_CONFLICT");
-    expect(run.obey(retry("a"), { expect: { ...button, revision: run.flow.revision } })).toMatchObject({ retryAttempt: 2 });
+    expect(run.handleCommand(retry("a"), { expect: { ...button, revision: run.flow.revision } })).toMatchObject({
+      retryAttempt: 2,
+    });
   });
 });
 
 describe("a command with an id", () => {
   test("gets its first answer again, whatever has happened since, and does nothing", () => {
     const run = ended([["a"]], ["a"]);
-    const first = run.obey(retry(), { id: "once" });
+    const first = run.handleCommand(retry(), { id: "once" });
     run.send();
     run.answer("a", FATAL);
     run.flow = replay(written(run).map(decodeEntry));
@@ -82,9 +88,9 @@ describe("a command with an id", () => {
 
   test("is decided once within one commit", () => {
     const run = ended([["a"]], ["a"]);
-    const given = { kind: "command", ticket: 1, id: "once", command: retry() } as const;
-    const { answers } = run.give(given, { ...given, ticket: 2 });
-    expect(answers[1]).toEqual({ ...answers[0], ticket: 2 });
+    const given = { kind: "command", correlationId: 1, id: "once", command: retry() } as const;
+    const { answers } = run.give(given, { ...given, correlationId: 2 });
+    expect(answers[1]).toEqual({ ...answers[0], correlationId: 2 });
     expect(run.flow.retryAttempt).toBe(1);
   });
 
@@ -93,12 +99,12 @@ describe("a command with an id", () => {
     expect(run.refusal(retry(), { id: "once" })).toBe("TASKFLOW_NOT_RETRYABLE");
     run.send();
     run.answer("a", FATAL);
-    expect(run.obey(retry(), { id: "once" })).toMatchObject({ retryAttempt: 1 });
+    expect(run.handleCommand(retry(), { id: "once" })).toMatchObject({ retryAttempt: 1 });
   });
 
   test(`is remembered among the last ${COMMANDS_KEPT}, after a restart too`, () => {
     const run = new CoreRun([["a"]]).begin();
-    for (let n = 0; n <= COMMANDS_KEPT; n++) run.obey({ kind: "annotate", type: "n", value: n }, { id: `id-${n}` });
+    for (let n = 0; n <= COMMANDS_KEPT; n++) run.handleCommand({ kind: "annotate", type: "n", value: n }, { id: `id-${n}` });
     for (const flow of [run.flow, replay(written(run).map(decodeEntry))]) {
       expect(Array.from(flow.commands.keys())).toEqual(Array.from({ length: COMMANDS_KEPT }, (_, n) => `id-${n + 1}`));
     }

@@ -33,7 +33,7 @@ function drive(run: CoreRun, outcomes: () => Outcome): Set<string> {
   for (let turn = 0; turn < 200; turn++) {
     const { due, tasks } = run.flow;
     for (const task of tasks) {
-      if (task.open && task.doubt !== null && !due.has(task.ordinal)) run.reply(task.definition.name, NEVER);
+      if (task.open && task.inDoubt !== null && !due.has(task.ordinal)) run.reply(task.definition.name, NEVER);
       if (task.open && task.retryAt !== null && !due.has(task.ordinal)) run.endDelay(task.definition.name);
     }
     for (const name of run.send()) sent.add(name);
@@ -59,11 +59,11 @@ describe("whatever is commanded and happens, in any order", () => {
     fc.assert(
       fc.property(someFlow, fc.array(aMove, { maxLength: 40 }), (flow, moves) => {
         const run = play(flow, moves);
-        if (run.flow.hold) run.obey({ kind: "resume" });
+        if (run.flow.pause) run.handleCommand({ kind: "resume" });
         for (let turn = 0; turn < 20 && !isFinished(run.flow.status); turn++) {
           for (const ordinal of run.flow.awaiting) {
             const name = run.flow.tasks[ordinal]?.definition.name ?? "";
-            if (!run.flow.aborting) run.obey({ kind: "resolveTask", task: name, outcome: "SKIPPED", reason: "enough" });
+            if (!run.flow.aborting) run.handleCommand({ kind: "resolveTask", task: name, outcome: "SKIPPED", reason: "enough" });
           }
           drive(run, () => answered(1));
         }
@@ -110,7 +110,7 @@ describe("a dry run of a retry", () => {
     seen.nothing += told.length === 0 ? 1 : 0;
     expect(told.length > 0 || real.facts.length === 0).toBe(true);
     if (told.length === 0) return;
-    if (run.flow.hold) run.obey({ kind: "resume" });
+    if (run.flow.pause) run.handleCommand({ kind: "resume" });
     const isPaused = run.flow.status === "PAUSED";
     const next = outcomes.values();
     const sent = drive(run, () => next.next().value ?? answered(1));

@@ -19,7 +19,7 @@ describe("a crash in the middle of the compensation", () => {
     before(run);
     run.crash();
     const decision = run.give({ kind: "recover", fence: 2 });
-    expect(decision.effects.filter(({ kind }) => kind === "ask")).toHaveLength(asks.length);
+    expect(decision.effects.filter(({ kind }) => kind === "query-outcome")).toHaveLength(asks.length);
     const called = asks.length > 0 ? run.send() : [];
     for (const name of asks) run.reply(name, done(answered(1)));
     for (const name of ["a", "b"]) {
@@ -74,7 +74,7 @@ describe("a retry after the compensation", () => {
   ])("runs again what was undone: %s", (_title, options: Options) => {
     const run = failing(options);
     undoAll(run);
-    run.obey({ kind: "retry" });
+    run.handleCommand({ kind: "retry" });
     expect(details(run).compensation).toBeUndefined();
     expect(compensationsOf(run)).toEqual({});
     expect(run.send()).toEqual(["svc.a", "svc.b"]);
@@ -91,7 +91,7 @@ describe("a retry after the compensation", () => {
   test("leaves undone what was not chosen, and does not undo it twice", () => {
     const run = failing();
     undoAll(run);
-    run.obey({ kind: "retry", selection: [{ tasks: ["d"] }] });
+    run.handleCommand({ kind: "retry", selection: [{ tasks: ["d"] }] });
     run.send();
     run.answer("d", failed());
     expect(undoAll(run)).toEqual([]);
@@ -106,7 +106,7 @@ describe("a retry after the compensation", () => {
     run.answer("undo a", answered(1));
     run.send();
     run.give({ kind: "answer", task: run.task("undo b").ordinal, attempt: 0, outcome: UNKNOWN });
-    run.obey({ kind: "retry", selection: [{ tasks: ["d"] }] });
+    run.handleCommand({ kind: "retry", selection: [{ tasks: ["d"] }] });
     run.send();
     run.answer("d", failed());
     expect(undoAll(run)).toEqual(["undo.c", "undo.b"]);
@@ -115,7 +115,7 @@ describe("a retry after the compensation", () => {
     once.timeOut("undo c");
     once.reply("undo c", SILENT);
     undoAll(once);
-    once.obey({ kind: "retry", selection: [{ tasks: ["d"] }] });
+    once.handleCommand({ kind: "retry", selection: [{ tasks: ["d"] }] });
     once.send();
     once.answer("d", failed());
     expect(once.send()).toEqual([]);

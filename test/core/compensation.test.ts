@@ -192,7 +192,7 @@ describe("cancelling with compensation", () => {
     run.answer("a", answered(1));
     run.send();
     run.answer("b", answered(2));
-    expect(run.obey({ kind: "cancel", compensate: true })).toEqual({ taskflowId: "flow-1", status: "CANCELLED" });
+    expect(run.handleCommand({ kind: "cancel", compensate: true })).toEqual({ taskflowId: "flow-1", status: "CANCELLED" });
     expect(run.send()).toEqual(["undo.b"]);
     run.answer("undo b", answered(1));
     expect(run.send()).toEqual(["undo.a"]);
@@ -209,7 +209,7 @@ describe("cancelling with compensation", () => {
     const run = new UndoRun(undoable([["a"], ["b"]])).begin();
     run.send();
     run.answer("a", answered(1));
-    run.obey({ kind: "cancel" });
+    run.handleCommand({ kind: "cancel" });
     expect(isOver(run.flow)).toBe(true);
   });
 });

@@ -33,7 +33,7 @@ const started = (options = {}): CoreRun => {
 /** A coordinator takes it into its care. What it would ask about is answered at once. */
 function recovered(copy: CoreRun): unknown[] {
   const { effects } = copy.give({ kind: "recover", fence: 1 });
-  expect(effects.filter(({ kind }) => kind === "ask")).toEqual([]);
+  expect(effects.filter(({ kind }) => kind === "query-outcome")).toEqual([]);
   const inputs = effects.flatMap((effect) => (effect.kind === "timer" && effect.at <= copy.now ? [effect.input] : []));
   copy.give(...inputs);
   return inputs;
@@ -63,12 +63,12 @@ test("one that is finished is as it was, under its own ids, and knows where it c
 
 test("one that is not finished is paused, and goes on where it was once it is resumed", () => {
   const copy = copyOf(started());
-  expect(copy.flow).toMatchObject({ status: "PAUSED", statusReason: "PAUSED", hold: { reason: "imported", by: null, at: NOW } });
+  expect(copy.flow).toMatchObject({ status: "PAUSED", statusReason: "PAUSED", pause: { reason: "imported", by: null, at: NOW } });
   expect(copy.status().tasks).toEqual({ a: "RUNNING", b: "SUCCESS", c: "WAITING" });
   // Not a worker: it would say that it has never seen such a key.
   const { startedAt } = copy.task("a").attempts[0] ?? {};
   const latest = { task: 0, attempt: 0, delivery: 1, node: "w1", startedAt };
-  expect(recovered(copy)).toEqual([{ kind: "asked", ...latest, reply: { kind: "silent" } }]);
+  expect(recovered(copy)).toEqual([{ kind: "outcome-reply", ...latest, reply: { kind: "silent" } }]);
   expect(sendable(copy)).toBe(0);
   command(copy, { kind: "resume" });
   expect(copy.send()).toEqual(["a"]);
@@ -81,7 +81,7 @@ test("one that is not finished is paused, and goes on where it was once it is re
 
 test("an attempt that must not be repeated is for a person to decide about, and resuming alone sends nothing", () => {
   const copy = copyOf(started({ exactlyOnceTaskExecution: true }));
-  expect(copy.flow).toMatchObject({ status: "PAUSED", statusReason: "AWAITING_DECISION", hold: { reason: "imported" } });
+  expect(copy.flow).toMatchObject({ status: "PAUSED", statusReason: "AWAITING_DECISION", pause: { reason: "imported" } });
   expect(copy.task("a")).toMatchObject({ status: "FAILED", error: { type: "TASK_OUTCOME_UNKNOWN" } });
   expect(recovered(copy)).toEqual([]);
   command(copy, { kind: "resume" });
@@ -113,7 +113,7 @@ test("a retry of the copy asks no worker about what the original did, and repeat
   run.send();
   command(run, { kind: "cancel" });
   const copy = copyOf(run);
-  const { effects } = copy.give({ kind: "command", ticket: 1, command: { kind: "retry" } });
+  const { effects } = copy.give({ kind: "command", correlationId: 1, command: { kind: "retry" } });
   expect(effects.map(({ kind }) => kind)).toEqual(["timer", "timer"]);
   copy.give(...effects.flatMap((effect) => (effect.kind === "timer" ? [effect.input] : [])));
   expect(copy.task("a")).toMatchObject({ status: "FAILED", error: { type: "TASK_OUTCOME_UNKNOWN" } });
@@ -135,10 +135,10 @@ test("one in a retry delay keeps its time", () => {
 test("a pause or a decision of the original stays", () => {
   const held = new CoreRun([["a"]]).begin();
   command(held, { kind: "pause", reason: "mine" });
-  expect(copyOf(held).flow.hold).toMatchObject({ reason: "mine", by: null });
+  expect(copyOf(held).flow.pause).toMatchObject({ reason: "mine", by: null });
   const below = new CoreRun([["a"]]).begin();
   command(below, { kind: "pause", by: "parent" });
-  expect(copyOf(below).flow.hold).toMatchObject({ reason: "imported", by: null });
+  expect(copyOf(below).flow.pause).toMatchObject({ reason: "imported", by: null });
   const awaiting = new CoreRun([{ a: { onFailure: "pause" } as never }]).begin();
   awaiting.send();
   awaiting.answer("a", failed());
@@ -156,13 +156,13 @@ test("nested taskflows stay the original's: nothing that happens to the copy rea
   const run = started();
   produce(run, "child-1");
   run.answer("a", answered("held"));
-  expect(run.task("a").held).not.toBeNull();
+  expect(run.task("a").pendingResponse).not.toBeNull();
   const copy = copyOf(run);
-  expect(copy.flow.childCount).toEqual({ active: 0, dropped: 0 });
-  expect(copy.task("a")).toMatchObject({ status: "WAITING", held: null });
+  expect(copy.flow.childCount).toEqual({ active: 0, abandoned: 0 });
+  expect(copy.task("a")).toMatchObject({ status: "WAITING", pendingResponse: null });
   command(copy, { kind: "resume" });
   command(copy, { kind: "cancel" });
-  expect(copy.effects.filter(({ kind }) => kind === "order")).toEqual([]);
+  expect(copy.effects.filter(({ kind }) => kind === "send-command")).toEqual([]);
 });
 
 test("a copy of a nested taskflow is a root", () => {
@@ -185,7 +185,7 @@ test("a compensation that was under way has failed, for nobody knows what was un
 
 test("commands were given to the original: the copy takes the same ones anew", () => {
   const run = started();
-  run.give({ kind: "command", ticket: 1, id: "c1", command: { kind: "annotate", type: "t", value: 1 } });
+  run.give({ kind: "command", correlationId: 1, id: "c1", command: { kind: "annotate", type: "t", value: 1 } });
   const copy = copyOf(run);
   expect(copy.flow.commands.size).toBe(0);
   expect(copy.flow.annotations.map(({ type }) => type)).toEqual(["t", "imported"]);
@@ -200,9 +200,9 @@ describe("a journal that does not follow from itself is refused, with the entry"
     ["a task that there is not", journal({ kind: "undelivered", task: 99 })],
     ["a stage that there is not", journal({ kind: "stage", stage: 7, status: "RUNNING" })],
     ["an attempt that there was not", journal({ kind: "redelivered", task: 2, node: "w" })],
-    ["a nested taskflow that there is not", journal({ kind: "dropped", child: "x" })],
+    ["a nested taskflow that there is not", journal({ kind: "child-abandoned", child: "x" })],
     ["two stages at once", journal({ kind: "stage", stage: 1, status: "RUNNING" })],
-    ["counts that do not fit", journal({ kind: "returned", task: 2, attempt: 0 })],
+    ["counts that do not fit", journal({ kind: "withdrawn", task: 2, attempt: 0 })],
     ["completed with work left", journal({ kind: "flow", status: "COMPLETED" })],
     ["an attempt whose number was used", journal({ kind: "started", task: 1, attempt: 0, node: "w" })],
     [
@@ -211,7 +211,10 @@ describe("a journal that does not follow from itself is refused, with the entry"
     ],
     [
       "running, with a stage that is at its end",
-      journal({ kind: "settled", task: 0, status: "FAILED", error: error("E") }, { kind: "late", task: 0, status: "SUCCESS" }),
+      journal(
+        { kind: "settled", task: 0, status: "FAILED", error: error("E") },
+        { kind: "late-response", task: 0, status: "SUCCESS" },
+      ),
     ],
   ])("%s", (_title, entries) => {
     const copy = (): unknown => copyJournal(entries, IDENTITY, NOW);

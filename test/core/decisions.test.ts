@@ -22,14 +22,14 @@ describe("a cancelled task", () => {
     const run = new CoreRun([["a", "b"]]).begin();
     run.send();
     run.command(cancelTask("a"));
-    expect(run.answer("a", answered(5)).facts).toEqual([{ kind: "late", task: 0, status: "SUCCESS", response: "5" }]);
+    expect(run.answer("a", answered(5)).facts).toEqual([{ kind: "late-response", task: 0, status: "SUCCESS", response: "5" }]);
     expect(run.task("a")).toMatchObject({ status: "CANCELLED", response: "5", attempts: [{ status: "SUCCESS" }] });
     expect(run.timeOut("a")).toMatchObject({ facts: [], effects: [] });
   });
 
   test("ahead of its turn does not run, and the others of its stage do", () => {
     const run = new CoreRun([["a"], ["b", "c"], ["d"]]).begin();
-    run.obey(cancelTask("b"));
+    run.handleCommand(cancelTask("b"));
     run.send();
     run.answer("a", answered(1));
     expect(run.send()).toEqual(["c"]);
@@ -41,7 +41,7 @@ describe("a cancelled task", () => {
     const run = new CoreRun([{ a: { maxRetries: 3, ...ASK } }]).begin();
     run.send();
     run.answer("a", failed());
-    expect(run.obey(cancelTask("a"))).toMatchObject({ status: "FAILED", taskStatus: "CANCELLED" });
+    expect(run.handleCommand(cancelTask("a"))).toMatchObject({ status: "FAILED", taskStatus: "CANCELLED" });
     expect(run.endDelay("a").facts).toEqual([]);
   });
 
@@ -49,7 +49,7 @@ describe("a cancelled task", () => {
     const run = ended([["a", "b"], ["c"]], ["a"], ASK);
     expect(run.refusal(cancelTask("a"))).toBe("TASK_NOT_ACTIVE");
     expect(run.refusal(cancelTask("b"))).toBe("TASK_NOT_ACTIVE");
-    run.obey({ kind: "cancel" });
+    run.handleCommand({ kind: "cancel" });
     expect(run.refusal(cancelTask("c"))).toBe("TASKFLOW_ALREADY_FINISHED");
   });
 });
@@ -78,7 +78,7 @@ describe("a cancelled taskflow", () => {
 
   test("stays so: a second cancelling succeeds and changes nothing; a finished one is not cancelled", () => {
     const run = new CoreRun([["a"]]).begin();
-    run.obey({ kind: "cancel" });
+    run.handleCommand({ kind: "cancel" });
     const again = run.command({ kind: "cancel" });
     expect(again).toMatchObject({ facts: [], answer: { ok: true, data: { status: "CANCELLED", alreadyFinished: true } } });
     expect(ended([["a"]], []).refusal({ kind: "cancel" })).toBe("TASKFLOW_ALREADY_FINISHED");
@@ -102,9 +102,9 @@ describe("a cancelled taskflow", () => {
 describe("an updated task", () => {
   test("has its new params and options in the next attempt, after a restart too", () => {
     const run = ended([{ a: { retryDelay: 5 }, b: {} }], ["a"], { timeout: 70 });
-    run.obey({ kind: "updateTask", task: "a", params: { fixed: true }, options: { maxRetries: 2, timeout: "2s" } });
+    run.handleCommand({ kind: "updateTask", task: "a", params: { fixed: true }, options: { maxRetries: 2, timeout: "2s" } });
     run.flow = replay(written(run).map(decodeEntry));
-    run.obey(retry("a"));
+    run.handleCommand(retry("a"));
     run.send();
     const { definition, options } = run.task("a");
     expect(definition).toMatchObject({ params: { fixed: true }, options: { retryDelay: 5, maxRetries: 2, timeout: "2s" } });
@@ -119,14 +119,14 @@ describe("an updated task", () => {
 
   test("keeps its params where only its options change, and takes null for params", () => {
     const run = new CoreRun([["a"]]).begin();
-    run.obey({ kind: "updateTask", task: "a", params: null });
-    run.obey({ kind: "updateTask", task: "a", options: { timeout: 5 } });
+    run.handleCommand({ kind: "updateTask", task: "a", params: null });
+    run.handleCommand({ kind: "updateTask", task: "a", options: { timeout: 5 } });
     expect(run.task("a").definition).toMatchObject({ params: null, options: { timeout: 5 } });
   });
 
   test("that waits is watched for its new age", () => {
     const run = new CoreRun([["a"]]).begin();
-    run.obey({ kind: "updateTask", task: "a", options: { maxAge: 50 } });
+    run.handleCommand({ kind: "updateTask", task: "a", options: { maxAge: 50 } });
     expect(run.timers("age")).toEqual([run.now + 50]);
     run.now += 50;
     run.give({ kind: "age", task: 0 });

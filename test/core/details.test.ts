@@ -91,29 +91,29 @@ describe("the tree", () => {
 });
 
 describe("status and reason as they are read", () => {
-  const standing = (run: CoreRun, name: string, reason?: "NO_WORKER" | "CONCURRENCY_LIMIT"): unknown[] => {
+  const effectiveStatus = (run: CoreRun, name: string, reason?: "NO_WORKER" | "CONCURRENCY_LIMIT"): unknown[] => {
     const details = taskDetails(run.flow, run.task(name), () => reason);
     return [details["status"], details["statusReason"]];
   };
 
   test("a task is WAITING, QUEUED, RUNNING, WAITING between attempts, and settled, each with its reason", () => {
     const run = new CoreRun([{ a: { maxRetries: 1 } }, { later: {} }]);
-    expect(standing(run, "a")).toEqual(["WAITING", null]);
+    expect(effectiveStatus(run, "a")).toEqual(["WAITING", null]);
     run.begin();
-    expect(standing(run, "a")).toEqual(["QUEUED", "CONCURRENCY_LIMIT"]);
-    expect(standing(run, "a", "NO_WORKER")).toEqual(["WAITING", "NO_WORKER"]);
-    expect(standing(run, "later", "NO_WORKER")).toEqual(["WAITING", null]);
+    expect(effectiveStatus(run, "a")).toEqual(["QUEUED", "CONCURRENCY_LIMIT"]);
+    expect(effectiveStatus(run, "a", "NO_WORKER")).toEqual(["WAITING", "NO_WORKER"]);
+    expect(effectiveStatus(run, "later", "NO_WORKER")).toEqual(["WAITING", null]);
     run.send();
-    expect(standing(run, "a")).toEqual(["RUNNING", null]);
+    expect(effectiveStatus(run, "a")).toEqual(["RUNNING", null]);
     run.answer("a", failed());
-    expect(standing(run, "a")).toEqual(["WAITING", "RETRY_DELAY"]);
+    expect(effectiveStatus(run, "a")).toEqual(["WAITING", "RETRY_DELAY"]);
     expect(taskDetails(run.flow, run.task("a"))["nextAttemptAt"]).toBe(START + 1_000);
     run.endDelay("a");
-    expect(standing(run, "a", "NO_WORKER")).toEqual(["WAITING", "NO_WORKER"]);
+    expect(effectiveStatus(run, "a", "NO_WORKER")).toEqual(["WAITING", "NO_WORKER"]);
     run.send();
     run.answer("a", failed());
-    expect(standing(run, "a")).toEqual(["FAILED", null]);
-    expect(standing(run, "later")).toEqual(["WAITING", null]);
+    expect(effectiveStatus(run, "a")).toEqual(["FAILED", null]);
+    expect(effectiveStatus(run, "later")).toEqual(["WAITING", null]);
   });
 
   test("a task that is tried again tells its last error, its answers and its attempts", () => {

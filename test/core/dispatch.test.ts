@@ -85,7 +85,7 @@ describe("a delivery that never left", () => {
   test("is taken back: the task is due as before, and its number is used again", () => {
     const run = new CoreRun([["a"]]).begin();
     run.send();
-    expect(run.answer("a", { kind: "not-sent" }).facts).toEqual([{ kind: "returned", task: 0, attempt: 0 }]);
+    expect(run.answer("a", { kind: "not-sent" }).facts).toEqual([{ kind: "withdrawn", task: 0, attempt: 0 }]);
     expect(run.task("a")).toMatchObject({ status: "WAITING", attempt: 0, runAttempts: 0, attempts: [] });
     expect(run.send(1, "w2")).toEqual(["a"]);
     expect(run.task("a").attempts).toMatchObject([{ attempt: 0, deliveries: 1, nodeID: "w2" }]);

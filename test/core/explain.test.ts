@@ -3,7 +3,7 @@ import { describe, expect, test } from "@jest/globals";
 import { explain, type Explanation } from "../../lib/core/explain/explain.ts";
 import { decodeEntry, encodeEntry, replay } from "../../lib/core/journal/journal.ts";
 import { REASON_CODES, type ReasonCode } from "../../lib/core/explain/reason.ts";
-import type { Surroundings } from "../../lib/core/explain/observed.ts";
+import type { Observations } from "../../lib/core/explain/observed.ts";
 import { CoreRun, error, failed, json, START } from "../helpers/core-run.ts";
 import { readText } from "../helpers/source-files.ts";
 import { around, type Case, command, own, rule, sentFlow } from "./explain/case.ts";
@@ -38,13 +38,13 @@ describe("each reason", () => {
 });
 
 describe("what does not belong to a state is not told", () => {
-  test.each<[string, Partial<Surroundings>, ReasonCode[]]>([
+  test.each<[string, Partial<Observations>, ReasonCode[]]>([
     ["nothing in the way", {}, ["DUE", "EARLIER_STAGE"]],
     ["no worker", { offers: () => 0 }, ["NO_WORKER", "EARLIER_STAGE"]],
     ["its action paused, and no worker", { offers: () => 0, pausedBy: () => rule }, ["ACTION_PAUSED", "EARLIER_STAGE"]],
     ["the bus down", { isBusUp: false, offers: () => 0 }, ["BUS_DOWN", "EARLIER_STAGE"]],
-    ["draining", { driver: own({ isDraining: true }) }, ["DRAINING", "EARLIER_STAGE"]],
-    ["at rest in the store", { driver: own({ isLoaded: false, restsUntil: START + 1 }) }, ["DUE", "EARLIER_STAGE"]],
+    ["draining", { owner: own({ isDraining: true }) }, ["DRAINING", "EARLIER_STAGE"]],
+    ["at rest in the store", { owner: own({ isLoaded: false, restsUntil: START + 1 }) }, ["DUE", "EARLIER_STAGE"]],
   ])("a due task with %s", (_title, more, codes) => {
     const run = new CoreRun([["a"], ["b"]]).begin();
     expect(explain(run.flow, around(run, more)).reasons.map(({ code }) => code)).toEqual(codes);

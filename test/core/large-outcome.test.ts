@@ -1,7 +1,7 @@
 /** Outcomes in parts: put together whole, and a worker that does not keep its word is noticed. */
 import { describe, expect, test } from "@jest/globals";
-import { isToBeFetched, joinParts, outcomePart, toBeFetched } from "../../lib/protocol/large-outcome.ts";
-import { isBeginning, partOf } from "../../lib/protocol/chunks.ts";
+import { isToBeFetched, joinChunks, outcomeChunk, toBeFetched } from "../../lib/protocol/large-outcome.ts";
+import { isBeginning, chunkAt } from "../../lib/protocol/chunks.ts";
 
 const TEXT = JSON.stringify({ ok: true, response: "a😀ä\n".repeat(1_000) });
 const MOST = 100_000;
@@ -11,14 +11,14 @@ const join = (
   bytes: number,
   change: (part: object, offset: number) => unknown = (part) => part,
 ): Promise<unknown> => {
-  const at = (offset: number): unknown => change(outcomePart(text, offset, bytes), offset);
-  return joinParts(at(0), MOST, (offset) => Promise.resolve(at(offset)));
+  const at = (offset: number): unknown => change(outcomeChunk(text, offset, bytes), offset);
+  return joinChunks(at(0), MOST, (offset) => Promise.resolve(at(offset)));
 };
 
 test.each([6, 7, 100, 1_000, 1_000_000])("an outcome is whole after parts of %s bytes, none larger", async (bytes) => {
   expect(await join(TEXT, bytes)).toEqual(JSON.parse(TEXT));
   for (let next: number | undefined = 0; next !== undefined;) {
-    const part = partOf(TEXT, next, bytes);
+    const part = chunkAt(TEXT, next, bytes);
     expect(Buffer.byteLength(JSON.stringify(part.chunk)) - 2).toBeLessThanOrEqual(Math.max(bytes, 6));
     expect(part.chunk.isWellFormed()).toBe(true);
     next = part.nextOffset;

@@ -51,7 +51,7 @@ describe("news of a nested taskflow", () => {
     run.answer("a", failed());
     expect(isOver(run.flow)).toBe(true);
     const { facts } = run.join("n1", "COMPLETED");
-    expect(facts).toEqual([{ kind: "joined", child: "n1", status: "COMPLETED" }]);
+    expect(facts).toEqual([{ kind: "child-ended", child: "n1", status: "COMPLETED" }]);
     expect(run.flow.status).toBe("FAILED");
   });
 });
@@ -97,29 +97,29 @@ describe("pausing", () => {
     const run = producing(["n1", "n2"]);
     run.join("n2", "COMPLETED");
     const by = "flow-1";
-    expect(run.command({ kind: "pause" }).effects).toEqual([{ kind: "order", to: "n1", command: { kind: "pause", by } }]);
+    expect(run.command({ kind: "pause" }).effects).toEqual([{ kind: "send-command", to: "n1", command: { kind: "pause", by } }]);
     expect(run.link("a", "n3")).toMatchObject({ data: { isHeld: true } });
     const { effects } = run.command({ kind: "resume" });
-    expect(effects).toEqual(["n1", "n3"].map((to) => ({ kind: "order", to, command: { kind: "resume", by } })));
+    expect(effects).toEqual(["n1", "n3"].map((to) => ({ kind: "send-command", to, command: { kind: "resume", by } })));
   });
 
   test("from above is ended from above, and leaves alone what a person paused", () => {
     const run = producing(["n1"]);
-    run.obey({ kind: "pause", by: "up" });
-    expect([run.flow.status, run.flow.hold?.by]).toEqual(["PAUSED", "up"]);
-    run.obey({ kind: "resume", by: "elsewhere" });
+    run.handleCommand({ kind: "pause", by: "up" });
+    expect([run.flow.status, run.flow.pause?.by]).toEqual(["PAUSED", "up"]);
+    run.handleCommand({ kind: "resume", by: "elsewhere" });
     expect(run.flow.status).toBe("PAUSED");
     expect(orders(run.command({ kind: "resume", by: "up" }).effects)).toEqual([["n1", "resume"]]);
     expect(run.flow.status).toBe("RUNNING");
-    run.obey({ kind: "pause" });
-    run.obey({ kind: "pause", by: "up" });
-    run.obey({ kind: "resume", by: "up" });
+    run.handleCommand({ kind: "pause" });
+    run.handleCommand({ kind: "pause", by: "up" });
+    run.handleCommand({ kind: "resume", by: "up" });
     expect(run.flow.status).toBe("PAUSED");
   });
 
   test("is over with the taskflow: what still runs below one that fails while it is paused goes on", () => {
     const run = producing(["n1"]);
-    run.obey({ kind: "pause" });
+    run.handleCommand({ kind: "pause" });
     const { effects } = run.answer("a", failed());
     expect([run.flow.status, orders(effects)]).toEqual(["FAILED", [["n1", "resume"]]]);
   });
@@ -127,7 +127,7 @@ describe("pausing", () => {
   test("lets a task that waits for nested taskflows end with them", () => {
     const run = producing(["n1"]);
     run.answer("a", answered(1));
-    run.obey({ kind: "pause" });
+    run.handleCommand({ kind: "pause" });
     run.join("n1", "COMPLETED");
     expect([run.task("a").status, run.flow.status]).toEqual(["SUCCESS", "PAUSED"]);
     expect(run.send()).toEqual([]);
@@ -140,10 +140,10 @@ describe("a new owner of the parent", () => {
     ["is paused", true, "pause"],
   ] as const)("that %s tells the children so, and looks what has become of them", (_title, isPaused, kind) => {
     const run = producing(["n1"]);
-    if (isPaused) run.obey({ kind: "pause" });
+    if (isPaused) run.handleCommand({ kind: "pause" });
     run.crash();
     const { effects } = run.give({ kind: "recover", fence: 2 });
-    expect(effects).toContainEqual({ kind: "order", to: "n1", command: { kind, by: "flow-1" } });
+    expect(effects).toContainEqual({ kind: "send-command", to: "n1", command: { kind, by: "flow-1" } });
     expect(effects).toContainEqual({ kind: "follow", children: ["n1"] });
   });
 
@@ -175,7 +175,7 @@ describe("looking after children", () => {
     run.now += FOLLOW_MS;
     const { effects } = run.give({ kind: "follow" });
     const timer = { kind: "timer", at: run.now + FOLLOW_MS, input: { kind: "follow" } };
-    const told = { kind: "order", to: "n5", command: { kind: "resume", by: "flow-1" } };
+    const told = { kind: "send-command", to: "n5", command: { kind: "resume", by: "flow-1" } };
     expect(effects).toEqual([told, { kind: "follow", children: ["n5"] }, timer]);
     run.join("n5", "COMPLETED");
     expect(run.give({ kind: "follow" }).effects).toEqual([]);
@@ -197,7 +197,7 @@ describe("a nested taskflow", () => {
     return run;
   };
   const told = (run: NestedRun): unknown[] =>
-    run.effects.flatMap((effect) => (effect.kind === "order" && effect.to === "up" ? [effect.command] : []));
+    run.effects.flatMap((effect) => (effect.kind === "send-command" && effect.to === "up" ? [effect.command] : []));
 
   test("knows where it stands, and tells its handlers and callers", () => {
     const run = nestedRun();
@@ -217,9 +217,9 @@ describe("a nested taskflow", () => {
     run.answer("undo a", answered(1));
     const child = "flow-1";
     expect(told(run)).toEqual([{ kind: "join", child, status: "FAILED", seq: run.flow.seq }]);
-    run.obey({ kind: "retry" });
+    run.handleCommand({ kind: "retry" });
     expect(told(run).at(-1)).toEqual({ kind: "join", child, status: "RUNNING", seq: run.flow.seq });
-    run.obey({ kind: "cancel" });
+    run.handleCommand({ kind: "cancel" });
     expect(told(run).at(-1)).toEqual({ kind: "join", child, status: "CANCELLED", seq: run.flow.seq });
   });
 
@@ -227,7 +227,7 @@ describe("a nested taskflow", () => {
     const run = new NestedRun(sketch([["a"]]), { nested }).begin();
     run.send();
     run.answer("a", failed());
-    run.obey({ kind: "resolveTask", task: "a", outcome: "SUCCESS", reason: "done by hand" });
+    run.handleCommand({ kind: "resolveTask", task: "a", outcome: "SUCCESS", reason: "done by hand" });
     expect(told(run).map((command) => (command as { status: string }).status)).toEqual(["FAILED", "COMPLETED"]);
   });
 
@@ -238,7 +238,7 @@ describe("a nested taskflow", () => {
       0,
     );
     expect([flow.rootId, flow.parent, flow.depth]).toEqual(["old", null, 0]);
-    const { effects } = decide(flow, [{ kind: "begin" }, { kind: "command", ticket: 1, command: { kind: "cancel" } }], 0);
+    const { effects } = decide(flow, [{ kind: "begin" }, { kind: "command", correlationId: 1, command: { kind: "cancel" } }], 0);
     expect(orders(effects)).toEqual([]);
   });
 });

@@ -42,11 +42,11 @@ describe("a task whose handler produced taskflows", () => {
   test("has no timeout while it waits, and is neither asked about nor sent again", () => {
     const run = producing(["n1"]);
     run.answer("a", answered(1));
-    for (const kind of ["timeout", "ask-again"] as const) {
+    for (const kind of ["timeout", "requery"] as const) {
       const { facts, effects } = run.give({ kind, task: 0, attempt: 0 });
       expect([facts, effects]).toEqual([[], []]);
     }
-    expect(run.give({ kind: "suspect", tasks: [0] }).effects).toEqual([]);
+    expect(run.give({ kind: "link-lost", tasks: [0] }).effects).toEqual([]);
     run.answer("a", answered(2));
     run.answer("a", failed());
     expect(run.takeOver(2)).toEqual([]);
@@ -177,7 +177,7 @@ describe("a later attempt that produces the same id again", () => {
     run.answer("a", failed());
     run.endDelay("a");
     run.send();
-    run.obey({
+    run.handleCommand({
       kind: "link",
       taskId: taskId(ID_BASE, 0),
       attempt: 1,

@@ -8,72 +8,72 @@ const RESUME: Command = { kind: "resume" };
 const RETRY: Command = { kind: "retry" };
 const resolve = (task: string): Command => ({ kind: "resolveTask", task, outcome: "SKIPPED", reason: "no" });
 
-const standing = ({ flow }: CoreRun): unknown[] => [flow.status, flow.statusReason, flow.hold !== null];
+const effectiveStatus = ({ flow }: CoreRun): unknown[] => [flow.status, flow.statusReason, flow.pause !== null];
 
 describe("a paused taskflow", () => {
   test("sends nothing new; answers are taken, and it goes on where it was", () => {
     const run = new CoreRun([{ a: {}, b: { maxRetries: 1 }, c: {} }, ["d"]]).begin();
     run.send(2);
-    expect(run.obey(PAUSE)).toMatchObject({ status: "PAUSED", statusReason: "PAUSED" });
+    expect(run.handleCommand(PAUSE)).toMatchObject({ status: "PAUSED", statusReason: "PAUSED" });
     run.answer("a", answered(1));
     run.answer("b", failed());
     run.endDelay("b");
     expect(run.send()).toEqual([]);
     expect(run.give({ kind: "dispatch", tasks: [{ task: 2, node: "w" }] }).facts).toEqual([]);
-    expect(run.obey(RESUME)).toMatchObject({ status: "RUNNING", statusReason: null });
+    expect(run.handleCommand(RESUME)).toMatchObject({ status: "RUNNING", statusReason: null });
     expect(run.send()).toEqual(["c", "b"]);
   });
 
   test("enters the next stage and sends nothing of it; with its last answer it finishes", () => {
     const run = new CoreRun([["a"], ["b"]]).begin();
     run.send();
-    run.obey(PAUSE);
+    run.handleCommand(PAUSE);
     run.answer("a", answered(1));
     expect(run.status()).toMatchObject({ flow: "PAUSED", stages: ["COMPLETED", "RUNNING"] });
     expect(run.send()).toEqual([]);
-    run.obey(RESUME);
+    run.handleCommand(RESUME);
     run.send();
-    run.obey(PAUSE);
+    run.handleCommand(PAUSE);
     run.answer("b", answered(1));
-    expect(standing(run)).toEqual(["COMPLETED", null, false]);
+    expect(effectiveStatus(run)).toEqual(["COMPLETED", null, false]);
   });
 
   test("begins, if it was paused before that, once it goes on", () => {
     const run = new CoreRun([["a"]]);
-    run.obey(PAUSE);
+    run.handleCommand(PAUSE);
     run.begin();
     expect(run.send()).toEqual([]);
     expect(run.flow.status).toBe("PAUSED");
-    run.obey(RESUME);
+    run.handleCommand(RESUME);
     expect(run.send()).toEqual(["a"]);
   });
 
   test("is recovered as such", () => {
     const run = new CoreRun([["a"]]).begin();
-    run.obey(PAUSE);
+    run.handleCommand(PAUSE);
     run.give({ kind: "recover", fence: 2 });
     expect(run.send()).toEqual([]);
-    run.obey(RESUME);
+    run.handleCommand(RESUME);
     expect(run.send()).toEqual(["a"]);
   });
 
   test("grows old: past its age it ends", () => {
     const run = new CoreRun([["a"], ["b"]], { options: { maxAge: 100 } }).begin();
-    run.obey(PAUSE);
+    run.handleCommand(PAUSE);
     run.now += 100;
     run.give({ kind: "age" });
-    expect(run.flow).toMatchObject({ status: "FAILED", error: { type: "MAX_AGE_EXCEEDED" }, hold: null });
+    expect(run.flow).toMatchObject({ status: "FAILED", error: { type: "MAX_AGE_EXCEEDED" }, pause: null });
   });
 
   test("is paused once: a second pause changes nothing; and one that runs or has ended is not resumed", () => {
     const run = new CoreRun([["a"]]).begin();
     expect(run.refusal(RESUME)).toBe("TASKFLOW_CONFLICT");
-    run.obey(PAUSE);
+    run.handleCommand(PAUSE);
     expect(run.command({ kind: "pause", reason: "other" })).toMatchObject({ facts: [], answer: { ok: true } });
-    run.obey({ kind: "cancel" });
+    run.handleCommand({ kind: "cancel" });
     for (const command of [PAUSE, RESUME]) expect(run.refusal(command)).toBe("TASKFLOW_ALREADY_FINISHED");
-    run.obey(RETRY);
-    expect(standing(run)).toEqual(["RUNNING", null, false]);
+    run.handleCommand(RETRY);
+    expect(effectiveStatus(run)).toEqual(["RUNNING", null, false]);
   });
 });
 
@@ -81,15 +81,15 @@ describe("a pause that reaches it from its parent", () => {
   test("is ended by its parent, and a person's own is not", () => {
     const run = new CoreRun([["a"]]).begin();
     const byParent = (kind: "pause" | "resume"): Command => ({ kind, by: "parent" });
-    run.obey(byParent("pause"));
-    expect(run.obey({ kind: "resume", by: "somebody else" })).toMatchObject({ status: "PAUSED" });
-    expect(run.obey(byParent("resume"))).toMatchObject({ status: "RUNNING" });
-    run.obey(byParent("pause"));
-    run.obey(PAUSE);
-    expect(run.obey(byParent("resume"))).toMatchObject({ status: "PAUSED" });
-    expect(run.obey(byParent("pause"))).toMatchObject({ status: "PAUSED" });
-    expect(run.flow.hold).toEqual({ reason: "lunch", by: null, at: run.now });
-    expect(run.obey(RESUME)).toMatchObject({ status: "RUNNING" });
+    run.handleCommand(byParent("pause"));
+    expect(run.handleCommand({ kind: "resume", by: "somebody else" })).toMatchObject({ status: "PAUSED" });
+    expect(run.handleCommand(byParent("resume"))).toMatchObject({ status: "RUNNING" });
+    run.handleCommand(byParent("pause"));
+    run.handleCommand(PAUSE);
+    expect(run.handleCommand(byParent("resume"))).toMatchObject({ status: "PAUSED" });
+    expect(run.handleCommand(byParent("pause"))).toMatchObject({ status: "PAUSED" });
+    expect(run.flow.pause).toEqual({ reason: "lunch", by: null, at: run.now });
+    expect(run.handleCommand(RESUME)).toMatchObject({ status: "RUNNING" });
   });
 });
 
@@ -100,7 +100,7 @@ describe("a hold beside a decision that is needed", () => {
     run.send();
     for (const name of ["a", "b"]) run.answer(name, FATAL);
     run.answer("x", answered(1));
-    expect(standing(run)).toEqual(["PAUSED", "AWAITING_DECISION", false]);
+    expect(effectiveStatus(run)).toEqual(["PAUSED", "AWAITING_DECISION", false]);
     return run;
   }
 
@@ -108,48 +108,48 @@ describe("a hold beside a decision that is needed", () => {
     for (const first of ["hold", "failure"] as const) {
       const run = new CoreRun([["a"], ["c"]], { options: ASK }).begin();
       run.send();
-      if (first === "hold") run.obey(PAUSE);
+      if (first === "hold") run.handleCommand(PAUSE);
       run.answer("a", FATAL);
-      if (first === "failure") run.obey(PAUSE);
-      expect(standing(run)).toEqual(["PAUSED", "AWAITING_DECISION", true]);
-      run.obey(resolve("a"));
-      expect(standing(run)).toEqual(["PAUSED", "PAUSED", true]);
+      if (first === "failure") run.handleCommand(PAUSE);
+      expect(effectiveStatus(run)).toEqual(["PAUSED", "AWAITING_DECISION", true]);
+      run.handleCommand(resolve("a"));
+      expect(effectiveStatus(run)).toEqual(["PAUSED", "PAUSED", true]);
       expect(run.send()).toEqual([]);
-      run.obey(RESUME);
+      run.handleCommand(RESUME);
       expect(run.send()).toEqual(["c"]);
     }
   });
 
   test("can be ended before it: the decision is still waited for, and cannot be resumed away", () => {
     const run = waiting();
-    run.obey(PAUSE);
-    expect(run.obey(RESUME)).toMatchObject({ status: "PAUSED", statusReason: "AWAITING_DECISION" });
+    run.handleCommand(PAUSE);
+    expect(run.handleCommand(RESUME)).toMatchObject({ status: "PAUSED", statusReason: "AWAITING_DECISION" });
     expect(run.refusal(RESUME)).toBe("TASKFLOW_CONFLICT");
   });
 
   test("keeps a retry from sending anything until it ends", () => {
     const run = waiting();
-    run.obey(PAUSE);
-    expect(run.obey(RETRY)).toMatchObject({ retryAttempt: 1 });
-    expect(standing(run)).toEqual(["PAUSED", "PAUSED", true]);
+    run.handleCommand(PAUSE);
+    expect(run.handleCommand(RETRY)).toMatchObject({ retryAttempt: 1 });
+    expect(effectiveStatus(run)).toEqual(["PAUSED", "PAUSED", true]);
     expect(run.send()).toEqual([]);
-    run.obey(RESUME);
+    run.handleCommand(RESUME);
     expect(run.send()).toEqual(["a", "b"]);
   });
 
   test("is ended by cancelling, as is the waiting", () => {
     const run = waiting();
-    run.obey(PAUSE);
-    run.obey({ kind: "cancel" });
-    expect(standing(run)).toEqual(["CANCELLED", null, false]);
+    run.handleCommand(PAUSE);
+    run.handleCommand({ kind: "cancel" });
+    expect(effectiveStatus(run)).toEqual(["CANCELLED", null, false]);
     expect(run.flow.awaiting.size).toBe(0);
   });
 
   test("a retry of one of two failed tasks runs once the other is decided about, and is not given twice", () => {
     const run = waiting();
     const one: Command = { kind: "retry", selection: [{ tasks: ["a"] }] };
-    run.obey(one);
-    expect(standing(run)).toEqual(["PAUSED", "AWAITING_DECISION", false]);
+    run.handleCommand(one);
+    expect(effectiveStatus(run)).toEqual(["PAUSED", "AWAITING_DECISION", false]);
     expect(run.refusal(one)).toBe("TASKFLOW_NOT_RETRYABLE");
     expect(run.command({ kind: "retry", selection: [{ stage: "s0" }] }).answer).toMatchObject({ ok: true });
     expect(run.send()).toEqual(["a", "b", "x"]);
@@ -164,9 +164,9 @@ describe("a hold beside a decision that is needed", () => {
     run.answer("b", FATAL);
     run.answer("d", answered(1));
     const back = { kind: "retry", selection: [{ tasks: ["a"] }] } as const;
-    const dry = run.obey({ ...back, dryRun: true });
+    const dry = run.handleCommand({ ...back, dryRun: true });
     expect(dry).toMatchObject({ retried: [{}], follows: [{}] });
-    run.obey(back);
+    run.handleCommand(back);
     expect(run.status()).toMatchObject({ flow: "RUNNING", stages: ["RUNNING", "WAITING", "WAITING"] });
     expect(run.send()).toEqual(["a"]);
     run.answer("a", answered(2));
@@ -186,7 +186,7 @@ describe("a hold beside a decision that is needed", () => {
     expect(run.refusal(back)).toBe("TASK_RUNNING");
     expect(run.refusal({ kind: "retry", selection: [{ tasks: ["d"] }] })).toBe("TASK_RUNNING");
     run.answer("d", failed());
-    run.obey(back);
+    run.handleCommand(back);
     expect(run.task("d")).toMatchObject({ status: "WAITING", retryAt: null, runAttempts: 0 });
     expect(run.give({ kind: "retry-due", task: 2, attempt: 0 }).facts).toEqual([]);
     expect(run.send()).toEqual(["a"]);

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "@jest/globals";
 import fc from "fast-check";
-import type { Answer, Command, Expect } from "../../lib/core/model/command.ts";
+import type { CommandResult, Command, Expect } from "../../lib/core/model/command.ts";
 import type { Fact } from "../../lib/core/journal/facts.ts";
 import type { Input } from "../../lib/core/execution/inputs.ts";
 import { PAUSE } from "../helpers/commands.ts";
@@ -8,9 +8,9 @@ import { answered, CoreRun, failed, json } from "../helpers/core-run.ts";
 
 const RUNS = { numRuns: 2_500 };
 
-const command = (ticket: number, given: Command, expected?: Expect): Input => ({
+const command = (correlationId: number, given: Command, expected?: Expect): Input => ({
   kind: "command",
-  ticket,
+  correlationId,
   command: given,
   ...(expected ? { expect: expected } : {}),
 });
@@ -25,7 +25,7 @@ const anOrder = <Noise>(noise: fc.Arbitrary<Noise>) =>
   });
 
 interface Result {
-  readonly answer: Answer;
+  readonly answer: CommandResult;
   /** What it changed; unknown if it was decided together with others. */
   readonly facts: readonly Fact[] | undefined;
 }
@@ -35,7 +35,7 @@ function give(run: CoreRun, inputs: readonly Input[], together: boolean): Map<nu
   const results = new Map<number, Result>();
   for (const batch of together ? [inputs] : inputs.map((input) => [input])) {
     const { answers, facts } = run.give(...batch);
-    for (const { ticket, answer } of answers) results.set(ticket, { answer, facts: together ? undefined : facts });
+    for (const { correlationId, answer } of answers) results.set(correlationId, { answer, facts: together ? undefined : facts });
   }
   return results;
 }
@@ -92,7 +92,7 @@ describe("of two decisions at once exactly one wins, whatever comes in beside th
         run.send();
         if (isRetried) {
           for (const name of ["a", "b", "c"]) run.answer(name, failed());
-          run.obey({ kind: "retry" });
+          run.handleCommand({ kind: "retry" });
           run.send();
         }
         const attempt = isRetried ? 1 : 0;
@@ -131,7 +131,7 @@ describe("of two decisions at once exactly one wins, whatever comes in beside th
           const run = new CoreRun([["a", "b"], ["c"]], { options: { maxAge: 1_000 } }).begin();
           run.send();
           run.answer("b", answered(1));
-          if (status === "CANCELLED") run.obey({ kind: "cancel" });
+          if (status === "CANCELLED") run.handleCommand({ kind: "cancel" });
           else run.answer("a", failed());
           const inputs = arranged(order, [command(1, first), command(2, second)]);
           // Nothing that comes in beside them ends the new run.
@@ -171,7 +171,7 @@ describe("of two decisions at once exactly one wins, whatever comes in beside th
           run.send();
           run.answer("a", failed());
           run.answer("b", answered(1));
-          if (isHeld) run.obey({ kind: "pause" });
+          if (isHeld) run.handleCommand({ kind: "pause" });
           const expected = { taskId: "a", attempt: 0 };
           const inputs = arranged(order, [command(1, first, expected), command(2, second, expected)]);
           const results = give(run, inputs, order.together);

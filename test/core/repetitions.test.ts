@@ -49,7 +49,7 @@ describe("a reply is heeded only", () => {
   test.each(MODES)("about the node of that delivery, for a number is used again after one that never left: %s", (_, options) => {
     const run = new CoreRun([{ a: options }]).begin();
     run.send(1, "w1");
-    run.give({ kind: "suspect", tasks: [0] });
+    run.give({ kind: "link-lost", tasks: [0] });
     run.answer("a", { kind: "not-sent" });
     run.send(1, "w2");
     for (const reply of [NEVER, SILENT, INTERRUPTED, RUNNING, done(answered("old"))]) {
@@ -84,7 +84,7 @@ describe("a reply is heeded only", () => {
     const run = asked();
     run.answer("a", answered(1));
     expect(run.reply("a", NEVER)).toMatchObject({ facts: [], effects: [] });
-    const other = { kind: "asked", task: 77, attempt: 0, delivery: 1, node: "w1", startedAt: 0, reply: NEVER } as const;
+    const other = { kind: "outcome-reply", task: 77, attempt: 0, delivery: 1, node: "w1", startedAt: 0, reply: NEVER } as const;
     expect(run.give(other)).toMatchObject({ facts: [], effects: [] });
   });
 });
@@ -136,7 +136,7 @@ describe(`an attempt is delivered ${MAX_DELIVERIES} times at most`, () => {
   test("where a delivery that never left is none", () => {
     const run = asked();
     for (let n = 0; n < 20; n++) {
-      run.give({ kind: "suspect", tasks: [0] });
+      run.give({ kind: "link-lost", tasks: [0] });
       run.reply("a", NEVER);
       expect(run.send()).toEqual(["a"]);
       expect(run.answer("a", { kind: "not-sent" }).facts).toEqual([{ kind: "undelivered", task: 0 }]);

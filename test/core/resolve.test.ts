@@ -7,7 +7,7 @@ describe("a task resolved by hand", () => {
   test.each(["SUCCESS", "SKIPPED"] as const)("that a decision was waited for goes on from there as %s", (outcome) => {
     const run = ended([["a"], ["b"]], ["a"], ASK);
     expect(run.flow).toMatchObject({ status: "PAUSED", statusReason: "AWAITING_DECISION" });
-    expect(run.obey(resolve("a", outcome))).toMatchObject({ taskStatus: outcome, status: "RUNNING" });
+    expect(run.handleCommand(resolve("a", outcome))).toMatchObject({ taskStatus: outcome, status: "RUNNING" });
     expect(run.task("a")).toMatchObject({ status: outcome, attempts: [{ status: "FAILED" }], isResolved: true });
     expect(run.send()).toEqual(["b"]);
     run.answer("b", answered(1));
@@ -16,15 +16,15 @@ describe("a task resolved by hand", () => {
 
   test("of two that wait for a decision leaves it waiting for the other", () => {
     const run = ended([["a", "b"], ["c"]], ["a", "b"], ASK);
-    expect(run.obey(resolve("a"))).toMatchObject({ status: "PAUSED" });
-    expect(run.obey(resolve("b"))).toMatchObject({ status: "RUNNING" });
+    expect(run.handleCommand(resolve("a"))).toMatchObject({ status: "PAUSED" });
+    expect(run.handleCommand(resolve("b"))).toMatchObject({ status: "RUNNING" });
     expect(run.send()).toEqual(["c"]);
   });
 
   test("of a taskflow that FAILED goes on with what was never reached, under a new age budget", () => {
     const run = ended([["a", "x"], ["b"]], ["a"], { maxAge: 1_000 });
     run.now += 900;
-    run.obey(resolve("a"));
+    run.handleCommand(resolve("a"));
     expect(run.timers("age").at(-1)).toBe(run.now + 1_000);
     expect(run.status()).toMatchObject({ flow: "RUNNING", stages: ["COMPLETED", "RUNNING"] });
     expect(run.send()).toEqual(["b"]);
@@ -37,7 +37,7 @@ describe("a task resolved by hand", () => {
     run.send();
     run.answer("a", failed({ abort: "workflow", permanent: true }));
     expect(run.status()).toMatchObject({ flow: "FAILED", tasks: { b: "WAITING" } });
-    run.obey(resolve("a"));
+    run.handleCommand(resolve("a"));
     expect(run.send()).toEqual(["b"]);
     run.answer("b", answered(1));
     expect(run.send()).toEqual(["c"]);
@@ -49,13 +49,13 @@ describe("a task resolved by hand", () => {
     run.answer("a", failed({ abort: "workflow", permanent: true }));
     expect(run.refusal(resolve("a"))).toBe("TASKFLOW_NOT_FINISHED");
     run.answer("b", answered(1));
-    expect(run.obey(resolve("a"))).toMatchObject({ status: "COMPLETED" });
+    expect(run.handleCommand(resolve("a"))).toMatchObject({ status: "COMPLETED" });
   });
 
   test("ahead of its turn is passed over, and so is a stage of nothing else", () => {
     const run = new CoreRun([["a"], ["b"], ["c", "d"]]).begin();
-    run.obey(resolve("b", "SKIPPED"));
-    run.obey(resolve("c"));
+    run.handleCommand(resolve("b", "SKIPPED"));
+    run.handleCommand(resolve("c"));
     run.send();
     run.answer("a", answered(1));
     expect(run.send()).toEqual(["d"]);
@@ -65,7 +65,7 @@ describe("a task resolved by hand", () => {
 
   test("before it has begun ends a taskflow of nothing else when it begins", () => {
     const run = new CoreRun([["a"]]);
-    run.obey(resolve("a"));
+    run.handleCommand(resolve("a"));
     expect(run.begin().flow.status).toBe("COMPLETED");
   });
 
@@ -73,7 +73,7 @@ describe("a task resolved by hand", () => {
     const run = new CoreRun([{ a: { maxRetries: 3 } }, ["b"]]).begin();
     run.send();
     run.answer("a", failed());
-    run.obey(resolve("a"));
+    run.handleCommand(resolve("a"));
     expect(run.endDelay("a").facts).toEqual([]);
     expect(run.task("a")).toMatchObject({ retryAt: null, response: '{"by":"hand"}' });
     expect(run.send()).toEqual(["b"]);
@@ -81,9 +81,9 @@ describe("a task resolved by hand", () => {
 
   test("behind which chosen tasks run has what it blocked run too, and no task is forgotten", () => {
     const run = ended([["a"], ["b"], ["c", "d"]], ["a"]);
-    run.obey(retry("c"));
+    run.handleCommand(retry("c"));
     expect(run.send()).toEqual(["c"]);
-    run.obey(resolve("a"));
+    run.handleCommand(resolve("a"));
     run.answer("c", answered(1));
     expect(run.send()).toEqual(["b"]);
     run.answer("b", answered(1));
@@ -102,7 +102,7 @@ describe("a task resolved by hand", () => {
       return previousStageRes.map(({ response }) => response);
     };
     expect(told()).toEqual([null, "x"]);
-    run.obey(resolve("a"));
+    run.handleCommand(resolve("a"));
     expect(run.status()).toMatchObject({ flow: "COMPLETED", stages: ["COMPLETED", "COMPLETED"] });
     expect(told()).toEqual([{ by: "hand" }, "x"]);
   });
@@ -110,8 +110,8 @@ describe("a task resolved by hand", () => {
   test.each<[string, (run: CoreRun) => void, string]>([
     ["runs", (run) => run.send(), "TASK_RUNNING"],
     ["succeeded", (run) => run.send().forEach((name) => run.answer(name, answered(1))), "TASK_NOT_ACTIVE"],
-    ["was resolved", (run) => run.obey(resolve("a", "SKIPPED")), "TASK_NOT_ACTIVE"],
-    ["is of a cancelled taskflow", (run) => run.obey({ kind: "cancel" }), "TASKFLOW_ALREADY_FINISHED"],
+    ["was resolved", (run) => run.handleCommand(resolve("a", "SKIPPED")), "TASK_NOT_ACTIVE"],
+    ["is of a cancelled taskflow", (run) => run.handleCommand({ kind: "cancel" }), "TASKFLOW_ALREADY_FINISHED"],
   ])("is refused where it %s", (_, prepare, type) => {
     const run = new CoreRun([["a", "x"]]).begin();
     prepare(run);

@@ -49,7 +49,7 @@ describe("a retried task", () => {
       run.answer("a", failed());
       expect(run.flow.status).toBe("FAILED");
       expect(run.task("a").attempt).toBe(2 * round + 1);
-      if (round === 0) run.obey(RETRY);
+      if (round === 0) run.handleCommand(RETRY);
     }
     expect(run.task("a").attempts.map(({ attempt }) => attempt)).toEqual([0, 1, 2, 3]);
     expect(run.flow).toMatchObject({ retryAttempt: 1 });
@@ -57,14 +57,14 @@ describe("a retried task", () => {
 
   test("forgets its answer and error; what is not retried keeps them", () => {
     const run = ended([["a", "b"]], ["b"]);
-    run.obey(tasks("b"));
+    run.handleCommand(tasks("b"));
     expect(run.task("b")).toMatchObject({ status: "WAITING", response: null, error: null });
     expect(run.task("a")).toMatchObject({ status: "SUCCESS", response: json("a") });
   });
 
   test("gets nothing of an answer to an attempt before", () => {
     const run = ended([["a"]], ["a"]);
-    run.obey(RETRY);
+    run.handleCommand(RETRY);
     expect(run.answer("a", answered("old")).facts).toEqual([]);
     run.send();
     expect(run.answer("a", answered("old"), 0).facts).toEqual([]);
@@ -76,7 +76,7 @@ describe("a retried task", () => {
     run.now += 200;
     run.give({ kind: "age" });
     expect(run.flow).toMatchObject({ status: "FAILED", error: { type: "MAX_AGE_EXCEEDED" } });
-    run.obey(RETRY);
+    run.handleCommand(RETRY);
     expect(run.timers("age").slice(-2)).toEqual([run.now + 100, run.now + 50]);
     expect(finish(run)).toEqual([["a"]]);
     expect(run.flow.status).toBe("COMPLETED");
@@ -92,7 +92,7 @@ describe("a dry run", () => {
     expect(data).toMatchObject({ retryAttempt: 1, compensated: [] });
     expect([retried(data, run), retried(data, run, "reused"), retried(data, run, "follows")]).toEqual([["b"], ["a"], ["c"]]);
     // Its id was not used up.
-    expect(run.obey(RETRY, { id: "dry" })).toMatchObject({ retryAttempt: 1 });
+    expect(run.handleCommand(RETRY, { id: "dry" })).toMatchObject({ retryAttempt: 1 });
   });
 });
 
@@ -104,18 +104,18 @@ describe("a taskflow can be retried", () => {
     expect(run.refusal(RETRY)).toBe("TASKFLOW_NOT_RETRYABLE");
     run.send();
     expect(run.refusal(tasks("a"))).toBe("TASKFLOW_NOT_RETRYABLE");
-    run.obey({ kind: "pause" });
+    run.handleCommand({ kind: "pause" });
     expect(run.refusal(RETRY)).toBe("TASKFLOW_NOT_RETRYABLE");
   });
 
   test("once of two at a time, in one commit or in two", () => {
     for (const atOnce of [true, false]) {
       const run = ended([["a"]], ["a"]);
-      const one = (ticket: number) => ({ kind: "command", ticket, command: RETRY }) as const;
+      const one = (correlationId: number) => ({ kind: "command", correlationId, command: RETRY }) as const;
       const answers = atOnce ? run.give(one(1), one(2)).answers : [...run.give(one(1)).answers, ...run.give(one(2)).answers];
       expect(answers).toMatchObject([
-        { ticket: 1, answer: { ok: true } },
-        { ticket: 2, answer: { ok: false, type: "TASKFLOW_NOT_RETRYABLE" } },
+        { correlationId: 1, answer: { ok: true } },
+        { correlationId: 2, answer: { ok: false, type: "TASKFLOW_NOT_RETRYABLE" } },
       ]);
       expect(run.flow.retryAttempt).toBe(1);
     }
@@ -135,7 +135,7 @@ describe("a taskflow can be retried", () => {
     const run = new CoreRun([["a"], ["b"], ["c"]]).begin();
     run.send();
     run.answer("a", answered(1));
-    run.obey({ kind: "cancel" });
+    run.handleCommand({ kind: "cancel" });
     expect(run.status()).toEqual({
       flow: "CANCELLED",
       stages: ["COMPLETED", "CANCELLED", "CANCELLED"],

@@ -30,8 +30,8 @@ function finish(flow: Flow): number {
   return sent;
 }
 
-function obey(flow: Flow, command: Command): number {
-  const { answer } = decide(flow, [{ kind: "command", ticket: 1, command }], 4).answers[0] ?? {};
+function handleCommand(flow: Flow, command: Command): number {
+  const { answer } = decide(flow, [{ kind: "command", correlationId: 1, command }], 4).answers[0] ?? {};
   if (!answer?.ok) throw new Error(answer?.message);
   return (answer.data["retried"] as unknown[] | undefined)?.length ?? 0;
 }
@@ -53,13 +53,13 @@ describe("commands about a large taskflow take no longer than its size asks for"
         { kind: "retry", selection: [{ stage: "s0" }], cascade: true },
       ];
       for (const way of ways) {
-        expect(obey(flow, way)).toBe(size);
+        expect(handleCommand(flow, way)).toBe(size);
         expect(finish(flow)).toBe(size);
         expect(flow.status).toBe("COMPLETED");
       }
-      obey(flow, { kind: "retry" });
-      obey(flow, { kind: "cancel" });
-      expect(obey(flow, { kind: "retry", mode: "failed" })).toBe(1);
+      handleCommand(flow, { kind: "retry" });
+      handleCommand(flow, { kind: "cancel" });
+      expect(handleCommand(flow, { kind: "retry", mode: "failed" })).toBe(1);
       expect(finish(flow)).toBe(size);
     },
     PATIENCE,
@@ -71,10 +71,12 @@ describe("commands about a large taskflow take no longer than its size asks for"
       const size = 100_000;
       const flow = flowOf([numbered(size - 1), ["last"]]);
       finish(flow);
-      expect(obey(flow, { kind: "retry", selection: [{ stage: "s0", tasks: numbered(size - 1) }], cascade: true })).toBe(size);
-      obey(flow, { kind: "cancel" });
+      expect(handleCommand(flow, { kind: "retry", selection: [{ stage: "s0", tasks: numbered(size - 1) }], cascade: true })).toBe(
+        size,
+      );
+      handleCommand(flow, { kind: "cancel" });
       const ids = flow.tasks.map(({ ordinal }) => ({ tasks: [taskId(flow.idBase, ordinal)] }));
-      expect(obey(flow, { kind: "retry", selection: ids })).toBe(size);
+      expect(handleCommand(flow, { kind: "retry", selection: ids })).toBe(size);
       expect(finish(flow)).toBe(size);
       expect(flow.status).toBe("COMPLETED");
     },

@@ -43,7 +43,7 @@ describe("a retry without a selection", () => {
     expect(answer).toEqual({ ok: true, data: { taskflowId: "flow-1", retryAttempt: 0, retried: [] } });
     expect(facts).toEqual([]);
     expect(run.flow.revision).toBe(before);
-    expect(run.obey({ kind: "retry", mode: "failed", dryRun: true })).toMatchObject({
+    expect(run.handleCommand({ kind: "retry", mode: "failed", dryRun: true })).toMatchObject({
       retryAttempt: 0,
       retried: [],
       follows: [],
@@ -52,15 +52,15 @@ describe("a retry without a selection", () => {
 
   test("of one that was cancelled before it began runs all of it", () => {
     const run = new CoreRun([["a"], ["b"]]);
-    run.obey({ kind: "cancel" });
-    run.obey(RETRY);
+    run.handleCommand({ kind: "cancel" });
+    run.handleCommand(RETRY);
     expect(finish(run)).toEqual([["a"], ["b"]]);
     expect(run.flow.status).toBe("COMPLETED");
   });
 
   test("runs again what somebody cancelled ahead of its turn", () => {
     const run = new CoreRun([["a"], ["b", "c"]]).begin();
-    run.obey({ kind: "cancelTask", task: "c" });
+    run.handleCommand({ kind: "cancelTask", task: "c" });
     finish(run, ["a"]);
     expect(tried(run, RETRY).sent).toEqual([["a"], ["b", "c"]]);
     expect(run.flow.status).toBe("COMPLETED");
@@ -98,7 +98,7 @@ describe("a retry of a selection", () => {
 
   test("cascades to no success under exactlyOnceTaskExecution, unless it is forced", () => {
     const run = ended([["a", "b"], ["c"]], ["b"], { ...ONCE, ...GO_ON });
-    run.obey({ ...tasks("b"), cascade: true });
+    run.handleCommand({ ...tasks("b"), cascade: true });
     expect(finish(run, ["b"])).toEqual([["b"]]);
     expect(tried(run, { ...tasks("b"), cascade: true, force: true })).toEqual({ retried: ["b", "c"], sent: [["b"], ["c"]] });
   });
@@ -125,7 +125,7 @@ describe("a retry of a selection", () => {
 
   test("ends where a stage blocks anew: what was chosen behind it does not run, and follows the next time", () => {
     const run = ended([["a"], ["b"], ["c"]]);
-    run.obey(RETRY);
+    run.handleCommand(RETRY);
     expect(finish(run, ["a"])).toEqual([["a"]]);
     expect(run.status()).toEqual({
       flow: "FAILED",
@@ -137,7 +137,7 @@ describe("a retry of a selection", () => {
 
   test("leaves alone what somebody cancelled ahead of its turn", () => {
     const run = new CoreRun([["a"], ["b", "c"]]).begin();
-    run.obey({ kind: "cancelTask", task: "c" });
+    run.handleCommand({ kind: "cancelTask", task: "c" });
     finish(run, ["a"]);
     expect(tried(run, tasks("a")).sent).toEqual([["a"], ["b"]]);
     expect(run.task("c").status).toBe("CANCELLED");
@@ -162,9 +162,9 @@ describe("a retry of a selection", () => {
 
   test("refuses a name that two tasks have, and takes it below its stage", () => {
     const run = new CoreRun([["same"], ["same"]]).begin();
-    run.obey({ kind: "cancel" });
+    run.handleCommand({ kind: "cancel" });
     expect(run.refusal(tasks("same"))).toBe("TASK_NOT_FOUND");
-    expect(run.obey({ kind: "retry", selection: [{ stage: "s1", tasks: ["same"] }] })).toMatchObject({
+    expect(run.handleCommand({ kind: "retry", selection: [{ stage: "s1", tasks: ["same"] }] })).toMatchObject({
       retried: [{ stageId: stageId(ID_BASE, 1), taskId: taskId(ID_BASE, 1) }],
     });
   });

@@ -9,45 +9,47 @@ export interface Path {
   /** `TASKFLOW_RETENTION` of the life that is to reach the point. */
   readonly retention?: string;
   /** What the life that is to reach the point is told while its taskflow runs. */
-  readonly provoke?: "stop" | "delete" | "deeds" | "lapse";
+  readonly provoke?: "stop" | "delete" | "calls" | "lapse";
 }
 
 /** In the middle of a stage, with attempts out of every kind. */
 const MIDDLE: CrashPoint = "before store.commit of delayed";
 
-const DEEDS: Path = { provoke: "deeds" };
+const RECORDED_CALLS: Path = { provoke: "calls" };
 
-/** On the way of `deeds.ts`. */
-const BY_DEEDS = [
-  "chosen",
+/** On the way of `recordedCalls.ts`. */
+const BY_RECORDED_CALLS = [
+  "selected",
   "reset",
-  "late",
-  "held",
+  "late-response",
+  "paused",
   "updated",
   "annotated",
-  "commanded",
+  "command-handled",
   "linked",
-  "joined",
-  "dropped",
-  "answered",
+  "child-ended",
+  "child-abandoned",
+  "responded",
 ];
 
 const PATHS: Readonly<Record<Happening, Path>> = {
-  ...Object.fromEntries([...BY_DEEDS, "compensating", "compensated"].map((fact) => [`store.commit of ${fact}`, DEEDS])),
-  "store.reopen": DEEDS,
-  "store.insert": DEEDS,
-  "store.addPauseRule": DEEDS,
-  "store.removePauseRules": DEEDS,
+  ...Object.fromEntries(
+    [...BY_RECORDED_CALLS, "compensating", "compensated"].map((fact) => [`store.commit of ${fact}`, RECORDED_CALLS]),
+  ),
+  "store.reopen": RECORDED_CALLS,
+  "store.insert": RECORDED_CALLS,
+  "store.addPauseRule": RECORDED_CALLS,
+  "store.removePauseRules": RECORDED_CALLS,
   "store.open": { prelude: MIDDLE },
   "store.claim": { prelude: MIDDLE },
   "store.commit of owned": { prelude: MIDDLE },
   "store.commit of redelivered": { prelude: MIDDLE },
   "store.commit of undelivered": { prelude: MIDDLE },
-  "bus.ask": { prelude: MIDDLE },
-  "an answer of bus.ask": { prelude: MIDDLE },
+  "bus.queryOutcome": { prelude: MIDDLE },
+  "an answer of bus.queryOutcome": { prelude: MIDDLE },
   // The end is stored, and its row says "unfinished" still.
   "store.repair": { prelude: "after store.commit of end" },
-  "store.secure": { provoke: "lapse" },
+  "store.confirmOwnership": { provoke: "lapse" },
   "store.release": { provoke: "stop" },
   "store.leave": { provoke: "stop" },
   "store.close": { provoke: "stop" },

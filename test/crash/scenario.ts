@@ -6,7 +6,7 @@ import { eventually } from "../helpers/eventually.ts";
 import { createNode, type TestNode } from "../helpers/nodes.ts";
 import { startProcess, type TestProcess } from "../helpers/processes.ts";
 import { uniqueNamespace } from "../helpers/unique.ts";
-import { COPY, DEED_IDS, DEEDS } from "./deeds.ts";
+import { COPY, DEED_IDS, RECORDED_CALLS } from "./recorded-calls.ts";
 import { briefFlow, mainFlow, waitingFlow, Workers } from "./flow.ts";
 import type { CrashPoint } from "./points.ts";
 import { type Path, pathTo } from "./paths.ts";
@@ -30,7 +30,7 @@ const LEASE_MS = 1_500;
 export async function scenario(options: ScenarioOptions, point?: CrashPoint): Promise<Result> {
   const site = await Site.open(options);
   try {
-    const path: Path = point === undefined ? { provoke: "deeds" } : pathTo(point);
+    const path: Path = point === undefined ? { provoke: "calls" } : pathTo(point);
     if (path.prelude) await site.live(path.prelude, path.hasEnded ? { hasEnded: true } : {});
     if (point) await site.live(point, path);
     return await site.finish(path);
@@ -114,7 +114,7 @@ class Site {
 
   async #go(life: TestProcess, { provoke, hasEnded }: Path): Promise<void> {
     const client = this.#client;
-    const unlessDead = <Answer>(call: () => Promise<Answer>): Promise<Answer | undefined> =>
+    const unlessDead = <CommandResult>(call: () => Promise<CommandResult>): Promise<CommandResult | undefined> =>
       eventually(async () => (life.exit ? undefined : call()), { timeoutMs: LIFE_MS });
     if (hasEnded && this.#lives.length === 1) {
       await unlessDead(() => client.produce(briefFlow("brief")));
@@ -130,7 +130,7 @@ class Site {
       life.kill("SIGTERM");
     }
     if (provoke === "lapse") await freeze(life);
-    if (provoke === "deeds") for (const deed of DEEDS) await unlessDead(() => deed(client));
+    if (provoke === "calls") for (const deed of RECORDED_CALLS) await unlessDead(() => deed(client));
     if (provoke === "delete") {
       await unlessDead(() => client.produce(briefFlow("brief")));
       await unlessDead(() => this.#delete("brief"));
@@ -157,8 +157,8 @@ class Site {
         (error: unknown) => isTaskflowError(error, "TASKFLOW_NOT_FOUND") || fail(String(error)),
       );
     }
-    if (provoke === "deeds") {
-      for (const deed of DEEDS) await eventually(() => deed(client), { timeoutMs: LIFE_MS });
+    if (provoke === "calls") {
+      for (const deed of RECORDED_CALLS) await eventually(() => deed(client), { timeoutMs: LIFE_MS });
       ids.push(...DEED_IDS);
       const { status } = await client.getTaskflowDetails(COPY);
       if (status !== "COMPLETED") fail(`the copy is ${status}`);

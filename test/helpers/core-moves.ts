@@ -1,7 +1,7 @@
 /** Random taskflows and what happens to them, commands among it: for property tests of the core. */
 import fc from "fast-check";
-import type { Command, RetryCommand, Selected } from "../../lib/core/model/command.ts";
-import type { Input, Outcome, Reply } from "../../lib/core/execution/inputs.ts";
+import type { Command, RetryCommand, Selection } from "../../lib/core/model/command.ts";
+import type { Input, Outcome, OutcomeReply } from "../../lib/core/execution/inputs.ts";
 import type { Options } from "../../schemas/options.schema.ts";
 import { PAUSE } from "./commands.ts";
 import {
@@ -57,17 +57,20 @@ export const anOutcome: fc.Arbitrary<Outcome> = fc.oneof(
   fc.constant<Outcome>({ kind: "not-sent" }),
 );
 
-const aReply: fc.Arbitrary<Reply> = fc.oneof(fc.constantFrom(NEVER, SILENT, SILENT, INTERRUPTED, RUNNING), anOutcome.map(done));
+const aReply: fc.Arbitrary<OutcomeReply> = fc.oneof(
+  fc.constantFrom(NEVER, SILENT, SILENT, INTERRUPTED, RUNNING),
+  anOutcome.map(done),
+);
 
 /** Names of a stage, and of a task of it; some lead nowhere. */
 const aStage = fc.nat(3).map((stage) => `s${stage}`);
 const aTask = fc.tuple(fc.nat(3), fc.nat(2)).map(([stage, task]) => `t${stage}${task}`);
 
-const aSelection: fc.Arbitrary<Selected[]> = fc.array(
+const aSelection: fc.Arbitrary<Selection[]> = fc.array(
   fc.oneof(
-    aStage.map((stage): Selected => ({ stage })),
-    fc.array(aTask, { minLength: 1, maxLength: 2 }).map((tasks): Selected => ({ tasks })),
-    aTask.map((task): Selected => ({ stage: `s${task.charAt(1)}`, tasks: [task] })),
+    aStage.map((stage): Selection => ({ stage })),
+    fc.array(aTask, { minLength: 1, maxLength: 2 }).map((tasks): Selection => ({ tasks })),
+    aTask.map((task): Selection => ({ stage: `s${task.charAt(1)}`, tasks: [task] })),
   ),
   { minLength: 1, maxLength: 3 },
 );
@@ -91,7 +94,7 @@ export function fitting(command: RetryCommand, { stages }: SomeFlow): RetryComma
     const stage = stageOf(name);
     return `t${stage}${Number(name.charAt(2)) % Object.keys(stages[stage] ?? {}).length}`;
   };
-  const selection = command.selection?.map(({ stage, tasks }): Selected => ({
+  const selection = command.selection?.map(({ stage, tasks }): Selection => ({
     ...(stage === undefined ? {} : { stage: `s${stageOf(stage)}` }),
     ...(tasks ? { tasks: tasks.map(nearest) } : {}),
   }));
@@ -122,7 +125,7 @@ export type Move =
   | { readonly kind: "answer"; readonly task: number; readonly outcome: Outcome }
   | { readonly kind: "answer-all"; readonly outcome: Outcome }
   /** To the latest question. */
-  | { readonly kind: "reply"; readonly reply: Reply }
+  | { readonly kind: "reply"; readonly reply: OutcomeReply }
   | { readonly kind: "wait"; readonly ms: number }
   | { readonly kind: "command"; readonly command: Command; readonly id?: string };
 
@@ -178,7 +181,7 @@ export function carryOut(run: CoreRun, move: Move): void {
         if (status === "RUNNING") run.give({ kind: "answer", task: ordinal, attempt, outcome: move.outcome });
       return;
     case "reply": {
-      const question = run.effects.findLast((effect) => effect.kind === "ask");
+      const question = run.effects.findLast((effect) => effect.kind === "query-outcome");
       const name = question && flow.tasks[question.task]?.definition.name;
       if (name !== undefined) run.reply(name, move.reply);
       return;

@@ -1,5 +1,5 @@
 /** A taskflow driven through the core by hand: inputs in, facts and effects out, and the journal that they make. */
-import type { Answer, Command, Expect } from "../../lib/core/model/command.ts";
+import type { CommandResult, Command, Expect } from "../../lib/core/model/command.ts";
 import { assertFlow } from "../../lib/core/model/invariants.ts";
 import { build } from "../../lib/core/journal/build.ts";
 import { decide, dispatchable, type Decision } from "../../lib/core/decide.ts";
@@ -9,7 +9,7 @@ import type { StoredDefinition } from "../../lib/core/model/values.ts";
 import type { Flow, Task } from "../../lib/core/model/flow.ts";
 import type { TaskError } from "../../lib/core/model/values.ts";
 import type { JsonText } from "../../lib/core/model/values.ts";
-import type { Input, Outcome, Reply } from "../../lib/core/execution/inputs.ts";
+import type { Input, Outcome, OutcomeReply } from "../../lib/core/execution/inputs.ts";
 import { encodeEntry } from "../../lib/core/journal/journal.ts";
 import { DEFAULT_OPTIONS } from "../../lib/core/model/options.ts";
 import type { Options } from "../../schemas/options.schema.ts";
@@ -51,17 +51,17 @@ export const answered = (value: unknown): Outcome => ({
   reportedFailure: typeof value === "object" && value !== null && "success" in value && value.success === false,
 });
 
-export const NEVER: Reply = { kind: "never" };
-export const RUNNING: Reply = { kind: "running" };
-export const SILENT: Reply = { kind: "silent" };
-export const INTERRUPTED: Reply = { kind: "interrupted" };
-export const done = (outcome: Outcome): Reply => ({ kind: "done", outcome });
+export const NEVER: OutcomeReply = { kind: "never" };
+export const RUNNING: OutcomeReply = { kind: "running" };
+export const SILENT: OutcomeReply = { kind: "silent" };
+export const INTERRUPTED: OutcomeReply = { kind: "interrupted" };
+export const done = (outcome: Outcome): OutcomeReply => ({ kind: "done", outcome });
 
-type Question = Extract<Effect, { kind: "ask" }>;
+type Question = Extract<Effect, { kind: "query-outcome" }>;
 
 /** The questions among effects. */
 export const questions = ({ effects }: { readonly effects: readonly Effect[] }): Question[] =>
-  effects.filter((effect) => effect.kind === "ask");
+  effects.filter((effect) => effect.kind === "query-outcome");
 
 export const failed = (more: Partial<Extract<Outcome, { kind: "failed" }>> = {}): Outcome => ({
   kind: "failed",
@@ -122,10 +122,13 @@ export class CoreRun {
   }
 
   /** One commit of one command: its answer beside what followed. */
-  command(command: Command, { id, expect }: { id?: string; expect?: Expect } = {}): Decision & { readonly answer: Answer } {
+  command(
+    command: Command,
+    { id, expect }: { id?: string; expect?: Expect } = {},
+  ): Decision & { readonly answer: CommandResult } {
     const given = {
       kind: "command",
-      ticket: 1,
+      correlationId: 1,
       command,
       ...(id === undefined ? {} : { id }),
       ...(expect ? { expect } : {}),
@@ -137,7 +140,7 @@ export class CoreRun {
   }
 
   /** The answer's data of a command that is carried out. */
-  obey(command: Command, more: { id?: string; expect?: Expect } = {}): Readonly<Record<string, unknown>> {
+  handleCommand(command: Command, more: { id?: string; expect?: Expect } = {}): Readonly<Record<string, unknown>> {
     const { answer } = this.command(command, more);
     if (!answer.ok) throw new Error(`${answer.type}: ${answer.message}`);
     return answer.data;
@@ -182,9 +185,9 @@ export class CoreRun {
   }
 
   /** The reply to a question about a task: to the latest one, unless another is named. */
-  reply(name: string, reply: Reply, question = this.lastQuestion(name)): Decision {
+  reply(name: string, reply: OutcomeReply, question = this.lastQuestion(name)): Decision {
     const { task, attempt, delivery, node, startedAt, cause } = question;
-    return this.give({ kind: "asked", task, attempt, delivery, node, startedAt, reply, ...(cause ? { cause } : {}) });
+    return this.give({ kind: "outcome-reply", task, attempt, delivery, node, startedAt, reply, ...(cause ? { cause } : {}) });
   }
 
   lastQuestion(name: string): Question {
@@ -195,7 +198,7 @@ export class CoreRun {
   }
 
   /** A new owner goes on with it, and everybody that it asks replies the same. Answers the names of what it asked about. */
-  takeOver(fence: number, reply: Reply = SILENT): string[] {
+  takeOver(fence: number, reply: OutcomeReply = SILENT): string[] {
     const names = questions(this.give({ kind: "recover", fence })).map(
       ({ task }) => this.flow.tasks[task]?.definition.name ?? "",
     );

@@ -2,7 +2,7 @@
 import type { MoleculerBus } from "../../lib/adapters/moleculer/bus.ts";
 import type { JsonText } from "../../lib/core/model/values.ts";
 import type { Outcome } from "../../lib/core/execution/inputs.ts";
-import type { Call, Question, Reply } from "../../lib/ports/bus.ts";
+import type { Call, OutcomeQuery, Reply } from "../../lib/ports/bus.ts";
 import { uniqueName } from "./unique.ts";
 
 const TASK = "00000000-0000-8000-8000-000100000000";
@@ -74,7 +74,9 @@ export function deliver(bus: MoleculerBus, call: Call): Promise<Outcome> {
   return new Promise((resolve) => bus.call(call, resolve));
 }
 
-export function ask(bus: MoleculerBus, call: Call, more: Partial<Question> = {}): Promise<Reply> {
+export function ask(bus: MoleculerBus, call: Call, more: Partial<OutcomeQuery> = {}): Promise<Reply> {
   const { action, node, idempotencyKey: key, delivery } = call;
-  return new Promise((resolve) => void bus.ask({ action, node, key, delivery, ageMs: 0, patienceMs: 5_000, ...more }, resolve));
+  return new Promise(
+    (resolve) => void bus.queryOutcome({ action, node, key, delivery, ageMs: 0, patienceMs: 5_000, ...more }, resolve),
+  );
 }

@@ -27,9 +27,9 @@ interface Tree {
 }
 
 type Call = Extract<Effect, { kind: "call" }> & { readonly from: string };
-type Ask = Extract<Effect, { kind: "ask" }> & { readonly from: string };
+type Ask = Extract<Effect, { kind: "query-outcome" }> & { readonly from: string };
 type Timer = Extract<Effect, { kind: "timer" }> & { readonly from: string };
-interface Order {
+interface CommandRequest {
   readonly from: string;
   readonly to: string;
   readonly command: Command;
@@ -44,7 +44,7 @@ export class Forest {
   #calls: Call[] = [];
   #asks: Ask[] = [];
   #timers: Timer[] = [];
-  #orders: Order[] = [];
+  #orders: CommandRequest[] = [];
   #now = 1_000_000;
   #isCalm = false;
 
@@ -140,9 +140,9 @@ export class Forest {
 
   #keep(from: string, effect: Effect): void {
     if (effect.kind === "call") this.#calls.push({ ...effect, from });
-    else if (effect.kind === "ask") this.#asks.push({ ...effect, from });
+    else if (effect.kind === "query-outcome") this.#asks.push({ ...effect, from });
     else if (effect.kind === "timer") this.#timers.push({ ...effect, from });
-    else if (effect.kind === "order") this.#orders.push({ ...effect, from });
+    else if (effect.kind === "send-command") this.#orders.push({ ...effect, from });
     else if (effect.kind === "follow") for (const child of effect.children) this.#follow(from, child);
   }
 
@@ -161,11 +161,11 @@ export class Forest {
   }
 
   #command(to: string, command: Command): ReturnType<typeof decide> | undefined {
-    return this.#give(to, { kind: "command", ticket: 1, command });
+    return this.#give(to, { kind: "command", correlationId: 1, command });
   }
 
   /** What one taskflow tells another comes in its order, if perhaps twice. */
-  #deliver({ from, to }: Order): void {
+  #deliver({ from, to }: CommandRequest): void {
     const index = this.#orders.findIndex((order) => order.from === from && order.to === to);
     const [first] = this.#random.chance(0.2) ? this.#orders.slice(index, index + 1) : this.#orders.splice(index, 1);
     if (first) this.#command(to, first.command);
@@ -219,7 +219,7 @@ export class Forest {
       { kind: "silent" } as const,
       { kind: "done", outcome: answered(2) } as const,
     ]);
-    this.#give(from, { kind: "asked", task, attempt, delivery, node, startedAt, reply, ...(cause ? { cause } : {}) });
+    this.#give(from, { kind: "outcome-reply", task, attempt, delivery, node, startedAt, reply, ...(cause ? { cause } : {}) });
   }
 
   #decideSomething(): void {
@@ -271,7 +271,7 @@ export class Forest {
         const nested = this.trees.get(child.id)?.flow;
         if (!nested) return `${id} has a child ${child.id} that was never stored`;
         // Whoever waits for nothing any more may have missed the news.
-        const isOwed = child.state === "dropped" || (child.state === "active" && child.task.status === "RUNNING");
+        const isOwed = child.state === "abandoned" || (child.state === "active" && child.task.status === "RUNNING");
         if (isOwed) return `${id} waits for ${child.id}, which is ${nested.status}`;
       }
       if (flow.parent && isFinished(flow.status) && !this.trees.get(flow.parent.taskflowId)?.flow.children.has(id))

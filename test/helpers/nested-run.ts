@@ -1,4 +1,4 @@
-import type { Answer, Command } from "../../lib/core/model/command.ts";
+import type { CommandResult, Command } from "../../lib/core/model/command.ts";
 import type { Decision } from "../../lib/core/decide.ts";
 import type { Effect } from "../../lib/core/execution/effects.ts";
 import type { TaskflowStatus } from "../../lib/core/model/values.ts";
@@ -13,12 +13,14 @@ export const MAX_DEPTH = 16;
 
 /** The orders to other taskflows among effects: whom, and what. */
 export const orders = (effects: readonly Effect[]): [string, Command["kind"]][] =>
-  effects.flatMap((effect): [string, Command["kind"]][] => (effect.kind === "order" ? [[effect.to, effect.command.kind]] : []));
+  effects.flatMap((effect): [string, Command["kind"]][] =>
+    effect.kind === "send-command" ? [[effect.to, effect.command.kind]] : [],
+  );
 
 /** A run whose tasks produce taskflows. */
 export class NestedRun extends UndoRun {
   /** The handler of the running attempt of a task produces a taskflow. */
-  link(name: string, child: string, more: { isChosen?: boolean; attempt?: number; maxDepth?: number } = {}): Answer {
+  link(name: string, child: string, more: { isChosen?: boolean; attempt?: number; maxDepth?: number } = {}): CommandResult {
     const { ordinal, attempt } = this.task(name);
     return this.command({
       kind: "link",

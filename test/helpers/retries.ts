@@ -19,6 +19,6 @@ export const stages = (...names: string[]): RetryCommand => ({ kind: "retry", se
 
 /** What a retry answers, and what is then sent, stage by stage. */
 export function tried(run: CoreRun, command: RetryCommand): { readonly retried: string[]; readonly sent: string[][] } {
-  const answer = run.obey(command);
+  const answer = run.handleCommand(command);
   return { retried: retried(answer, run), sent: finish(run) };
 }

@@ -1,9 +1,9 @@
 /** `bulk`: one decision about every taskflow that matches, whoever drives it. */
 import { afterAll, afterEach, beforeAll, expect, test } from "@jest/globals";
 import type { ServiceSchema } from "moleculer";
-import { carryOutBulk, type BulkAction } from "../../lib/coordinator/operations/bulk.ts";
+import { runBulk, type BulkAction } from "../../lib/coordinator/operations/bulk.ts";
 import { taskflowError } from "../../lib/errors/errors.ts";
-import type { Answer } from "../../lib/core/model/command.ts";
+import type { CommandResult } from "../../lib/core/model/command.ts";
 import type { TaskflowClient } from "../../lib/index.ts";
 import { eventually } from "../helpers/eventually.ts";
 import { rejection, stageOf, startLocalNode, stopLocalNodes } from "../helpers/local-node.ts";
@@ -133,7 +133,7 @@ test("gives each of many pages its turn once, whatever fails on the way, and end
   let atOnce = 0;
   let most = 0;
   let isOver = false;
-  const act = async (taskflowId: string): Promise<Answer> => {
+  const act = async (taskflowId: string): Promise<CommandResult> => {
     seen.push(taskflowId);
     most = Math.max(most, ++atOnce);
     await new Promise((resolve) => setImmediate(resolve));
@@ -146,7 +146,7 @@ test("gives each of many pages its turn once, whatever fails on the way, and end
     return { ok: true, data: index % 100 === 5 ? { retried: [] } : {} };
   };
   const run = (action: BulkAction) =>
-    carryOutBulk(action, { pageSize: 1, createdBefore: 77 }, 99, {
+    runBulk(action, { pageSize: 1, createdBefore: 77 }, 99, {
       act,
       isOver: () => isOver,
       progress: ({ done }) => void told.push(done),

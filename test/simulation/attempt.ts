@@ -1,12 +1,12 @@
 /** What the world knows of one attempt, whatever the engine thinks of it. */
-import type { Outcome, Reply } from "../../lib/core/execution/inputs.ts";
-import type { Life } from "./life.ts";
+import type { Outcome, OutcomeReply } from "../../lib/core/execution/inputs.ts";
+import type { Incarnation } from "./incarnation.ts";
 
 /** What one coordinator was told when it asked. */
 export interface Told {
   /** Virtual time. */
   readonly at: number;
-  readonly kind: Reply["kind"];
+  readonly kind: OutcomeReply["kind"];
   readonly delivery: number;
 }
 
@@ -18,7 +18,7 @@ export class AttemptRecord {
   readonly bornAt: number;
   /** Virtual time at which it was last sent. */
   sentAt: number | undefined;
-  sentBy: Life | undefined;
+  sentBy: Incarnation | undefined;
   /** Calls that were made, and those of them of which the bus said that they never left. */
   calls = 0;
   notSent = 0;
@@ -33,14 +33,14 @@ export class AttemptRecord {
   suspectSince: number | undefined;
   askedAt = -1;
   /** Questions that are not answered. */
-  readonly asking = new Set<{ readonly life: Life }>();
+  readonly asking = new Set<{ readonly incarnation: Incarnation }>();
   /** The replies to each coordinator, the latest one first, and the highest delivery that it was told `never` of. */
-  readonly replies = new Map<Life, Told[]>();
-  readonly nevers = new Map<Life, number>();
+  readonly replies = new Map<Incarnation, Told[]>();
+  readonly nevers = new Map<Incarnation, number>();
   /** The highest delivery of which `never` was said to whoever stored that another one follows. */
   cleared = 0;
   /** Who heard first how it ended, as the owner with this fence, by the answer to a call. */
-  answeredTo: { readonly life: Life; readonly fence: number; readonly at: number } | undefined;
+  answeredTo: { readonly incarnation: Incarnation; readonly fence: number; readonly at: number } | undefined;
   /** Outcomes that reached a living coordinator. */
   readonly told: Outcome[] = [];
   /** Deliveries of which nobody knows how they ended, as a coordinator was told. */
@@ -72,17 +72,17 @@ export class AttemptRecord {
       Extract<Outcome, { kind: "failed" }> | undefined;
   }
 
-  hear(life: Life, told: Told): void {
-    this.replies.set(life, [told, ...(this.replies.get(life) ?? [])]);
-    if (told.kind === "never") this.nevers.set(life, Math.max(told.delivery, this.nevers.get(life) ?? 0));
+  hear(incarnation: Incarnation, told: Told): void {
+    this.replies.set(incarnation, [told, ...(this.replies.get(incarnation) ?? [])]);
+    if (told.kind === "never") this.nevers.set(incarnation, Math.max(told.delivery, this.nevers.get(incarnation) ?? 0));
   }
 
-  latestReply(life: Life): Told | undefined {
-    return this.replies.get(life)?.[0];
+  latestReply(incarnation: Incarnation): Told | undefined {
+    return this.replies.get(incarnation)?.[0];
   }
 
-  isAskedBy(life: Life): boolean {
-    for (const question of this.asking) if (question.life === life) return true;
+  isAskedBy(incarnation: Incarnation): boolean {
+    for (const question of this.asking) if (question.incarnation === incarnation) return true;
     return false;
   }
 

@@ -1,6 +1,6 @@
 /** Somebody who has a taskflow done: asks for it, and asks again as far as that is safe. */
 import type { Plan } from "./definition.ts";
-import type { Life } from "./life.ts";
+import type { Incarnation } from "./incarnation.ts";
 import type { World } from "./world.ts";
 
 export class Client {
@@ -10,7 +10,7 @@ export class Client {
   /** Ids under which the plan may be stored. */
   readonly answers: { taskflowId: string; existing: boolean }[] = [];
   /** The process that has been asked and has not answered. */
-  readonly asked = new Set<Life>();
+  readonly asked = new Set<Incarnation>();
   isDone = false;
   /** How often it asks. */
   readonly times: number;
@@ -43,16 +43,16 @@ export class Client {
 
   #ask(): void {
     const world = this.#world;
-    const life = world.fleet.anyStarted();
-    if (!life) return this.#again();
+    const incarnation = world.fleet.anyStarted();
+    if (!incarnation) return this.#again();
     const { plan, taskflowId } = this;
     world.count("input: produce");
     world.note(() => `  produce ${taskflowId ?? "without an id"}`);
-    this.asked.add(life);
+    this.asked.add(incarnation);
     const given = { ...(taskflowId === undefined ? {} : { taskflowId }), definition: plan.definition, text: plan.text, meta: {} };
-    const over = this.#whenOver(life);
-    life.reach(() => {
-      life.coordinator.produce(given).then(
+    const over = this.#whenOver(incarnation);
+    incarnation.reach(() => {
+      incarnation.coordinator.produce(given).then(
         ({ taskflowId: id, existing }) => over(() => this.#answered(id, existing === true)),
         (error: Error) => over(() => this.#refused(error)),
       );
@@ -60,13 +60,13 @@ export class Client {
   }
 
   /** Exactly one of: an answer, a refusal, the end of the process. */
-  #whenOver(life: Life): (then: () => void) => void {
+  #whenOver(incarnation: Incarnation): (then: () => void) => void {
     let isOver = false;
     const over = (then: () => void): void => {
       if (isOver) return;
       isOver = true;
-      life.endings.delete(ended);
-      this.asked.delete(life);
+      incarnation.endings.delete(ended);
+      this.asked.delete(incarnation);
       then();
     };
     const ended = (): void =>
@@ -75,7 +75,7 @@ export class Client {
         if (this.taskflowId === undefined) this.#end();
         else this.#again();
       });
-    life.endings.add(ended);
+    incarnation.endings.add(ended);
     return over;
   }
 

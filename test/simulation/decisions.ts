@@ -23,7 +23,7 @@ export class Decisions {
     const { flow, world, taskflowId, texts } = this.#record;
     this.haveAny ||= isDecision(fact);
     switch (fact.kind) {
-      case "commanded":
+      case "command-handled":
         if (this.answers.has(fact.id)) world.report(38, `${taskflowId}: the order ${fact.id} is carried out a second time`);
         this.answers.set(fact.id, JSON.stringify(fact.answer));
         return;
@@ -38,7 +38,7 @@ export class Decisions {
         if (fact.run) this.chosen.set(flow.retryAttempt, new Set());
         return;
       case "reset":
-      case "chosen":
+      case "selected":
         if (!("follows" in fact)) this.chosen.get(flow.retryAttempt)?.add(fact.task);
         return;
       default:
@@ -48,9 +48,9 @@ export class Decisions {
 
 function isDecision(fact: Fact): boolean {
   switch (fact.kind) {
-    case "held":
+    case "paused":
     case "reset":
-    case "chosen":
+    case "selected":
     case "updated":
       return true;
     case "flow":

@@ -1,10 +1,10 @@
 /** The store that survives crashes: what `lib/ports/store.ts` asks for, in memory, and the record of every taskflow in it. */
-import { isGone } from "../../lib/ports/expired-lease.ts";
+import { isLeaseExpired } from "../../lib/ports/expired-lease.ts";
 import type { Entry } from "../../lib/core/journal/facts.ts";
 import { isFinished } from "../../lib/core/model/flow.ts";
 import { decodeEntry } from "../../lib/core/journal/journal.ts";
 import type { Claimed, DuePlace, KnownOwner, RowChange, StoredTaskflow, Write, WriteResult } from "../../lib/ports/store.ts";
-import type { Life } from "./life.ts";
+import type { Incarnation } from "./incarnation.ts";
 import { FlowRecord } from "./record.ts";
 import type { World } from "./world.ts";
 
@@ -30,19 +30,19 @@ export class DurableStore {
   }
 
   /** Stores what can be stored, each for itself. */
-  apply(life: Life, writes: readonly Write[]): WriteResult[] {
-    return writes.map((write) => this.#apply(life, write));
+  apply(incarnation: Incarnation, writes: readonly Write[]): WriteResult[] {
+    return writes.map((write) => this.#apply(incarnation, write));
   }
 
-  #apply(life: Life, write: Write): WriteResult {
-    if (write.kind === "create") return this.#create(life, write);
+  #apply(incarnation: Incarnation, write: Write): WriteResult {
+    if (write.kind === "create") return this.#create(incarnation, write);
     const record = this.records.get(write.taskflowId);
     if (!record) return "conflict";
     const isFree = record.texts.length + 1 === write.revision;
-    if (!isFree && record.driver !== life) this.#world.count("world: an earlier owner's write is turned away");
+    if (!isFree && record.driver !== incarnation) this.#world.count("world: an earlier owner's write is turned away");
     const isGuarded =
-      !this.#world.plants.has("no revision guard") &&
-      (record.driver === life || !this.#world.plants.has("no guard between owners"));
+      !this.#world.mutations.has("no revision guard") &&
+      (record.driver === incarnation || !this.#world.mutations.has("no guard between owners"));
     if (!isFree && isGuarded) return "conflict";
     const dueAt = write.row?.dueAt ?? Infinity;
     const isUrgent = dueAt < record.row.dueAt;
@@ -54,14 +54,14 @@ export class DurableStore {
     if (isUrgent) record.row.dueAt = dueAt;
     // A row of another fence is left alone; and what nobody heard of may not have reached the row.
     const isLost = this.#world.isUnheard && this.#world.random.chance(0.5);
-    record.append(life, write.entry, isItsRow && !isLost ? (write.row ?? {}) : undefined, entry);
+    record.append(incarnation, write.entry, isItsRow && !isLost ? (write.row ?? {}) : undefined, entry);
     this.changed.add(record);
     return "stored";
   }
 
-  #create(life: Life, { row, entry }: Extract<Write, { kind: "create" }>): WriteResult {
-    if (this.records.has(row.taskflowId) && !this.#world.plants.has("no unique ids")) return "conflict";
-    this.#store(row.taskflowId, new FlowRecord(this.#world, life, row, entry));
+  #create(incarnation: Incarnation, { row, entry }: Extract<Write, { kind: "create" }>): WriteResult {
+    if (this.records.has(row.taskflowId) && !this.#world.mutations.has("no unique ids")) return "conflict";
+    this.#store(row.taskflowId, new FlowRecord(this.#world, incarnation, row, entry));
     return "stored";
   }
 
@@ -84,11 +84,11 @@ export class DurableStore {
     return record && { row: { ...record.row }, entries: [...record.texts] };
   }
 
-  reopen(life: Life, taskflowId: string, owner: string, fence: number): boolean {
+  reopen(incarnation: Incarnation, taskflowId: string, owner: string, fence: number): boolean {
     const record = this.records.get(taskflowId);
     if (!record || record.row.fence !== fence || !isFinished(record.row.status)) return false;
     this.#world.count("world: finished taskflow taken");
-    record.reopened(life);
+    record.reopened(incarnation);
     Object.assign(record.row, { status: "RUNNING", finishedAt: null, owner, fence: fence + 1 });
     return true;
   }
@@ -102,10 +102,10 @@ export class DurableStore {
     this.#count++;
     // Whoever has left and comes back begins with another number than before.
     this.#beats.set(owner, (this.#beats.get(owner) ?? this.#count * 1_000) + 1);
-    return Array.from(this.#beats, ([known, beat]) => ({ owner: known, beat }));
+    return Array.from(this.#beats, ([known, renewals]) => ({ owner: known, renewals }));
   }
 
-  secure(owner: string): void {
+  confirmOwnership(owner: string): void {
     for (const record of this.records.values())
       if (record.row.owner === owner && !isFinished(record.row.status)) record.secured++;
   }
@@ -135,7 +135,7 @@ export class DurableStore {
       .map(({ taskflowId, fence, dueAt }) => ({ taskflowId, fence, dueAt }));
   }
 
-  lastFinished(life: Life, owner: string | null, limit: number): string[] {
+  lastFinished(incarnation: Incarnation, owner: string | null, limit: number): string[] {
     const finished = Array.from(this.records.values()).filter(
       ({ row }) => isFinished(row.status) && (owner === null || row.owner === owner),
     );
@@ -144,7 +144,7 @@ export class DurableStore {
       .slice(0, limit)
       .map((record) => {
         // Its end may be announced once more.
-        record.mayRepeat.add(life);
+        record.mayRepeat.add(incarnation);
         return record.taskflowId;
       });
   }
@@ -164,14 +164,14 @@ export class DurableStore {
 
   /** What it looks at then: without those whose owners have beaten since they were judged. */
   abandoned(candidates: readonly Candidate[], dead: readonly KnownOwner[]): Candidate[] {
-    if (this.#world.plants.has("claim of those that have come back")) return [...candidates];
-    const abandoned = candidates.filter(({ owner }) => owner === null || isGone(owner, dead, this.#beats));
+    if (this.#world.mutations.has("claim of those that have come back")) return [...candidates];
+    const abandoned = candidates.filter(({ owner }) => owner === null || isLeaseExpired(owner, dead, this.#beats));
     if (abandoned.length < candidates.length) this.#world.count("world: a claim finds an owner back");
     return abandoned;
   }
 
   /** What it does last: takes those that are as they were. */
-  take(life: Life, owner: string, candidates: readonly Candidate[], since: number): Claimed[] {
+  take(incarnation: Incarnation, owner: string, candidates: readonly Candidate[], since: number): Claimed[] {
     const same = candidates.filter(
       ({ record: { row, secured: now }, owner: before, fence, secured }) =>
         row.owner === before && row.fence === fence && now === secured && !isFinished(row.status),
@@ -179,9 +179,9 @@ export class DurableStore {
     if (same.length < candidates.length) this.#world.count("world: a claim comes too late");
     return same.map(({ record }) => {
       const { row } = record;
-      record.taken(life, row.owner, since);
+      record.taken(incarnation, row.owner, since);
       row.owner = owner;
-      if (!this.#world.plants.has("claim without a fence")) row.fence++;
+      if (!this.#world.mutations.has("claim without a fence")) row.fence++;
       return { taskflowId: row.taskflowId, fence: row.fence, dueAt: row.dueAt };
     });
   }

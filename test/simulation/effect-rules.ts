@@ -2,10 +2,10 @@
 import { isFinished, isSettled } from "../../lib/core/model/flow.ts";
 import type { Call, EventMessage } from "../../lib/ports/bus.ts";
 import { withoutResponse, withoutTree } from "./expected-event.ts";
-import type { Life } from "./life.ts";
+import type { Incarnation } from "./incarnation.ts";
 import type { FlowRecord, TaskRecord } from "./record.ts";
 
-export function checkCall(life: Life, record: FlowRecord, task: TaskRecord, call: Call): void {
+export function checkCall(incarnation: Incarnation, record: FlowRecord, task: TaskRecord, call: Call): void {
   const { world, flow } = record;
   const { options, ordinal, stage } = task.plan;
   const what = `delivery ${call.delivery} of ${call.idempotencyKey}`;
@@ -19,20 +19,25 @@ export function checkCall(life: Life, record: FlowRecord, task: TaskRecord, call
     world.report(3, `${what} is sent, and the task is ${stored.status} at ${latest?.attempt}`);
   else if (latest.nodeID !== call.node || latest.deliveries !== call.delivery)
     world.report(3, `${what} is sent to ${call.node}; stored are ${latest.nodeID} and ${latest.deliveries}`);
-  if (call.fence < record.callerFence || (record.caller !== life && call.fence <= record.callerFence))
+  if (call.fence < record.callerFence || (record.caller !== incarnation && call.fence <= record.callerFence))
     world.report(26, `${what} has fence ${call.fence}, and an owner before it had ${record.callerFence}`);
-  record.caller = life;
+  record.caller = incarnation;
   record.callerFence = call.fence;
-  if (life.heldUntil <= world.agenda.time) world.report(31, `${what} is sent by ${life.owner}, whose lease is over`);
+  if (incarnation.heldUntil <= world.agenda.time)
+    world.report(31, `${what} is sent by ${incarnation.owner}, whose lease is over`);
   if (call.fence !== flow.fence) world.report(3, `${what} has fence ${call.fence}; stored is ${flow.fence}`);
-  if (life.isStopping && world.storesAtOnce && world.agenda.time - Math.max(life.stoppingAt, life.thawedAt) > 150)
-    world.report(32, `${what} is sent by ${life.owner}, which is to end`);
+  if (
+    incarnation.isStopping &&
+    world.storesAtOnce &&
+    world.agenda.time - Math.max(incarnation.stoppingAt, incarnation.thawedAt) > 150
+  )
+    world.report(32, `${what} is sent by ${incarnation.owner}, which is to end`);
   for (const before of flow.stages.slice(0, stage)) {
     if (!record.decisions.haveAny && (before.tasks.some(({ status }) => !isSettled(status)) || before.count.blocking > 0))
       world.report(5, `${what} is sent before stage ${before.name} has ended`);
   }
   const left = task.latest?.left ?? 0;
-  const refused = task.latest?.nevers.get(life) ?? 0;
+  const refused = task.latest?.nevers.get(incarnation) ?? 0;
   if (
     options.exactlyOnceTaskExecution &&
     left > 0 &&
@@ -44,11 +49,11 @@ export function checkCall(life: Life, record: FlowRecord, task: TaskRecord, call
     world.report(34, `${what} is sent, and "never" was said of delivery ${refused}`);
   if (call.delivery > 5 || left >= 5) world.report(9, `${what} is sent after ${left} deliveries`);
   const { client } = record;
-  if (client.times === 1 && client.asked.has(life) && world.faults["commit unsure"] === 0)
+  if (client.times === 1 && client.asked.has(incarnation) && world.faults["commit unsure"] === 0)
     world.report(1, `${what} is sent before produce has answered`);
 }
 
-export function checkEvent(life: Life, record: FlowRecord, { text }: EventMessage): void {
+export function checkEvent(incarnation: Incarnation, record: FlowRecord, { text }: EventMessage): void {
   const { world, flow } = record;
   const seq = Number(/"seq":(\d+)/.exec(text)?.[1]);
   const expected = record.events[seq - 1];
@@ -57,11 +62,11 @@ export function checkEvent(life: Life, record: FlowRecord, { text }: EventMessag
   if (told !== expected && told !== withoutResponse(expected))
     return world.report(13, `event ${seq} is announced as ${told}; it should be ${expected}`);
   if (world.looksIntoTrees) checkTree(record, text, seq);
-  const before = record.lastAnnounced.get(life) ?? 0;
-  if (seq <= before && !record.mayRepeat.delete(life)) world.report(13, `event ${seq} is announced after ${before}`);
+  const before = record.lastAnnounced.get(incarnation) ?? 0;
+  if (seq <= before && !record.mayRepeat.delete(incarnation)) world.report(13, `event ${seq} is announced after ${before}`);
   if (seq > record.announcedUpTo + 1)
     world.report(13, `event ${seq} is announced, and nobody has announced ${record.announcedUpTo + 1}`);
-  record.lastAnnounced.set(life, seq);
+  record.lastAnnounced.set(incarnation, seq);
   record.announcedUpTo = Math.max(record.announcedUpTo, seq);
   if (flow.seq < seq) world.report(4, `event ${seq} is announced at seq ${flow.seq}`);
 }

@@ -18,7 +18,7 @@ function subjectOf(flow: Flow, fact: Fact): { eventType: string; data: Record<st
     case "stage":
       return { eventType: "STAGE", data: { stageId: stageId(flow.idBase, fact.stage), stageStatus: fact.status } };
     case "started":
-    case "returned":
+    case "withdrawn":
     case "delayed":
     case "reset":
     case "settled": {

@@ -1,7 +1,7 @@
 /** The coordinators' processes: one or two names, each with one life after the other, and what befalls them. */
 import { DEFAULT_OPTIONS } from "../../lib/core/model/options.ts";
 import type { CoordinatorSettings } from "../../lib/coordinator/turn/settings.ts";
-import { Life } from "./life.ts";
+import { Incarnation } from "./incarnation.ts";
 import type { World } from "./world.ts";
 
 /** Beyond the end of the faults nobody stays away for longer. */
@@ -9,7 +9,7 @@ const AWAY_MS = 2_000;
 
 export class Fleet {
   /** Those that are alive, frozen ones too. */
-  readonly lives: Life[] = [];
+  readonly incarnations: Incarnation[] = [];
   /** Virtual time since which a name has had no life. */
   readonly downSince = new Map<string, number>();
   /** Virtual time at which something befell anybody last. */
@@ -32,26 +32,26 @@ export class Fleet {
 
   begin(): void {
     const { random, agenda, calmAt, submitUntil } = this.#world;
-    const sometimes = (fault: "crash" | "freeze" | "stop" | "link down", what: (life: Life) => void): void => {
+    const sometimes = (fault: "crash" | "freeze" | "stop" | "link down", what: (incarnation: Incarnation) => void): void => {
       const times = random.pick([1, 2, 2, 8]);
       // Most taskflows take less time than the faults.
       const until = random.chance(0.4) ? calmAt : Math.min(calmAt, submitUntil + 500);
       for (let n = 0; n < times; n++) {
         if (!random.chance(this.#world.faults[fault])) continue;
         agenda.in(random.int(0, until), () => {
-          const life = this.lives.length === 0 ? undefined : random.pick(this.lives);
-          if (!life || this.#world.isCalm) return;
+          const incarnation = this.incarnations.length === 0 ? undefined : random.pick(this.incarnations);
+          if (!incarnation || this.#world.isCalm) return;
           this.#world.count(`fault: ${fault}`);
           this.disturbedAt = agenda.time;
-          what(life);
+          what(incarnation);
         });
       }
     };
     const { leaseMs } = this.#world;
-    sometimes("crash", (life) => life.die("crash while idle"));
-    sometimes("freeze", (life) => life.freeze(Math.ceil(leaseMs * random.pick([0.3, 1.2, 2, 5]))));
-    sometimes("link down", (life) => life.cutOff(random.pick([20, 500, 3_000])));
-    sometimes("stop", (life) => this.#stop(life));
+    sometimes("crash", (incarnation) => incarnation.die("crash while idle"));
+    sometimes("freeze", (incarnation) => incarnation.freeze(Math.ceil(leaseMs * random.pick([0.3, 1.2, 2, 5]))));
+    sometimes("link down", (incarnation) => incarnation.cutOff(random.pick([20, 500, 3_000])));
+    sometimes("stop", (incarnation) => this.#stop(incarnation));
     this.#owners.forEach((owner, index) => {
       if (index === 0 || random.chance(0.7)) this.#live(owner);
       else this.#liveLater(owner, random.int(1, calmAt));
@@ -59,14 +59,14 @@ export class Fleet {
   }
 
   calmDown(): void {
-    for (const life of this.lives) {
-      life.thaw();
-      life.reconnect();
+    for (const incarnation of this.incarnations) {
+      incarnation.thaw();
+      incarnation.reconnect();
     }
   }
 
-  anyStarted(): Life | undefined {
-    const started = this.lives.filter(({ hasStarted }) => hasStarted);
+  anyStarted(): Incarnation | undefined {
+    const started = this.incarnations.filter(({ hasStarted }) => hasStarted);
     return started.length === 0 ? undefined : this.#world.random.pick(started);
   }
 
@@ -84,14 +84,14 @@ export class Fleet {
     };
     const crashes = random.chance(faults.crash);
     const skew = this.isAlone ? 0 : random.pick([0, 0, 700, 3_600_000, -3_600_000]);
-    const life = new Life(this.#world, settings, skew, {
+    const incarnation = new Incarnation(this.#world, settings, skew, {
       call: crashes ? random.int(1, random.pick([10, 60, 400])) : Infinity,
       commit: crashes ? random.int(1, random.pick([3, 20])) : Infinity,
     });
-    this.lives.push(life);
+    this.incarnations.push(incarnation);
     this.downSince.delete(owner);
-    life.note(() => "begins");
-    life.start();
+    incarnation.note(() => "begins");
+    incarnation.start();
   }
 
   #liveLater(owner: string, after: number): void {
@@ -99,27 +99,27 @@ export class Fleet {
     this.#world.agenda.in(after, () => this.#live(owner));
   }
 
-  #stop(life: Life): void {
+  #stop(incarnation: Incarnation): void {
     const { random, agenda } = this.#world;
     const released = (): void => {
-      for (const other of this.lives) {
-        if (other === life || !other.hasStarted || this.#world.strikes("release unheard")) continue;
+      for (const other of this.incarnations) {
+        if (other === incarnation || !other.hasStarted || this.#world.strikes("release unheard")) continue;
         agenda.in(this.#world.delay(), () => other.reach(() => void other.coordinator.takeOver()));
       }
     };
-    life.reach(() => {
-      if (!life.isStopping && life.hasStarted) life.stop(random.pick([0, 200, 3_000]), released);
+    incarnation.reach(() => {
+      if (!incarnation.isStopping && incarnation.hasStarted) incarnation.stop(random.pick([0, 200, 3_000]), released);
     });
   }
 
-  ended(life: Life): void {
+  ended(incarnation: Incarnation): void {
     const { random, agenda, isCalm, leaseMs } = this.#world;
-    this.lives.splice(this.lives.indexOf(life), 1);
+    this.incarnations.splice(this.incarnations.indexOf(incarnation), 1);
     this.disturbedAt = agenda.time;
     for (const record of this.#world.store.records.values()) {
-      if (record.driver === life) record.interrupt();
+      if (record.driver === incarnation) record.interrupt();
     }
     const isLong = !this.isAlone && !isCalm && random.chance(0.6);
-    this.#liveLater(life.owner, isLong ? random.int(leaseMs, leaseMs * 2 + 3_000) : random.int(1, AWAY_MS));
+    this.#liveLater(incarnation.owner, isLong ? random.int(leaseMs, leaseMs * 2 + 3_000) : random.int(1, AWAY_MS));
   }
 }

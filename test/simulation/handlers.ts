@@ -4,7 +4,7 @@ import type { JsonText } from "../../lib/core/model/values.ts";
 import { isFinished } from "../../lib/core/model/flow.ts";
 import type { Outcome } from "../../lib/core/execution/inputs.ts";
 import type { Call } from "../../lib/ports/bus.ts";
-import type { Subject } from "./asking.ts";
+import type { Subject } from "./outcome-query.ts";
 import type { Entry, Nodes } from "./ledger.ts";
 import type { World } from "./world.ts";
 
@@ -104,15 +104,15 @@ export class Handlers {
     if (times > REPORTS || isFinished(record.flow.status)) return;
     const again = (): void =>
       void world.agenda.in(Math.min(300 * 2 ** times, 5_000), () => this.#report(job, outcome, times + 1));
-    const life = world.fleet.anyStarted();
-    if (!life || life.isCutOff || world.strikes("report lost")) return again();
+    const incarnation = world.fleet.anyStarted();
+    if (!incarnation || incarnation.isCutOff || world.strikes("report lost")) return again();
     let isHeard = false;
     world.agenda.in(world.delay(), () =>
-      life.reach(() => {
+      incarnation.reach(() => {
         // It may be parked, and is read for it.
-        const isHere = life.cares(record) || record.row.owner === life.owner;
+        const isHere = incarnation.cares(record) || record.row.owner === incarnation.owner;
         if (isHere || isFinished(record.flow.status)) attempt.told.push(outcome);
-        life.coordinator.report(call.idempotencyKey, outcome).then(
+        incarnation.coordinator.report(call.idempotencyKey, outcome).then(
           (isAccepted) => {
             isHeard = isAccepted && !world.strikes("report lost");
             world.count(`input: report ${isAccepted ? "accepted" : "declined"}`);

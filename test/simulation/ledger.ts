@@ -1,5 +1,5 @@
 /** What workers remember of attempts, by their keys: nothing, all of them together, or each node for itself until it dies. */
-import type { Outcome, Reply } from "../../lib/core/execution/inputs.ts";
+import type { Outcome, OutcomeReply } from "../../lib/core/execution/inputs.ts";
 import type { Random } from "./random.ts";
 
 export const NODES = ["worker-1", "worker-2", "worker-3"] as const;
@@ -32,7 +32,7 @@ export class Ledger {
   }
 
   /** @param firstSent virtual time at which the attempt was sent first, or earlier */
-  ask(key: string, delivery: number, firstSent: number, isRefusing: boolean): Reply {
+  ask(key: string, delivery: number, firstSent: number, isRefusing: boolean): OutcomeReply {
     const entry = this.entryOf(key);
     if (entry.state === "done" && entry.outcome) return { kind: "done", outcome: entry.outcome };
     if (entry.state === "interrupted") return { kind: "interrupted" };

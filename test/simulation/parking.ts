@@ -1,6 +1,6 @@
 /** What is parked: that nothing can happen to it meanwhile, and that it is in memory again when something can. */
 import { isFinished } from "../../lib/core/model/flow.ts";
-import type { Life } from "./life.ts";
+import type { Incarnation } from "./incarnation.ts";
 import type { FlowRecord } from "./record.ts";
 import type { World } from "./world.ts";
 
@@ -29,20 +29,20 @@ function latestDue({ plan, flow, tasks }: FlowRecord): number {
 }
 
 /** Who has it in the store. */
-function ownerOf(world: World, { row }: FlowRecord): Life | undefined {
-  return world.fleet.lives.find(({ owner }) => owner === row.owner);
+function ownerOf(world: World, { row }: FlowRecord): Incarnation | undefined {
+  return world.fleet.incarnations.find(({ owner }) => owner === row.owner);
 }
 
 /** Notes what has come into memory and left it. */
 export function watchMemory(world: World): void {
-  for (const life of world.fleet.lives) if (life.isFull) life.fullAt = world.agenda.time;
+  for (const incarnation of world.fleet.incarnations) if (incarnation.isFull) incarnation.fullAt = world.agenda.time;
   for (const record of world.store.records.values()) {
-    const life = isFinished(record.row.status) ? undefined : ownerOf(world, record);
-    const keeper = life?.cares(record) ? life : undefined;
+    const incarnation = isFinished(record.row.status) ? undefined : ownerOf(world, record);
+    const keeper = incarnation?.cares(record) ? incarnation : undefined;
     if (keeper === record.keeper) continue;
-    if (record.keeper && life === record.keeper && record.row.dueAt > 0) {
+    if (record.keeper && incarnation === record.keeper && record.row.dueAt > 0) {
       world.count("world: taskflow parked");
-      world.note(() => `    ${life.owner} parks ${record.taskflowId}`);
+      world.note(() => `    ${incarnation.owner} parks ${record.taskflowId}`);
       record.isParked = true;
     } else if (keeper && record.isParked) {
       world.count("world: parked taskflow read again");
@@ -54,18 +54,23 @@ export function watchMemory(world: World): void {
 }
 
 /** Somebody has it, in memory or for later. */
-export function isInCare(life: Life, record: FlowRecord): boolean {
-  if (life.cares(record)) return true;
-  return record.row.owner === life.owner && (record.row.dueAt > life.now || record.world.agenda.time < life.fullAt + READ_MS);
+export function isInCare(incarnation: Incarnation, record: FlowRecord): boolean {
+  if (incarnation.cares(record)) return true;
+  return (
+    record.row.owner === incarnation.owner &&
+    (record.row.dueAt > incarnation.now || record.world.agenda.time < incarnation.fullAt + READ_MS)
+  );
 }
 
 export function checkParked(world: World): void {
   for (const record of world.unfinished) {
-    const life = ownerOf(world, record);
-    if (!life || record.keeper || !life.hasStarted || life.isFrozen || life.isStopping) continue;
-    const dueAt = record.row.dueAt - life.now + world.agenda.time;
+    const incarnation = ownerOf(world, record);
+    if (!incarnation || record.keeper || !incarnation.hasStarted || incarnation.isFrozen || incarnation.isStopping) continue;
+    const dueAt = record.row.dueAt - incarnation.now + world.agenda.time;
     const { ownedAt, keptSince } = record;
-    const waited = world.agenda.time - Math.max(dueAt, ownedAt, keptSince, life.fullAt, life.startedAt, life.thawedAt);
-    if (waited > READ_MS) world.report(37, `${record.taskflowId} is due for ${waited} ms and not in the memory of ${life.owner}`);
+    const waited =
+      world.agenda.time - Math.max(dueAt, ownedAt, keptSince, incarnation.fullAt, incarnation.startedAt, incarnation.thawedAt);
+    if (waited > READ_MS)
+      world.report(37, `${record.taskflowId} is due for ${waited} ms and not in the memory of ${incarnation.owner}`);
   }
 }

@@ -1,7 +1,7 @@
 /** Nothing that could go on waits for a timer that has nothing to do with it. */
 import { actionNameOf } from "../../lib/core/model/action-name.ts";
 import type { Task } from "../../lib/core/model/flow.ts";
-import type { Life } from "./life.ts";
+import type { Incarnation } from "./incarnation.ts";
 import { checkParked, isInCare } from "./parking.ts";
 import type { FlowRecord, TaskRecord } from "./record.ts";
 import type { World } from "./world.ts";
@@ -23,10 +23,11 @@ export function checkPromptness(world: World): void {
   }
   if (!world.checksPromptness) return;
   checkParked(world);
-  for (const life of world.fleet.lives) {
-    const isAble = life.hasStarted && !life.isFrozen && !life.isStopping && life.heldUntil > world.agenda.time;
-    if (!isAble || life.coordinator.inFlight >= world.maxInFlight) life.freeSince = undefined;
-    else life.freeSince ??= world.agenda.time;
+  for (const incarnation of world.fleet.incarnations) {
+    const isAble =
+      incarnation.hasStarted && !incarnation.isFrozen && !incarnation.isStopping && incarnation.heldUntil > world.agenda.time;
+    if (!isAble || incarnation.coordinator.inFlight >= world.maxInFlight) incarnation.freeSince = undefined;
+    else incarnation.freeSince ??= world.agenda.time;
   }
   for (const record of world.unfinished) {
     const { driver, row } = record;
@@ -36,16 +37,16 @@ export function checkPromptness(world: World): void {
   }
 }
 
-function checkRecord(world: World, record: FlowRecord, life: Life): void {
+function checkRecord(world: World, record: FlowRecord, incarnation: Incarnation): void {
   const { flow, plan, drivenSince, ownedAt, keptSince } = record;
   const stage = flow.stages.find(({ status }) => status === "RUNNING");
   if (!stage || flow.aborting) return;
   const { maxConcurrency } = plan.stageOptions[stage.index] ?? {};
-  for (const task of stage.tasks) checkTimeout(world, record.taskOf(task.ordinal), task.status, life);
-  const { freeSince } = life;
+  for (const task of stage.tasks) checkTimeout(world, record.taskOf(task.ordinal), task.status, incarnation);
+  const { freeSince } = incarnation;
   if (freeSince === undefined) return;
-  const since = Math.max(freeSince, drivenSince, ownedAt, keptSince, life.startedAt, life.thawedAt);
-  for (const task of stage.tasks) if (task.status === "RUNNING") checkRepeat(world, record, task, life, since);
+  const since = Math.max(freeSince, drivenSince, ownedAt, keptSince, incarnation.startedAt, incarnation.thawedAt);
+  for (const task of stage.tasks) if (task.status === "RUNNING") checkRepeat(world, record, task, incarnation, since);
   if (maxConcurrency !== undefined && stage.count.running >= maxConcurrency) return;
   for (const task of stage.tasks) {
     const { openSince } = record.taskOf(task.ordinal);
@@ -88,9 +89,9 @@ function checkAges(world: World, record: FlowRecord): void {
 }
 
 /** What is to be delivered again waits for nothing but a slot and a node. */
-function checkRepeat(world: World, record: FlowRecord, task: Task, life: Life, since: number): void {
+function checkRepeat(world: World, record: FlowRecord, task: Task, incarnation: Incarnation, since: number): void {
   const { latest, plan } = record.taskOf(task.ordinal);
-  const told = latest?.latestReply(life);
+  const told = latest?.latestReply(incarnation);
   if (!told || told.delivery !== task.attempts.at(-1)?.deliveries) return;
   const isRepeated = told.kind === "never" || (told.kind !== "running" && !plan.options.exactlyOnceTaskExecution);
   if (isRepeated) checkSent(world, record, task, Math.max(since, told.at));
@@ -107,23 +108,28 @@ function checkSent(world: World, record: FlowRecord, task: Task, since: number):
 function checkCare(world: World): void {
   const { fleet } = world;
   // One that stops waits for its last beat, however slow.
-  if (fleet.lives.length === 0 || fleet.lives.some(({ isStopping }) => isStopping)) return;
-  const since = Math.max(world.calmAt, world.ownershipAt, fleet.disturbedAt, ...fleet.lives.map(({ startedAt }) => startedAt));
-  if (world.agenda.time < since + world.leaseMs + CARE_MS || !fleet.lives.every(({ hasStarted }) => hasStarted)) return;
+  if (fleet.incarnations.length === 0 || fleet.incarnations.some(({ isStopping }) => isStopping)) return;
+  const since = Math.max(
+    world.calmAt,
+    world.ownershipAt,
+    fleet.disturbedAt,
+    ...fleet.incarnations.map(({ startedAt }) => startedAt),
+  );
+  if (world.agenda.time < since + world.leaseMs + CARE_MS || !fleet.incarnations.every(({ hasStarted }) => hasStarted)) return;
   for (const record of world.unfinished) {
-    if (!fleet.lives.some((life) => isInCare(life, record)))
+    if (!fleet.incarnations.some((incarnation) => isInCare(incarnation, record)))
       world.report(21, `${record.taskflowId} is not finished and in nobody's care`);
   }
 }
 
 /** When its time is over the attempt ends, or, where it must not be repeated, is asked about until it does. */
-function checkTimeout(world: World, { latest, plan }: TaskRecord, status: string, life: Life): void {
-  if (status !== "RUNNING" || latest?.sentAt === undefined || latest.interrupted || latest.sentBy !== life) return;
-  const over = world.agenda.time - Math.max(latest.sentAt + plan.options.timeout, life.thawedAt);
+function checkTimeout(world: World, { latest, plan }: TaskRecord, status: string, incarnation: Incarnation): void {
+  if (status !== "RUNNING" || latest?.sentAt === undefined || latest.interrupted || latest.sentBy !== incarnation) return;
+  const over = world.agenda.time - Math.max(latest.sentAt + plan.options.timeout, incarnation.thawedAt);
   if (over <= PROMPT_MS) return;
   if (plan.options.exactlyOnceTaskExecution) {
-    if (latest.isAskedBy(life)) return;
-    const told = latest.latestReply(life);
+    if (latest.isAskedBy(incarnation)) return;
+    const told = latest.latestReply(incarnation);
     if (told && world.agenda.time - told.at <= ASK_AGAIN_MS + PROMPT_MS) return;
     // It waits for a slot or a node to be delivered again.
     if (told?.kind === "never" && told.at >= latest.sentAt) return;

@@ -15,14 +15,14 @@ import type { Client } from "./client.ts";
 import { Decisions } from "./decisions.ts";
 import { type Plan, type PlannedTask, within } from "./definition.ts";
 import { expectedEvent } from "./expected-event.ts";
-import type { GivenOrder } from "./given-order.ts";
-import type { Life } from "./life.ts";
+import type { GivenOrder } from "./given-command.ts";
+import type { Incarnation } from "./incarnation.ts";
 import { checkDue } from "./parking.ts";
 import { checkDelayed, checkLate, checkReturned, checkSettled, checkStarted } from "./rules.ts";
 import type { World } from "./world.ts";
 
 /** Kinds of facts that leave a taskflow finished. */
-const CHANGES_NOTHING: ReadonlySet<Fact["kind"]> = new Set(["owned", "late", "annotated", "commanded", "updated"]);
+const CHANGES_NOTHING: ReadonlySet<Fact["kind"]> = new Set(["owned", "late-response", "annotated", "command-handled", "updated"]);
 
 export class TaskRecord {
   plan: PlannedTask;
@@ -84,34 +84,34 @@ export class FlowRecord {
   /** `seq` of the events that were announced. */
   readonly announced = new Set<number>();
   /** `seq` of the latest event that each coordinator announced since it took it over. */
-  readonly lastAnnounced = new Map<Life, number>();
+  readonly lastAnnounced = new Map<Incarnation, number>();
   /** Those that may announce its end once more. */
-  readonly mayRepeat = new Set<Life>();
+  readonly mayRepeat = new Set<Incarnation>();
   /** `seq` of the latest event that anybody announced. */
   announcedUpTo = 0;
   /** Who wrote last as its owner, and who has claimed it since or was that already. */
-  driver: Life;
-  holder: Life;
+  driver: Incarnation;
+  holder: Incarnation;
   /** Virtual time at which the driver became that, and at which the row's owner changed. */
   drivenSince = 0;
   /** Virtual time of its latest entry. */
   storedAt = 0;
   ownedAt = 0;
   /** In whose memory it is, and the virtual time since which that is so. */
-  keeper: Life | undefined;
+  keeper: Incarnation | undefined;
   keptSince = 0;
   /** It was in the memory of its owner, and its row says when it will be again. */
   isParked = false;
   /** Virtual time since which its running stage has been below its maxConcurrency. */
   roomSince = 0;
   /** The life that called last for it, and the highest fence of a call. */
-  caller: Life | undefined;
+  caller: Incarnation | undefined;
   callerFence = 0;
   #highestFence = 0;
 
-  constructor(world: World, life: Life, row: TaskflowRow, text: string) {
+  constructor(world: World, incarnation: Incarnation, row: TaskflowRow, text: string) {
     this.world = world;
-    this.driver = this.holder = life;
+    this.driver = this.holder = incarnation;
     this.drivenSince = this.ownedAt = world.agenda.time;
     this.row = { ...row };
     this.taskflowId = row.taskflowId;
@@ -125,12 +125,12 @@ export class FlowRecord {
     this.tasks = this.plan.tasks.map((task) => new TaskRecord(task));
     this.flow = build(first, entry.at);
     this.runSince = this.flow.createdAt;
-    this.append(life, text, {}, entry);
+    this.append(incarnation, text, {}, entry);
   }
 
   /** @param change undefined: it does not reach the row */
-  append(life: Life, text: string, change: Partial<TaskflowRow> | undefined, entry = decodeEntry(text)): void {
-    this.#checkWriter(life, entry);
+  append(incarnation: Incarnation, text: string, change: Partial<TaskflowRow> | undefined, entry = decodeEntry(text)): void {
+    this.#checkWriter(incarnation, entry);
     this.texts.push(text);
     this.entries.push(entry);
     for (const fact of entry.facts) this.#take(fact, entry.at);
@@ -142,47 +142,50 @@ export class FlowRecord {
   }
 
   /** An owner's first entry says that it is that; from then on nobody before it stores anything. */
-  #checkWriter(life: Life, { facts }: Entry): void {
-    if (life === this.driver) return;
+  #checkWriter(incarnation: Incarnation, { facts }: Entry): void {
+    if (incarnation === this.driver) return;
     const first = facts[0];
     if (first?.kind !== "owned")
-      return this.world.report(31, `${life.owner} writes ${this.taskflowId}, which is in the care of ${this.driver.owner}`);
-    if (life.owner !== this.driver.owner) this.world.count("world: taken over by another coordinator");
+      return this.world.report(
+        31,
+        `${incarnation.owner} writes ${this.taskflowId}, which is in the care of ${this.driver.owner}`,
+      );
+    if (incarnation.owner !== this.driver.owner) this.world.count("world: taken over by another coordinator");
     if (this.driver.isAlive) this.world.count("world: taken over from a coordinator that is still there");
-    this.driver = life;
+    this.driver = incarnation;
     this.drivenSince = this.world.agenda.time;
   }
 
   /** Somebody claims it, and has been at that since. */
-  taken(life: Life, before: string | null, since: number): void {
+  taken(incarnation: Incarnation, before: string | null, since: number): void {
     const { world } = this;
-    const owner = world.fleet.lives.find((one) => one.owner === before);
+    const owner = world.fleet.incarnations.find((one) => one.owner === before);
     // What a former life under this name left is not the new one's before that has started, unless it has claimed it.
     const isItsOwn = owner?.hasStarted || owner === this.holder;
-    if (owner && isItsOwn && owner !== life && !owner.isStopping && owner.heldUntil > world.agenda.time)
+    if (owner && isItsOwn && owner !== incarnation && !owner.isStopping && owner.heldUntil > world.agenda.time)
       world.report(
         31,
-        `${life.owner} takes ${this.taskflowId} from ${before}, whose lease has ${owner.heldUntil - world.agenda.time} ms left`,
+        `${incarnation.owner} takes ${this.taskflowId} from ${before}, whose lease has ${owner.heldUntil - world.agenda.time} ms left`,
       );
-    if (life.isStopping && since - life.stoppingAt > 150 && life.thawedAt < since - 150)
-      world.report(32, `${life.owner}, which is to end, takes ${this.taskflowId}`);
-    world.note(() => `    ${life.owner} claims ${this.taskflowId} of ${before ?? "nobody"}`);
+    if (incarnation.isStopping && since - incarnation.stoppingAt > 150 && incarnation.thawedAt < since - 150)
+      world.report(32, `${incarnation.owner}, which is to end, takes ${this.taskflowId}`);
+    world.note(() => `    ${incarnation.owner} claims ${this.taskflowId} of ${before ?? "nobody"}`);
     this.interrupt();
-    this.holder = life;
-    this.lastAnnounced.delete(life);
+    this.holder = incarnation;
+    this.lastAnnounced.delete(incarnation);
     this.ownedAt = world.agenda.time;
-    for (const other of world.fleet.lives) {
-      if (other === life) continue;
+    for (const other of world.fleet.incarnations) {
+      if (other === incarnation) continue;
       for (const key of other.outstanding.keys()) if (key.startsWith(`${this.taskflowId}:`)) other.outstanding.delete(key);
     }
   }
 
   /** Somebody takes it although it is finished; its end may be announced once more. */
-  reopened(life: Life): void {
-    this.world.note(() => `    ${life.owner} takes ${this.taskflowId}, which is finished`);
-    this.lastAnnounced.delete(life);
-    this.mayRepeat.add(life);
-    this.holder = life;
+  reopened(incarnation: Incarnation): void {
+    this.world.note(() => `    ${incarnation.owner} takes ${this.taskflowId}, which is finished`);
+    this.lastAnnounced.delete(incarnation);
+    this.mayRepeat.add(incarnation);
+    this.holder = incarnation;
     this.ownedAt = this.world.agenda.time;
   }
 
@@ -220,11 +223,11 @@ export class FlowRecord {
         return;
       case "stage":
         return this.#checkStage(fact.stage, fact.status);
-      case "held":
+      case "paused":
       case "annotated":
-      case "commanded":
-      case "joined":
-      case "dropped":
+      case "command-handled":
+      case "child-ended":
+      case "child-abandoned":
       case "compensating":
       case "compensated":
         return;
@@ -257,7 +260,7 @@ export class FlowRecord {
   }
 
   #checkTask(task: TaskRecord, before: Task, fact: Extract<Fact, { task: number }>, at: number): void {
-    if (fact.kind === "late") return checkLate(this, task, before, fact);
+    if (fact.kind === "late-response") return checkLate(this, task, before, fact);
     const isDecision = fact.kind === "reset" || fact.kind === "updated" || (fact.kind === "settled" && fact.reason !== undefined);
     if (isSettled(before.status) && !isDecision)
       this.world.report(11, `task ${fact.task} is ${before.status}, and ${fact.kind} is stored`);
@@ -274,10 +277,10 @@ export class FlowRecord {
         if (task.latest) task.latest.cleared = Math.max(task.latest.cleared, task.latest.nevers.get(this.driver) ?? 0);
         task.openSince = undefined;
         return;
-      case "returned":
+      case "withdrawn":
       case "undelivered":
         checkReturned(this, task, fact.kind);
-        if (fact.kind === "returned") task.attempts.pop();
+        if (fact.kind === "withdrawn") task.attempts.pop();
         task.openSince = this.world.agenda.time;
         return;
       case "delayed":
@@ -294,11 +297,11 @@ export class FlowRecord {
         // A success that somebody wants again, and an outcome that nobody could tell of a task that somebody named.
         if (fact.follows && before.status !== "WAITING" && before.status !== "CANCELLED")
           this.world.report(42, `task ${fact.task} follows in a retry, and is ${before.status}`);
-        task.isForced ||= isSettled(before.status) && (fact.doubt === "ask" || isDone(before.status));
+        task.isForced ||= isSettled(before.status) && (fact.inDoubt === "verify" || isDone(before.status));
         task.reset();
         if (before.stage.status === "RUNNING" && !before.open) task.dueSince = at;
         return;
-      case "chosen":
+      case "selected":
         task.isForced ||= fact.named === true;
         if (before.stage.status === "RUNNING" && !before.open) task.dueSince = at;
         return;

@@ -1,5 +1,5 @@
 /** Rules for single facts: what must have happened before one may be stored. */
-import type { Delayed, Late, Settled, Started } from "../../lib/core/journal/facts.ts";
+import type { Delayed, LateResponse, Settled, Started } from "../../lib/core/journal/facts.ts";
 import type { Task } from "../../lib/core/model/flow.ts";
 import type { TaskError } from "../../lib/core/model/values.ts";
 import type { AttemptRecord, Told } from "./attempt.ts";
@@ -46,12 +46,12 @@ function hasFailedForCertain(attempt: AttemptRecord, options: EffectiveOptions):
 }
 
 /** The latest delivery never left: the bus said so, or nothing was sent at all. */
-export function checkReturned(record: FlowRecord, { latest, plan }: TaskRecord, fact: "returned" | "undelivered"): void {
+export function checkReturned(record: FlowRecord, { latest, plan }: TaskRecord, fact: "withdrawn" | "undelivered"): void {
   const deliveries = record.flow.tasks[plan.ordinal]?.attempts.at(-1)?.deliveries ?? 0;
   const wasTold = latest?.told.some(({ kind }) => kind === "not-sent") === true;
   if (!latest || (!wasTold && latest.highestCalled >= deliveries))
     record.world.report(10, `attempt ${latest?.number} is taken back without having been told that it never left`);
-  else if (latest.left > 0 && fact === "returned")
+  else if (latest.left > 0 && fact === "withdrawn")
     record.world.report(10, `attempt ${latest.number} is taken back although a delivery of it left`);
 }
 
@@ -112,7 +112,7 @@ export function checkSettled(record: FlowRecord, task: TaskRecord, before: Task,
 }
 
 /** An answer that nobody waits for any more: of an attempt whose outcome nobody could tell. */
-export function checkLate(record: FlowRecord, { latest }: TaskRecord, before: Task, fact: Late): void {
+export function checkLate(record: FlowRecord, { latest }: TaskRecord, before: Task, fact: LateResponse): void {
   const what = `a late answer of task ${fact.task} of ${record.taskflowId}`;
   const isOpenToAll = record.decisions.haveAny;
   if (!isOpenToAll && (before.status !== "FAILED" || before.error?.type !== "TASK_OUTCOME_UNKNOWN"))
@@ -125,7 +125,7 @@ export function checkLate(record: FlowRecord, { latest }: TaskRecord, before: Ta
 /** Somebody has given such an order. */
 function checkDecided({ world, taskflowId }: FlowRecord, what: string, { status }: Settled): void {
   const kinds = status === "CANCELLED" ? ["cancel", "cancelTask"] : ["resolveTask"];
-  const isOrdered = world.people?.orders.some(
+  const isOrdered = world.operators?.orders.some(
     ({ record, order }) => record.taskflowId === taskflowId && kinds.includes(order.command.kind),
   );
   if (!isOrdered) world.report(10, `${what} is ${status}, and nobody decided that`);
@@ -189,7 +189,7 @@ function checkUnknown(record: FlowRecord, task: TaskRecord, attempt: AttemptReco
   const told = (attempt.replies.get(record.driver) ?? []).filter(({ delivery }) => delivery === deliveries);
   // What was answered to whoever says so, before anybody told that he does not know, is known.
   const { answeredTo } = attempt;
-  const isKnown = answeredTo?.life === record.driver && answeredTo.fence === flow.fence;
+  const isKnown = answeredTo?.incarnation === record.driver && answeredTo.fence === flow.fence;
   const isReason = ({ kind, at: toldAt }: Told): boolean => {
     if (isKnown && answeredTo.at < toldAt) return false;
     if (kind === "running" || kind === "done") return kind === "running" && isOld;

@@ -2,27 +2,27 @@
  * `npm run simulate -- --seeds N --seed S`: runs N seeds from S on. Defaults: 1,000 from 1; with `--seed` alone that one, told line by line, as is one
  * that failed. Exits with 1 if a property did not hold.
  *
- * `--plant TITLE` puts a bug into the engine first (`planted-bugs.ts`). `--quiet` tells neither statistics nor what happened. `--complete` fails too if
+ * `--mutant TITLE` mutates the engine first (`mutants.ts`). `--quiet` tells neither statistics nor what happened. `--complete` fails too if
  * some fault, input or fact never occurred.
  */
 import { parseArgs } from "node:util";
-import { plant } from "./plant.ts";
+import { mutate } from "./mutate.ts";
 
 const { values } = parseArgs({
   options: {
     seeds: { type: "string" },
     seed: { type: "string" },
-    plant: { type: "string" },
+    mutant: { type: "string" },
     quiet: { type: "boolean", default: false },
     complete: { type: "boolean", default: false },
   },
 });
-const planted = values.plant === undefined ? new Set<string>() : plant(values.plant);
-// Only now, so that the bug is in what is loaded.
+const mutations = values.mutant === undefined ? new Set<string>() : mutate(values.mutant);
+// Only now, so that the mutant is in what is loaded.
 const { simulateMany } = await import("./simulate-many.ts");
 const first = Number(values.seed ?? 1);
 const count = Number(values.seeds ?? (values.seed === undefined ? 1_000 : 1));
-const { statistics, failure, trace, runs, events, ms } = await simulateMany(first, count, planted);
+const { statistics, failure, trace, runs, events, ms } = await simulateMany(first, count, mutations);
 
 const missing = values.complete ? [...statistics.missing, ...statistics.ubiquitous.map((what) => `${what} was never off`)] : [];
 if (!values.quiet) {

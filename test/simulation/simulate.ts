@@ -3,7 +3,7 @@ import { historyOf } from "../../lib/core/views/history.ts";
 import { isFinished } from "../../lib/core/model/flow.ts";
 import { replay } from "../../lib/core/journal/journal.ts";
 import { withoutResponse, withoutTree } from "./expected-event.ts";
-import type { Life } from "./life.ts";
+import type { Incarnation } from "./incarnation.ts";
 import { differenceOf } from "./memory.ts";
 import { actualStatuses, expectedStatuses } from "./oracle.ts";
 import type { PropertyNumber, Violation } from "./properties.ts";
@@ -29,8 +29,8 @@ export interface Run {
   readonly events: number;
 }
 
-export async function simulate(seed: number, plants: ReadonlySet<string> = new Set(), trace?: string[]): Promise<Run> {
-  const world = new World(seed, plants, trace);
+export async function simulate(seed: number, mutations: ReadonlySet<string> = new Set(), trace?: string[]): Promise<Run> {
+  const world = new World(seed, mutations, trace);
   let events = 0;
   let finishedAt: number | undefined;
   while (!world.violation) {
@@ -57,9 +57,9 @@ function isOver(world: World): boolean {
   return (
     world.isCalm &&
     // Somebody is there to tell what those before may not have told.
-    world.fleet.lives.some(({ hasStarted }) => hasStarted) &&
+    world.fleet.incarnations.some(({ hasStarted }) => hasStarted) &&
     world.clients.every(({ isDone }) => isDone) &&
-    world.people?.areDone !== false &&
+    world.operators?.areDone !== false &&
     world.unfinished.length === 0
   );
 }
@@ -72,7 +72,7 @@ function reportStuck(world: World): void {
   const waiting = world.clients
     .filter(({ isDone }) => !isDone)
     .map(({ taskflowId }) => `produce of ${taskflowId} is not answered`);
-  const orders = world.people?.orders.filter(({ isDone }) => !isDone) ?? [];
+  const orders = world.operators?.orders.filter(({ isDone }) => !isDone) ?? [];
   const unheard = orders.map(({ order }) => `${JSON.stringify(order)} is not answered`);
   world.report(2, [...stuck, ...waiting, ...unheard].join("; "));
 }
@@ -81,15 +81,15 @@ function reportStuck(world: World): void {
 async function checkMemory(world: World): Promise<void> {
   if (world.store.changed.size === 0) return;
   for (const record of world.store.changed) {
-    for (const life of world.fleet.lives) {
-      if (life.isFrozen || !life.cares(record)) continue;
+    for (const incarnation of world.fleet.incarnations) {
+      if (incarnation.isFrozen || !incarnation.cares(record)) continue;
       // Answers at once if nothing is under way; else there is nothing to compare yet.
-      life.coordinator.peek(record.taskflowId).then(
+      incarnation.coordinator.peek(record.taskflowId).then(
         (memory) => {
           if (!memory || memory.revision !== record.flow.revision) return;
           const difference = differenceOf(memory, record.flow);
           if (difference !== undefined) world.report(14, `${record.taskflowId}: ${difference}`);
-          checkKept(world, record, life);
+          checkKept(world, record, incarnation);
         },
         () => {},
       );
@@ -100,7 +100,7 @@ async function checkMemory(world: World): Promise<void> {
 }
 
 /** What has ended has given its slot back. */
-function checkKept(world: World, { taskflowId, flow }: FlowRecord, { coordinator }: Life): void {
+function checkKept(world: World, { taskflowId, flow }: FlowRecord, { coordinator }: Incarnation): void {
   const resident = coordinator.inspect(taskflowId);
   // What is being read back or stored is not carried out yet.
   if (resident?.state !== "idle") return;
@@ -111,7 +111,7 @@ function checkKept(world: World, { taskflowId, flow }: FlowRecord, { coordinator
 }
 
 function checkSlots(world: World): void {
-  for (const { coordinator, isFrozen, outstanding } of world.fleet.lives) {
+  for (const { coordinator, isFrozen, outstanding } of world.fleet.incarnations) {
     const { inFlight } = coordinator;
     if (inFlight < 0 || inFlight > world.maxInFlight)
       world.report(18, `${inFlight} attempts are in flight; the limit is ${world.maxInFlight}`);
@@ -124,8 +124,8 @@ function checkSlots(world: World): void {
 
 function checkEnd(world: World): void {
   for (const record of world.store.records.values()) checkFinished(world, record);
-  for (const order of world.people?.orders ?? []) order.checkEnd();
-  for (const { coordinator, timers, isStopping } of world.fleet.lives) {
+  for (const order of world.operators?.orders ?? []) order.checkEnd();
+  for (const { coordinator, timers, isStopping } of world.fleet.incarnations) {
     if (isStopping) continue;
     if (coordinator.inFlight !== 0 || coordinator.active !== 0)
       world.report(21, `${coordinator.inFlight} slots and ${coordinator.active} taskflows are left`);

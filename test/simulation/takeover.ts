@@ -1,6 +1,6 @@
 /** What a coordinator leaves behind, by dying or by giving it up, is another one's soon. */
 import { isFinished } from "../../lib/core/model/flow.ts";
-import type { Life } from "./life.ts";
+import type { Incarnation } from "./incarnation.ts";
 import type { FlowRecord } from "./record.ts";
 import type { World } from "./world.ts";
 
@@ -17,10 +17,11 @@ export function checkTakeover(world: World): void {
     const since = leftSince(world, record);
     if (since === undefined) continue;
     const limit = world.leaseMs + SLACK_MS;
-    for (const life of world.fleet.lives) {
-      if (!looksAfterOthers(life)) continue;
-      const waited = world.agenda.time - Math.max(since, life.startedAt, life.thawedAt, world.ownershipAt);
-      if (waited > limit) world.report(32, `${record.taskflowId} has been nobody's for ${waited} ms, and ${life.owner} is there`);
+    for (const incarnation of world.fleet.incarnations) {
+      if (!looksAfterOthers(incarnation)) continue;
+      const waited = world.agenda.time - Math.max(since, incarnation.startedAt, incarnation.thawedAt, world.ownershipAt);
+      if (waited > limit)
+        world.report(32, `${record.taskflowId} has been nobody's for ${waited} ms, and ${incarnation.owner} is there`);
     }
   }
 }
@@ -35,7 +36,7 @@ function checkGivenUp(world: World, { driver, row, flow, storedAt, taskflowId }:
     world.report(32, `${taskflowId} is kept for ${waited} ms by ${owner}, which is to end, and nothing of it runs`);
 }
 
-const looksAfterOthers = ({ hasStarted, isFrozen, isStopping }: Life): boolean => hasStarted && !isFrozen && !isStopping;
+const looksAfterOthers = ({ hasStarted, isFrozen, isStopping }: Incarnation): boolean => hasStarted && !isFrozen && !isStopping;
 
 /** Virtual time since which nobody has it; undefined: its owner lives. */
 function leftSince(world: World, { row, ownedAt }: FlowRecord): number | undefined {

@@ -1,20 +1,20 @@
 /** The bus and the workers behind it: they do the work, answer it, and lose whatever the faults of the run have them lose. */
 import { isFinished, isSettled } from "../../lib/core/model/flow.ts";
 import { taskOrdinalOf } from "../../lib/core/model/ids.ts";
-import type { Outcome, Reply } from "../../lib/core/execution/inputs.ts";
-import type { Call, EventMessage, Question } from "../../lib/ports/bus.ts";
-import { ask } from "./asking.ts";
+import type { Outcome, OutcomeReply } from "../../lib/core/execution/inputs.ts";
+import type { Call, EventMessage, OutcomeQuery } from "../../lib/ports/bus.ts";
+import { ask } from "./outcome-query.ts";
 import { AttemptRecord } from "./attempt.ts";
 import { ACTIONS } from "./definition.ts";
 import { checkCall, checkEvent } from "./effect-rules.ts";
 import { Handlers } from "./handlers.ts";
 import { Nodes, NODES } from "./ledger.ts";
-import type { Life } from "./life.ts";
+import type { Incarnation } from "./incarnation.ts";
 import type { FlowRecord, TaskRecord } from "./record.ts";
 import type { World } from "./world.ts";
 
 interface Delivery {
-  readonly life: Life;
+  readonly incarnation: Incarnation;
   readonly call: Call;
   readonly record: FlowRecord;
   readonly task: TaskRecord;
@@ -52,11 +52,11 @@ export class WorkerBus {
     for (const action of actions) {
       if (this.#gone.delete(action)) this.#servedSince.set(action, this.#world.agenda.time);
     }
-    for (const life of this.#world.fleet.lives) {
-      for (const listener of life.listeners) {
+    for (const incarnation of this.#world.fleet.incarnations) {
+      for (const listener of incarnation.listeners) {
         if (this.#world.strikes("worker news lost")) continue;
         this.#world.count("input: workers changed");
-        life.reach(listener);
+        incarnation.reach(listener);
       }
     }
   }
@@ -75,37 +75,37 @@ export class WorkerBus {
     return preferred !== undefined && this.#world.random.chance(0.7) ? preferred : this.#world.random.pick(NODES);
   }
 
-  ask(life: Life, question: Question, done: (reply: Reply) => void): () => void {
-    return ask(this, life, question, done);
+  ask(incarnation: Incarnation, question: OutcomeQuery, done: (reply: OutcomeReply) => void): () => void {
+    return ask(this, incarnation, question, done);
   }
 
-  announce(life: Life, event: EventMessage): void {
+  announce(incarnation: Incarnation, event: EventMessage): void {
     const record = this.#world.store.records.get(event.taskflowId);
     if (!record) return this.#world.report(4, `an event of ${event.taskflowId}, which is not stored: ${event.text}`);
-    checkEvent(life, record, event);
+    checkEvent(incarnation, record, event);
     if (this.#world.strikes("event lost")) return;
     const seq = Number(/"seq":(\d+)/.exec(event.text)?.[1]);
     record.announced.add(seq);
   }
 
-  call(life: Life, call: Call, done: (outcome: Outcome) => void): void {
+  call(incarnation: Incarnation, call: Call, done: (outcome: Outcome) => void): void {
     const world = this.#world;
     const record = world.store.records.get(call.taskflowId);
     const ordinal = record && taskOrdinalOf(record.flow.idBase, call.taskId);
     if (!record || ordinal === undefined) return world.report(3, `a call for ${call.taskflowId}, which is not stored`);
     const task = record.taskOf(ordinal);
-    checkCall(life, record, task, call);
+    checkCall(incarnation, record, task, call);
     const attempt = task.latest ?? new AttemptRecord(call.attempt, world.agenda.now, world.agenda.time);
     attempt.calls++;
     attempt.highestCalled = Math.max(attempt.highestCalled, call.delivery);
     attempt.sentAt = world.agenda.time;
     world.note(() => `    calls ${call.idempotencyKey} delivery ${call.delivery} at ${call.node}`);
     if (call.delivery > 1) world.count("input: recovery of a running attempt");
-    attempt.sentBy = life;
-    life.outstanding.set(call.idempotencyKey, world.agenda.time + task.plan.options.timeout);
-    const delivery = { life, call, record, task, attempt, sentAt: world.agenda.time, done };
+    attempt.sentBy = incarnation;
+    incarnation.outstanding.set(call.idempotencyKey, world.agenda.time + task.plan.options.timeout);
+    const delivery = { incarnation, call, record, task, attempt, sentAt: world.agenda.time, done };
     this.#carry(delivery);
-    if (world.plants.has("bus repeats blindly") && world.random.chance(0.1)) this.#carry({ ...delivery, done: () => {} });
+    if (world.mutations.has("bus repeats blindly") && world.random.chance(0.1)) this.#carry({ ...delivery, done: () => {} });
   }
 
   #carry(delivery: Delivery): void {
@@ -113,8 +113,8 @@ export class WorkerBus {
     const { call, task } = delivery;
     const { timeout } = task.plan.options;
     const travel = world.delay();
-    const { life, attempt } = delivery;
-    const isKept = life.isCutOff && world.random.chance(0.5);
+    const { incarnation, attempt } = delivery;
+    const isKept = incarnation.isCutOff && world.random.chance(0.5);
     if (isKept || !this.isServed(call.action) || world.strikes("not sent") || world.strikes("queue full")) {
       attempt.notSent++;
       attempt.unsent.add(call.delivery);
@@ -131,7 +131,7 @@ export class WorkerBus {
       kind: "unknown",
       error: { type: "WORKER_LOST", name: "RequestRejectedError", message: "The node that ran the attempt is gone." },
     };
-    if (life.isCutOff || world.strikes("request lost")) {
+    if (incarnation.isCutOff || world.strikes("request lost")) {
       this.#tell(delivery, call.listenMs, silence);
       return;
     }
@@ -152,7 +152,7 @@ export class WorkerBus {
     const stopListening = this.#tell(delivery, call.listenMs, silence);
     const ended = (outcome: Outcome | undefined): void => {
       const left = until - world.agenda.time;
-      if (life.isCutOff || left <= 0 || world.strikes("reply lost")) return;
+      if (incarnation.isCutOff || left <= 0 || world.strikes("reply lost")) return;
       stopListening();
       this.#tell(delivery, Math.min(world.delay(), left), outcome ?? gone);
       // Two replies to one request; that a request never left is told once, by the own node.
@@ -167,13 +167,13 @@ export class WorkerBus {
   /** Returns what keeps it from being told. */
   #tell(delivery: Delivery, delay: number, outcome: Outcome): () => void {
     return this.#world.agenda.in(delay, () => {
-      const { life, attempt, call, record, done } = delivery;
-      life.reach(() => {
+      const { incarnation, attempt, call, record, done } = delivery;
+      incarnation.reach(() => {
         attempt.told.push(outcome);
         if (outcome.kind === "unknown") attempt.lost.add(call.delivery);
         if (outcome.kind === "answered" || outcome.kind === "failed")
-          attempt.answeredTo ??= { life, fence: call.fence, at: this.#world.agenda.time };
-        life.outstanding.delete(call.idempotencyKey);
+          attempt.answeredTo ??= { incarnation, fence: call.fence, at: this.#world.agenda.time };
+        incarnation.outstanding.delete(call.idempotencyKey);
         this.#count(delivery, outcome);
         this.#world.note(
           () =>

@@ -8,8 +8,8 @@ import { ACTIONS, drawPlan, type Plan } from "./definition.ts";
 import { DurableStore } from "./durable-store.ts";
 import { drawFaults, type Fault, FAULTS, type FaultRates } from "./faults.ts";
 import { Fleet } from "./fleet.ts";
-import type { Life } from "./life.ts";
-import { People } from "./people.ts";
+import type { Incarnation } from "./incarnation.ts";
+import { Operators } from "./operators.ts";
 import { type PropertyNumber, Violation } from "./properties.ts";
 import { Random } from "./random.ts";
 import type { FlowRecord } from "./record.ts";
@@ -40,11 +40,11 @@ export class World {
   readonly fleet: Fleet;
   readonly clients: Client[] = [];
   /** In one of five seeds: where nobody decides, every status follows from the definitions and the handlers. */
-  readonly people: People | undefined;
+  readonly operators: Operators | undefined;
   /** Lines, where somebody wants to read what happened. */
   readonly trace: string[] | undefined;
   /** Bugs of the ports' fakes, for tests of the simulator. */
-  readonly plants: ReadonlySet<string>;
+  readonly mutations: ReadonlySet<string>;
   violation: Violation | undefined;
   /** No fault strikes any more. */
   isCalm = false;
@@ -63,10 +63,10 @@ export class World {
   /** Times are multiples of it: a coarse one makes things happen at once. */
   readonly #grain: number;
 
-  constructor(seed: number, plants: ReadonlySet<string>, trace: string[] | undefined) {
+  constructor(seed: number, mutations: ReadonlySet<string>, trace: string[] | undefined) {
     const random = new Random(seed);
     this.random = random;
-    this.plants = plants;
+    this.mutations = mutations;
     this.trace = trace;
     this.faults = drawFaults(random);
     this.store = new DurableStore(this);
@@ -86,7 +86,7 @@ export class World {
     if (!this.hasAudience) this.count("world: nobody listens for events");
     this.fleet = new Fleet(this, isAlone ? 1 : 2);
     this.#plan(seed % PEOPLE_IN === 0);
-    if (seed % PEOPLE_IN === 0) this.people = new People(this);
+    if (seed % PEOPLE_IN === 0) this.operators = new Operators(this);
   }
 
   #plan(hasPeople: boolean): void {
@@ -169,9 +169,9 @@ export class World {
   }
 
   /** Stores what no coordinator is told of. */
-  applyUnheard(life: Life, writes: readonly Write[]): void {
+  applyUnheard(incarnation: Incarnation, writes: readonly Write[]): void {
     this.isUnheard = true;
-    this.store.apply(life, writes);
+    this.store.apply(incarnation, writes);
     this.isUnheard = false;
     for (const write of writes)
       this.store.records.get(write.kind === "create" ? write.row.taskflowId : write.taskflowId)?.interrupt();

@@ -1,11 +1,11 @@
 import type { ServiceBroker } from "moleculer";
-import type { Answer, Order } from "../../core/model/command.ts";
+import type { CommandResult, CommandRequest } from "../../core/model/command.ts";
 import type { NatsConnection } from "nats";
 import type { Outcome } from "../../core/execution/inputs.ts";
-import { fitEvent } from "../../protocol/truncate-event.ts";
+import { truncateEvent } from "../../protocol/truncate-event.ts";
 import { isToBeFetched } from "../../protocol/large-outcome.ts";
-import type { Bus, Call, EventMessage, Question, Reply } from "../../ports/bus.ts";
-import { askWorker } from "./outcome-query.ts";
+import type { Bus, Call, EventMessage, OutcomeQuery, Reply } from "../../ports/bus.ts";
+import { queryWorker } from "./outcome-query.ts";
 import { answered } from "../../protocol/call-outcome.ts";
 import { type LocalSubjects, localSubjects, maxMessageBytesOf, natsClientOf } from "./broker-link.ts";
 import { getEventsEndpoint } from "../../protocol/events-subject.ts";
@@ -13,7 +13,7 @@ import { forwardOrder } from "./forward-command.ts";
 import { KnownWorkers } from "./worker-registry.ts";
 import { LargeAnswers } from "./large-responses.ts";
 import { onReconnected } from "./reconnect.ts";
-import { outboxOf } from "../nats/write-buffer.ts";
+import { writeBufferOf } from "../nats/write-buffer.ts";
 import { isWatched, requestDirectly } from "./direct-request.ts";
 import { endCallsOfRestarted } from "./restarted-nodes.ts";
 import { classifyError, isRefusedDelivery } from "../../protocol/task-error.ts";
@@ -54,7 +54,7 @@ export class MoleculerBus implements Bus {
   readonly #isWatched: boolean;
   /** Ends what is being asked. */
   readonly #asking = new Set<() => void>();
-  readonly #largeAnswers = new LargeAnswers((question, done) => this.ask(question, done));
+  readonly #largeAnswers = new LargeAnswers((question, done) => this.queryOutcome(question, done));
 
   constructor(broker: ServiceBroker) {
     this.#broker = broker;
@@ -82,8 +82,8 @@ export class MoleculerBus implements Bus {
     return (chosen ?? endpoints?.next(undefined))?.id;
   }
 
-  ask(question: Question, done: (reply: Reply) => void): () => void {
-    const end = askWorker(this.#broker, this.#workers, question, (reply) => {
+  queryOutcome(question: OutcomeQuery, done: (reply: Reply) => void): () => void {
+    const end = queryWorker(this.#broker, this.#workers, question, (reply) => {
       this.#asking.delete(end);
       done(reply);
     });
@@ -109,7 +109,7 @@ export class MoleculerBus implements Bus {
     broker.transit.sendEvent(ctx).catch(() => undefined);
   }
 
-  forward(node: string, taskflowId: string, order: Order): Promise<Answer | "not-mine" | "unheard"> {
+  forward(node: string, taskflowId: string, order: CommandRequest): Promise<CommandResult | "not-mine" | "unheard"> {
     return forwardOrder(this.#broker, node, taskflowId, order);
   }
 
@@ -210,12 +210,13 @@ export class MoleculerBus implements Bus {
   #publish(nats: NatsConnection, subject: string, message: EventMessage): void {
     const { own, shared } = message;
     // A UTF-16 unit is at most three bytes: most events need no counting.
-    if ((own.length + shared.length) * 3 <= this.maxMessageBytes - EVENT_FRAME) outboxOf(nats).publishText(subject, own, shared);
-    else outboxOf(nats).publishText(subject, this.#fitted(message));
+    if ((own.length + shared.length) * 3 <= this.maxMessageBytes - EVENT_FRAME)
+      writeBufferOf(nats).publishText(subject, own, shared);
+    else writeBufferOf(nats).publishText(subject, this.#fitted(message));
   }
 
   #fitted({ text }: EventMessage): string {
-    return fitEvent(text, this.maxMessageBytes - EVENT_FRAME);
+    return truncateEvent(text, this.maxMessageBytes - EVENT_FRAME);
   }
 
   /** Subscribers that ask for the history get it all the same. */

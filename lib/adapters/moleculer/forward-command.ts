@@ -1,6 +1,6 @@
 /** Passing orders on to another coordinator's node. */
 import type { ServiceBroker } from "moleculer";
-import type { Answer, Order } from "../../core/model/command.ts";
+import type { CommandResult, CommandRequest } from "../../core/model/command.ts";
 import { taskflowError } from "../../errors/errors.ts";
 import { classifyError } from "../../protocol/task-error.ts";
 
@@ -14,8 +14,8 @@ export function forwardOrder(
   broker: ServiceBroker,
   node: string,
   taskflowId: string,
-  order: Order,
-): Promise<Answer | "not-mine" | "unheard"> {
+  order: CommandRequest,
+): Promise<CommandResult | "not-mine" | "unheard"> {
   return passOn(broker, node, CARRY_OUT_ACTION, taskflowId, { taskflowId, order });
 }
 
@@ -26,7 +26,7 @@ export async function passOn(
   action: string,
   taskflowId: string,
   params: object,
-): Promise<Answer | "not-mine" | "unheard"> {
+): Promise<CommandResult | "not-mine" | "unheard"> {
   try {
     const told: unknown = await broker.call<unknown, unknown>(action, params, {
       nodeID: node,
@@ -34,7 +34,7 @@ export async function passOn(
       retries: 0,
       tracking: false,
     });
-    const { data } = (told ?? {}) as { data?: { answer?: Answer } };
+    const { data } = (told ?? {}) as { data?: { answer?: CommandResult } };
     return data?.answer ?? "not-mine";
   } catch (error) {
     const { nodeID } = error as { nodeID?: unknown };

@@ -1,6 +1,6 @@
 import type { Outcome } from "../../core/execution/inputs.ts";
 import type { Bus, Call } from "../../ports/bus.ts";
-import { Lanes } from "../../util/semaphore.ts";
+import { Semaphore } from "../../util/semaphore.ts";
 import { toTaskError } from "../../protocol/task-error.ts";
 
 /** How long somebody is asked for an answer that is to be fetched, once it is its turn. */
@@ -12,10 +12,10 @@ const LONG_AGO_MS = 10 * 365 * 86_400_000;
 
 /** Fetches answers that do not fit into a message from the workers' ledgers. The calls themselves tell that the work was done. */
 export class LargeAnswers {
-  readonly #lanes = new Lanes(AT_ONCE);
-  readonly #ask: Bus["ask"];
+  readonly #lanes = new Semaphore(AT_ONCE);
+  readonly #ask: Bus["queryOutcome"];
 
-  constructor(ask: Bus["ask"]) {
+  constructor(ask: Bus["queryOutcome"]) {
     this.#ask = ask;
   }
 

@@ -1,15 +1,15 @@
 /** Asking for the outcome of an attempt: whom, how often, and what the answers mean. */
 import type { ServiceBroker } from "moleculer";
-import type { Question, Reply } from "../../ports/bus.ts";
-import { joinParts, LONGEST_OUTCOME } from "../../protocol/large-outcome.ts";
+import type { OutcomeQuery, Reply } from "../../ports/bus.ts";
+import { joinChunks, LONGEST_OUTCOME } from "../../protocol/large-outcome.ts";
 import { toldOutcome } from "../../protocol/call-outcome.ts";
-import { Lanes } from "../../util/semaphore.ts";
+import { Semaphore } from "../../util/semaphore.ts";
 import { OUTCOME_ACTION, type KnownWorkers, type OutcomeEndpoint } from "./worker-registry.ts";
 
 /** For all parts of one: a worker that makes them ever smaller is not waited for. */
 const FETCH_MS = 60_000;
 /** What is fetched at the same time is in memory beside what has come. */
-const fetching = new Lanes(8);
+const fetching = new Semaphore(8);
 
 /** For one answer; an answer that takes longer is not heard. */
 const TRY_MS = 2_000;
@@ -17,10 +17,10 @@ const FIRST_PAUSE_MS = 100;
 const LONGEST_PAUSE_MS = 1_000;
 
 /** @returns what ends the asking, without an answer */
-export function askWorker(
+export function queryWorker(
   broker: ServiceBroker,
   workers: KnownWorkers,
-  question: Question,
+  question: OutcomeQuery,
   done: (reply: Reply) => void,
 ): () => void {
   const startedAt = performance.now();
@@ -46,7 +46,7 @@ export function askWorker(
     if (target === "later") return later();
     // The answer may be made as late as it may be heard: that much older the attempt is by then.
     const ageMs = question.ageMs + (performance.now() - startedAt) + TRY_MS;
-    const reply = await askOnce(broker, target, question, ageMs, () => isOver);
+    const reply = await queryOnce(broker, target, question, ageMs, () => isOver);
     if (reply) end(reply);
     else later();
   };
@@ -63,7 +63,7 @@ interface Target {
 }
 
 /** The node itself, or one that shares its ledger. Nobody: no later moment can change that. */
-function whomToAsk(broker: ServiceBroker, workers: KnownWorkers, { action, node }: Question): Target | "later" | "nobody" {
+function whomToAsk(broker: ServiceBroker, workers: KnownWorkers, { action, node }: OutcomeQuery): Target | "later" | "nobody" {
   const candidates = endpointsFor(broker, action);
   const itself = candidates.find(({ endpoint }) => endpoint.id === node) ?? candidates.find(({ endpoint }) => isShared(endpoint));
   if (itself) return { action: itself.name, node: itself.endpoint.id };
@@ -95,10 +95,10 @@ interface Told {
 }
 
 /** Undefined: no answer, or one that says nothing yet. */
-async function askOnce(
+async function queryOnce(
   broker: ServiceBroker,
   { action, node }: Target,
-  { key, delivery, action: called }: Question,
+  { key, delivery, action: called }: OutcomeQuery,
   ageMs: number,
   isOver: () => boolean,
 ): Promise<Reply | undefined> {
@@ -110,7 +110,7 @@ async function askOnce(
     const { part } = answer;
     const outcome = await fetching.run(() => {
       const until = performance.now() + FETCH_MS;
-      return joinParts(part, LONGEST_OUTCOME, async (offset) => {
+      return joinChunks(part, LONGEST_OUTCOME, async (offset) => {
         if (isOver() || performance.now() > until) throw new Error(`it took longer than ${FETCH_MS} ms, or nobody waits for it`);
         return (await ask(offset)).part;
       });

@@ -1,5 +1,5 @@
 /** Entries that are too large for a document are cut into parts, and put together again. */
-import { type EntryText, newName, type PartDocument, partId } from "./schema.ts";
+import { type EntryText, newName, type ChunkDocument, partId } from "./schema.ts";
 
 /** UTF-16 units of a document's text: at most 12 MiB in UTF-8, of the 16 MiB that a document may have. */
 const PART_LENGTH = 4 * 1024 * 1024;
@@ -7,10 +7,10 @@ const PART_LENGTH = 4 * 1024 * 1024;
 const EMBEDDED_LENGTH = 64 * 1024;
 
 /** The text of an entry as its document holds it, and the parts that are to be stored before. */
-export function cut(journal: string, revision: number, entry: string): { text: EntryText; parts: PartDocument[] } {
+export function cut(journal: string, revision: number, entry: string): { text: EntryText; parts: ChunkDocument[] } {
   if (entry.length <= (revision === 1 ? EMBEDDED_LENGTH : PART_LENGTH)) return { text: { entry }, parts: [] };
   const part = newName();
-  const parts: PartDocument[] = [];
+  const parts: ChunkDocument[] = [];
   for (let start = 0; start < entry.length;) {
     const end = endOf(entry, start + PART_LENGTH);
     parts.push({ _id: partId(journal, revision, part, parts.length), text: entry.slice(start, end) });

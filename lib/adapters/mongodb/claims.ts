@@ -10,10 +10,10 @@
  */
 import type { AnyBulkWriteOperation, Collection } from "mongodb";
 import type { Claimed, KnownOwner } from "../../ports/store.ts";
-import { isGone } from "../../ports/expired-lease.ts";
+import { isLeaseExpired } from "../../ports/expired-lease.ts";
 import type { MongoLink } from "./client.ts";
 import { ownersOf } from "./distinct-owners.ts";
-import { beatOf, COORDINATORS, type CoordinatorDocument, NESTED, newName, type RowDocument, TASKFLOWS } from "./schema.ts";
+import { renewalsOf, COORDINATORS, type CoordinatorDocument, NESTED, newName, type RowDocument, TASKFLOWS } from "./schema.ts";
 
 /** Rows that are taken by one command. */
 const BATCH = 1_000;
@@ -142,8 +142,8 @@ export class MongoClaims {
     const owners = [...new Set(rows.flatMap(({ owner }) => owner ?? []))];
     if (owners.length === 0) return [];
     const found = await this.#coordinators.find({ _id: { $in: owners } }).toArray();
-    const beats = new Map(found.map((one) => [one._id, beatOf(one)]));
-    return owners.filter((owner) => !isGone(owner, dead, beats));
+    const beats = new Map(found.map((one) => [one._id, renewalsOf(one)]));
+    return owners.filter((owner) => !isLeaseExpired(owner, dead, beats));
   }
 
   /** Answers how many others were faster to take. */

@@ -7,10 +7,10 @@
 import type { Collection } from "mongodb";
 import { takenOf } from "./error.ts";
 import type { MongoLink } from "./client.ts";
-import { type EntryDocument, type PartDocument, type RowDocument, type TaskflowDocument, TASKFLOWS } from "./schema.ts";
+import { type EntryDocument, type ChunkDocument, type RowDocument, type TaskflowDocument, TASKFLOWS } from "./schema.ts";
 
 /** What a row, an entry and a part have, each some of it; all of it says whose a document is. */
-type Identity = Partial<Pick<RowDocument, "journal"> & Pick<EntryDocument, "entry" | "part"> & Pick<PartDocument, "text">>;
+type Identity = Partial<Pick<RowDocument, "journal"> & Pick<EntryDocument, "entry" | "part"> & Pick<ChunkDocument, "text">>;
 
 export class MongoInserts {
   readonly #link: MongoLink;

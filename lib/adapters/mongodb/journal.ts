@@ -16,9 +16,9 @@ import type { RowChange, TaskflowRow, Write, WriteResult } from "../../ports/sto
 import { MongoInserts } from "./inserts.ts";
 import type { MongoLink } from "./client.ts";
 import { cut } from "./chunks.ts";
-import type { MongoRows } from "./projection-writer.ts";
+import type { ProjectionWriter } from "./projection-writer.ts";
 import { entryId, entryIds, newName, revisionOf, TASKFLOWS, toDocument } from "./schema.ts";
-import type { EntryDocument, PartDocument, RowDocument, TaskflowDocument } from "./schema.ts";
+import type { EntryDocument, ChunkDocument, RowDocument, TaskflowDocument } from "./schema.ts";
 
 /** A taskflow in use, as of the last look at it or write to it. */
 export interface Known {
@@ -41,7 +41,7 @@ interface UpdateOne {
 /** A write, ready to be sent. */
 interface Plan {
   readonly document: TaskflowDocument;
-  readonly parts: readonly PartDocument[];
+  readonly parts: readonly ChunkDocument[];
   readonly urgent: UpdateOne | undefined;
   /** What is known of the taskflow once it is stored. */
   readonly known: Known;
@@ -60,13 +60,13 @@ const UNKNOWN = -1;
 
 export class MongoJournal {
   readonly #link: MongoLink;
-  readonly #rows: MongoRows;
+  readonly #rows: ProjectionWriter;
   readonly #inserts: MongoInserts;
   readonly #known = new Map<string, Known>();
   readonly #uncertain = new Map<string, Uncertain>();
   #last: Promise<unknown> = Promise.resolve();
 
-  constructor(link: MongoLink, rows: MongoRows) {
+  constructor(link: MongoLink, rows: ProjectionWriter) {
     this.#link = link;
     this.#rows = rows;
     this.#inserts = new MongoInserts(link);

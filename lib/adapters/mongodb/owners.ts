@@ -4,7 +4,7 @@ import type { Collection, Filter } from "mongodb";
 import type { Claimed, DuePlace, KnownOwner } from "../../ports/store.ts";
 import type { MongoLink } from "./client.ts";
 import { ownersOf } from "./distinct-owners.ts";
-import { beatOf, COORDINATORS, type CoordinatorDocument, NESTED, type RowDocument, TASKFLOWS } from "./schema.ts";
+import { renewalsOf, COORDINATORS, type CoordinatorDocument, NESTED, type RowDocument, TASKFLOWS } from "./schema.ts";
 
 /** Rows that are given up by one command, or come by one. */
 const BATCH = 1_000;
@@ -92,24 +92,24 @@ export class MongoOwners {
     });
   }
 
-  async beat(owner: string): Promise<KnownOwner[]> {
+  async renewLease(owner: string): Promise<KnownOwner[]> {
     const now = await this.#link.once(() =>
       this.#coordinators.findOneAndUpdate(
         { _id: owner },
         // From anywhere: one that has left and comes back must not come to a number at which it was judged.
-        { $inc: { beat: 1 }, $setOnInsert: { from: randomInt(2 ** 47) }, $currentDate: { at: true } },
+        { $inc: { renewals: 1 }, $setOnInsert: { from: randomInt(2 ** 47) }, $currentDate: { at: true } },
         { upsert: true, returnDocument: "after" },
       ),
     );
     const known = await this.#link.once(() => this.#coordinators.find({}).toArray());
     const forgotten = (now?.at.getTime() ?? 0) - FORGOTTEN_AFTER_MS;
     const old = known.filter(({ at }) => at.getTime() < forgotten);
-    for (const { _id, beat } of old) await this.#link.once(() => this.#coordinators.deleteOne({ _id, beat }));
-    return known.filter((each) => !old.includes(each)).map((each) => ({ owner: each._id, beat: beatOf(each) }));
+    for (const { _id, renewals } of old) await this.#link.once(() => this.#coordinators.deleteOne({ _id, renewals }));
+    return known.filter((each) => !old.includes(each)).map((each) => ({ owner: each._id, renewals: renewalsOf(each) }));
   }
 
   /** One command, however many they are. A second one, or one that comes late, changes nothing that matters: it only has to be another number than before. */
-  async secure(owner: string): Promise<void> {
+  async confirmOwnership(owner: string): Promise<void> {
     await this.#link.persist(() => this.#rows.updateMany({ owner, open: true }, { $inc: { secured: 1 } }));
   }
 

@@ -25,7 +25,7 @@ const MANY = 1_000;
 /** Pause before a flush that failed is tried again, when nobody asks for it earlier. */
 const RETRY_MS = 1_000;
 
-export class MongoRows {
+export class ProjectionWriter {
   readonly #link: MongoLink;
   #pending = new Map<string, RowUpdate>();
   /** What is on its way now. */

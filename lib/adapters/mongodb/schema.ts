@@ -64,7 +64,7 @@ export interface EntryDocument extends EntryText {
   gone?: Date;
 }
 
-export interface PartDocument {
+export interface ChunkDocument {
   _id: string;
   text: string;
 }
@@ -103,19 +103,19 @@ export interface RowDocument extends EntryText {
   format: number;
 }
 
-export type TaskflowDocument = RowDocument | EntryDocument | PartDocument;
+export type TaskflowDocument = RowDocument | EntryDocument | ChunkDocument;
 
 export interface CoordinatorDocument {
   _id: string;
   /** Counted from `from`, which is drawn anew for each life of its document. */
-  beat: number;
+  renewals: number;
   from?: number;
   /** By the server's clock. */
   at: Date;
 }
 
 /** A number that no other beat of this coordinator has. */
-export const beatOf = ({ from, beat }: CoordinatorDocument): number => (from ?? 0) + beat;
+export const renewalsOf = ({ from, renewals }: CoordinatorDocument): number => (from ?? 0) + renewals;
 
 /** Leaves out what only the store needs, the large first entry above all. */
 export const ROW_PROJECTION = { entry: 0, part: 0, parts: 0, search: 0, claim: 0, secured: 0 } as const;

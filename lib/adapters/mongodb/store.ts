@@ -21,7 +21,7 @@ import type {
   WriteResult,
 } from "../../ports/store.ts";
 import { isTaskflowError } from "../../errors/errors.ts";
-import { Lanes } from "../../util/semaphore.ts";
+import { Semaphore } from "../../util/semaphore.ts";
 import { checkQuery } from "../../ports/list-cursor.ts";
 import { explainOpening, isDuplicateKey, messageOf } from "./error.ts";
 import { MongoClaims } from "./claims.ts";
@@ -32,7 +32,7 @@ import { MongoPauses } from "./pause-rules.ts";
 import { deleteTaskflow, readTaskflows } from "./taskflow.ts";
 import { insertTaskflow } from "./taskflow.ts";
 import { listTaskflows } from "./query.ts";
-import { MongoRows, toUpdate } from "./projection-writer.ts";
+import { ProjectionWriter, toUpdate } from "./projection-writer.ts";
 import { INDEXES, META, type RowDocument, STORE_FORMAT, TASKFLOWS } from "./schema.ts";
 
 /** Reads at a time. */
@@ -43,9 +43,9 @@ export type MongoStoreOptions = MongoLinkOptions;
 export class MongoStore implements Store {
   readonly name: string;
   /** A coordinator may want all of its taskflows at once: the server still has to answer each in time, and the beats beside them. */
-  readonly #reads = new Lanes(READS);
+  readonly #reads = new Semaphore(READS);
   readonly #link: MongoLink;
-  readonly #rows: MongoRows;
+  readonly #rows: ProjectionWriter;
   readonly #journal: MongoJournal;
   readonly #owners: MongoOwners;
   readonly #claims: MongoClaims;
@@ -56,7 +56,7 @@ export class MongoStore implements Store {
   constructor(options: MongoStoreOptions) {
     this.#link = new MongoLink(options);
     this.name = this.#link.name;
-    this.#rows = new MongoRows(this.#link);
+    this.#rows = new ProjectionWriter(this.#link);
     this.#journal = new MongoJournal(this.#link, this.#rows);
     this.#owners = new MongoOwners(this.#link);
     this.#claims = new MongoClaims(this.#link);
@@ -124,9 +124,9 @@ export class MongoStore implements Store {
     });
   }
 
-  async secure(owner: string): Promise<void> {
+  async confirmOwnership(owner: string): Promise<void> {
     // No row changes its place in the index meanwhile, so that none is passed over.
-    const work = (): Promise<void> => this.#rows.flush().then(() => this.#owners.secure(owner));
+    const work = (): Promise<void> => this.#rows.flush().then(() => this.#owners.confirmOwnership(owner));
     return this.#run(() => this.#journal.between(work));
   }
 
@@ -170,8 +170,8 @@ export class MongoStore implements Store {
     });
   }
 
-  async beat(owner: string): Promise<KnownOwner[]> {
-    return this.#run(() => this.#owners.beat(owner));
+  async renewLease(owner: string): Promise<KnownOwner[]> {
+    return this.#run(() => this.#owners.renewLease(owner));
   }
 
   async leave(owner: string): Promise<void> {

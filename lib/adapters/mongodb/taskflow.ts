@@ -10,7 +10,7 @@ import {
   entryIds,
   journalOf,
   newName,
-  type PartDocument,
+  type ChunkDocument,
   partIds,
   revisionOf,
   toDocument,
@@ -120,7 +120,7 @@ function entriesOf(rows: Collection<RowDocument>): Collection<EntryDocument> {
 }
 
 async function readParts(rows: Collection<RowDocument>, journal: string): Promise<Map<string, string>> {
-  const parts = rows as unknown as Collection<PartDocument>;
+  const parts = rows as unknown as Collection<ChunkDocument>;
   const documents = await parts
     .find({ _id: partIds(journal) }, { batchSize: MANY })
     .sort({ _id: 1 })

@@ -5,10 +5,10 @@
 import { Errors, Transporters } from "moleculer";
 import { connect } from "nats";
 import type { Msg, NatsConnection, PublishOptions, Subscription } from "nats";
-import { withDeadline } from "../../util/timeout.ts";
+import { withTimeout } from "../../util/timeout.ts";
 import { resolveNatsOptions } from "./options.ts";
 import type { NatsTransporterOptions, ResolvedNatsOptions } from "./options.ts";
-import { outboxOf } from "./write-buffer.ts";
+import { writeBufferOf } from "./write-buffer.ts";
 import { describeConnectFailure, describeError, watchStatus } from "./status.ts";
 import type { NatsStatus, NatsStatusListener } from "./status.ts";
 import { payloadTooLarge } from "./packets.ts";
@@ -131,7 +131,7 @@ export class NatsLink extends Transporters.NATS {
     } catch {
       this.logger.warn("NATS did not confirm what was sent last; closing without waiting for it.");
     }
-    await withDeadline(client.close(), disconnectTimeoutMs).catch(() => {});
+    await withTimeout(client.close(), disconnectTimeoutMs).catch(() => {});
     this.connected = false;
     this.client = null;
   }
@@ -160,8 +160,8 @@ export class NatsLink extends Transporters.NATS {
   /** Resolves when the server has taken everything sent so far. Rejects when the link breaks, or after `timeoutMs`. */
   async flush(timeoutMs = DEFAULT_DEADLINE_MS): Promise<void> {
     if (this.client === null || this.#isAway) throw disconnectedError();
-    outboxOf(this.client).flush();
-    await withDeadline(this.client.flush(), timeoutMs);
+    writeBufferOf(this.client).flush();
+    await withTimeout(this.client.flush(), timeoutMs);
   }
 
   /** Milliseconds of a round trip to the server. Rejects like `flush`. */
@@ -182,7 +182,7 @@ export class NatsLink extends Transporters.NATS {
     if (!this.isOnline) return false;
     const bytes = typeof data === "string" ? Buffer.from(data) : data;
     if (bytes.length > this.#maxPayload) throw payloadTooLarge(`The message to '${subject}'`, bytes.length, this.#maxPayload);
-    if (this.client) outboxOf(this.client).flush();
+    if (this.client) writeBufferOf(this.client).flush();
     this.client?.publish(subject, bytes, options);
     return true;
   }

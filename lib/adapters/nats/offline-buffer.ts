@@ -5,7 +5,7 @@ const MAX_BYTES = 16 * 1024 * 1024;
 /** After the own link is back, until the others have dialled again too (the NATS client's default is a dial each 2.1 s). */
 const RELEASE_DELAY_MS = 2_500;
 
-export class HeldMessages {
+export class OfflineBuffer {
   #messages: { topic: string; data: Uint8Array }[] = [];
   #bytes = 0;
   #timer: NodeJS.Timeout | undefined;

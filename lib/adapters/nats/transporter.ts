@@ -11,9 +11,9 @@
  * What it cannot do: NATS keeps nothing. What was under way when the link broke is lost, and nobody is told.
  */
 import type { Msg } from "nats";
-import { HeldMessages } from "./offline-buffer.ts";
+import { OfflineBuffer } from "./offline-buffer.ts";
 import { disconnectedError, NatsLink } from "./connection.ts";
-import { outboxOf } from "./write-buffer.ts";
+import { writeBufferOf } from "./write-buffer.ts";
 import { CONTEXT_KEY, WireContext } from "../../protocol/wire-context.ts";
 import { asBuffer, encodeHeaders, headerBlock, readContextHeader, WIRE_PROTOCOL } from "./headers.ts";
 import * as wire from "./packets.ts";
@@ -47,7 +47,7 @@ interface MoleculerTransit {
  * The constructor throws for a URL that is not valid; the error does not repeat it.
  */
 export class NatsTransporter extends NatsLink {
-  readonly #held = new HeldMessages();
+  readonly #held = new OfflineBuffer();
 
   override init(...args: Parameters<NatsLink["init"]>): void {
     super.init(...args);
@@ -126,7 +126,7 @@ export class NatsTransporter extends NatsLink {
       this.send === NatsTransporter.prototype.send &&
       text.length * 3 + headers.length <= this.maxPayload
     ) {
-      const bytes = outboxOf(client).publishText(topic, text, "", headers);
+      const bytes = writeBufferOf(client).publishText(topic, text, "", headers);
       context.wasSent(bytes === text.length);
       return Promise.resolve();
     }
@@ -171,7 +171,7 @@ export class NatsTransporter extends NatsLink {
     // The client's own check is off while it reconnects, and a server that gets too much closes the connection.
     if (bytes > this.maxPayload) throw this.#tooLarge(topic, bytes, meta.packet);
     if (!this.isOnline && meta.packet?.type === wire.RESPONSE) this.#held.keep(topic, data);
-    else outboxOf(client).publish(topic, data, headers);
+    else writeBufferOf(client).publish(topic, data, headers);
     return Promise.resolve();
   }
 

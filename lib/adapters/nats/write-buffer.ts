@@ -25,16 +25,16 @@ interface Protocol {
   flushPending(): void;
 }
 
-const outboxes = new WeakMap<NatsConnection, NatsOutbox>();
+const outboxes = new WeakMap<NatsConnection, NatsWriteBuffer>();
 
 /** The one outbox of a connection. */
-export function outboxOf(client: NatsConnection): NatsOutbox {
+export function writeBufferOf(client: NatsConnection): NatsWriteBuffer {
   let outbox = outboxes.get(client);
-  if (!outbox) outboxes.set(client, (outbox = new NatsOutbox(client)));
+  if (!outbox) outboxes.set(client, (outbox = new NatsWriteBuffer(client)));
   return outbox;
 }
 
-class NatsOutbox {
+class NatsWriteBuffer {
   readonly #client: NatsConnection;
   readonly #protocol: Protocol | undefined;
   #slab = Buffer.alloc(0);

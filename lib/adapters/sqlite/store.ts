@@ -22,7 +22,7 @@ import type {
   Write,
   WriteResult,
 } from "../../ports/store.ts";
-import { isGone } from "../../ports/expired-lease.ts";
+import { isLeaseExpired } from "../../ports/expired-lease.ts";
 import { messageOf, primaryCode } from "./error.ts";
 import { openFile, openMemory } from "./file.ts";
 import type { SqliteFile } from "./file.ts";
@@ -63,9 +63,9 @@ export class SqliteStore implements Store {
   #opened: Opened | undefined;
   #failing = false;
   /** Only this process has the file, so nobody else needs to know who is at work in it. */
-  readonly #beats = new Map<string, number>();
+  readonly #renewals = new Map<string, number>();
   /** Of all owners together, so that no beat comes twice. */
-  #beatCount = 0;
+  #renewalCount = 0;
 
   constructor(options: SqliteStoreOptions) {
     this.#file = options.file;
@@ -119,12 +119,12 @@ export class SqliteStore implements Store {
     limit: number,
     maxFormat: number,
   ): Promise<Claimed[]> {
-    const isDead = (one: string): boolean => !alive.includes(one) && isGone(one, dead, this.#beats);
+    const isDead = (one: string): boolean => !alive.includes(one) && isLeaseExpired(one, dead, this.#renewals);
     return this.#write(({ owners }) => owners.claim(owner, isDead, limit, maxFormat));
   }
 
   /** A claim is one transaction: there is no moment between its look at the beats and what it takes. */
-  async secure(): Promise<void> {
+  async confirmOwnership(): Promise<void> {
     this.#attempt(() => undefined);
   }
 
@@ -157,15 +157,15 @@ export class SqliteStore implements Store {
     return this.#attempt(({ owners }) => owners.lastFinished(owner, limit));
   }
 
-  async beat(owner: string): Promise<KnownOwner[]> {
+  async renewLease(owner: string): Promise<KnownOwner[]> {
     return this.#attempt(() => {
-      this.#beats.set(owner, ++this.#beatCount);
-      return Array.from(this.#beats, ([known, beat]) => ({ owner: known, beat }));
+      this.#renewals.set(owner, ++this.#renewalCount);
+      return Array.from(this.#renewals, ([known, renewals]) => ({ owner: known, renewals }));
     });
   }
 
   async leave(owner: string): Promise<void> {
-    this.#attempt(() => this.#beats.delete(owner));
+    this.#attempt(() => this.#renewals.delete(owner));
   }
 
   async timeOffset(): Promise<number> {

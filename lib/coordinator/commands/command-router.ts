@@ -5,14 +5,14 @@
  * passed on; where none is, it waits until one has taken over. One that may have been carried out unheard bears an id, so that carrying it out
  * again changes nothing.
  */
-import { type Answer, type Order, refuse } from "../../core/model/command.ts";
+import { type CommandResult, type CommandRequest, refuse } from "../../core/model/command.ts";
 import { isFinished } from "../../core/model/flow.ts";
 import { taskflowError } from "../../errors/errors.ts";
-import type { Care } from "../ownership/residency.ts";
-import type { Finished } from "../ownership/reopen.ts";
+import type { Residency } from "../ownership/residency.ts";
+import type { ReopenFinished } from "../ownership/reopen.ts";
 import type { Ports } from "../turn/ports.ts";
 import type { CoordinatorSettings } from "../turn/settings.ts";
-import type { Turns } from "../turn/turn-loop.ts";
+import type { TurnLoop } from "../turn/turn-loop.ts";
 
 /** Pauses between two looks for an owner: a row may be somewhat behind, a takeover takes as long as a lease. */
 const FIRST_PAUSE_MS = 20;
@@ -21,20 +21,20 @@ const LONGEST_PAUSE_MS = 500;
 const PATIENCE_MS = 10_000;
 
 /** `owner`: who has it; without one it is to be looked for once more. */
-type Found = { readonly answer: Answer } | { readonly owner?: string };
+type Found = { readonly answer: CommandResult } | { readonly owner?: string };
 
-export class Orders {
+export class CommandRouter {
   readonly #ports: Ports;
   readonly #settings: CoordinatorSettings;
-  readonly #turns: Turns;
-  readonly #care: Care;
-  readonly #finished: Finished;
+  readonly #turns: TurnLoop;
+  readonly #residency: Residency;
+  readonly #finished: ReopenFinished;
 
-  constructor(ports: Ports, settings: CoordinatorSettings, turns: Turns, care: Care, finished: Finished) {
+  constructor(ports: Ports, settings: CoordinatorSettings, turns: TurnLoop, residency: Residency, finished: ReopenFinished) {
     this.#ports = ports;
     this.#settings = settings;
     this.#turns = turns;
-    this.#care = care;
+    this.#residency = residency;
     this.#finished = finished;
   }
 
@@ -42,7 +42,7 @@ export class Orders {
    * Has an order carried out by whoever is the owner of the taskflow.
    * @throws TASKFLOW_OVERLOADED: nothing of it is stored. STORE_UNAVAILABLE: nobody knows; with an id it can be sent again safely
    */
-  async command(taskflowId: string, given: Order): Promise<Answer> {
+  async command(taskflowId: string, given: CommandRequest): Promise<CommandResult> {
     const { bus, clock, ids } = this.#ports;
     const deadline = clock.monotonic() + 3 * this.#settings.leaseMs + PATIENCE_MS;
     let order = given;
@@ -62,32 +62,32 @@ export class Orders {
   }
 
   /** An order that another coordinator has passed on; undefined: the taskflow is not this one's. */
-  async heed(taskflowId: string, order: Order): Promise<Answer | undefined> {
+  async handleForwarded(taskflowId: string, order: CommandRequest): Promise<CommandResult | undefined> {
     const found = await this.#look(taskflowId, order);
     return "answer" in found ? found.answer : undefined;
   }
 
-  async #look(taskflowId: string, order: Order): Promise<Found> {
+  async #look(taskflowId: string, order: CommandRequest): Promise<Found> {
     const resident = this.#turns.residents.get(taskflowId);
-    if (resident) return answerOf(await this.#turns.order(resident, order));
+    if (resident) return answerOf(await this.#turns.command(resident, order));
     const stored = await this.#ports.store.read(taskflowId);
     if (this.#turns.residents.has(taskflowId)) return {};
     if (!stored) return { answer: refuse("TASKFLOW_NOT_FOUND", `There is no taskflow "${taskflowId}".`, { taskflowId }) };
     const { status, owner } = stored.row;
     if (!isFinished(status))
-      return owner === this.#settings.owner ? this.#bring(taskflowId, order) : owner === null ? {} : { owner };
-    const keeper = await this.#finished.keeperOf(stored.row);
+      return owner === this.#settings.owner ? this.#load(taskflowId, order) : owner === null ? {} : { owner };
+    const keeper = await this.#finished.eligibleOwner(stored.row);
     if (keeper !== undefined) return keeper === null ? {} : { owner: keeper };
-    const { facts, answers } = this.#finished.foresee(stored, [{ kind: "command", ticket: 0, ...order }]);
+    const { facts, answers } = this.#finished.preview(stored, [{ kind: "command", correlationId: 0, ...order }]);
     if (facts.length === 0) return answerOf(answers[0]?.answer);
     const taken = await this.#finished.take(stored);
-    return taken ? answerOf(await this.#turns.order(taken, order)) : {};
+    return taken ? answerOf(await this.#turns.command(taken, order)) : {};
   }
 
   /** It is parked, or about to be in memory. */
-  async #bring(taskflowId: string, order: Order): Promise<Found> {
-    const brought = await this.#care.bring(taskflowId);
-    return brought ? answerOf(await this.#turns.order(brought, order)) : {};
+  async #load(taskflowId: string, order: CommandRequest): Promise<Found> {
+    const brought = await this.#residency.load(taskflowId);
+    return brought ? answerOf(await this.#turns.command(brought, order)) : {};
   }
 
   /** Whatever the store does, the caller is told something. */
@@ -100,7 +100,7 @@ export class Orders {
   }
 }
 
-const answerOf = (answer: Answer | undefined): Found => (answer ? { answer } : {});
+const answerOf = (answer: CommandResult | undefined): Found => (answer ? { answer } : {});
 
 function nobody(taskflowId: string): Error {
   const message = `Nobody drives taskflow "${taskflowId}" at this moment, and nothing of it was changed. Try again later.`;

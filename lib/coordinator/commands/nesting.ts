@@ -2,19 +2,19 @@
  * The coordinator's side of nested taskflows: a handler's `produce` becomes a link of the parent and then a taskflow below it, both in the care of the
  * parent's owner; and what taskflows of one tree tell one another is carried to them.
  */
-import { type Answer, type Command, type LinkCommand, refuse } from "../../core/model/command.ts";
+import { type CommandResult, type Command, type LinkCommand, refuse } from "../../core/model/command.ts";
 import { nestedContext } from "../../core/views/execution-context.ts";
 import type { Effect } from "../../core/execution/effects.ts";
 import type { Nested } from "../../core/journal/facts.ts";
 import { type Flow, isFinished, isOver, taskAt } from "../../core/model/flow.ts";
 import { stageId, taskOrdinalOf } from "../../core/model/ids.ts";
-import type { Creations, NewTaskflow } from "./produce.ts";
-import type { Orders } from "./command-router.ts";
+import type { Creator, NewTaskflow } from "./produce.ts";
+import type { CommandRouter } from "./command-router.ts";
 import type { Ports } from "../turn/ports.ts";
 import type { Resident } from "../turn/resident.ts";
-import { restoreOrTell } from "../turn/rehydrate.ts";
-import type { Turns } from "../turn/turn-loop.ts";
-import type { Family } from "../turn/effect-handlers.ts";
+import { rehydrateOrLog } from "../turn/rehydrate.ts";
+import type { TurnLoop } from "../turn/turn-loop.ts";
+import type { NestedMessenger } from "../turn/effect-handlers.ts";
 
 /** The attempt whose handler produces a taskflow. */
 export interface Producer {
@@ -33,53 +33,53 @@ export interface NewChild extends Omit<NewTaskflow, "taskflowId"> {
 }
 
 /** Pause before an order that could not be given is given again. */
-const AGAIN_MS = 1_000;
+const RETRY_DELAY_MS = 1_000;
 
-export class Nesting implements Family {
+export class Nesting implements NestedMessenger {
   readonly #ports: Ports;
-  readonly #turns: Turns;
-  readonly #orders: Orders;
-  readonly #creations: Creations;
+  readonly #turns: TurnLoop;
+  readonly #commands: CommandRouter;
+  readonly #creator: Creator;
   readonly #peek: (taskflowId: string) => Promise<Flow | undefined>;
   /** Children that are being produced at this moment: each is linked and not stored yet. */
   readonly #producing = new Map<string, Promise<unknown>>();
   /** What one taskflow has yet to tell another, in its order. */
-  readonly #letters = new Map<string, Command[]>();
+  readonly #queue = new Map<string, Command[]>();
 
   constructor(
     ports: Ports,
-    turns: Turns,
-    orders: Orders,
-    creations: Creations,
+    turns: TurnLoop,
+    commands: CommandRouter,
+    creator: Creator,
     peek: (taskflowId: string) => Promise<Flow | undefined>,
   ) {
     this.#ports = ports;
     this.#turns = turns;
-    this.#orders = orders;
-    this.#creations = creations;
+    this.#commands = commands;
+    this.#creator = creator;
     this.#peek = peek;
   }
 
-  order(from: string, { to, command }: Extract<Effect, { kind: "order" }>): void {
+  send(from: string, { to, command }: Extract<Effect, { kind: "send-command" }>): void {
     const key = `${from} ${to}`;
-    const waiting = this.#letters.get(key);
+    const waiting = this.#queue.get(key);
     if (waiting) return void waiting.push(command);
-    const letters = [command];
-    this.#letters.set(key, letters);
-    void this.#deliver(from, to, letters).finally(() => this.#letters.delete(key));
+    const queue = [command];
+    this.#queue.set(key, queue);
+    void this.#deliver(from, to, queue).finally(() => this.#queue.delete(key));
   }
 
   /** One after another: a pause that came after the resume would stay for ever. */
-  async #deliver(from: string, to: string, letters: Command[]): Promise<void> {
+  async #deliver(from: string, to: string, queue: Command[]): Promise<void> {
     const { clock, logger } = this.#ports;
-    for (let command = letters[0]; command; letters.shift(), command = letters[0]) {
+    for (let command = queue[0]; command; queue.shift(), command = queue[0]) {
       while (this.#isDue(from, command)) {
         try {
-          await this.#orders.command(to, { command });
+          await this.#commands.command(to, { command });
           break;
         } catch (error) {
           logger.warn(`Taskflow ${to} could not be told "${command.kind}" by ${from}; trying again.`, error);
-          await new Promise<void>((resolve) => void clock.after(AGAIN_MS, resolve));
+          await new Promise<void>((resolve) => void clock.after(RETRY_DELAY_MS, resolve));
         }
       }
     }
@@ -90,7 +90,7 @@ export class Nesting implements Family {
     return !this.#turns.isStopped && (kind === "join" || kind === "resume" || this.#turns.residents.has(from));
   }
 
-  async follow(resident: Resident, children: readonly string[]): Promise<void> {
+  async lookAfter(resident: Resident, children: readonly string[]): Promise<void> {
     const { store, logger } = this.#ports;
     const isCared = (id: string): boolean => this.#producing.has(id) || this.#turns.residents.has(id);
     for (const child of children) {
@@ -100,8 +100,8 @@ export class Nesting implements Family {
         if (resident.state === "gone") return;
         if (isCared(child)) continue;
         // Said at once: it must not come behind the link of a `produce` that begins now.
-        if (!stored) void this.#turns.order(resident, { command: { kind: "join", child, status: null } });
-        else if (isFinished(stored.row.status)) this.#tellEnd(resident, restoreOrTell(stored, logger)?.flow);
+        if (!stored) void this.#turns.command(resident, { command: { kind: "join", child, status: null } });
+        else if (isFinished(stored.row.status)) this.#tellEnd(resident, rehydrateOrLog(stored, logger)?.flow);
       } catch (error) {
         logger.warn(`Nested taskflow ${child} could not be read; it is looked at again later.`, error);
       }
@@ -111,14 +111,14 @@ export class Nesting implements Family {
   #tellEnd(resident: Resident, child: Flow | undefined): void {
     if (!child || !isOver(child)) return;
     const { taskflowId, status, seq } = child;
-    void this.#turns.order(resident, { command: { kind: "join", child: taskflowId, status, seq } });
+    void this.#turns.command(resident, { command: { kind: "join", child: taskflowId, status, seq } });
   }
 
   /**
    * A handler produces a taskflow. Undefined: its parent is not in this coordinator's care.
    * @throws TASKFLOW_OVERLOADED; STORE_UNAVAILABLE: nobody knows what was stored
    */
-  async produce(producer: Producer, given: NewChild): Promise<Answer | undefined> {
+  async produce(producer: Producer, given: NewChild): Promise<CommandResult | undefined> {
     const { taskflowId } = given;
     for (let before = this.#producing.get(taskflowId); before; before = this.#producing.get(taskflowId))
       await before.catch(() => {});
@@ -129,11 +129,11 @@ export class Nesting implements Family {
     return produced.finally(() => this.#producing.delete(taskflowId));
   }
 
-  async #produce(resident: Resident, producer: Producer, given: NewChild): Promise<Answer | undefined> {
+  async #produce(resident: Resident, producer: Producer, given: NewChild): Promise<CommandResult | undefined> {
     const { taskflowId, isNew } = given;
     const existing = isNew ? undefined : await this.#peek(taskflowId);
     if (existing) return this.#adopt(resident, existing, producer, given);
-    this.#creations.admit();
+    this.#creator.admit();
     const context = contextOf(resident.flow, producer);
     const linked = await this.#link(resident, producer, given);
     if (!linked?.ok) return linked;
@@ -142,7 +142,7 @@ export class Nesting implements Family {
     const child = inheriting(given, resident.flow);
     let isTaken: boolean;
     try {
-      isTaken = await this.#creations.createBelow(taskflowId, child, {
+      isTaken = await this.#creator.createBelow(taskflowId, child, {
         parent: parentOf(resident.flow, producer),
         ...place,
         context,
@@ -153,15 +153,15 @@ export class Nesting implements Family {
       if (!this.#turns.residents.get(taskflowId)?.onGone(gone)) gone();
       throw error;
     }
-    if (isTaken) await this.#turns.order(resident, { command: { kind: "join", child: taskflowId, status: null } });
+    if (isTaken) await this.#turns.command(resident, { command: { kind: "join", child: taskflowId, status: null } });
     else this.#catchUp(resident.flow, taskflowId);
     return { ok: true, data: { taskflowId, ...(isTaken ? { existing: true } : {}) } };
   }
 
   /** What has become of its parent while it was stored. */
-  #catchUp({ taskflowId: from, hold, children }: Flow, to: string): void {
-    if (children.get(to)?.state === "dropped") this.order(from, { kind: "order", to, command: { kind: "cancel" } });
-    else if (hold) this.order(from, { kind: "order", to, command: { kind: "pause", by: from } });
+  #catchUp({ taskflowId: from, pause, children }: Flow, to: string): void {
+    if (children.get(to)?.state === "abandoned") this.send(from, { kind: "send-command", to, command: { kind: "cancel" } });
+    else if (pause) this.send(from, { kind: "send-command", to, command: { kind: "pause", by: from } });
   }
 
   /** Undefined: the parent has left. */
@@ -170,22 +170,22 @@ export class Nesting implements Family {
     { taskId, attempt }: Producer,
     { taskflowId: child, isChosen, maxDepth }: NewChild,
     ended?: NonNullable<LinkCommand["ended"]>,
-  ): Promise<Answer | undefined> {
+  ): Promise<CommandResult | undefined> {
     const command: LinkCommand = { kind: "link", taskId, attempt, child, isChosen, maxDepth, ...(ended ? { ended } : {}) };
-    return this.#turns.order(resident, { command });
+    return this.#turns.command(resident, { command });
   }
 
   /** It is stored already: the same task goes on with it, and has it tried again if it had failed. Nobody else's is touched. */
-  async #adopt(resident: Resident, child: Flow, producer: Producer, given: NewChild): Promise<Answer | undefined> {
+  async #adopt(resident: Resident, child: Flow, producer: Producer, given: NewChild): Promise<CommandResult | undefined> {
     const { taskflowId, parent } = child;
-    const answer: Answer = { ok: true, data: { taskflowId, ...(given.isChosen ? { existing: true } : {}) } };
+    const answer: CommandResult = { ok: true, data: { taskflowId, ...(given.isChosen ? { existing: true } : {}) } };
     if (parent?.taskflowId !== producer.taskflowId || parent.taskId !== producer.taskId) return answer;
     const isBroken = isOver(child) && (child.status === "FAILED" || child.status === "CANCELLED");
     const linked = await this.#link(resident, producer, given, isBroken ? undefined : endOf(child));
     if (!linked?.ok) return linked;
     if (!isBroken) return answer;
     const id = `adopted:${producer.taskId}:${producer.attempt}`;
-    await this.#orders.command(taskflowId, { id, command: { kind: "retry" } });
+    await this.#commands.command(taskflowId, { id, command: { kind: "retry" } });
     const now = await this.#peek(taskflowId);
     const ended = now && endOf(now);
     // It has ended again, or could not be tried again.
@@ -196,7 +196,7 @@ export class Nesting implements Family {
 
 const endOf = (child: Flow): LinkCommand["ended"] => (isOver(child) ? { status: child.status, seq: child.seq } : undefined);
 
-function elsewhere(taskflowId: string): Answer {
+function elsewhere(taskflowId: string): CommandResult {
   const message = `Taskflow "${taskflowId}" is being produced by another task: give it an id of its own, or try again when that is done.`;
   return refuse("TASKFLOW_CONFLICT", message, { taskflowId });
 }

@@ -7,7 +7,7 @@ import { taskflowError } from "../../errors/errors.ts";
 import type { Ports } from "../turn/ports.ts";
 import { Resident } from "../turn/resident.ts";
 import type { CoordinatorSettings } from "../turn/settings.ts";
-import type { Turns } from "../turn/turn-loop.ts";
+import type { TurnLoop } from "../turn/turn-loop.ts";
 
 /** What `produce` hands over: checked, in the long form, with its text. */
 export interface NewTaskflow {
@@ -20,12 +20,12 @@ export interface NewTaskflow {
 const overloaded = (why: string): Error =>
   taskflowError("TASKFLOW_OVERLOADED", `This coordinator takes no new taskflow now. ${why} Try again later.`, { retryAfter: 1 });
 
-export class Creations {
+export class Creator {
   readonly #ports: Ports;
   readonly #settings: CoordinatorSettings;
-  readonly #turns: Turns;
+  readonly #turns: TurnLoop;
 
-  constructor(ports: Ports, settings: CoordinatorSettings, turns: Turns) {
+  constructor(ports: Ports, settings: CoordinatorSettings, turns: TurnLoop) {
     this.#ports = ports;
     this.#settings = settings;
     this.#turns = turns;

@@ -1,5 +1,5 @@
 /** One decision about any number of taskflows: page by page, a few at a time, each for itself. */
-import type { Answer, Command } from "../../core/model/command.ts";
+import type { CommandResult, Command } from "../../core/model/command.ts";
 import { isTaskflowError } from "../../errors/errors.ts";
 import type { TaskflowPage, TaskflowQuery } from "../../ports/store.ts";
 
@@ -19,7 +19,7 @@ export interface BulkProgress {
 export interface BulkWork {
   readonly list: (query: TaskflowQuery) => Promise<TaskflowPage>;
   /** Carries it out for one. */
-  readonly act: (taskflowId: string) => Promise<Answer>;
+  readonly act: (taskflowId: string) => Promise<CommandResult>;
   /** Told after each page. */
   readonly progress: (progress: Readonly<BulkProgress>) => void;
   /** It is to end early. */
@@ -55,12 +55,7 @@ export function commandOf(
  * Each of the taskflows that match and were created before `until` has its turn once, whatever becomes of the others.
  * @throws STORE_UNAVAILABLE, where they cannot be listed; what was done is done
  */
-export async function carryOutBulk(
-  action: BulkAction,
-  filter: TaskflowQuery,
-  until: number,
-  work: BulkWork,
-): Promise<BulkProgress> {
+export async function runBulk(action: BulkAction, filter: TaskflowQuery, until: number, work: BulkWork): Promise<BulkProgress> {
   const createdBefore = Math.min(filter.createdBefore ?? until, until);
   const query: TaskflowQuery = { ...filter, createdBefore, sort: "createdAt", pageSize: PAGE };
   const progress: BulkProgress = { matched: 0, done: 0, skipped: 0, failed: {} };
@@ -94,7 +89,7 @@ async function decide(
   }
 }
 
-function outcomeOf(answer: Answer): string {
+function outcomeOf(answer: CommandResult): string {
   if (!answer.ok) return answer.type;
   const { alreadyFinished, retried } = answer.data;
   return alreadyFinished === true || (Array.isArray(retried) && retried.length === 0) ? "nothing" : "done";

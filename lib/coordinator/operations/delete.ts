@@ -33,14 +33,14 @@ export async function deleteTaskflow(
 
 /** The taskflow, and all that is nested below it, level by level. */
 async function familyOf(coordinator: DeletePorts["coordinator"], flow: Flow): Promise<Flow[]> {
-  const family = [flow];
+  const nested = [flow];
   // It grows while it is gone through.
-  for (const { children } of family)
+  for (const { children } of nested)
     for (const id of children.keys()) {
       const child = await coordinator.peek(id);
-      if (child) family.push(child);
+      if (child) nested.push(child);
     }
-  return family;
+  return nested;
 }
 
 const missing = (taskflowId: string): Error =>

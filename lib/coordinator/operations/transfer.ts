@@ -49,7 +49,7 @@ interface Place {
 /** A part is at least so many characters. */
 const LEAST_CHUNK = 1_024;
 
-export class Copies {
+export class Transfer {
   readonly #coordinator: Coordinator;
   readonly #ports: Pick<Ports, "store" | "clock" | "ids">;
   readonly #settings: CoordinatorSettings;
@@ -99,7 +99,7 @@ export class Copies {
     const row = newRow(flow, this.#settings.owner);
     const texts = entries.map(({ at, facts }) => encodeEntry(at, facts));
     if ((await store.insert(row, texts)) === "conflict") return this.#existing(taskflowId);
-    this.#coordinator.care({ row, entries: texts });
+    this.#coordinator.adopt({ row, entries: texts });
     return { taskflowId, status: flow.status };
   }
 

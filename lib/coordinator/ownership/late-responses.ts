@@ -4,10 +4,10 @@
  */
 import { type Flow, isFinished, taskAt } from "../../core/model/flow.ts";
 import { awaitsLate } from "../../core/execution/task.ts";
-import type { Care } from "./residency.ts";
-import type { Finished } from "./reopen.ts";
+import type { Residency } from "./residency.ts";
+import type { ReopenFinished } from "./reopen.ts";
 import type { Ports } from "../turn/ports.ts";
-import type { Turns } from "../turn/turn-loop.ts";
+import type { TurnLoop } from "../turn/turn-loop.ts";
 import type { LateAnswer } from "../turn/effect-handlers.ts";
 
 /** Those of one taskflow that come within this time are stored together: all handlers of a cancelled one may answer at once. */
@@ -21,15 +21,15 @@ interface Gathered {
 
 export class LateAnswers {
   readonly #ports: Ports;
-  readonly #turns: Turns;
-  readonly #care: Care;
-  readonly #finished: Finished;
+  readonly #turns: TurnLoop;
+  readonly #residency: Residency;
+  readonly #finished: ReopenFinished;
   readonly #gathered = new Map<string, Gathered>();
 
-  constructor(ports: Ports, turns: Turns, care: Care, finished: Finished) {
+  constructor(ports: Ports, turns: TurnLoop, residency: Residency, finished: ReopenFinished) {
     this.#ports = ports;
     this.#turns = turns;
-    this.#care = care;
+    this.#residency = residency;
     this.#finished = finished;
   }
 
@@ -48,7 +48,7 @@ export class LateAnswers {
 
   async #tellParked({ taskflowId, idBase }: Flow, answer: LateAnswer): Promise<boolean> {
     try {
-      const resident = await this.#care.bring(taskflowId);
+      const resident = await this.#residency.load(taskflowId);
       if (resident?.flow.idBase !== idBase) return false;
       this.#turns.give(resident, answer);
       return true;
@@ -90,8 +90,8 @@ export class LateAnswers {
     let resident = this.#turns.residents.get(taskflowId);
     if (!resident) {
       // Whoever goes on with it asks the workers.
-      if (!isFinished(stored.row.status) || (await this.#finished.keeperOf(stored.row)) !== undefined) return false;
-      if (this.#finished.foresee(stored, answers).facts.length === 0) return true;
+      if (!isFinished(stored.row.status) || (await this.#finished.eligibleOwner(stored.row)) !== undefined) return false;
+      if (this.#finished.preview(stored, answers).facts.length === 0) return true;
       resident = await this.#finished.take(stored);
     }
     if (!resident) return false;

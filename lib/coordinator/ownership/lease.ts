@@ -3,7 +3,7 @@
  *
  * A beat is judged by a change seen or not seen over the observer's own monotonic time; nobody's clock counts. The lease is for liveness only:
  * what keeps two owners from writing one taskflow is the number of its next entry. A coordinator that could not beat for the length of its lease
- * sends nothing more, for others may have taken over; when it has beaten again it makes sure of what is its own still (`secure`), and reads that again.
+ * sends nothing more, for others may have taken over; when it has beaten again it makes sure of what is its own still (`confirmOwnership`), and reads that again.
  */
 import type { Claimed, KnownOwner } from "../../ports/store.ts";
 import type { Ports } from "../turn/ports.ts";
@@ -13,11 +13,11 @@ import { type CoordinatorSettings, FORMAT } from "../turn/settings.ts";
 const BATCH = 1_000;
 
 /** A beat comes at least this often: a dead coordinator's last one is seen that much later at worst, and its taskflows are taken over within the lease + 2 s. */
-const BEAT_MS = 1_000;
+const RENEW_MS = 1_000;
 /** Between two beats, at least. */
 const PAUSE_MS = 50;
 
-export interface OwnershipListener {
+export interface LeaseListener {
   /** Taskflows that are this coordinator's from now on. */
   readonly taken: (claimed: readonly Claimed[]) => Promise<void>;
   /** Any taskflow in the store may be this coordinator's without its knowing. */
@@ -30,15 +30,15 @@ export interface OwnershipListener {
 }
 
 interface Seen {
-  readonly beat: number;
+  readonly renewals: number;
   /** Own monotonic time of the change. */
   readonly at: number;
 }
 
-export class Ownership {
+export class LeaseKeeper {
   readonly #ports: Ports;
   readonly #settings: CoordinatorSettings;
-  readonly #listener: OwnershipListener;
+  readonly #listener: LeaseListener;
   readonly #seen = new Map<string, Seen>();
   #alive: string[] = [];
   /** Silent for a lease, with the beat that was seen last. */
@@ -46,30 +46,30 @@ export class Ownership {
   /** Those that have died, and whose last ends are still to be looked for. */
   readonly #dead = new Set<string>();
   /** Finished taskflows whose end is still to be announced again. */
-  readonly #untold = new Set<string>();
+  readonly #unannounced = new Set<string>();
   /** Something may be this owner's that it does not know of. */
   #isUnsure = false;
   /** That has come up since the latest look for it began. */
   #isDoubted = false;
-  #heldUntil = 0;
+  #leaseUntil = 0;
   #hasLapsed = false;
-  #beating: Promise<void> | undefined;
+  #renewing: Promise<void> | undefined;
   /** Taking over what others left takes as long as it takes; the beats go on meanwhile. */
-  #caring: Promise<void> | undefined;
-  #mustCareAgain = false;
+  #takingOver: Promise<void> | undefined;
+  #mustTakeOverAgain = false;
   #isLeaving = false;
   #isStopped = false;
   #cancel: () => void = () => {};
 
-  constructor(ports: Ports, settings: CoordinatorSettings, listener: OwnershipListener) {
+  constructor(ports: Ports, settings: CoordinatorSettings, listener: LeaseListener) {
     this.#ports = ports;
     this.#settings = settings;
     this.#listener = listener;
   }
 
   /** True while nobody else can have taken over: to be asked right before each dispatch. */
-  isHeld(): boolean {
-    if (this.#ports.clock.monotonic() < this.#heldUntil) return true;
+  hasLease(): boolean {
+    if (this.#ports.clock.monotonic() < this.#leaseUntil) return true;
     this.#hasLapsed = true;
     return false;
   }
@@ -88,13 +88,13 @@ export class Ownership {
     const { store, clock } = this.#ports;
     const { owner, leaseMs } = this.#settings;
     const from = clock.monotonic();
-    this.#alive = this.#observe(await store.beat(owner), from);
+    this.#alive = this.#observe(await store.renewLease(owner), from);
     clock.adjust(await store.timeOffset());
-    this.#heldUntil = from + leaseMs;
+    this.#leaseUntil = from + leaseMs;
     // Nobody knows who has died. Asked for before this coordinator finishes anything itself.
-    for (const taskflowId of await this.#listener.endsOf(null)) this.#untold.add(taskflowId);
+    for (const taskflowId of await this.#listener.endsOf(null)) this.#unannounced.add(taskflowId);
     const claiming = this.#claimAll();
-    this.#caring = claiming.catch(() => {}).finally(() => (this.#caring = undefined));
+    this.#takingOver = claiming.catch(() => {}).finally(() => (this.#takingOver = undefined));
     this.#plan();
     try {
       await claiming;
@@ -103,13 +103,13 @@ export class Ownership {
       this.#cancel();
       throw error;
     }
-    this.#careOnce();
+    this.#takeOverOnce();
   }
 
   /** Has taskflows that another coordinator gave up looked for at once. */
   async look(): Promise<void> {
-    await this.#beatOnce();
-    await this.#caring;
+    await this.#renewOnce();
+    await this.#takingOver;
   }
 
   /** Something may be this owner's that it does not know of: that is looked for with the next beat. */
@@ -127,8 +127,8 @@ export class Ownership {
   async stop(): Promise<void> {
     this.#isStopped = true;
     this.#cancel();
-    await this.#beating;
-    await this.#caring;
+    await this.#renewing;
+    await this.#takingOver;
     await this.#ports.store.leave(this.#settings.owner);
   }
 
@@ -136,7 +136,7 @@ export class Ownership {
     if (this.#isStopped) return;
     const { clock } = this.#ports;
     this.#cancel = clock.after(this.#pause(), () => {
-      void this.#beatOnce().then(() => this.#plan());
+      void this.#renewOnce().then(() => this.#plan());
     });
   }
 
@@ -144,69 +144,69 @@ export class Ownership {
   #pause(): number {
     const { leaseMs } = this.#settings;
     const now = this.#ports.clock.monotonic();
-    let pause = Math.min(leaseMs / 3, BEAT_MS);
+    let pause = Math.min(leaseMs / 3, RENEW_MS);
     for (const { at } of this.#seen.values()) if (now < at + leaseMs) pause = Math.min(pause, at + leaseMs - now);
     return Math.ceil(Math.max(pause, PAUSE_MS));
   }
 
-  #beatOnce(): Promise<void> {
+  #renewOnce(): Promise<void> {
     if (this.#isStopped) return Promise.resolve();
-    this.#beating ??= this.#beat()
+    this.#renewing ??= this.#renew()
       .catch((error: unknown) => this.#ports.logger.warn("The coordinator's beat could not be stored; trying again.", error))
       .finally(() => {
-        this.#beating = undefined;
+        this.#renewing = undefined;
       });
-    return this.#beating;
+    return this.#renewing;
   }
 
-  async #beat(): Promise<void> {
+  async #renew(): Promise<void> {
     const { store, clock } = this.#ports;
     const { owner, leaseMs } = this.#settings;
     // Counted from before the store was asked: a lease that others see begins later than this one's own.
     const from = clock.monotonic();
-    const beats = await store.beat(owner);
+    const owners = await store.renewLease(owner);
     clock.adjust(await store.timeOffset());
     // Also where the answer took that long, and nobody has asked meanwhile.
-    const wasLapsed = this.#heldUntil > 0 && (this.#hasLapsed || clock.monotonic() >= this.#heldUntil);
+    const wasLapsed = this.#leaseUntil > 0 && (this.#hasLapsed || clock.monotonic() >= this.#leaseUntil);
     // Whoever judged it before this beat may still be about to take something.
-    if (wasLapsed) await store.secure(owner);
-    this.#heldUntil = from + leaseMs;
+    if (wasLapsed) await store.confirmOwnership(owner);
+    this.#leaseUntil = from + leaseMs;
     this.#hasLapsed = false;
     if (wasLapsed) this.#listener.lapsed();
-    const alive = this.#observe(beats, from);
+    const alive = this.#observe(owners, from);
     for (const before of this.#alive) if (!alive.includes(before)) this.#dead.add(before);
     this.#alive = alive;
-    this.#careOnce();
+    this.#takeOverOnce();
   }
 
   /** Takes over what has no living owner; once more if that is asked for meanwhile. */
-  #careOnce(): void {
-    this.#mustCareAgain = true;
-    this.#caring ??= this.#care()
+  #takeOverOnce(): void {
+    this.#mustTakeOverAgain = true;
+    this.#takingOver ??= this.#takeOver()
       .catch((error: unknown) => this.#ports.logger.warn("Taskflows could not be taken over; trying again.", error))
       .finally(() => {
-        this.#caring = undefined;
+        this.#takingOver = undefined;
       });
   }
 
-  async #care(): Promise<void> {
-    while (this.#mustCareAgain && !this.#isStopped && !this.#isLeaving) {
-      this.#mustCareAgain = false;
+  async #takeOver(): Promise<void> {
+    while (this.#mustTakeOverAgain && !this.#isStopped && !this.#isLeaving) {
+      this.#mustTakeOverAgain = false;
       await this.#claim();
       for (const dead of this.#dead) {
-        for (const taskflowId of await this.#listener.endsOf(dead)) this.#untold.add(taskflowId);
+        for (const taskflowId of await this.#listener.endsOf(dead)) this.#unannounced.add(taskflowId);
         this.#dead.delete(dead);
       }
-      await this.#tell();
+      await this.#republishEnds();
     }
   }
 
   /** Announces ends again, as long as nothing is more urgent. */
-  async #tell(): Promise<void> {
-    for (const taskflowId of this.#untold) {
-      if (this.#mustCareAgain || this.#isStopped) return;
+  async #republishEnds(): Promise<void> {
+    for (const taskflowId of this.#unannounced) {
+      if (this.#mustTakeOverAgain || this.#isStopped) return;
       await this.#listener.announceEnd(taskflowId);
-      this.#untold.delete(taskflowId);
+      this.#unannounced.delete(taskflowId);
     }
   }
 
@@ -214,18 +214,18 @@ export class Ownership {
    * Owners that are alive as far as one can tell. One seen for the first time has a whole lease before it.
    * @param from when the store was asked: nobody knows how old its answer is, but it is no older than that
    */
-  #observe(beats: readonly KnownOwner[], from: number): string[] {
+  #observe(owners: readonly KnownOwner[], from: number): string[] {
     const now = this.#ports.clock.monotonic();
     const alive = [this.#settings.owner];
     const silent: KnownOwner[] = [];
     const known = new Set<string>();
-    for (const { owner, beat } of beats) {
+    for (const { owner, renewals } of owners) {
       known.add(owner);
       if (owner === this.#settings.owner) continue;
       const seen = this.#seen.get(owner);
-      if (seen?.beat !== beat) this.#seen.set(owner, { beat, at: now });
-      if (seen?.beat !== beat || from - seen.at < this.#settings.leaseMs) alive.push(owner);
-      else silent.push({ owner, beat });
+      if (seen?.renewals !== renewals) this.#seen.set(owner, { renewals, at: now });
+      if (seen?.renewals !== renewals || from - seen.at < this.#settings.leaseMs) alive.push(owner);
+      else silent.push({ owner, renewals });
     }
     this.#silent = silent;
     for (const owner of this.#seen.keys()) if (!known.has(owner)) this.#seen.delete(owner);

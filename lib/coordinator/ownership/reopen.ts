@@ -9,9 +9,9 @@ import { taskflowError } from "../../errors/errors.ts";
 import type { StoredTaskflow, TaskflowRow } from "../../ports/store.ts";
 import type { Ports } from "../turn/ports.ts";
 import type { Resident } from "../turn/resident.ts";
-import { restore } from "../turn/rehydrate.ts";
+import { rehydrate } from "../turn/rehydrate.ts";
 import { type CoordinatorSettings, FORMAT } from "../turn/settings.ts";
-import type { Turns } from "../turn/turn-loop.ts";
+import type { TurnLoop } from "../turn/turn-loop.ts";
 
 export interface FinishedListener {
   /** Takes one that is this coordinator's from now on into care. */
@@ -20,13 +20,13 @@ export interface FinishedListener {
   readonly unsure: () => void;
 }
 
-export class Finished {
+export class ReopenFinished {
   readonly #ports: Ports;
   readonly #settings: CoordinatorSettings;
-  readonly #turns: Turns;
+  readonly #turns: TurnLoop;
   readonly #listener: FinishedListener;
 
-  constructor(ports: Ports, settings: CoordinatorSettings, turns: Turns, listener: FinishedListener) {
+  constructor(ports: Ports, settings: CoordinatorSettings, turns: TurnLoop, listener: FinishedListener) {
     this.#ports = ports;
     this.#settings = settings;
     this.#turns = turns;
@@ -34,7 +34,7 @@ export class Finished {
   }
 
   /** The coordinator that may take it, if that is not this one; null: nobody at this moment. */
-  async keeperOf({ taskflowId, rootId }: TaskflowRow): Promise<string | null | undefined> {
+  async eligibleOwner({ taskflowId, rootId }: TaskflowRow): Promise<string | null | undefined> {
     const root = rootId === taskflowId ? undefined : await this.#ports.store.read(rootId);
     if (!root || isFinished(root.row.status) || root.row.owner === this.#settings.owner) return undefined;
     return root.row.owner;
@@ -44,8 +44,8 @@ export class Finished {
    * What would be decided, if it were taken.
    * @throws TASKFLOW_OVERLOADED if it would go on, and this coordinator drives as many as it may
    */
-  foresee(stored: StoredTaskflow, inputs: readonly Input[]): Decision {
-    const { flow } = restore(stored);
+  preview(stored: StoredTaskflow, inputs: readonly Input[]): Decision {
+    const { flow } = rehydrate(stored);
     const decision = decide(flow, inputs, this.#ports.clock.now());
     const { size } = this.#turns.residents;
     if (!isOver(flow) && size >= this.#settings.maxActive) {
@@ -60,7 +60,7 @@ export class Finished {
     const { taskflowId, fence, format } = stored.row;
     const isTaken = format <= FORMAT && !this.#turns.isStopped && (await this.#reopen(taskflowId, fence));
     if (!isTaken || this.#turns.isStopped) return undefined;
-    if (this.#turns.caresFor(taskflowId, fence + 1)) return this.#turns.residents.get(taskflowId);
+    if (this.#turns.isResident(taskflowId, fence + 1)) return this.#turns.residents.get(taskflowId);
     // Nothing is stored of a finished taskflow under the fence that it had.
     return this.#listener.load(stored, fence + 1);
   }

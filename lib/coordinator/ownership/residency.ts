@@ -12,19 +12,19 @@ import type { Claimed, DuePlace, StoredTaskflow } from "../../ports/store.ts";
 import { announceLast } from "../turn/republish.ts";
 import type { Ports } from "../turn/ports.ts";
 import { Resident } from "../turn/resident.ts";
-import { repairRow, restoreOrTell } from "../turn/rehydrate.ts";
-import { type CoordinatorSettings, horizonOf, READ } from "../turn/settings.ts";
-import type { Turns } from "../turn/turn-loop.ts";
+import { repairProjectionIfFinished, rehydrateOrLog } from "../turn/rehydrate.ts";
+import { type CoordinatorSettings, horizonOf, READ_BATCH } from "../turn/settings.ts";
+import type { TurnLoop } from "../turn/turn-loop.ts";
 
 /** Rows that a sweep looks at, at once. */
 const PAGE = 500;
 
 const START: DuePlace = { dueAt: -1, taskflowId: "" };
 
-export class Care {
+export class Residency {
   readonly #ports: Ports;
   readonly #settings: CoordinatorSettings;
-  readonly #turns: Turns;
+  readonly #turns: TurnLoop;
   /** Another object whenever a sweep that is under way may pass over something. */
   #place: DuePlace = START;
   /** Rows that were due by then have been looked at, or are just being. */
@@ -36,7 +36,7 @@ export class Care {
   #isStopped = false;
   #cancel: () => void = () => {};
 
-  constructor(ports: Ports, settings: CoordinatorSettings, turns: Turns) {
+  constructor(ports: Ports, settings: CoordinatorSettings, turns: TurnLoop) {
     this.#ports = ports;
     this.#settings = settings;
     this.#turns = turns;
@@ -91,12 +91,12 @@ export class Care {
   }
 
   /** A taskflow of this coordinator's, read if it was parked; undefined if it has none of this id, or it is finished. Rejects if the store does not answer. */
-  async bring(taskflowId: string): Promise<Resident | undefined> {
+  async load(taskflowId: string): Promise<Resident | undefined> {
     const there = this.#turns.residents.get(taskflowId);
     if (there) return there;
     await this.#alone(async () => {
       if (this.#isStopped || this.#turns.residents.has(taskflowId)) return;
-      const [stored] = await this.#readHeld([taskflowId]);
+      const [stored] = await this.#readUnderLease([taskflowId]);
       if (stored && !isFinished(stored.row.status)) await this.#add(stored, stored.row.fence);
     });
     return this.#turns.residents.get(taskflowId);
@@ -153,7 +153,7 @@ export class Care {
         this.#isBlocked = true;
         break;
       }
-      const batch = claimed.slice(done, done + Math.min(READ, room));
+      const batch = claimed.slice(done, done + Math.min(READ_BATCH, room));
       // A store that answers at once would keep all others waiting.
       if (await this.#alone(() => this.#readBatch(batch))) await new Promise<void>((resolve) => clock.soon(resolve));
       done += batch.length;
@@ -164,9 +164,9 @@ export class Care {
   /** True if there was something to read. */
   async #readBatch(batch: readonly Claimed[]): Promise<boolean> {
     const wanted = new Map<string, number>();
-    for (const { taskflowId, fence } of batch) if (!this.#turns.caresFor(taskflowId, fence)) wanted.set(taskflowId, fence);
+    for (const { taskflowId, fence } of batch) if (!this.#turns.isResident(taskflowId, fence)) wanted.set(taskflowId, fence);
     if (wanted.size === 0) return false;
-    const read = await this.#readHeld([...wanted.keys()]);
+    const read = await this.#readUnderLease([...wanted.keys()]);
     // It may have been taken by another one meanwhile.
     const mine = read.filter(({ row }) => row.fence === wanted.get(row.taskflowId));
     await Promise.all(mine.map((stored) => this.#add(stored, stored.row.fence)));
@@ -181,11 +181,11 @@ export class Care {
   }
 
   /** What is stored of its own, read while the lease was held all the time: others have not gone on with any of it. */
-  async #readHeld(taskflowIds: readonly string[]): Promise<StoredTaskflow[]> {
+  async #readUnderLease(taskflowIds: readonly string[]): Promise<StoredTaskflow[]> {
     for (;;) {
-      const { lapses } = this.#turns;
+      const { leaseLapses } = this.#turns;
       const stored = await this.#readMany(taskflowIds);
-      if (lapses === this.#turns.lapses) return stored.filter(({ row }) => row.owner === this.#settings.owner);
+      if (leaseLapses === this.#turns.leaseLapses) return stored.filter(({ row }) => row.owner === this.#settings.owner);
     }
   }
 
@@ -226,15 +226,15 @@ export class Care {
     const { bus, logger } = this.#ports;
     const { eventTreeLimit } = this.#settings;
     const { taskflowId, dueAt } = stored.row;
-    const restored = restoreOrTell(stored, logger);
+    const restored = rehydrateOrLog(stored, logger);
     if (!restored) return;
     const { entries, flow } = restored;
     const there = this.#turns.residents.get(taskflowId);
     // It is just being stored, or was, while it was read.
-    if (there && (this.#turns.caresFor(taskflowId, fence) || (there.creation && there.flow.idBase === flow.idBase))) return;
+    if (there && (this.#turns.isResident(taskflowId, fence) || (there.creation && there.flow.idBase === flow.idBase))) return;
     // What this coordinator has stored itself it has announced.
     if (flow.fence !== fence) announceLast(bus, entries, flow, eventTreeLimit);
-    if (isOver(flow) && !isReopened) return repairRow(this.#ports, stored.row, flow);
+    if (isOver(flow) && !isReopened) return repairProjectionIfFinished(this.#ports, stored.row, flow);
     const resident = new Resident(flow, eventTreeLimit, fence, dueAt);
     this.#turns.add(resident, { kind: "recover", fence, ...(isReopened ? { isReopened } : {}) });
   }

@@ -1,14 +1,14 @@
 /** Why taskflows are not moving: what the core makes of their state and of what can be seen around them. */
 import { explain, type Explanation } from "../../core/explain/explain.ts";
 import { type Flow, isOver, taskAt } from "../../core/model/flow.ts";
-import type { Driver, Sent, Surroundings } from "../../core/explain/observed.ts";
+import type { OwnerState, Sent, Observations } from "../../core/explain/observed.ts";
 import { isTaskflowError, taskflowError } from "../../errors/errors.ts";
 import type { Clock } from "../../ports/clock.ts";
 import type { Network } from "../../ports/network.ts";
 import type { PauseRule, Store, StoredTaskflow } from "../../ports/store.ts";
 import type { Coordinator } from "../coordinator.ts";
 import { EVERY_ACTION } from "../flow-control/pause-rules.ts";
-import { restore } from "../turn/rehydrate.ts";
+import { rehydrate } from "../turn/rehydrate.ts";
 import type { CoordinatorSettings } from "../turn/settings.ts";
 
 /** How long the store may take before people are told that it does not answer. */
@@ -24,7 +24,7 @@ export interface ExplanationsPorts {
   readonly askOwner: (owner: string, taskflowId: string) => Promise<Explanation>;
 }
 
-export class Explanations {
+export class Explainer {
   readonly #ports: ExplanationsPorts;
   readonly #settings: CoordinatorSettings;
 
@@ -40,7 +40,7 @@ export class Explanations {
     if (cared) return this.#explainOwn(taskflowId);
     const stored = await store.read(taskflowId);
     if (!stored) throw taskflowError("TASKFLOW_NOT_FOUND", `There is no taskflow "${taskflowId}".`, { taskflowId });
-    const { flow } = restore(stored);
+    const { flow } = rehydrate(stored);
     const { owner } = stored.row;
     if (!isOver(flow) && owner !== null && owner !== this.#settings.owner) {
       const told = await this.#ports.askOwner(owner, taskflowId).catch(() => undefined);
@@ -73,7 +73,7 @@ export class Explanations {
     });
   }
 
-  #driving(flow: Flow): Driver {
+  #driving(flow: Flow): OwnerState {
     const { coordinator } = this.#ports;
     const cared = coordinator.inspect(flow.taskflowId);
     const sent = (ordinal: number): Sent | undefined => {
@@ -87,7 +87,7 @@ export class Explanations {
     return this.#thisOne(cared !== undefined, null, sent);
   }
 
-  #driverOf({ row }: StoredTaskflow): Driver {
+  #driverOf({ row }: StoredTaskflow): OwnerState {
     const { owner, dueAt } = row;
     if (owner === null) return { kind: "nobody" };
     if (owner === this.#settings.owner) return this.#thisOne(false, dueAt > 0 ? dueAt : null, () => undefined);
@@ -95,19 +95,19 @@ export class Explanations {
     return { kind: "other", node: owner, silentMs, leaseMs: this.#settings.leaseMs };
   }
 
-  #thisOne(isLoaded: boolean, restsUntil: number | null, sent: (ordinal: number) => Sent | undefined): Driver {
+  #thisOne(isLoaded: boolean, restsUntil: number | null, sent: (ordinal: number) => Sent | undefined): OwnerState {
     const { owners, isDraining, inFlight } = this.#ports.coordinator;
-    const isHeld = owners.isHeld();
+    const hasLease = owners.hasLease();
     const { maxInFlight } = this.#settings;
-    return { kind: "this", isLoaded, restsUntil, isHeld, isDraining, inFlight, maxInFlight, sent };
+    return { kind: "this", isLoaded, restsUntil, hasLease, isDraining, inFlight, maxInFlight, sent };
   }
 
-  #around(driver: Driver, storeError: string | null): Surroundings {
+  #around(owner: OwnerState, storeError: string | null): Observations {
     const { clock, network, pauses } = this.#ports;
     return {
       now: clock.now(),
       coordinator: this.#settings.owner,
-      driver,
+      owner,
       isBusUp: network.isUp(),
       nodes: network.nodes(),
       isConnected: (node) => network.isConnected(node),

@@ -2,7 +2,7 @@
 import { actionNameOf } from "../../core/model/action-name.ts";
 import { previousRows } from "../../core/views/execution-context.ts";
 import { historyOf } from "../../core/views/history.ts";
-import { progressOf, standing, taskDetails, taskflowDetails, type WaitReason } from "../../core/views/details.ts";
+import { progressOf, effectiveStatus, taskDetails, taskflowDetails, type WaitReason } from "../../core/views/details.ts";
 import { type Flow, isOver, type Stage, type Task } from "../../core/model/flow.ts";
 import { stageId, stageIndexOf, taskOrdinalOf } from "../../core/model/ids.ts";
 import { decodeEntry, replay } from "../../core/journal/journal.ts";
@@ -15,10 +15,10 @@ import type { Store, TaskflowQuery } from "../../ports/store.ts";
 import type { Coordinator } from "../coordinator.ts";
 import { addNestedTrees, branchOf } from "./nested-trees.ts";
 import type { Gate } from "../flow-control/pause-rules.ts";
-import { fits, type TextPart } from "../../protocol/chunks.ts";
+import { fits, type Chunk } from "../../protocol/chunks.ts";
 import { refer } from "../../protocol/value-ref.ts";
 import { Values } from "./values.ts";
-import { boundOfTask, bytesOf, fitTask, fitTree, shapeOf } from "./truncate.ts";
+import { boundOfTask, bytesOf, truncateTask, truncateTree, shapeOf } from "./truncate.ts";
 
 /** How often a taskflow that another coordinator drives is looked at while somebody waits for it. */
 const FOLLOW_MS = 1_000;
@@ -116,7 +116,7 @@ export class Queries {
     if (isLocal) return copyJson(taskflowDetails(flow, this.#waitReason, only)) as Record<string, unknown>;
     const shape = shapeOf(flow, only, maxBytes);
     const tree = taskflowDetails(flow, this.#waitReason, only, shape);
-    return shape ? fitTree(tree, maxBytes) : tree;
+    return shape ? truncateTree(tree, maxBytes) : tree;
   }
 
   /** @throws TASKFLOW_NOT_FOUND, TASK_NOT_FOUND */
@@ -129,7 +129,7 @@ export class Queries {
     const row = taskDetails(flow, task, this.#waitReason);
     if (isLocal) return copyJson(row) as Record<string, unknown>;
     if (boundOfTask(task) <= maxBytes) return row;
-    return fitTask(row, maxBytes, (field, text) => refer(flow.taskflowId, row["id"] as string, field, text));
+    return truncateTask(row, maxBytes, (field, text) => refer(flow.taskflowId, row["id"] as string, field, text));
   }
 
   /**
@@ -158,8 +158,8 @@ export class Queries {
   }
 
   /** The JSON text behind a reference, as much of it as fits. @throws TASKFLOW_VALIDATION_ERROR, TASKFLOW_NOT_FOUND, TASK_NOT_FOUND, TASKFLOW_CONFLICT */
-  value({ isLocal, maxBytes }: Reader, ref: string, offset = 0): Promise<TextPart> {
-    return this.#values.part(ref, offset, isLocal ? Number.POSITIVE_INFINITY : maxBytes);
+  value({ isLocal, maxBytes }: Reader, ref: string, offset = 0): Promise<Chunk> {
+    return this.#values.unit(ref, offset, isLocal ? Number.POSITIVE_INFINITY : maxBytes);
   }
 
   /** Tasks in definition order, page by page; a page is shorter where more does not fit. @throws TASKFLOW_NOT_FOUND, STAGE_NOT_FOUND, RangeError for a bad cursor */
@@ -174,7 +174,7 @@ export class Queries {
     let left = reader.maxBytes;
     for (const task of pool) {
       if (task.ordinal <= after) continue;
-      if (statuses && !statuses.has(standing(flow, task, this.#waitReason).status)) continue;
+      if (statuses && !statuses.has(effectiveStatus(flow, task, this.#waitReason).status)) continue;
       const row = rows.length < pageSize ? this.#row(reader, flow, task) : undefined;
       if (row && !reader.isLocal) left -= bytesOf(row) + 1;
       if (!row || (left < 0 && rows.length > 0)) return { rows, nextCursor: encodeCursor(last) };

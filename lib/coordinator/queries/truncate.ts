@@ -171,7 +171,7 @@ function leaveOut(omissions: Omission[], tooMany: number): number {
 }
 
 /** A task in at most that many bytes, with references in place of what is too large. The row itself is changed; what it holds is not. */
-export function fitTask(row: Json, maxBytes: number, standIn: StandIn): Json {
+export function truncateTask(row: Json, maxBytes: number, standIn: StandIn): Json {
   let tooMany = bytesOf(row) - maxBytes;
   if (tooMany > 0) tooMany = leaveOut(omissionsOf(row, standIn), tooMany);
   const attempts = attemptsOmission(row);
@@ -180,7 +180,7 @@ export function fitTask(row: Json, maxBytes: number, standIn: StandIn): Json {
 }
 
 /** A tree in at most that many bytes. The tree, its stages and tasks themselves are changed; what they hold is not. */
-export function fitTree(tree: Json, maxBytes: number): Json {
+export function truncateTree(tree: Json, maxBytes: number): Json {
   const stages = tree["stages"] as Stages;
   const rows = Object.values(stages).flatMap((stage) => Object.values(stage.tasks));
   const isCut = Object.values(stages).some((stage) => stage.tasksOmitted !== undefined);
@@ -236,7 +236,7 @@ function cutTasks(tree: Json, stages: Stages, tooMany: number): void {
 /** `,"truncated":true`, and what stands around a list. */
 const FRAME = 64;
 /** An answer to a command that has to fit into one message: the same if it fits; else with lists that are cut, and `truncated: true`. */
-export function fitAnswer(data: Readonly<Json>, maxBytes: number): Readonly<Json> {
+export function truncateAnswer(data: Readonly<Json>, maxBytes: number): Readonly<Json> {
   if (bytesOf(data) <= maxBytes) return data;
   const lists = Object.entries(data).filter((entry): entry is [string, unknown[]] => Array.isArray(entry[1]));
   const fitted: Record<string, unknown> = { ...data, truncated: true };

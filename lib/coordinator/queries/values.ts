@@ -3,7 +3,7 @@ import { previousRows, previousStage } from "../../core/views/execution-context.
 import { taskDetails } from "../../core/views/details.ts";
 import type { Flow, Task } from "../../core/model/flow.ts";
 import { taskflowError } from "../../errors/errors.ts";
-import { digestOf, isBeginning, partOf, type TextPart } from "../../protocol/chunks.ts";
+import { digestOf, isBeginning, chunkAt, type Chunk } from "../../protocol/chunks.ts";
 import { validationError } from "../../validation/index.ts";
 import { REFERABLE, PREVIOUS, partsOf, type Referable, type ValueRef } from "../../protocol/value-ref.ts";
 
@@ -20,15 +20,15 @@ export class Values {
   }
 
   /** @throws TASKFLOW_VALIDATION_ERROR, TASKFLOW_NOT_FOUND, TASK_NOT_FOUND, TASKFLOW_CONFLICT where the value has been replaced */
-  async part(ref: string, offset: number, maxBytes: number): Promise<TextPart> {
+  async unit(ref: string, offset: number, maxBytes: number): Promise<Chunk> {
     const text = this.#latest?.ref === ref ? this.#latest.text : await this.#read(ref);
     if (!isBeginning(text, offset)) {
       const message = `/offset is ${offset}, where no part of the ${text.length} characters begins: give the nextOffset of the part before.`;
       throw validationError("The params of taskflow.getValue are not valid", [{ path: "/offset", message, keyword: "format" }]);
     }
-    const part = partOf(text, offset, maxBytes);
-    this.#latest = part.nextOffset === undefined ? undefined : { ref, text };
-    return part;
+    const unit = chunkAt(text, offset, maxBytes);
+    this.#latest = unit.nextOffset === undefined ? undefined : { ref, text };
+    return unit;
   }
 
   async #read(ref: string): Promise<string> {

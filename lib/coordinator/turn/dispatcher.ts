@@ -15,7 +15,7 @@ export class Dispatcher {
   readonly #gate: Gate;
   readonly #queued = new Set<Resident>();
   readonly #starved = new Set<Resident>();
-  readonly #held = new Set<Resident>();
+  readonly #gated = new Set<Resident>();
   #inFlight = 0;
 
   constructor(maxInFlight: number, route: (action: string, preferred?: string) => string | undefined, gate = OPEN_GATE) {
@@ -33,14 +33,14 @@ export class Dispatcher {
     const { flow } = resident;
     this.#queued.delete(resident);
     this.#starved.delete(resident);
-    this.#held.delete(resident);
+    this.#gated.delete(resident);
     if (flow.due.size + flow.repeats.size === 0) return [];
     const unserved = new Set<string>();
     const route = (task: Task): string | undefined => {
       const action = actionNameOf(task.definition.taskDetails);
       if (unserved.has(action)) return undefined;
       if (this.#gate.ruleFor(action)) {
-        this.#held.add(resident);
+        this.#gated.add(resident);
         return undefined;
       }
       // What was delivered before goes to the same node, if it is there: it may remember.
@@ -86,13 +86,13 @@ export class Dispatcher {
   }
 
   /** The taskflows that wait for a rule to be lifted. */
-  get held(): ReadonlySet<Resident> {
-    return this.#held;
+  get gated(): ReadonlySet<Resident> {
+    return this.#gated;
   }
 
   forget(resident: Resident): void {
     this.#queued.delete(resident);
     this.#starved.delete(resident);
-    this.#held.delete(resident);
+    this.#gated.delete(resident);
   }
 }

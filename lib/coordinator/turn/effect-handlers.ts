@@ -7,7 +7,7 @@ export type LateAnswer = Extract<Input, { kind: "answer" }>;
 /** Is told of an answer for a taskflow that has left, with what was known of it last. */
 export type Late = (last: Flow, answer: LateAnswer) => void;
 /** Carries out what taskflows are to tell one another. */
-export interface Family {
-  readonly order: (from: string, effect: Extract<Effect, { kind: "order" }>) => void;
-  readonly follow: (resident: Resident, children: readonly string[]) => Promise<void>;
+export interface NestedMessenger {
+  readonly send: (from: string, effect: Extract<Effect, { kind: "send-command" }>) => void;
+  readonly lookAfter: (resident: Resident, children: readonly string[]) => Promise<void>;
 }

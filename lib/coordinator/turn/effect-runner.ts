@@ -5,48 +5,48 @@ import type { Effect } from "../../core/execution/effects.ts";
 import { taskAt } from "../../core/model/flow.ts";
 import { stageId, taskId } from "../../core/model/ids.ts";
 import { delayAfter } from "../../core/execution/task.ts";
-import type { Input, Outcome, Reply } from "../../core/execution/inputs.ts";
+import type { Input, Outcome, OutcomeReply } from "../../core/execution/inputs.ts";
 import type { Bus, Call } from "../../ports/bus.ts";
 import type { Clock } from "../../ports/clock.ts";
 import type { Dispatcher } from "./dispatcher.ts";
 import type { Resident } from "./resident.ts";
 import { RESEND_DELAY_MS } from "./settings.ts";
 import type { Late } from "./effect-handlers.ts";
-import type { Family } from "./effect-handlers.ts";
+import type { NestedMessenger } from "./effect-handlers.ts";
 
 type EffectOf<Kind extends Effect["kind"]> = Extract<Effect, { kind: Kind }>;
 
-export interface SenderPorts {
+export interface EffectRunnerPorts {
   readonly bus: Bus;
   readonly clock: Clock;
   readonly dispatcher: Dispatcher;
   /** False while another coordinator may have taken over. */
-  readonly maySend: () => boolean;
+  readonly hasLease: () => boolean;
   /** Puts an input into the mailbox of a taskflow. */
   readonly give: (resident: Resident, input: Input) => void;
   /** A slot has become free. */
   readonly freed: () => void;
   /** An answer has come for a taskflow that has left. */
   readonly late: Late;
-  readonly family: Family;
+  readonly nested: NestedMessenger;
 }
 
 /** Carries out effects: sends attempts and watches their time, and gives inputs back at their time. */
-export class Sender {
-  readonly #ports: SenderPorts;
+export class EffectRunner {
+  readonly #ports: EffectRunnerPorts;
 
-  constructor(ports: SenderPorts) {
+  constructor(ports: EffectRunnerPorts) {
     this.#ports = ports;
   }
 
-  carryOut(resident: Resident, effects: readonly Effect[]): void {
+  run(resident: Resident, effects: readonly Effect[]): void {
     for (const effect of effects) {
       if (effect.kind === "call") this.#send(resident, effect);
-      else if (effect.kind === "ask") this.#ask(resident, effect);
+      else if (effect.kind === "query-outcome") this.#queryOutcome(resident, effect);
       else if (effect.kind === "abort") this.#abort(resident, effect);
       else if (effect.kind === "timer") this.#arm(resident, effect.at, effect.input);
-      else if (effect.kind === "order") this.#ports.family.order(resident.flow.taskflowId, effect);
-      else void this.#ports.family.follow(resident, effect.children);
+      else if (effect.kind === "send-command") this.#ports.nested.send(resident.flow.taskflowId, effect);
+      else void this.#ports.nested.lookAfter(resident, effect.children);
     }
   }
 
@@ -80,12 +80,15 @@ export class Sender {
     if (task) this.#ports.bus.abort(node, keyOf(flow, task, attempt));
   }
 
-  #ask(resident: Resident, { task: ordinal, attempt, delivery, node, startedAt, patienceMs, cause }: EffectOf<"ask">): void {
+  #queryOutcome(
+    resident: Resident,
+    { task: ordinal, attempt, delivery, node, startedAt, patienceMs, cause }: EffectOf<"query-outcome">,
+  ): void {
     const { bus, clock, give } = this.#ports;
     const { flow } = resident;
     const task = taskAt(flow, ordinal);
     // What was decided after it may have made it idle; the worker would refuse a delivery that is to come.
-    const isOpen = task?.status === "RUNNING" || (task?.doubt ?? null) !== null;
+    const isOpen = task?.status === "RUNNING" || (task?.inDoubt ?? null) !== null;
     if (!task || !isOpen || task.attempt !== attempt || latestAttempt(task).deliveries !== delivery) return;
     const question = {
       action: actionNameOf(task.definition.taskDetails),
@@ -95,12 +98,12 @@ export class Sender {
       ageMs: Math.max(0, clock.now() - startedAt),
       patienceMs,
     };
-    const heard = (reply: Reply): void => {
+    const heard = (reply: OutcomeReply): void => {
       forget();
       const about = { task: ordinal, attempt, delivery, node, startedAt };
-      give(resident, { kind: "asked", ...about, reply, ...(cause ? { cause } : {}) });
+      give(resident, { kind: "outcome-reply", ...about, reply, ...(cause ? { cause } : {}) });
     };
-    const forget = resident.keepTimer(bus.ask(question, heard));
+    const forget = resident.keepTimer(bus.queryOutcome(question, heard));
   }
 
   #send(resident: Resident, { task: ordinal, attempt, delivery, node }: EffectOf<"call">): void {
@@ -137,7 +140,7 @@ export class Sender {
       listenMs: timeoutMs + delayAfter(flow, task),
     };
     // The commit may have taken longer than the lease was held.
-    if (!this.#ports.maySend()) return this.#answered(resident, call, ordinal, { kind: "not-sent" });
+    if (!this.#ports.hasLease()) return this.#answered(resident, call, ordinal, { kind: "not-sent" });
     const answered = (outcome: Outcome): void => {
       forget();
       this.#answered(resident, call, ordinal, outcome);

@@ -10,7 +10,9 @@ import { encodeEntry } from "../../core/journal/journal.ts";
 import type { Resident } from "./resident.ts";
 
 /** What of a row may change, as the taskflow is now. Annotations are never taken back, so that none need no saying. */
-export function rowOf(flow: Flow): Required<Omit<RowChange, "owner" | "dueAt" | "annotations">> & Pick<RowChange, "annotations"> {
+export function projectionOf(
+  flow: Flow,
+): Required<Omit<RowChange, "owner" | "dueAt" | "annotations">> & Pick<RowChange, "annotations"> {
   // One that is over needs no owner any more; to the store all others are unfinished.
   const isDone = isOver(flow);
   return {
@@ -42,7 +44,7 @@ export function newRow(flow: Flow, owner: string): TaskflowRow {
     annotations: [],
     createdAt: flow.createdAt,
     format: FORMAT,
-    ...rowOf(flow),
+    ...projectionOf(flow),
   };
 }
 
@@ -57,7 +59,7 @@ const TOLD_BY_ROWS: ReadonlySet<Fact["kind"]> = new Set(["flow", "annotated", "o
 export function rowChange(flow: Flow, facts: readonly Fact[], before: number, dueAt: number): RowChange | undefined {
   const due = dueAt === before ? undefined : { dueAt };
   if (!isOver(flow) && !facts.some(({ kind }) => TOLD_BY_ROWS.has(kind))) return due;
-  return { ...rowOf(flow), ...due };
+  return { ...projectionOf(flow), ...due };
 }
 
 /** When it is due, 0 if that is soon. */

@@ -4,7 +4,7 @@ import { decodeEntry, replay } from "../../core/journal/journal.ts";
 import type { Logger } from "../../ports/logger.ts";
 import type { StoredTaskflow, TaskflowRow, Write } from "../../ports/store.ts";
 import type { Ports } from "./ports.ts";
-import { rowOf } from "./projection.ts";
+import { projectionOf } from "./projection.ts";
 
 /** A taskflow as the store tells of it. */
 export interface Restored {
@@ -14,15 +14,15 @@ export interface Restored {
 }
 
 /** @throws Error if its journal cannot be read */
-export function restore(stored: StoredTaskflow): Restored {
+export function rehydrate(stored: StoredTaskflow): Restored {
   const entries = stored.entries.map(decodeEntry);
   return { row: stored.row, entries, flow: replay(entries) };
 }
 
 /** The same; undefined, and said to people, if its journal cannot be read. */
-export function restoreOrTell(stored: StoredTaskflow, logger: Logger): Restored | undefined {
+export function rehydrateOrLog(stored: StoredTaskflow, logger: Logger): Restored | undefined {
   try {
-    return restore(stored);
+    return rehydrate(stored);
   } catch (error) {
     logger.error(`Taskflow ${stored.row.taskflowId} cannot be read from the store and is put aside.`, error);
     return undefined;
@@ -30,9 +30,13 @@ export function restoreOrTell(stored: StoredTaskflow, logger: Logger): Restored 
 }
 
 /** Writes the row of a taskflow that is over again where it does not say so: whoever stored the end was replaced or died before it wrote the row. */
-export async function repairRow({ store, logger }: Ports, { taskflowId, fence, status }: TaskflowRow, flow: Flow): Promise<void> {
+export async function repairProjectionIfFinished(
+  { store, logger }: Ports,
+  { taskflowId, fence, status }: TaskflowRow,
+  flow: Flow,
+): Promise<void> {
   if (!isOver(flow) || isFinished(status)) return;
-  await store.repair(taskflowId, fence, rowOf(flow)).catch((error: unknown) => {
+  await store.repair(taskflowId, fence, projectionOf(flow)).catch((error: unknown) => {
     logger.warn(`The row of taskflow ${taskflowId} could not be written; it is tried again after the next start.`, error);
   });
 }
@@ -41,9 +45,9 @@ export async function repairRow({ store, logger }: Ports, { taskflowId, fence, s
  * Writes the row of one that goes on where it does not say what the journal says: an entry that was stored unheard may have left it behind, and nothing
  * else may come for long. True if there was something to write. To be awaited: it must not meet the change of a later entry.
  */
-export async function mendRow({ store, logger }: Ports, row: TaskflowRow, flow: Flow): Promise<boolean> {
+export async function repairProjectionIfStale({ store, logger }: Ports, row: TaskflowRow, flow: Flow): Promise<boolean> {
   const { taskflowId, fence, status, startedAt, retryAttempt, annotations } = row;
-  const told = rowOf(flow);
+  const told = projectionOf(flow);
   const isTrue =
     status === told.status &&
     startedAt === told.startedAt &&

@@ -47,7 +47,7 @@ export class Resident {
   inbox: Input[] = [];
   creation: Creation | undefined;
   /** Commands that were decided, and whose answers wait until it is certain that the taskflow is still this coordinator's. */
-  withheld: Input[] = [];
+  withheldCommands: Input[] = [];
   /** As its row says it once all that was decided is stored. */
   dueAt: number;
   /** It is gone because nothing happens to it for long. */
@@ -75,8 +75,8 @@ export class Resident {
   }
 
   /** Inputs that nothing has come of yet. */
-  get unheard(): Input[] {
-    return [...this.withheld, ...this.inbox];
+  get pendingInputs(): Input[] {
+    return [...this.withheldCommands, ...this.inbox];
   }
 
   /** Resolves with true once it is stored, by this coordinator or another; rejects if that cannot be known. */
@@ -100,8 +100,8 @@ export class Resident {
 
   /** True if nothing of it is under way, and nothing happens to it before that time. */
   restsUntil(time: number): boolean {
-    const { state, unheard, pending, unsent, dueAt } = this;
-    return dueAt > time && state === "idle" && unheard.length === 0 && pending.size === 0 && unsent.size === 0;
+    const { state, pendingInputs, pending, unsent, dueAt } = this;
+    return dueAt > time && state === "idle" && pendingInputs.length === 0 && pending.size === 0 && unsent.size === 0;
   }
 
   /** Tasks of whose latest delivery something will still be heard here. Of one that is stored and was not sent nothing will, whatever went before. */
@@ -145,7 +145,7 @@ export class Resident {
     const last = this.state === "reading" ? undefined : this.flow;
     this.state = "gone";
     this.inbox = [];
-    this.withheld = [];
+    this.withheldCommands = [];
     this.cancelTimers();
     for (const end of this.#listening) end();
     this.#listening.clear();

@@ -28,10 +28,10 @@ export function horizonOf({ parkMs }: CoordinatorSettings): number {
 export const FORMAT = 1;
 
 /** Taskflows decided in one turn of the event loop. */
-export const TURN = 256;
+export const MAX_TURN_SIZE = 256;
 
 /** Taskflows read from the store at once. */
-export const READ = 50;
+export const READ_BATCH = 50;
 
 /** Wait before a delivery that never left is tried again. */
 export const RESEND_DELAY_MS = 250;

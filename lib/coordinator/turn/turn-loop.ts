@@ -3,28 +3,35 @@
  * then the effects are carried out. What comes in meanwhile waits for the next turn.
  */
 import { decide } from "../../core/decide.ts";
-import type { Answer, Order } from "../../core/model/command.ts";
+import type { CommandResult, CommandRequest } from "../../core/model/command.ts";
 import { isOver } from "../../core/model/flow.ts";
 import type { Input } from "../../core/execution/inputs.ts";
 import type { StoredTaskflow, Write, WriteResult } from "../../ports/store.ts";
 import { announceSince } from "./republish.ts";
 import { Dispatcher } from "./dispatcher.ts";
 import type { Late } from "./effect-handlers.ts";
-import type { Family } from "./effect-handlers.ts";
-import { OrderBook } from "./pending-commands.ts";
-import { callsIn, type Part } from "./unit-of-work.ts";
+import type { NestedMessenger } from "./effect-handlers.ts";
+import { PendingCommands } from "./pending-commands.ts";
+import { callsIn, type UnitOfWork } from "./unit-of-work.ts";
 import { OPEN_GATE } from "../flow-control/pause-rules.ts";
 import type { Ports } from "./ports.ts";
 import type { Resident } from "./resident.ts";
 import { Residents } from "./residents.ts";
-import { isLast, isStored, mendRow, readPatiently, repairRow, restoreOrTell } from "./rehydrate.ts";
-import { Sender } from "./effect-runner.ts";
-import { type CoordinatorSettings, horizonOf, TURN } from "./settings.ts";
+import {
+  isLast,
+  isStored,
+  repairProjectionIfStale,
+  readPatiently,
+  repairProjectionIfFinished,
+  rehydrateOrLog,
+} from "./rehydrate.ts";
+import { EffectRunner } from "./effect-runner.ts";
+import { type CoordinatorSettings, horizonOf, MAX_TURN_SIZE } from "./settings.ts";
 import { writeOf } from "./projection.ts";
 
-export interface TurnsListener extends Family {
+export interface TurnListener extends NestedMessenger {
   /** False while another coordinator may have taken over. */
-  readonly maySend: () => boolean;
+  readonly hasLease: () => boolean;
   /** An answer has come for a taskflow that has left. */
   readonly late: Late;
   /** A taskflow has left memory; it is due then. */
@@ -33,13 +40,13 @@ export interface TurnsListener extends Family {
   readonly left: () => void;
 }
 
-export class Turns {
+export class TurnLoop {
   readonly #ports: Ports;
   readonly #settings: CoordinatorSettings;
-  readonly #sender: Sender;
-  readonly #listener: TurnsListener;
+  readonly #effects: EffectRunner;
+  readonly #listener: TurnListener;
   readonly dispatcher: Dispatcher;
-  readonly #orders = new OrderBook();
+  readonly #commands = new PendingCommands();
   /** The taskflows in the coordinator's care, by id. */
   readonly residents = new Residents();
   #dirty: Resident[] = [];
@@ -47,20 +54,20 @@ export class Turns {
   #committing: Promise<void> | undefined;
   #isStopped = false;
   /** How often the lease had lapsed and was held again. */
-  lapses = 0;
+  leaseLapses = 0;
   /** True: nothing is sent any more; answers are still taken. */
   isDraining = false;
 
-  constructor(ports: Ports, settings: CoordinatorSettings, listener: TurnsListener, gate = OPEN_GATE) {
+  constructor(ports: Ports, settings: CoordinatorSettings, listener: TurnListener, gate = OPEN_GATE) {
     const { bus, clock } = ports;
-    const { maySend, late } = listener;
+    const { hasLease, late } = listener;
     this.#listener = listener;
     this.#ports = ports;
     this.#settings = settings;
     this.dispatcher = new Dispatcher(settings.maxInFlight, (action, preferred) => bus.route(action, preferred), gate);
     const give = (resident: Resident, input: Input): void => this.give(resident, input);
     const freed = (): void => this.#planForQueue();
-    this.#sender = new Sender({ bus, clock, dispatcher: this.dispatcher, maySend, give, freed, late, family: listener });
+    this.#effects = new EffectRunner({ bus, clock, dispatcher: this.dispatcher, hasLease, give, freed, late, nested: listener });
   }
 
   /** Takes a taskflow into care, and its first inputs into its mailbox. */
@@ -71,7 +78,7 @@ export class Turns {
   }
 
   give(resident: Resident, ...inputs: Input[]): void {
-    if (resident.state === "gone" || this.#isStopped) return this.#orders.lose(inputs);
+    if (resident.state === "gone" || this.#isStopped) return this.#commands.lose(inputs);
     resident.inbox.push(...inputs);
     this.wake(resident);
   }
@@ -80,9 +87,9 @@ export class Turns {
    * Has an order decided in its turn, and answered once what it changed is stored. Undefined: the taskflow has left before, and of the order
    * nothing is stored.
    */
-  order(resident: Resident, order: Order): Promise<Answer | undefined> {
-    const { ticket, answered } = this.#orders.open();
-    this.give(resident, { kind: "command", ticket, ...order });
+  command(resident: Resident, order: CommandRequest): Promise<CommandResult | undefined> {
+    const { correlationId, answered } = this.#commands.open();
+    this.give(resident, { kind: "command", correlationId, ...order });
     return answered;
   }
 
@@ -91,7 +98,7 @@ export class Turns {
   }
 
   extend(resident: Resident, task: number, attempt: number): void {
-    this.#sender.extend(resident, task, attempt);
+    this.#effects.extend(resident, task, attempt);
   }
 
   /** Has a taskflow looked at in the next turn. */
@@ -115,7 +122,7 @@ export class Turns {
     }
     this.#isStopped = true;
     for (const resident of this.residents.values()) {
-      this.#orders.lose(resident.unheard);
+      this.#commands.lose(resident.pendingInputs);
       resident.leave();
     }
     this.residents.clear();
@@ -133,7 +140,7 @@ export class Turns {
   }
 
   get #mayDispatch(): boolean {
-    return !this.isDraining && this.#listener.maySend();
+    return !this.isDraining && this.#listener.hasLease();
   }
 
   #turn(): void {
@@ -142,22 +149,22 @@ export class Turns {
     if (this.#committing) return;
     // Without the lease they are woken when it is held again.
     if (this.#mayDispatch) for (const resident of this.dispatcher.next()) this.wake(resident);
-    const chosen = this.#dirty.splice(0, TURN);
+    const chosen = this.#dirty.splice(0, MAX_TURN_SIZE);
     const now = this.#ports.clock.now();
-    const parts: Part[] = [];
-    const stored: Part[] = [];
+    const units: UnitOfWork[] = [];
+    const stored: UnitOfWork[] = [];
     for (const resident of chosen) {
-      const part = this.#decide(resident, now);
-      if (part) (part.write ? stored : parts).push(part);
+      const unit = this.#decide(resident, now);
+      if (unit) (unit.write ? stored : units).push(unit);
     }
     if (stored.length > 0) this.#commit(stored);
-    for (const part of parts) this.#carryOut(part);
+    for (const unit of units) this.#carryOut(unit);
     if (this.#dirty.length > 0) this.#plan();
     // Whoever was woken for a slot may have left it.
     else this.#planForQueue();
   }
 
-  #decide(resident: Resident, now: number): Part | undefined {
+  #decide(resident: Resident, now: number): UnitOfWork | undefined {
     if (resident.state !== "dirty") return undefined;
     const { flow, inbox: inputs } = resident;
     // A new taskflow is as old as it was made: its journal gives it the time of its first entry.
@@ -183,7 +190,7 @@ export class Turns {
         // Those were too old to be sent and have ended: others may be due now, those of the next stage.
         mayFollow = unused > 0;
       }
-      const lapses = this.lapses;
+      const leaseLapses = this.leaseLapses;
       return {
         resident,
         inputs,
@@ -193,7 +200,7 @@ export class Turns {
         firstSeq,
         at,
         creation,
-        lapses,
+        leaseLapses,
         write: writeOf(resident, facts, at, this.#settings),
       };
     } catch (error) {
@@ -201,7 +208,7 @@ export class Turns {
       const message = `Taskflow ${flow.taskflowId} is put aside after an internal error; it is unchanged in the store.`;
       this.#ports.logger.error(message, error);
       this.dispatcher.release(taken);
-      this.#orders.lose(inputs);
+      this.#commands.lose(inputs);
       resident.creation?.failed(error);
       this.#drop(resident);
       return undefined;
@@ -209,18 +216,18 @@ export class Turns {
   }
 
   /** At once where the store commits in this thread; else the next turn waits for it. */
-  #commit(parts: readonly Part[]): void {
+  #commit(units: readonly UnitOfWork[]): void {
     let results: WriteResult[] | Promise<WriteResult[]>;
     try {
-      results = this.#ports.store.commit(parts.map((part) => part.write as Write));
+      results = this.#ports.store.commit(units.map((unit) => unit.write as Write));
     } catch (error) {
-      return this.#commitFailed(parts, error);
+      return this.#commitFailed(units, error);
     }
-    if (!(results instanceof Promise)) return this.#committed(parts, results);
-    for (const { resident } of parts) resident.state = "committing";
+    if (!(results instanceof Promise)) return this.#committed(units, results);
+    for (const { resident } of units) resident.state = "committing";
     const afterwards = results.then(
-      (all) => this.#committed(parts, all),
-      (error: unknown) => this.#commitFailed(parts, error),
+      (all) => this.#committed(units, all),
+      (error: unknown) => this.#commitFailed(units, error),
     );
     this.#committing = afterwards.finally(() => {
       this.#committing = undefined;
@@ -229,31 +236,31 @@ export class Turns {
     });
   }
 
-  #committed(parts: readonly Part[], results: readonly WriteResult[]): void {
-    const created: Part[] = [];
-    parts.forEach((part, index) => {
-      const { resident } = part;
-      if (results[index] !== "stored") return this.#lost(part);
+  #committed(units: readonly UnitOfWork[], results: readonly WriteResult[]): void {
+    const created: UnitOfWork[] = [];
+    units.forEach((unit, index) => {
+      const { resident } = unit;
+      if (results[index] !== "stored") return this.#lost(unit);
       const { creation } = resident;
       resident.creation = undefined;
       // Stored, but others may have gone on from there.
-      const isInDoubt = part.lapses !== this.lapses;
-      if (isInDoubt) void this.#readBack(resident, part);
+      const isInDoubt = unit.leaseLapses !== this.leaseLapses;
+      if (isInDoubt) void this.#readBack(resident, unit);
       else if (resident.state === "committing") resident.state = "idle";
-      if (!isInDoubt) this.#announce(part);
+      if (!isInDoubt) this.#announce(unit);
       creation?.stored(false);
       if (isInDoubt) return;
-      if (creation) created.push(part);
-      else this.#carryOut(part);
+      if (creation) created.push(unit);
+      else this.#carryOut(unit);
     });
     // The answers to `produce` go first.
     if (created.length > 0)
       this.#ports.clock.soon(() => {
-        for (const part of created) this.#carryOut(part);
+        for (const unit of created) this.#carryOut(unit);
       });
   }
 
-  #announce({ resident, facts, at, firstSeq, creation }: Part): void {
+  #announce({ resident, facts, at, firstSeq, creation }: UnitOfWork): void {
     const { bus } = this.#ports;
     const { writer } = resident;
     if (!bus.hasAudience()) return writer.skip();
@@ -261,12 +268,12 @@ export class Turns {
     for (const event of writer.write(facts, at, firstSeq)) bus.announce(event);
   }
 
-  #carryOut(part: Part): void {
-    const { resident, facts, effects } = part;
-    this.#answer(part);
+  #carryOut(unit: UnitOfWork): void {
+    const { resident, facts, effects } = unit;
+    this.#answer(unit);
     if (resident.state === "gone") return this.dispatcher.release(callsIn(effects));
-    for (const fact of facts) if (fact.kind === "settled" || fact.kind === "delayed") this.#sender.ended(resident, fact.task);
-    this.#sender.carryOut(resident, effects);
+    for (const fact of facts) if (fact.kind === "settled" || fact.kind === "delayed") this.#effects.ended(resident, fact.task);
+    this.#effects.run(resident, effects);
     if (isOver(resident.flow)) this.#drop(resident);
     else if (resident.inbox.length > 0) this.wake(resident);
     else if (resident.dueAt > 0) this.#park(resident);
@@ -282,49 +289,49 @@ export class Turns {
   }
 
   /** What nothing was stored of is the truth only while the taskflow is this coordinator's: without the lease it is decided once more when that is known. */
-  #answer({ resident, inputs, answers, write }: Part): void {
+  #answer({ resident, inputs, answers, write }: UnitOfWork): void {
     if (answers.length === 0) return;
-    if (write || this.#listener.maySend()) this.#orders.give(answers);
-    else if (resident.state === "gone") this.#orders.lose(inputs);
-    else resident.withheld.push(...inputs.filter(({ kind }) => kind === "command"));
+    if (write || this.#listener.hasLease()) this.#commands.give(answers);
+    else if (resident.state === "gone") this.#commands.lose(inputs);
+    else resident.withheldCommands.push(...inputs.filter(({ kind }) => kind === "command"));
   }
 
   #drop(resident: Resident): void {
-    const { unheard } = resident;
+    const { pendingInputs } = resident;
     this.dispatcher.forget(resident);
     this.dispatcher.release(resident.pending.size);
     const { taskflowId } = resident.flow;
     if (this.residents.get(taskflowId) === resident) this.residents.delete(taskflowId);
     resident.leave();
-    this.#orders.lose(unheard);
-    for (const input of unheard) if (input.kind === "answer") this.#listener.late(resident.flow, input);
+    this.#commands.lose(pendingInputs);
+    for (const input of pendingInputs) if (input.kind === "answer") this.#listener.late(resident.flow, input);
     this.#planForQueue();
     this.#listener.left();
   }
 
   /** The write met a taskflow or an entry that was there already: this picture of it is outdated. */
-  #lost(part: Part): void {
-    const { resident, effects } = part;
+  #lost(unit: UnitOfWork): void {
+    const { resident, effects } = unit;
     const { creation } = resident;
     if (creation) {
       this.dispatcher.release(callsIn(effects));
-      this.#orders.lose(part.inputs);
+      this.#commands.lose(unit.inputs);
       this.#drop(resident);
       creation.stored(true);
       return;
     }
     this.#ports.logger.warn(`Taskflow ${resident.flow.taskflowId} was changed by another coordinator.`);
-    void this.#readBack(resident, part);
+    void this.#readBack(resident, unit);
   }
 
   /** Nobody knows what was stored. Callers of `produce` are told so, and every taskflow is read back before it goes on. */
-  #commitFailed(parts: readonly Part[], error: unknown): void {
-    this.#ports.logger.error(`A commit of ${parts.length} taskflows failed; they are read back.`, error);
-    for (const part of parts) {
-      const { creation } = part.resident;
-      part.resident.creation = undefined;
+  #commitFailed(units: readonly UnitOfWork[], error: unknown): void {
+    this.#ports.logger.error(`A commit of ${units.length} taskflows failed; they are read back.`, error);
+    for (const unit of units) {
+      const { creation } = unit.resident;
+      unit.resident.creation = undefined;
       // Not before the turn is over: the caller may come back at once.
-      void this.#readBack(part.resident, part);
+      void this.#readBack(unit.resident, unit);
       creation?.failed(error);
     }
   }
@@ -333,52 +340,53 @@ export class Turns {
    * Where others may have changed it. What was stored of the part after all is carried out; else it goes on from what is stored, with the inputs that were
    * decided on the outdated picture.
    */
-  async #readBack(resident: Resident, part?: Part, isMended = false): Promise<void> {
+  async #readBack(resident: Resident, unit?: UnitOfWork, isMended = false): Promise<void> {
     const { fence } = resident;
     const { taskflowId, idBase, revision, seq } = resident.flow;
     resident.state = "reading";
-    const stored = await this.#readHeld(taskflowId);
-    const calls = part ? callsIn(part.effects) : 0;
-    const wasStored = isStored(stored, part?.write);
+    const stored = await this.#readUnderLease(taskflowId);
+    const calls = unit ? callsIn(unit.effects) : 0;
+    const wasStored = isStored(stored, unit?.write);
     // Let go of meanwhile; another one may have taken its place.
     if (this.#isStopped || this.residents.get(taskflowId) !== resident) {
-      this.#settleOrders(part, wasStored);
+      this.#settleOrders(unit, wasStored);
       this.dispatcher.release(calls);
       return this.#drop(resident);
     }
     const isOurs = stored?.row.owner === this.#settings.owner && stored.row.fence === fence;
-    if (isOurs && (part ? isLast(stored, part.write) : stored.entries.length === revision)) {
-      if (!isMended && (await mendRow(this.#ports, stored.row, resident.flow))) return this.#readBack(resident, part, true);
+    if (isOurs && (unit ? isLast(stored, unit.write) : stored.entries.length === revision)) {
+      if (!isMended && (await repairProjectionIfStale(this.#ports, stored.row, resident.flow)))
+        return this.#readBack(resident, unit, true);
       resident.state = "idle";
       // What was to change of it may not have reached the row.
       resident.dueAt = stored.row.dueAt;
-      void repairRow(this.#ports, stored.row, resident.flow);
-      resident.inbox.unshift(...resident.withheld.splice(0));
-      if (part) this.#announce(part);
-      if (part) this.#carryOut(part);
+      void repairProjectionIfFinished(this.#ports, stored.row, resident.flow);
+      resident.inbox.unshift(...resident.withheldCommands.splice(0));
+      if (unit) this.#announce(unit);
+      if (unit) this.#carryOut(unit);
       return this.wake(resident);
     }
-    const restored = isOurs ? restoreOrTell(stored, this.#ports.logger) : undefined;
-    if (restored && !isMended && (await mendRow(this.#ports, restored.row, restored.flow)))
-      return this.#readBack(resident, part, true);
+    const restored = isOurs ? rehydrateOrLog(stored, this.#ports.logger) : undefined;
+    if (restored && !isMended && (await repairProjectionIfStale(this.#ports, restored.row, restored.flow)))
+      return this.#readBack(resident, unit, true);
     this.dispatcher.release(calls);
     // Not ours either: a taskflow that was to be stored, and whose id somebody else has taken.
     if (restored?.flow.idBase !== idBase) {
-      this.#settleOrders(part, wasStored);
+      this.#settleOrders(unit, wasStored);
       return this.#drop(resident);
     }
     const { eventTreeLimit } = this.#settings;
     resident.cancelTimers();
     resident.replace(restored.flow, eventTreeLimit, restored.row.dueAt);
-    announceSince(this.#ports.bus, restored.entries, restored.flow, part ? part.firstSeq - 1 : seq, eventTreeLimit);
+    announceSince(this.#ports.bus, restored.entries, restored.flow, unit ? unit.firstSeq - 1 : seq, eventTreeLimit);
     resident.state = "idle";
-    if (wasStored) this.#settleOrders(part, true);
-    resident.inbox = [...(part?.inputs.filter(({ kind }) => !wasStored || kind !== "command") ?? []), ...resident.unheard];
-    resident.withheld = [];
+    if (wasStored) this.#settleOrders(unit, true);
+    resident.inbox = [...(unit?.inputs.filter(({ kind }) => !wasStored || kind !== "command") ?? []), ...resident.pendingInputs];
+    resident.withheldCommands = [];
     const isReopened = resident.inbox.some(({ kind }) => kind === "command");
     if (isOver(restored.flow) && !isReopened) {
-      void repairRow(this.#ports, restored.row, restored.flow);
-      this.#settleOrders(part, wasStored);
+      void repairProjectionIfFinished(this.#ports, restored.row, restored.flow);
+      this.#settleOrders(unit, wasStored);
       return this.#drop(resident);
     }
     const waiting = resident.inbox.filter(({ kind }) => kind !== "recover");
@@ -390,31 +398,31 @@ export class Turns {
   }
 
   /** A part that is not carried out here any more: its orders are answered if it was stored, else they are looked at anew. */
-  #settleOrders(part: Part | undefined, wasStored: boolean): void {
-    if (!part) return;
-    if (wasStored) this.#orders.give(part.answers);
-    this.#orders.lose(part.inputs);
+  #settleOrders(unit: UnitOfWork | undefined, wasStored: boolean): void {
+    if (!unit) return;
+    if (wasStored) this.#commands.give(unit.answers);
+    this.#commands.lose(unit.inputs);
   }
 
   /** What is stored, read while the lease was held all the time. */
-  async #readHeld(taskflowId: string): Promise<StoredTaskflow | undefined> {
+  async #readUnderLease(taskflowId: string): Promise<StoredTaskflow | undefined> {
     for (;;) {
-      const lapses = this.lapses;
+      const leaseLapses = this.leaseLapses;
       const stored = await readPatiently(this.#ports, taskflowId, () => this.#isStopped);
-      if (this.#isStopped || lapses === this.lapses) return stored;
+      if (this.#isStopped || leaseLapses === this.leaseLapses) return stored;
     }
   }
 
   /** What was sent before this moment may be lost, answers too: they are asked for. */
-  suspect(): void {
+  linkLost(): void {
     for (const resident of this.residents.values()) {
-      if (resident.pending.size > 0) this.give(resident, { kind: "suspect", tasks: Array.from(resident.pending.keys()) });
+      if (resident.pending.size > 0) this.give(resident, { kind: "link-lost", tasks: Array.from(resident.pending.keys()) });
     }
   }
 
   /** Looks whether every taskflow in its care is still its own: others may have taken over while it was silent. */
   lookAgain(): void {
-    this.lapses++;
+    this.leaseLapses++;
     for (const resident of this.residents.values()) {
       // The others are looked at when they are stored or read.
       if (!resident.creation && (resident.state === "idle" || resident.state === "dirty")) void this.#readBack(resident);
@@ -422,7 +430,7 @@ export class Turns {
   }
 
   /** Is it in the coordinator's care under this fence? What is there under a lower one was another's meanwhile: that is let go of. */
-  caresFor(taskflowId: string, fence: number): boolean {
+  isResident(taskflowId: string, fence: number): boolean {
     const resident = this.residents.get(taskflowId);
     // One that is to be stored under an id that is taken, as will turn out, makes room and no more.
     if (!resident || resident.creation) return false;

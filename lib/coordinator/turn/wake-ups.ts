@@ -2,15 +2,15 @@
 import type { Gate } from "../flow-control/pause-rules.ts";
 import type { Ports } from "./ports.ts";
 import { WORKER_POLL_MS } from "./settings.ts";
-import type { Turns } from "./turn-loop.ts";
+import type { TurnLoop } from "./turn-loop.ts";
 
 /** Has it looked at whenever that may have come. Returns what ends it. */
-export function wakeWaiting({ bus, clock }: Ports, turns: Turns, gate: Gate): () => void {
+export function wakeWaiting({ bus, clock }: Ports, turns: TurnLoop, gate: Gate): () => void {
   const wakeStarved = (): void => {
     for (const resident of turns.dispatcher.starved) turns.wake(resident);
   };
   const wakeHeld = (): void => {
-    for (const resident of turns.dispatcher.held) turns.wake(resident);
+    for (const resident of turns.dispatcher.gated) turns.wake(resident);
   };
   // Registries are told of services, but not always: waiting work looks by itself too.
   const poll = (): void => {

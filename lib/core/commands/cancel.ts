@@ -1,13 +1,13 @@
 /** Cancelling a taskflow: from the moment it is stored nothing of it is sent, and no timer of it fires. */
 import { latestAttempt } from "../journal/apply.ts";
-import type { Answer, CancelCommand } from "../model/command.ts";
+import type { CommandResult, CancelCommand } from "../model/command.ts";
 import { compensate } from "../execution/compensation.ts";
 import { isFinished, isSettled, type Task } from "../model/flow.ts";
 import { dropAll } from "../execution/children.ts";
 import { finishedAlready } from "./pause.ts";
 import { record, type Step } from "../execution/step.ts";
 
-export function cancel(step: Step, { reason, compensate: isUndone }: CancelCommand): Answer {
+export function cancel(step: Step, { reason, compensate: isUndone }: CancelCommand): CommandResult {
   const { flow } = step;
   const { taskflowId } = flow;
   if (flow.status === "CANCELLED") return { ok: true, data: { taskflowId, status: flow.status, alreadyFinished: true } };

@@ -1,6 +1,6 @@
 /** Carries out commands: each is answered, and one that is refused changes nothing. */
 import { cancel } from "./cancel.ts";
-import { type AnnotateCommand, type Answer, type Command, type Expect, refuse, type Refusal } from "../model/command.ts";
+import { type AnnotateCommand, type CommandResult, type Command, type Expect, refuse, type Refusal } from "../model/command.ts";
 import { cancelTask, resolveTask, updateTask } from "./task-commands.ts";
 import { findTask } from "../model/find.ts";
 import type { Flow, Task } from "../model/flow.ts";
@@ -10,19 +10,19 @@ import { pause, resume } from "./pause.ts";
 import { retry } from "./retry.ts";
 import { record, type Step } from "../execution/step.ts";
 
-export function obey(step: Step, { ticket, id, expect, command }: Extract<Input, { kind: "command" }>): void {
+export function handleCommand(step: Step, { correlationId, id, expect, command }: Extract<Input, { kind: "command" }>): void {
   // What was recorded in this step belongs to the next revision. That it has a new owner changes nothing that a decider saw.
   const revision = step.flow.revision + (step.facts.some(({ kind }) => kind !== "owned") ? 1 : 0);
   const first = id === undefined ? undefined : step.flow.commands.get(id);
-  const answer = first ?? unexpected(step.flow, revision, command, expect) ?? carryOut(step, command);
+  const answer = first ?? unexpected(step.flow, revision, command, expect) ?? execute(step, command);
   // A refusal is decided anew each time: it changed nothing.
-  if (id !== undefined && !first && answer.ok && !isDryRun(command)) record(step, { kind: "commanded", id, answer });
-  step.answers.push({ ticket, answer });
+  if (id !== undefined && !first && answer.ok && !isDryRun(command)) record(step, { kind: "command-handled", id, answer });
+  step.answers.push({ correlationId, answer });
 }
 
 const isDryRun = (command: Command): boolean => command.kind === "retry" && command.dryRun === true;
 
-function carryOut(step: Step, command: Command): Answer {
+function execute(step: Step, command: Command): CommandResult {
   switch (command.kind) {
     case "cancel":
       return cancel(step, command);
@@ -50,7 +50,7 @@ function carryOut(step: Step, command: Command): Answer {
 /** Of one taskflow. */
 const MAX_ANNOTATIONS = 1_000;
 
-function annotate(step: Step, { type, value }: AnnotateCommand): Answer {
+function annotate(step: Step, { type, value }: AnnotateCommand): CommandResult {
   const { taskflowId, annotations } = step.flow;
   if (annotations.length >= MAX_ANNOTATIONS) {
     const message = `Taskflow "${taskflowId}" has ${annotations.length} annotations, the limit: annotate another one.`;

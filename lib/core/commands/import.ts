@@ -69,7 +69,7 @@ export function copyJournal(journal: readonly Entry[], identity: Identity, now: 
 
 /** The fact as the copy has it. Commands were given to the original. */
 function own(fact: Fact, original: Created, { taskflowId, idBase, copiedAt }: Identity & { readonly copiedAt: number }): Fact[] {
-  if (fact.kind === "commanded") return [];
+  if (fact.kind === "command-handled") return [];
   if (fact.kind === "created") {
     const { nested: _, ...rest } = fact;
     return [{ ...rest, taskflowId, idBase, copiedAt }];
@@ -116,7 +116,7 @@ function settleForCopy(step: Step): void {
   if (flow.status === "WAITING") begin(step);
   for (const task of flow.tasks) if (task.status === "RUNNING") loseRunning(step, task);
   for (const { id, state } of Array.from(flow.children.values())) {
-    if (state === "active" || state === "dropped") record(step, { kind: "joined", child: id, status: null });
+    if (state === "active" || state === "abandoned") record(step, { kind: "child-ended", child: id, status: null });
   }
   if (flow.undo.status === "RUNNING") endUndoing(step);
   if (!isFinished(flow.status)) pause(step, { kind: "pause", reason: IMPORTED });
@@ -127,7 +127,7 @@ function loseRunning(step: Step, task: Task): void {
   const { ordinal, options } = task;
   if (!options.exactlyOnceTaskExecution) {
     // Else it is delivered again, as the same attempt.
-    if (task.held !== null || task.activeChildren > 0)
+    if (task.pendingResponse !== null || task.activeChildren > 0)
       record(step, { kind: "delayed", task: ordinal, retryAt: now, error: lost(task) });
     return;
   }

@@ -3,14 +3,14 @@
  * answer is in and none of them runs any more (`answered` in task.ts).
  */
 import { lookLater } from "../execution/children.ts";
-import { type Answer, type JoinCommand, type LinkCommand, refuse } from "../model/command.ts";
+import { type CommandResult, type JoinCommand, type LinkCommand, refuse } from "../model/command.ts";
 import { isFinished, taskAt } from "../model/flow.ts";
 import { taskOrdinalOf } from "../model/ids.ts";
 import { record, type Step } from "../execution/step.ts";
 import { settleNested } from "../execution/task.ts";
 
 /** A handler of the task produces a taskflow. One that stands below another task of this taskflow stays there. */
-export function link(step: Step, { taskId: id, attempt, child, isChosen, ended, maxDepth }: LinkCommand): Answer {
+export function link(step: Step, { taskId: id, attempt, child, isChosen, ended, maxDepth }: LinkCommand): CommandResult {
   const { flow } = step;
   const { taskflowId, depth, rootId } = flow;
   const ordinal = taskOrdinalOf(flow.idBase, id);
@@ -25,29 +25,29 @@ export function link(step: Step, { taskId: id, attempt, child, isChosen, ended, 
     return refuse("NESTING_TOO_DEEP", message, { taskflowId, depth: depth + 1, limit: maxDepth });
   }
   const known = flow.children.get(child);
-  const data = { rootId, depth: depth + 1, isHeld: flow.hold !== null };
+  const data = { rootId, depth: depth + 1, isHeld: flow.pause !== null };
   if (known && known.task !== task) return { ok: true, data: { ...data, isLinked: false } };
   if (known?.state !== "active" || known.attempt !== attempt)
     record(step, { kind: "linked", task: task.ordinal, child, ...(isChosen ? { isChosen } : {}) });
   if (ended) {
-    record(step, { kind: "joined", child, ...ended });
+    record(step, { kind: "child-ended", child, ...ended });
     settleNested(step, task);
   } else lookLater(step);
   return { ok: true, data: { ...data, isLinked: true } };
 }
 
 /** What a nested taskflow has come to. */
-export function join(step: Step, { child, status, seq }: JoinCommand): Answer {
+export function join(step: Step, { child, status, seq }: JoinCommand): CommandResult {
   const { flow } = step;
   const known = flow.children.get(child);
-  const answer: Answer = { ok: true, data: { taskflowId: flow.taskflowId } };
+  const answer: CommandResult = { ok: true, data: { taskflowId: flow.taskflowId } };
   if (!known || (seq !== undefined && seq < known.seq)) return answer;
   const isOngoing = status !== null && !isFinished(status);
   const isNews = isOngoing
     ? known.state === "ended" && known.task.status === "RUNNING" && known.task.attempt === known.attempt
-    : known.state === "active" || known.state === "dropped" || known.status !== status;
+    : known.state === "active" || known.state === "abandoned" || known.status !== status;
   if (!isNews) return answer;
-  record(step, { kind: "joined", child, status, ...(seq === undefined ? {} : { seq }) });
+  record(step, { kind: "child-ended", child, status, ...(seq === undefined ? {} : { seq }) });
   settleNested(step, known.task);
   return answer;
 }

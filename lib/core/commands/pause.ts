@@ -1,5 +1,5 @@
 /** Holding a taskflow, and letting it go on. */
-import { type Answer, type PauseCommand, refuse, type ResumeCommand } from "../model/command.ts";
+import { type CommandResult, type PauseCommand, refuse, type ResumeCommand } from "../model/command.ts";
 import { type Flow, isFinished } from "../model/flow.ts";
 import { passOn } from "../execution/children.ts";
 import { begin } from "../execution/stage.ts";
@@ -9,29 +9,29 @@ import { AWAITING_DECISION } from "../model/values.ts";
 /** `statusReason` of a taskflow that somebody paused. */
 export const PAUSED = "PAUSED";
 
-export function pause(step: Step, { reason, by }: PauseCommand): Answer {
+export function pause(step: Step, { reason, by }: PauseCommand): CommandResult {
   const { flow } = step;
   if (isFinished(flow.status)) return finishedAlready(flow, "paused");
   // Otherwise nothing would begin it when it goes on.
   begin(step);
   // One that somebody paused stays so, whatever becomes of its parent.
-  if (flow.hold === null) {
-    record(step, { kind: "held", hold: { reason: reason ?? null, by: by ?? null } });
+  if (flow.pause === null) {
+    record(step, { kind: "paused", pause: { reason: reason ?? null, by: by ?? null } });
     if (flow.awaiting.size === 0) record(step, { kind: "flow", status: "PAUSED", reason: PAUSED });
     passOn(step, "pause");
-  } else if (by === undefined && flow.hold.by !== null) {
-    record(step, { kind: "held", hold: { reason: reason ?? null, by: null } });
+  } else if (by === undefined && flow.pause.by !== null) {
+    record(step, { kind: "paused", pause: { reason: reason ?? null, by: null } });
   }
   return said(flow);
 }
 
-export function resume(step: Step, { by }: ResumeCommand): Answer {
+export function resume(step: Step, { by }: ResumeCommand): CommandResult {
   const { flow } = step;
   if (isFinished(flow.status)) return finishedAlready(flow, "resumed");
-  const { hold } = flow;
-  if (by !== undefined && hold?.by !== by) return said(flow);
-  if (hold === null) return notHeld(flow);
-  record(step, { kind: "held", hold: null });
+  const { pause: current } = flow;
+  if (by !== undefined && current?.by !== by) return said(flow);
+  if (current === null) return notHeld(flow);
+  record(step, { kind: "paused", pause: null });
   passOn(step, "resume");
   if (flow.awaiting.size === 0) goOnUnlessHeld(step);
   return said(flow);
@@ -40,7 +40,7 @@ export function resume(step: Step, { by }: ResumeCommand): Answer {
 /** What was waited for is decided: RUNNING again, or PAUSED by whoever paused it meanwhile. */
 export function goOnUnlessHeld(step: Step): void {
   const { flow } = step;
-  if (flow.hold === null) record(step, { kind: "flow", status: "RUNNING" });
+  if (flow.pause === null) record(step, { kind: "flow", status: "RUNNING" });
   else record(step, { kind: "flow", status: "PAUSED", reason: PAUSED });
 }
 
@@ -48,14 +48,14 @@ export function goOnUnlessHeld(step: Step): void {
 export function pauseAgain(step: Step): void {
   const { flow } = step;
   if (flow.awaiting.size > 0) record(step, { kind: "flow", status: "PAUSED", reason: AWAITING_DECISION });
-  else if (flow.hold !== null) record(step, { kind: "flow", status: "PAUSED", reason: PAUSED });
+  else if (flow.pause !== null) record(step, { kind: "flow", status: "PAUSED", reason: PAUSED });
 }
 
-function said({ taskflowId, status, statusReason }: Flow): Answer {
+function said({ taskflowId, status, statusReason }: Flow): CommandResult {
   return { ok: true, data: { taskflowId, status, statusReason } };
 }
 
-function notHeld(flow: Flow): Answer {
+function notHeld(flow: Flow): CommandResult {
   const { taskflowId, status } = flow;
   const why =
     flow.statusReason === AWAITING_DECISION
@@ -64,7 +64,7 @@ function notHeld(flow: Flow): Answer {
   return refuse("TASKFLOW_CONFLICT", `Taskflow "${taskflowId}" cannot be resumed: ${why}.`, { taskflowId, status });
 }
 
-export function finishedAlready({ taskflowId, status }: Flow, verb: string): Answer {
+export function finishedAlready({ taskflowId, status }: Flow, verb: string): CommandResult {
   const message = `Taskflow "${taskflowId}" is ${status} already: it cannot be ${verb} any more.`;
   return refuse("TASKFLOW_ALREADY_FINISHED", message, { taskflowId, status });
 }

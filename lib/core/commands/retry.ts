@@ -5,9 +5,9 @@
  * before runs only what was chosen of it, and what blocks anew ends the run. What it would do is planned first, and the plan is what a dry run answers.
  */
 import { watchAge, watchTaskAge } from "../execution/max-age.ts";
-import { type Answer, refuse, type Refusal, type RetryCommand, type Selected } from "../model/command.ts";
+import { type CommandResult, refuse, type Refusal, type RetryCommand, type Selection } from "../model/command.ts";
 import { isUndone } from "../execution/compensation.ts";
-import { clearDoubt } from "../execution/in-doubt.ts";
+import { resolveInDoubt } from "../execution/in-doubt.ts";
 import { runsNow } from "./task-commands.ts";
 import { Finder } from "../model/find.ts";
 import { type Flow, isFinished, isSettled, type Stage, type Task } from "../model/flow.ts";
@@ -25,7 +25,7 @@ interface Plan {
   readonly follow: ReadonlySet<Task>;
 }
 
-export function retry(step: Step, command: RetryCommand): Answer {
+export function retry(step: Step, command: RetryCommand): CommandResult {
   const { flow } = step;
   const plan = planRetry(flow, command);
   if ("ok" in plan) return plan;
@@ -33,7 +33,7 @@ export function retry(step: Step, command: RetryCommand): Answer {
   if (refusal) return refusal;
   const answer = answerOf(flow, plan, command.dryRun === true);
   const isNothing = plan.again.size === 0 && plan.follow.size === 0;
-  if (!command.dryRun && !isNothing) carryOut(step, plan);
+  if (!command.dryRun && !isNothing) applyPlan(step, plan);
   return answer;
 }
 
@@ -70,7 +70,7 @@ function planRetry(flow: Flow, command: RetryCommand): Plan | Refusal {
   return { again: new Set(flow.tasks.filter((task) => again.has(task))), named, follow };
 }
 
-function choose(flow: Flow, selection: readonly Selected[]): Choice | Refusal {
+function choose(flow: Flow, selection: readonly Selection[]): Choice | Refusal {
   const finder = new Finder(flow);
   const named = new Set<Task>();
   const stages = new Set<Stage>();
@@ -102,7 +102,7 @@ function followers(flow: Flow, again: ReadonlySet<Task>): Set<Task> {
   const follow = new Set<Task>();
   let isBlocked = false;
   for (const stage of flow.stages) {
-    for (const task of stage.tasks) if (!again.has(task) && isUntouched(task) && (!isBlocked || task.chosen)) follow.add(task);
+    for (const task of stage.tasks) if (!again.has(task) && isUntouched(task) && (!isBlocked || task.selected)) follow.add(task);
     isBlocked ||= stage.tasks.some((task) => task.blocks && !again.has(task) && !isUntouched(task));
   }
   return follow;
@@ -168,7 +168,7 @@ const currentStage = (flow: Flow): Stage | undefined => flow.stages.find((stage)
 const leaves = (current: Stage, again: ReadonlySet<Task>): boolean =>
   Array.from(again).some((task) => task.stage.index < current.index);
 
-function answerOf(flow: Flow, { again, follow }: Plan, dryRun: boolean): Answer {
+function answerOf(flow: Flow, { again, follow }: Plan, dryRun: boolean): CommandResult {
   const { taskflowId, idBase, retryAttempt } = flow;
   const list = (tasks: Iterable<Task>) =>
     Array.from(tasks, (task) => ({ stageId: stageId(idBase, task.stage.index), taskId: taskId(idBase, task.ordinal) }));
@@ -179,7 +179,7 @@ function answerOf(flow: Flow, { again, follow }: Plan, dryRun: boolean): Answer 
   return { ok: true, data: { ...data, reused: list(reused), compensated: [], follows: list(follow) } };
 }
 
-function carryOut(step: Step, { again, named }: Plan): void {
+function applyPlan(step: Step, { again, named }: Plan): void {
   const { flow } = step;
   const current = currentStage(flow);
   if (current && leaves(current, again)) closeStage(step, current);
@@ -192,7 +192,7 @@ function carryOut(step: Step, { again, named }: Plan): void {
   for (const task of stays.tasks) {
     if (!task.open || !again.has(task)) continue;
     watchTaskAge(step, task);
-    if (task.doubt !== null) clearDoubt(step, task);
+    if (task.inDoubt !== null) resolveInDoubt(step, task);
   }
   afterSettled(step, stays);
 }
@@ -205,18 +205,23 @@ function putBack(step: Step, stage: Stage, again: ReadonlySet<Task>, named: Read
     record(step, { kind: "stage", stage: stage.index, status: "WAITING" });
   for (const task of tasks) {
     const { ordinal } = task;
-    const doubt = doubtOf(task, named.has(task));
+    const inDoubt = inDoubtOf(task, named.has(task));
     // One that waits between two attempts has been left with its stage, and begins anew too.
     if (isSettled(task.status) || (!task.open && task.retryAt !== null))
-      record(step, { kind: "reset", task: ordinal, ...(doubt ? { doubt } : {}), ...(again.has(task) ? {} : { follows: true }) });
-    else if (again.has(task)) record(step, { kind: "chosen", task: ordinal, ...(named.has(task) ? { named: true } : {}) });
+      record(step, {
+        kind: "reset",
+        task: ordinal,
+        ...(inDoubt ? { inDoubt } : {}),
+        ...(again.has(task) ? {} : { follows: true }),
+      });
+    else if (again.has(task)) record(step, { kind: "selected", task: ordinal, ...(named.has(task) ? { named: true } : {}) });
   }
 }
 
 /** Its latest attempt may have succeeded: nobody could tell, or it was cancelled while it ran, or its success came too late. */
-function doubtOf({ attempts, options, response, status }: Task, isNamed: boolean): "ask" | "only" | undefined {
+function inDoubtOf({ attempts, options, response, status }: Task, isNamed: boolean): "verify" | "verify-or-fail" | undefined {
   const latest = attempts.at(-1);
   const isLate = latest?.status === "SUCCESS" && (status === "FAILED" || status === "CANCELLED") && response !== null;
   if (!isLate && latest?.status !== "CANCELLED" && latest?.error?.type !== "TASK_OUTCOME_UNKNOWN") return undefined;
-  return isNamed || !options.exactlyOnceTaskExecution ? "ask" : "only";
+  return isNamed || !options.exactlyOnceTaskExecution ? "verify" : "verify-or-fail";
 }

@@ -2,7 +2,7 @@
 import { watchAge, watchTaskAge } from "../execution/max-age.ts";
 import { giveUp } from "./cancel.ts";
 import {
-  type Answer,
+  type CommandResult,
   type CancelTaskCommand,
   refuse,
   type Refusal,
@@ -16,20 +16,20 @@ import { finishedAlready, goOnUnlessHeld } from "./pause.ts";
 import { afterSettled, closeStage, endOf, goOn } from "../execution/stage.ts";
 import { record, type Step } from "../execution/step.ts";
 
-export function cancelTask(step: Step, command: CancelTaskCommand): Answer {
+export function cancelTask(step: Step, command: CancelTaskCommand): CommandResult {
   const { flow } = step;
   const task = findTask(flow, command.task);
   if ("ok" in task) return task;
   if (isFinished(flow.status)) return finishedAlready(flow, "changed");
   if (isSettled(task.status)) return notActive(flow, task);
   giveUp(step, task);
-  restate(step, task.stage);
+  refreshStageStatus(step, task.stage);
   afterSettled(step, task.stage);
   return told(flow, task);
 }
 
 /** Settles a task that failed or waits, and the taskflow goes on from there. */
-export function resolveTask(step: Step, command: ResolveTaskCommand): Answer {
+export function resolveTask(step: Step, command: ResolveTaskCommand): CommandResult {
   const { flow } = step;
   const { outcome, response, reason } = command;
   const task = findTask(flow, command.task);
@@ -48,7 +48,7 @@ export function resolveTask(step: Step, command: ResolveTaskCommand): Answer {
     reason,
     ...(response === undefined ? {} : { response }),
   });
-  restate(step, task.stage);
+  refreshStageStatus(step, task.stage);
   if (wasFinished) {
     watchAge(step);
     goOn(step);
@@ -74,12 +74,12 @@ function undecidable(flow: Flow, task: Task): Refusal | undefined {
 }
 
 /** With what a stage is now that has ended before, it may have ended otherwise. */
-function restate(step: Step, stage: Stage): void {
+function refreshStageStatus(step: Step, stage: Stage): void {
   if (stage.status !== "WAITING" && stage.status !== "RUNNING" && stage.status !== endOf(stage)) closeStage(step, stage);
 }
 
 /** Other params or options for the attempts to come. */
-export function updateTask(step: Step, { task: ref, params, options }: UpdateTaskCommand): Answer {
+export function updateTask(step: Step, { task: ref, params, options }: UpdateTaskCommand): CommandResult {
   const { flow } = step;
   const task = findTask(flow, ref);
   if ("ok" in task) return task;
@@ -94,7 +94,7 @@ export function updateTask(step: Step, { task: ref, params, options }: UpdateTas
   return told(flow, task);
 }
 
-function told(flow: Flow, task: Task): Answer {
+function told(flow: Flow, task: Task): CommandResult {
   const { taskflowId, idBase } = flow;
   const ids = { stageId: stageId(idBase, task.stage.index), taskId: taskId(idBase, task.ordinal) };
   return { ok: true, data: { taskflowId, ...ids, taskStatus: task.status, status: flow.status } };

@@ -9,7 +9,7 @@ import { record, type Step } from "./step.ts";
 const FOLLOW_MS = 30_000;
 
 /** The attempt is repeated: what it produced and still runs is cancelled, but for those that it may produce again under the same id. */
-export function dropChildren(step: Step, task: Task): void {
+export function abandonChildren(step: Step, task: Task): void {
   for (const child of task.children) if (child.state === "active" && !child.isChosen) drop(step, child);
 }
 
@@ -19,12 +19,12 @@ export function dropAll(step: Step, children: Iterable<Child>): void {
 }
 
 function drop(step: Step, { id }: Child): void {
-  record(step, { kind: "dropped", child: id });
+  record(step, { kind: "child-abandoned", child: id });
   cancelChild(step, id);
 }
 
 function cancelChild({ effects }: Step, id: string): void {
-  effects.push({ kind: "order", to: id, command: { kind: "cancel", reason: "Its parent gave it up." } });
+  effects.push({ kind: "send-command", to: id, command: { kind: "cancel", reason: "Its parent gave it up." } });
 }
 
 /** Holding and going on reach the children that run. */
@@ -32,17 +32,17 @@ export function passOn(step: Step, kind: "pause" | "resume"): void {
   const { flow, effects } = step;
   if (flow.childCount.active === 0) return;
   for (const { id, state } of flow.children.values())
-    if (state === "active") effects.push({ kind: "order", to: id, command: { kind, by: flow.taskflowId } });
+    if (state === "active") effects.push({ kind: "send-command", to: id, command: { kind, by: flow.taskflowId } });
 }
 
 /** Looks what has become of the children, and goes on looking. What they are to do they are told again: another coordinator may have had it to tell. */
 export function follow(step: Step): void {
   const { children, childCount } = step.flow;
   step.flow.isFollowing = false;
-  if (childCount.active + childCount.dropped === 0) return;
-  const open = Array.from(children.values()).filter(({ state }) => state === "active" || state === "dropped");
-  for (const { id, state } of open) if (state === "dropped") cancelChild(step, id);
-  passOn(step, step.flow.hold === null ? "resume" : "pause");
+  if (childCount.active + childCount.abandoned === 0) return;
+  const open = Array.from(children.values()).filter(({ state }) => state === "active" || state === "abandoned");
+  for (const { id, state } of open) if (state === "abandoned") cancelChild(step, id);
+  passOn(step, step.flow.pause === null ? "resume" : "pause");
   step.effects.push({ kind: "follow", children: open.map(({ id }) => id) });
   lookLater(step);
 }
@@ -58,5 +58,5 @@ export function lookLater({ flow, effects, now }: Step): void {
 export function tellParent({ flow, effects }: Step): void {
   if (!flow.parent) return;
   const { status, taskflowId, seq } = flow;
-  effects.push({ kind: "order", to: flow.parent.taskflowId, command: { kind: "join", child: taskflowId, status, seq } });
+  effects.push({ kind: "send-command", to: flow.parent.taskflowId, command: { kind: "join", child: taskflowId, status, seq } });
 }

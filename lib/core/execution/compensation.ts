@@ -3,7 +3,7 @@
  * (`flow.undo`), so that it is called, retried, timed and asked for like any other.
  */
 import { watchTaskAge } from "./max-age.ts";
-import { clearDoubt } from "./in-doubt.ts";
+import { resolveInDoubt } from "./in-doubt.ts";
 import { type Flow, isSettled, nextUndo, type Task } from "../model/flow.ts";
 import { record, type Step } from "./step.ts";
 
@@ -43,7 +43,7 @@ function watchNext(step: Step): void {
   const next = nextUndo(step.flow);
   if (!next) return;
   watchTaskAge(step, next);
-  if (next.doubt === null) return;
-  clearDoubt(step, next);
+  if (next.inDoubt === null) return;
+  resolveInDoubt(step, next);
   if (isSettled(next.status)) goOnUndoing(step);
 }

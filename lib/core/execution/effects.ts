@@ -8,7 +8,7 @@ export type Effect =
   | { readonly kind: "call"; readonly task: number; readonly attempt: number; readonly delivery: number; readonly node: string }
   /** Ask for the outcome of an attempt of which nothing is heard; the reply comes back as `asked`, with the cause. */
   | {
-      readonly kind: "ask";
+      readonly kind: "query-outcome";
       readonly task: number;
       readonly attempt: number;
       readonly delivery: number;
@@ -21,7 +21,7 @@ export type Effect =
   /** Tell the node that nobody waits for the attempt any more. */
   | { readonly kind: "abort"; readonly task: number; readonly attempt: number; readonly node: string }
   /** Give another taskflow a command, until it is stored or refused. */
-  | { readonly kind: "order"; readonly to: string; readonly command: Command }
+  | { readonly kind: "send-command"; readonly to: string; readonly command: Command }
   /** Look what has become of these taskflows: the end of each, or that it is not there, comes back as the command `join`. */
   | { readonly kind: "follow"; readonly children: readonly string[] }
   /** Give the input back at that time. */

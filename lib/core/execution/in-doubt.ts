@@ -5,20 +5,20 @@
 import { latestAttempt } from "../journal/apply.ts";
 import { failure, type TaskError } from "../model/values.ts";
 import type { Task } from "../model/flow.ts";
-import type { Reply } from "./inputs.ts";
+import type { OutcomeReply } from "./inputs.ts";
 import { record, type Step } from "./step.ts";
 
 /** Its stage was entered: what is recorded counts, else the worker is asked. The stage is not ended here. */
-export function clearDoubt(step: Step, task: Task): void {
+export function resolveInDoubt(step: Step, task: Task): void {
   const { ordinal, response } = task;
-  if (latestAttempt(task).status !== "SUCCESS") return ask(step, task);
+  if (latestAttempt(task).status !== "SUCCESS") return queryOutcome(step, task);
   record(step, { kind: "settled", task: ordinal, status: "SUCCESS", ...(response === null ? {} : { response }) });
 }
 
 /** What a reply that tells of no outcome makes of a doubtful task: it is due, has failed, or is to be asked about once more. */
-export function verdict(task: Task, reply: Reply): "due" | "failed" | "ask" {
-  if (reply.kind === "running") return "ask";
-  return reply.kind === "never" || task.doubt === "ask" ? "due" : "failed";
+export function verdict(task: Task, reply: OutcomeReply): "due" | "failed" | "requery" {
+  if (reply.kind === "running") return "requery";
+  return reply.kind === "never" || task.inDoubt === "verify" ? "due" : "failed";
 }
 
 export const unknownOutcome = (): ReturnType<typeof failure> =>
@@ -35,14 +35,14 @@ const PATIENCE_MS = 2_000;
  * say that there never was one.
  * @param cause what made the attempt doubtful; it is told if nobody knows
  */
-export function ask(step: Step, task: Task, cause?: TaskError): void {
+export function queryOutcome(step: Step, task: Task, cause?: TaskError): void {
   const { attempt, deliveries, nodeID, startedAt } = latestAttempt(task);
   const patienceMs = task.options.exactlyOnceTaskExecution ? PATIENCE_EXACTLY_ONCE_MS : PATIENCE_MS;
   const question = { task: task.ordinal, attempt, delivery: deliveries, node: nodeID ?? "", startedAt, patienceMs };
   if (startedAt < step.flow.copiedAt) {
     const { patienceMs: _, ...asked } = question;
-    const input = { kind: "asked", ...asked, reply: { kind: "silent" }, ...(cause ? { cause } : {}) } as const;
+    const input = { kind: "outcome-reply", ...asked, reply: { kind: "silent" }, ...(cause ? { cause } : {}) } as const;
     return void step.effects.push({ kind: "timer", at: step.now, input });
   }
-  step.effects.push({ kind: "ask", ...question, ...(cause ? { cause } : {}) });
+  step.effects.push({ kind: "query-outcome", ...question, ...(cause ? { cause } : {}) });
 }

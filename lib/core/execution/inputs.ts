@@ -1,5 +1,5 @@
 /** Inputs: what the world tells a taskflow. Each may come late, twice or never; `decide` makes nothing worse of it. */
-import type { Order } from "../model/command.ts";
+import type { CommandRequest } from "../model/command.ts";
 import type { TaskError } from "../model/values.ts";
 import type { JsonText } from "../model/values.ts";
 
@@ -22,7 +22,7 @@ export type Outcome =
   | { readonly kind: "not-sent" };
 
 /** What is known of an attempt of which nothing is heard, once somebody was asked (`ports/bus.ts` says when each may be said). */
-export type Reply =
+export type OutcomeReply =
   | { readonly kind: "done"; readonly outcome: Outcome }
   | { readonly kind: "running" }
   | { readonly kind: "interrupted" }
@@ -45,19 +45,19 @@ export type Input =
   /** An attempt's time is over. */
   | { readonly kind: "timeout"; readonly task: number; readonly attempt: number }
   /** What was sent before this moment may be lost: the coordinator's own link was down. */
-  | { readonly kind: "suspect"; readonly tasks: readonly number[] }
+  | { readonly kind: "link-lost"; readonly tasks: readonly number[] }
   /** A worker that said `running` is to be asked once more. */
-  | { readonly kind: "ask-again"; readonly task: number; readonly attempt: number; readonly cause?: TaskError }
+  | { readonly kind: "requery"; readonly task: number; readonly attempt: number; readonly cause?: TaskError }
   /** The answer to the effect `ask`. */
   | {
-      readonly kind: "asked";
+      readonly kind: "outcome-reply";
       readonly task: number;
       readonly attempt: number;
       readonly delivery: number;
       /** That delivery's, and when its attempt began: numbers are used again after a delivery that never left. */
       readonly node: string;
       readonly startedAt: number;
-      readonly reply: Reply;
+      readonly reply: OutcomeReply;
       readonly cause?: TaskError;
     }
   /** It is time to look what has become of the nested taskflows. */
@@ -67,7 +67,7 @@ export type Input =
   /** The age of the taskflow (no task) or of a task may be over. */
   | { readonly kind: "age"; readonly task?: number }
   /** Somebody decides something about it; the answer bears the ticket. */
-  | ({ readonly kind: "command"; readonly ticket: number } & Order)
+  | ({ readonly kind: "command"; readonly correlationId: number } & CommandRequest)
   /** A coordinator has read it from the store and goes on with it. `inFlight`: tasks whose latest delivery this very coordinator still listens to. */
   | {
       readonly kind: "recover";

@@ -6,12 +6,12 @@
  */
 import { isTooOld } from "./max-age.ts";
 import { latestAttempt } from "../journal/apply.ts";
-import { ask } from "./in-doubt.ts";
+import { queryOutcome } from "./in-doubt.ts";
 import { failure } from "../model/values.ts";
 import { unknownOutcome, verdict } from "./in-doubt.ts";
 import { type Task, taskAt } from "../model/flow.ts";
 import { type TaskError } from "../model/values.ts";
-import type { Input, Reply } from "./inputs.ts";
+import type { Input, OutcomeReply } from "./inputs.ts";
 import type { Step } from "./step.ts";
 import { failAttempt, isReportedFailure, settle, settleAttempt } from "./task.ts";
 
@@ -21,36 +21,36 @@ type InputOf<Kind extends Input["kind"]> = Extract<Input, { kind: Kind }>;
 export const MAX_DELIVERIES = 5;
 
 /** How often a worker that is at it is asked again, should its report be lost. */
-export const ASK_AGAIN_MS = 5_000;
+export const REQUERY_MS = 5_000;
 
 function running(step: Step, ordinal: number, attempt?: number): Task | undefined {
   const task = taskAt(step.flow, ordinal);
-  return task?.status === "RUNNING" && task.held === null && (attempt === undefined || task.attempt === attempt)
+  return task?.status === "RUNNING" && task.pendingResponse === null && (attempt === undefined || task.attempt === attempt)
     ? task
     : undefined;
 }
 
-export function suspectTask(step: Step, ordinal: number): void {
+export function linkLost(step: Step, ordinal: number): void {
   const task = running(step, ordinal);
-  if (task && !step.flow.repeats.has(ordinal)) ask(step, task);
+  if (task && !step.flow.repeats.has(ordinal)) queryOutcome(step, task);
 }
 
-export function askAgain(step: Step, { task: ordinal, attempt, cause }: InputOf<"ask-again">): void {
-  const task = running(step, ordinal, attempt) ?? doubtful(step, ordinal, attempt);
-  if (task && !step.flow.repeats.has(ordinal)) ask(step, task, cause);
+export function requery(step: Step, { task: ordinal, attempt, cause }: InputOf<"requery">): void {
+  const task = running(step, ordinal, attempt) ?? taskInDoubt(step, ordinal, attempt);
+  if (task && !step.flow.repeats.has(ordinal)) queryOutcome(step, task, cause);
 }
 
 /** A task that is to run again, and of whose latest attempt nothing is known yet. */
-function doubtful({ flow }: Step, ordinal: number, attempt: number): Task | undefined {
+function taskInDoubt({ flow }: Step, ordinal: number, attempt: number): Task | undefined {
   const task = taskAt(flow, ordinal);
-  const isDoubtful = task?.open && task.doubt !== null && task.attempt === attempt && !flow.due.has(ordinal);
+  const isDoubtful = task?.open && task.inDoubt !== null && task.attempt === attempt && !flow.due.has(ordinal);
   return isDoubtful ? task : undefined;
 }
 
-export function heedReply(step: Step, input: InputOf<"asked">): void {
+export function handleOutcomeReply(step: Step, input: InputOf<"outcome-reply">): void {
   const { task: ordinal, attempt, delivery, node, startedAt, reply, cause } = input;
-  const inDoubt = doubtful(step, ordinal, attempt);
-  if (inDoubt) return heedDoubt(step, inDoubt, reply);
+  const inDoubt = taskInDoubt(step, ordinal, attempt);
+  if (inDoubt) return settleInDoubt(step, inDoubt, reply);
   const task = running(step, ordinal, attempt);
   if (!task || step.flow.repeats.has(ordinal)) return;
   // Delivered again meanwhile, or begun anew: the reply is about the past.
@@ -70,7 +70,7 @@ export function heedReply(step: Step, input: InputOf<"asked">): void {
   }
 }
 
-function heedDoubt(step: Step, task: Task, reply: Reply): void {
+function settleInDoubt(step: Step, task: Task, reply: OutcomeReply): void {
   const { ordinal, attempt } = task;
   if (reply.kind === "done" && reply.outcome.kind !== "unknown") {
     const { outcome } = reply;
@@ -83,9 +83,9 @@ function heedDoubt(step: Step, task: Task, reply: Reply): void {
     case "due":
       step.flow.due.add(ordinal);
       return;
-    case "ask": {
-      const input: Input = { kind: "ask-again", task: ordinal, attempt };
-      return void step.effects.push({ kind: "timer", at: step.now + ASK_AGAIN_MS, input });
+    case "requery": {
+      const input: Input = { kind: "requery", task: ordinal, attempt };
+      return void step.effects.push({ kind: "timer", at: step.now + REQUERY_MS, input });
     }
     case "failed":
       return failAttempt(step, task, { error: unknownOutcome(), permanent: true });
@@ -100,8 +100,8 @@ function waitForWorker(step: Step, task: Task, cause: TaskError | undefined): vo
     const at = latestAttempt(task).startedAt + options.timeoutMs;
     step.effects.push({ kind: "timer", at, input: { kind: "timeout", task: ordinal, attempt } });
   }
-  const input: Input = { kind: "ask-again", task: ordinal, attempt, ...(cause ? { cause } : {}) };
-  step.effects.push({ kind: "timer", at: step.now + ASK_AGAIN_MS, input });
+  const input: Input = { kind: "requery", task: ordinal, attempt, ...(cause ? { cause } : {}) };
+  step.effects.push({ kind: "timer", at: step.now + REQUERY_MS, input });
 }
 
 function deliverAgain(step: Step, task: Task, cause: TaskError | undefined): void {

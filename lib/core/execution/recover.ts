@@ -1,5 +1,5 @@
 import { watchAge, watchTaskAge } from "./max-age.ts";
-import { ask } from "./in-doubt.ts";
+import { queryOutcome } from "./in-doubt.ts";
 import { isFinished, isOver, nextUndo, type Task } from "../model/flow.ts";
 import { follow } from "./children.ts";
 import type { Input } from "./inputs.ts";
@@ -34,13 +34,13 @@ function recoverTask(step: Step, task: Task, inFlight: ReadonlySet<number> | und
   // One that runs may wait again.
   if (task.open) watchTaskAge(step, task);
   if (task.status === "WAITING") recoverWaiting(step, task);
-  else if (task.status !== "RUNNING" || task.held !== null) return;
-  else if (!inFlight?.has(task.ordinal) && !flow.repeats.has(task.ordinal)) ask(step, task);
+  else if (task.status !== "RUNNING" || task.pendingResponse !== null) return;
+  else if (!inFlight?.has(task.ordinal) && !flow.repeats.has(task.ordinal)) queryOutcome(step, task);
 }
 
 function recoverWaiting(step: Step, task: Task): void {
   if (!task.open) return;
-  if (task.doubt !== null) return ask(step, task);
+  if (task.inDoubt !== null) return queryOutcome(step, task);
   if (task.retryAt === null) {
     step.flow.due.add(task.ordinal);
     return;

@@ -3,7 +3,7 @@ import { isPastAge, watchAge, watchTaskAge } from "./max-age.ts";
 import { passOn } from "./children.ts";
 import { failure } from "../model/values.ts";
 import { compensate, wantsCompensation } from "./compensation.ts";
-import { clearDoubt } from "./in-doubt.ts";
+import { resolveInDoubt } from "./in-doubt.ts";
 import { type Flow, isFinished, isSettled, type Stage } from "../model/flow.ts";
 import { type TaskError } from "../model/values.ts";
 import { stageId, taskId } from "../model/ids.ts";
@@ -40,7 +40,7 @@ export function goOn(step: Step): void {
 }
 
 function isToRun({ status, count, tasks }: Stage, isBlocked: boolean): boolean {
-  if (isBlocked) return count.chosen > 0;
+  if (isBlocked) return count.selected > 0;
   return status === "WAITING" || count.settled < tasks.length;
 }
 
@@ -49,7 +49,7 @@ function enter(step: Step, stage: Stage, onlyChosen: boolean): void {
   for (const task of stage.tasks) {
     if (!task.open) continue;
     watchTaskAge(step, task);
-    if (task.doubt !== null) clearDoubt(step, task);
+    if (task.inDoubt !== null) resolveInDoubt(step, task);
   }
 }
 
@@ -95,7 +95,7 @@ export function endOf({ count, tasks }: Stage): "COMPLETED" | "PARTIAL_COMPLETED
 function finish(step: Step): void {
   const { flow, now } = step;
   // Its end is the end of its pause.
-  if (flow.hold !== null) passOn(step, "resume");
+  if (flow.pause !== null) passOn(step, "resume");
   const blocked = flow.aborting || flow.stages.some((stage) => stage.count.blocking > 0);
   const failed = flow.stages.reduce((sum, stage) => sum + stage.count.failed, 0);
   const success = flow.stages.reduce((sum, stage) => sum + stage.count.success, 0);

@@ -1,5 +1,5 @@
 import { apply } from "../journal/apply.ts";
-import type { Answer } from "../model/command.ts";
+import type { CommandResult } from "../model/command.ts";
 import type { Effect } from "./effects.ts";
 import type { Fact } from "../journal/facts.ts";
 import type { Flow } from "../model/flow.ts";
@@ -11,13 +11,13 @@ export interface Step {
   readonly now: number;
   readonly facts: Fact[];
   readonly effects: Effect[];
-  readonly answers: GivenAnswer[];
+  readonly answers: CommandReply[];
 }
 
 /** The answer to a command, to be given once the facts are stored. */
-export interface GivenAnswer {
-  readonly ticket: number;
-  readonly answer: Answer;
+export interface CommandReply {
+  readonly correlationId: number;
+  readonly answer: CommandResult;
 }
 
 /** Decides a fact: from here on it holds. */

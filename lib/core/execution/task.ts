@@ -1,9 +1,9 @@
 /** What becomes of a task: its attempts, their answers, its retries. */
 import { isPastAge, isTooOld } from "./max-age.ts";
 import { latestAttempt } from "../journal/apply.ts";
-import { ask } from "./in-doubt.ts";
+import { queryOutcome } from "./in-doubt.ts";
 import { chanceOf, retryDelay } from "./backoff.ts";
-import { dropChildren } from "./children.ts";
+import { abandonChildren } from "./children.ts";
 import { AWAITING_DECISION, failure } from "../model/values.ts";
 import { goOnUndoing } from "./compensation.ts";
 import type { Settled } from "../journal/facts.ts";
@@ -27,7 +27,7 @@ export function dispatchTask(step: Step, ordinal: number, node: string): void {
   const task = taskAt(flow, ordinal);
   if (!task || !isDispatching(flow) || !(flow.due.has(ordinal) || flow.repeats.has(ordinal))) return;
   if (task.status === "RUNNING") {
-    dropChildren(step, task);
+    abandonChildren(step, task);
     record(step, { kind: "redelivered", task: ordinal, node });
   } else if (flow.aborting) {
     return;
@@ -35,7 +35,7 @@ export function dispatchTask(step: Step, ordinal: number, node: string): void {
     return expireTask(step, task);
   } else {
     const attempt = task.attempts.length === 0 ? 0 : task.attempt + 1;
-    dropChildren(step, task);
+    abandonChildren(step, task);
     record(step, { kind: "started", task: ordinal, attempt, node });
   }
   const { attempt, deliveries } = latestAttempt(task);
@@ -48,29 +48,29 @@ export function answerTask(step: Step, { task: ordinal, attempt, delivery, outco
   if (!task || task.attempt !== attempt || task.attempts.length === 0) return;
   if (task.status === "RUNNING") {
     // It was answered before, and waits for what it produced.
-    if (task.held !== null) return;
+    if (task.pendingResponse !== null) return;
     if (isSuperseded(step.flow, task, delivery) && (outcome.kind === "unknown" || outcome.kind === "not-sent")) return;
     return settleAttempt(step, task, outcome);
   }
   const isSuccess = outcome.kind === "answered" && !isReportedFailure(task, outcome);
   if (isAwaited(step.flow, task)) {
     if (isSuccess) succeed(step, task, outcome.response);
-  } else recordLate(step, task, outcome);
+  } else recordLateResponse(step, task, outcome);
 }
 
 /** It is to be tried again, and its latest attempt may have succeeded. */
-function isAwaited(flow: Flow, { status, error, doubt, undoes, open }: Task): boolean {
+function isAwaited(flow: Flow, { status, error, inDoubt, undoes, open }: Task): boolean {
   if (status !== "WAITING" || (undoes ? !open : isFinished(flow.status))) return false;
-  return doubt !== null || error?.type === "TASK_TIMEOUT" || error?.type === "TASK_OUTCOME_UNKNOWN";
+  return inDoubt !== null || error?.type === "TASK_TIMEOUT" || error?.type === "TASK_OUTCOME_UNKNOWN";
 }
 
 /** An answer of an attempt that was given up: a retry finds it. What certainly failed is of interest only where nothing else is known of it. */
-function recordLate(step: Step, task: Task, outcome: Outcome): void {
+function recordLateResponse(step: Step, task: Task, outcome: Outcome): void {
   if (!awaitsLate(task)) return;
   if (outcome.kind === "answered" && !isReportedFailure(task, outcome)) {
-    record(step, { kind: "late", task: task.ordinal, status: "SUCCESS", response: outcome.response });
+    record(step, { kind: "late-response", task: task.ordinal, status: "SUCCESS", response: outcome.response });
   } else if (outcome.kind === "failed" && latestAttempt(task).status === "CANCELLED") {
-    record(step, { kind: "late", task: task.ordinal, status: "FAILED", error: outcome.error });
+    record(step, { kind: "late-response", task: task.ordinal, status: "FAILED", error: outcome.error });
   }
 }
 
@@ -103,7 +103,7 @@ export function settleAttempt(step: Step, task: Task, outcome: Outcome): void {
       return loseAttempt(step, task, outcome.error);
     case "not-sent": {
       const isFirst = latestAttempt(task).deliveries === 1;
-      if (isFirst) record(step, { kind: "returned", task: task.ordinal, attempt: task.attempts.at(-2)?.attempt ?? 0 });
+      if (isFirst) record(step, { kind: "withdrawn", task: task.ordinal, attempt: task.attempts.at(-2)?.attempt ?? 0 });
       else record(step, { kind: "undelivered", task: task.ordinal });
       if (isFirst && isTooOld(step.flow, task, step.now)) return expireTask(step, task);
       return stopIfAborted(step, task.stage);
@@ -133,22 +133,22 @@ function succeed(step: Step, task: Task, response: JsonText): void {
 /** The handler has answered: the task is finished, unless taskflows that it produced run. */
 function answered(step: Step, task: Task, response: JsonText): void {
   if (task.children.length === 0 || !task.options.waitForNested) return succeed(step, task, response);
-  record(step, { kind: "answered", task: task.ordinal, response });
+  record(step, { kind: "responded", task: task.ordinal, response });
   settleNested(step, task);
 }
 
 /** A task whose own answer is in ends with the last of them. */
 export function settleNested(step: Step, task: Task): void {
-  const { held } = task;
-  if (held === null || task.activeChildren > 0) return;
+  const { pendingResponse } = task;
+  if (pendingResponse === null || task.activeChildren > 0) return;
   const failed = task.children.filter(({ state, status, attempt }) => {
     return state === "ended" && attempt === task.attempt && (status === "FAILED" || status === "CANCELLED");
   });
-  if (failed.length === 0) return succeed(step, task, held);
+  if (failed.length === 0) return succeed(step, task, pendingResponse);
   const names = failed.map(({ id, status }) => `"${id}" is ${status ?? "lost"}`).join(", ");
   const taskflows = failed.map(({ id, status }) => ({ taskflowId: id, status }));
   const error = failure("NESTED_TASKFLOW_FAILED", `Of the taskflows that the task produced, ${names}.`, { taskflows });
-  failAttempt(step, task, { error, permanent: false, response: held });
+  failAttempt(step, task, { error, permanent: false, response: pendingResponse });
 }
 
 interface Failure {
@@ -184,13 +184,13 @@ export function delayAfter(flow: Flow, task: Task, retryAfterMs?: number): numbe
 
 /** An attempt of which nobody has told how it ended: in the default mode it has failed, else its worker is asked. */
 function loseAttempt(step: Step, task: Task, error: TaskError): void {
-  if (task.options.exactlyOnceTaskExecution) ask(step, task, error);
+  if (task.options.exactlyOnceTaskExecution) queryOutcome(step, task, error);
   else failAttempt(step, task, { error, permanent: false });
 }
 
 export function timeOutTask(step: Step, { task: ordinal, attempt }: InputOf<"timeout">): void {
   const task = taskAt(step.flow, ordinal);
-  if (!task || task.status !== "RUNNING" || task.attempt !== attempt || task.held !== null) return;
+  if (!task || task.status !== "RUNNING" || task.attempt !== attempt || task.pendingResponse !== null) return;
   const { nodeID } = latestAttempt(task);
   loseAttempt(step, task, {
     ...failure("TASK_TIMEOUT", `No answer within ${task.options.timeoutMs} ms.`, { timeout: task.options.timeoutMs }),

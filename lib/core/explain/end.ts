@@ -1,16 +1,16 @@
 /** How a taskflow that is finished ended, and what could still be done about it. */
-import { explainDriver } from "./owner.ts";
+import { explainOwner } from "./owner.ts";
 import { explainTask } from "./task.ts";
 import { nameOf } from "./reason.ts";
 import { type Flow, isSettled, nextUndo, type Task } from "../model/flow.ts";
 import { taskId } from "../model/ids.ts";
-import { count, cut, type ReasonList, type Telling } from "./reason.ts";
-import type { Surroundings } from "./observed.ts";
+import { count, cut, type ReasonList, type ReasonText } from "./reason.ts";
+import type { Observations } from "./observed.ts";
 
 /** How many nested taskflows are named. */
 const NAMED = 10;
 
-export function explainEnd(list: ReasonList, flow: Flow, around: Surroundings): void {
+export function explainEnd(list: ReasonList, flow: Flow, around: Observations): void {
   const { status } = flow;
   explainUndoing(list, flow, around);
   if (status === "COMPLETED" || status === "PARTIAL_COMPLETED" || status === "FAILED" || status === "CANCELLED") {
@@ -32,9 +32,9 @@ export function explainEnd(list: ReasonList, flow: Flow, around: Surroundings): 
 }
 
 /** What is still to be done for one that has ended. */
-function explainUndoing(list: ReasonList, flow: Flow, around: Surroundings): void {
+function explainUndoing(list: ReasonList, flow: Flow, around: Observations): void {
   const { undo, undoing, childCount } = flow;
-  if (undo.status === "RUNNING" || childCount.dropped > 0) explainDriver(list, around);
+  if (undo.status === "RUNNING" || childCount.abandoned > 0) explainOwner(list, around);
   if (undo.status === "RUNNING") {
     const next = nextUndo(flow);
     const of = undoing.order.length;
@@ -54,8 +54,8 @@ function explainUndoing(list: ReasonList, flow: Flow, around: Surroundings): voi
       movedBy: "A person, who undoes it by hand.",
     }));
   }
-  if (childCount.dropped === 0) return;
-  const dropped = Array.from(flow.children.values()).filter(({ state }) => state === "dropped");
+  if (childCount.abandoned === 0) return;
+  const dropped = Array.from(flow.children.values()).filter(({ state }) => state === "abandoned");
   list.add("CANCELLING_NESTED", undefined, () => ({
     sentence: `It has ${count(dropped.length, "nested taskflow")} still to be cancelled.`,
     data: { nested: dropped.slice(0, NAMED).map(({ id }) => id), active: dropped.length },
@@ -83,7 +83,7 @@ function explainSettled(list: ReasonList, task: Task): void {
 
 const sum = (flow: Flow, of: "success" | "failed"): number => flow.stages.reduce((all, stage) => all + stage.count[of], 0);
 
-const ENDS: Readonly<Record<"COMPLETED" | "PARTIAL_COMPLETED" | "FAILED" | "CANCELLED", (flow: Flow) => Telling>> = {
+const ENDS: Readonly<Record<"COMPLETED" | "PARTIAL_COMPLETED" | "FAILED" | "CANCELLED", (flow: Flow) => ReasonText>> = {
   COMPLETED: ({ options, tasks }) => ({
     sentence: `It is finished: ${tasks.length === 1 ? "its task is" : `all ${tasks.length} tasks are`} done.`,
     movedBy: options.exactlyOnceTaskExecution

@@ -5,7 +5,7 @@ import { explainTask } from "./task.ts";
 import { type Flow, isFinished, isSettled } from "../model/flow.ts";
 import { type TaskflowStatus } from "../model/values.ts";
 import { count, cut, type Reason, type ReasonCode, ReasonList } from "./reason.ts";
-import type { Surroundings } from "./observed.ts";
+import type { Observations } from "./observed.ts";
 
 /** Why a taskflow is not moving: `explainTaskflow`. */
 export interface Explanation {
@@ -18,7 +18,7 @@ export interface Explanation {
   omitted?: Partial<Record<ReasonCode, number>>;
 }
 
-export function explain(flow: Flow, around: Surroundings): Explanation {
+export function explain(flow: Flow, around: Observations): Explanation {
   const list = new ReasonList(flow);
   if (isFinished(flow.status)) explainEnd(list, flow, around);
   else {

@@ -1,15 +1,15 @@
 /** What holds a taskflow as a whole, and its stages that have not begun. */
 import { ageLimit } from "../execution/max-age.ts";
-import { explainDriver } from "./owner.ts";
+import { explainOwner } from "./owner.ts";
 import { nameOf } from "./reason.ts";
 import type { Flow, Stage, Task } from "../model/flow.ts";
 import { taskId } from "../model/ids.ts";
 import { count, cut, type ReasonList, span } from "./reason.ts";
-import type { Surroundings } from "./observed.ts";
+import type { Observations } from "./observed.ts";
 
-export function explainUnfinished(list: ReasonList, flow: Flow, around: Surroundings): void {
+export function explainUnfinished(list: ReasonList, flow: Flow, around: Observations): void {
   explainHold(list, flow, around.now);
-  explainDriver(list, around);
+  explainOwner(list, around);
   explainStages(list, flow);
   if (flow.status === "WAITING") {
     list.add("NOT_BEGUN", undefined, () => ({
@@ -39,12 +39,12 @@ export function explainUnfinished(list: ReasonList, flow: Flow, around: Surround
 }
 
 function explainHold(list: ReasonList, flow: Flow, now: number): void {
-  const { hold, taskflowId } = flow;
-  if (hold) {
-    const why = hold.reason === null ? "" : `: ${cut(hold.reason)}`;
-    const data = { reason: hold.reason, since: hold.at, by: hold.by };
-    const since = span(now - hold.at);
-    if (hold.by === null) {
+  const { pause: current, taskflowId } = flow;
+  if (current) {
+    const why = current.reason === null ? "" : `: ${cut(current.reason)}`;
+    const data = { reason: current.reason, since: current.at, by: current.by };
+    const since = span(now - current.at);
+    if (current.by === null) {
       list.add("PAUSED", undefined, () => ({
         sentence: `It is paused since ${since}${why}.`,
         data,
@@ -52,9 +52,9 @@ function explainHold(list: ReasonList, flow: Flow, now: number): void {
       }));
     } else {
       list.add("PAUSED_BY_PARENT", undefined, () => ({
-        sentence: `It is paused together with taskflow ${hold.by}, above it, since ${since}${why}.`,
+        sentence: `It is paused together with taskflow ${current.by}, above it, since ${since}${why}.`,
         data,
-        movedBy: `resumeTaskflow { taskflowId: "${hold.by}" }`,
+        movedBy: `resumeTaskflow { taskflowId: "${current.by}" }`,
       }));
     }
   }
@@ -87,7 +87,7 @@ function explainStages(list: ReasonList, flow: Flow): void {
     blocker ??= flow.awaiting.size > 0 ? undefined : blockerOf(stage);
     if (stage.status !== "WAITING" || !current) continue;
     const blocked = blocker;
-    if (blocked && stage.count.chosen === 0) {
+    if (blocked && stage.count.selected === 0) {
       list.add("BLOCKED", stage, () => ({
         sentence: `Stage "${stage.name}" will not run: ${nameOf(blocked)} is ${blocked.status}, and that blocks what comes after.`,
         data: { blockedBy: taskId(flow.idBase, blocked.ordinal), error: blocked.error?.type ?? null },

@@ -19,14 +19,14 @@ export interface Sent {
 }
 
 /** Who drives the taskflow. */
-export type Driver =
+export type OwnerState =
   | {
       readonly kind: "this";
       /** It is in this coordinator's memory. If not: until when it rests in the store, null if it should be here. */
       readonly isLoaded: boolean;
       readonly restsUntil: number | null;
       /** Its lease is held: nobody else can have taken over. */
-      readonly isHeld: boolean;
+      readonly hasLease: boolean;
       readonly isDraining: boolean;
       readonly inFlight: number;
       readonly maxInFlight: number;
@@ -42,12 +42,12 @@ export type Driver =
     }
   | { readonly kind: "nobody" };
 
-export interface Surroundings {
+export interface Observations {
   /** Epoch milliseconds of the store's clock. */
   readonly now: number;
   /** The coordinator that explains. */
   readonly coordinator: string;
-  readonly driver: Driver;
+  readonly owner: OwnerState;
   readonly isBusUp: boolean;
   /** Nodes on the bus, this one included. */
   readonly nodes: number;

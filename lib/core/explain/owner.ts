@@ -1,9 +1,9 @@
 /** What keeps the coordinator of a taskflow from driving it. */
 import { cut, type ReasonList, span } from "./reason.ts";
-import type { Surroundings } from "./observed.ts";
+import type { Observations } from "./observed.ts";
 
-export function explainDriver(list: ReasonList, around: Surroundings): void {
-  const { driver, coordinator, storeError, now } = around;
+export function explainOwner(list: ReasonList, around: Observations): void {
+  const { owner, coordinator, storeError, now } = around;
   if (storeError !== null) {
     list.add("STORE_UNAVAILABLE", undefined, () => ({
       sentence: `The store cannot be used, so that nothing can go on: ${cut(storeError)}`,
@@ -11,23 +11,23 @@ export function explainDriver(list: ReasonList, around: Surroundings): void {
       movedBy: "The store; it is tried again all the time.",
     }));
   }
-  if (driver.kind === "nobody") {
+  if (owner.kind === "nobody") {
     list.add("NO_OWNER", undefined, () => ({
       sentence: "No coordinator drives it: its last one gave it up.",
       movedBy: "A coordinator that may take work; one takes it within about a second.",
     }));
     return;
   }
-  if (driver.kind === "other") return explainOther(list, driver);
-  if (!driver.isLoaded) return explainAbsent(list, coordinator, driver.restsUntil, now);
-  if (!driver.isHeld) {
+  if (owner.kind === "other") return explainOther(list, owner);
+  if (!owner.isLoaded) return explainAbsent(list, coordinator, owner.restsUntil, now);
+  if (!owner.hasLease) {
     list.add("LEASE_LAPSED", undefined, () => ({
       sentence: `Its coordinator ${coordinator} could not show the store that it lives, so that it sends nothing: another one may have taken over.`,
       data: { coordinator },
       movedBy: "The store's answer to its next beat.",
     }));
   }
-  if (driver.isDraining) {
+  if (owner.isDraining) {
     list.add("DRAINING", undefined, () => ({
       sentence: `Its coordinator ${coordinator} is shutting down and starts nothing new.`,
       data: { coordinator },
@@ -63,8 +63,8 @@ function explainAbsent(list: ReasonList, coordinator: string, restsUntil: number
   }));
 }
 
-function explainOther(list: ReasonList, driver: Extract<Surroundings["driver"], { kind: "other" }>): void {
-  const { node, silentMs, leaseMs } = driver;
+function explainOther(list: ReasonList, owner: Extract<Observations["owner"], { kind: "other" }>): void {
+  const { node, silentMs, leaseMs } = owner;
   // Between two beats there is always some silence.
   if (silentMs !== null && silentMs < leaseMs / 2) {
     list.add("OWNER_ELSEWHERE", undefined, () => ({

@@ -56,7 +56,7 @@ export const REASON_CODES = [
 export type ReasonCode = (typeof REASON_CODES)[number];
 
 /** What a reason says. */
-export interface Telling {
+export interface ReasonText {
   readonly sentence: string;
   readonly data?: Readonly<Record<string, unknown>>;
   /** What would move it. */
@@ -95,7 +95,7 @@ export class ReasonList {
    * @param about the task or stage that it is about; the taskflow if absent
    * @param tell called only for a reason that is told
    */
-  add(code: ReasonCode, about: Task | Stage | undefined, tell: () => Telling): void {
+  add(code: ReasonCode, about: Task | Stage | undefined, tell: () => ReasonText): void {
     this.#counts.set(code, (this.#counts.get(code) ?? 0) + 1);
     const told = this.#told.get(code) ?? [];
     this.#told.set(code, told);

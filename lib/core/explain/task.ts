@@ -3,13 +3,13 @@ import { taskAgeLimit } from "../execution/max-age.ts";
 import { latestAttempt } from "../journal/apply.ts";
 import type { Attempt, Flow, Task } from "../model/flow.ts";
 import { actionOf, capital, count, cut, nameOf, type ReasonList, span } from "./reason.ts";
-import { ASK_AGAIN_MS, MAX_DELIVERIES } from "../execution/outcome-query.ts";
-import type { Surroundings } from "./observed.ts";
+import { REQUERY_MS, MAX_DELIVERIES } from "../execution/outcome-query.ts";
+import type { Observations } from "./observed.ts";
 
 /** Pattern of a rule that pauses everything: it is told once, of the taskflow. */
 const EVERYTHING = "**";
 
-export function explainTask(list: ReasonList, flow: Flow, task: Task, around: Surroundings): void {
+export function explainTask(list: ReasonList, flow: Flow, task: Task, around: Observations): void {
   if (task.status === "RUNNING") explainRunning(list, flow, task, around);
   else if (!task.open) explainLeft(list, task);
   else if (flow.status !== "PAUSED" && !flow.aborting) explainWaiting(list, flow, task, around);
@@ -30,11 +30,11 @@ function explainLeft(list: ReasonList, task: Task): void {
   }));
 }
 
-function explainRunning(list: ReasonList, flow: Flow, task: Task, around: Surroundings): void {
+function explainRunning(list: ReasonList, flow: Flow, task: Task, around: Observations): void {
   const { attempt, nodeID, deliveries } = latestAttempt(task);
-  const { driver } = around;
+  const { owner } = around;
   const data = { attempt, nodeID, deliveries };
-  if (task.held !== null) return explainNested(list, task);
+  if (task.pendingResponse !== null) return explainNested(list, task);
   if (flow.repeats.has(task.ordinal)) {
     if (explainGate(list, task, around)) return;
     list.add("DELIVERING_AGAIN", task, () => ({
@@ -44,7 +44,7 @@ function explainRunning(list: ReasonList, flow: Flow, task: Task, around: Surrou
     }));
     return;
   }
-  const sent = driver.kind === "this" && driver.isLoaded ? driver.sent(task.ordinal) : null;
+  const sent = owner.kind === "this" && owner.isLoaded ? owner.sent(task.ordinal) : null;
   if (sent === undefined) return explainAsking(list, task, data);
   if (sent?.isUnsent) {
     list.add("NOT_SENT", task, () => ({
@@ -111,7 +111,7 @@ function explainAsking(list: ReasonList, task: Task, data: AttemptData): void {
   const { attempt, nodeID } = data;
   if (task.options.exactlyOnceTaskExecution) {
     list.add("EXACTLY_ONCE_UNKNOWN", task, () => ({
-      sentence: `Nobody knows yet how attempt ${attempt} of ${nameOf(task)} ended, and it must not be repeated: ${nodeID} is asked, every ${span(ASK_AGAIN_MS)} while it is at work.`,
+      sentence: `Nobody knows yet how attempt ${attempt} of ${nameOf(task)} ended, and it must not be repeated: ${nodeID} is asked, every ${span(REQUERY_MS)} while it is at work.`,
       data,
       movedBy: `The worker's answer; where no worker can tell, the task ends FAILED with TASK_OUTCOME_UNKNOWN.`,
     }));
@@ -124,8 +124,8 @@ function explainAsking(list: ReasonList, task: Task, data: AttemptData): void {
   }));
 }
 
-function explainWaiting(list: ReasonList, flow: Flow, task: Task, around: Surroundings): void {
-  if (task.doubt !== null && !flow.due.has(task.ordinal)) {
+function explainWaiting(list: ReasonList, flow: Flow, task: Task, around: Observations): void {
+  if (task.inDoubt !== null && !flow.due.has(task.ordinal)) {
     list.add("DOUBT", task, () => ({
       sentence: `${capital(nameOf(task))} may have succeeded unseen in attempt ${task.attempt}: its worker is asked before it runs again.`,
       data: { attempt: task.attempt },
@@ -160,7 +160,7 @@ function explainDelay(list: ReasonList, task: Task, retryAt: number, now: number
 }
 
 /** What keeps every attempt of its action back. True: something does. */
-function explainGate(list: ReasonList, task: Task, { pausedBy, isBusUp, offers, nodes, now }: Surroundings): boolean {
+function explainGate(list: ReasonList, task: Task, { pausedBy, isBusUp, offers, nodes, now }: Observations): boolean {
   const action = actionOf(task);
   const rule = pausedBy(action);
   if (rule) {
@@ -183,7 +183,7 @@ function explainGate(list: ReasonList, task: Task, { pausedBy, isBusUp, offers, 
   return true;
 }
 
-function explainLimits(list: ReasonList, task: Task, { driver, now }: Surroundings): void {
+function explainLimits(list: ReasonList, task: Task, { owner, now }: Observations): void {
   const { stage } = task;
   const most = stage.options.maxConcurrency;
   if (most !== null && stage.count.running >= most) {
@@ -194,13 +194,13 @@ function explainLimits(list: ReasonList, task: Task, { driver, now }: Surroundin
     }));
     return;
   }
-  const isThis = driver.kind === "this" && driver.isLoaded;
+  const isThis = owner.kind === "this" && owner.isLoaded;
   // That nothing is sent from there at all is told of the taskflow.
-  if (isThis && (driver.isDraining || !driver.isHeld)) return;
-  if (isThis && driver.inFlight >= driver.maxInFlight) {
+  if (isThis && (owner.isDraining || !owner.hasLease)) return;
+  if (isThis && owner.inFlight >= owner.maxInFlight) {
     list.add("IN_FLIGHT_LIMIT", task, () => ({
-      sentence: `${capital(nameOf(task))} waits for a free slot: its coordinator has ${driver.inFlight} attempts in flight, its limit.`,
-      data: { inFlight: driver.inFlight, maxInFlight: driver.maxInFlight },
+      sentence: `${capital(nameOf(task))} waits for a free slot: its coordinator has ${owner.inFlight} attempts in flight, its limit.`,
+      data: { inFlight: owner.inFlight, maxInFlight: owner.maxInFlight },
       movedBy: "The end of any attempt of this coordinator, a higher maxInFlight, or another coordinator.",
     }));
     return;

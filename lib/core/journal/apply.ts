@@ -4,18 +4,18 @@
  */
 import { resolveOptions } from "../model/options.ts";
 import type {
-  Chosen,
-  Commanded,
+  Selected,
+  CommandHandled,
   Compensating,
   Delayed,
   Fact,
   FlowChanged,
-  Joined,
-  Late,
+  ChildEnded,
+  LateResponse,
   Linked,
   Redelivered,
   Reset,
-  Returned,
+  Withdrawn,
   Settled,
   StageChanged,
   Started,
@@ -46,7 +46,7 @@ const EVENTS: ReadonlySet<Fact["kind"]> = new Set([
   "flow",
   "stage",
   "started",
-  "returned",
+  "withdrawn",
   "delayed",
   "settled",
   "reset",
@@ -71,7 +71,7 @@ export function apply(flow: Flow, fact: Exclude<Fact, { kind: "created" }>, at: 
       return start(flow, fact, at);
     case "redelivered":
       return redeliver(flow, fact);
-    case "returned":
+    case "withdrawn":
       return takeBack(flow, fact);
     case "undelivered":
       latestAttempt(taskOf(flow, fact.task)).deliveries--;
@@ -83,28 +83,28 @@ export function apply(flow: Flow, fact: Exclude<Fact, { kind: "created" }>, at: 
       return settle(flow, fact, at);
     case "reset":
       return reset(flow, fact, at);
-    case "chosen":
+    case "selected":
       return chooseWaiting(flow, fact, at);
-    case "late":
+    case "late-response":
       return endLate(taskOf(flow, fact.task), fact, at);
-    case "held":
-      flow.hold = fact.hold && { ...fact.hold, at };
+    case "paused":
+      flow.pause = fact.pause && { ...fact.pause, at };
       return;
     case "updated":
       return update(taskOf(flow, fact.task), fact);
     case "annotated":
       flow.annotations.push({ type: fact.type, value: fact.value, at });
       return;
-    case "commanded":
+    case "command-handled":
       return remember(flow, fact);
     case "linked":
       return linkChild(flow, fact);
-    case "joined":
+    case "child-ended":
       return joinChild(flow, fact);
-    case "dropped":
-      return changeChild(flow, childOf(flow, fact.child), "dropped");
-    case "answered":
-      taskOf(flow, fact.task).held = fact.response;
+    case "child-abandoned":
+      return changeChild(flow, childOf(flow, fact.child), "abandoned");
+    case "responded":
+      taskOf(flow, fact.task).pendingResponse = fact.response;
       flow.repeats.delete(fact.task);
       return;
     case "compensating":
@@ -144,12 +144,12 @@ function changeFlow(flow: Flow, fact: FlowChanged, at: number): void {
   if (isFinished(fact.status)) {
     flow.finishedAt = at;
     flow.aborting = false;
-    flow.hold = null;
+    flow.pause = null;
     flow.awaiting.clear();
     flow.due.clear();
     flow.repeats.clear();
     // What was chosen and not reached is not chosen for a run to come.
-    for (const stage of flow.stages) if (stage.count.chosen > 0) forgetChoice(stage);
+    for (const stage of flow.stages) if (stage.count.selected > 0) forgetChoice(stage);
   }
 }
 
@@ -184,16 +184,16 @@ function pass(flow: Flow): void {
 }
 
 function forgetChoice(stage: Stage): void {
-  stage.count.chosen = 0;
-  for (const task of stage.tasks) task.chosen = false;
+  stage.count.selected = 0;
+  for (const task of stage.tasks) task.selected = false;
 }
 
 function enter(flow: Flow, stage: Stage, at: number, onlyChosen: boolean): void {
   stage.startedAt = at;
-  stage.count.chosen = 0;
+  stage.count.selected = 0;
   for (const task of stage.tasks) {
-    if (task.status === "WAITING" && (task.chosen || !onlyChosen)) open(flow, task, at);
-    task.chosen = false;
+    if (task.status === "WAITING" && (task.selected || !onlyChosen)) open(flow, task, at);
+    task.selected = false;
   }
 }
 
@@ -202,7 +202,7 @@ function open(flow: Flow, task: Task, at: number): void {
   task.open = true;
   task.stage.count.open++;
   task.dueSince = at;
-  if (task.doubt === null) flow.due.add(task.ordinal);
+  if (task.inDoubt === null) flow.due.add(task.ordinal);
 }
 
 function close(task: Task): void {
@@ -219,7 +219,7 @@ function start(flow: Flow, fact: Started, at: number): void {
   task.retryAt = null;
   task.response = null;
   task.error = null;
-  task.doubt = null;
+  task.inDoubt = null;
   // What an earlier attempt produced under an id of its own choice, and still runs, is this one's.
   for (const child of task.children) if (child.state === "active") child.attempt = fact.attempt;
   task.stage.count.running++;
@@ -245,7 +245,7 @@ function redeliver(flow: Flow, fact: Redelivered): void {
   flow.repeats.delete(fact.task);
 }
 
-function takeBack(flow: Flow, fact: Returned): void {
+function takeBack(flow: Flow, fact: Withdrawn): void {
   const task = taskOf(flow, fact.task);
   task.attempts.pop();
   task.status = "WAITING";
@@ -264,7 +264,7 @@ function endAttempt(flow: Flow, task: Task, status: Attempt["status"], at: numbe
   if (task.status !== "RUNNING" && !isLateSuccess) return;
   if (!isLateSuccess) task.stage.count.running--;
   flow.repeats.delete(task.ordinal);
-  task.held = null;
+  task.pendingResponse = null;
   const attempt = latestAttempt(task);
   attempt.status = status;
   attempt.finishedAt = at;
@@ -295,7 +295,7 @@ function settle(flow: Flow, fact: Settled, at: number): void {
   task.isResolved = fact.reason !== undefined;
   task.settledAt = flow.seq;
   task.stage.changedAt = flow.seq;
-  task.doubt = null;
+  task.inDoubt = null;
   flow.due.delete(fact.task);
   if (task.undoes) {
     flow.undoing.next++;
@@ -345,9 +345,9 @@ function reset(flow: Flow, fact: Reset, at: number): void {
   task.dueSince = null;
   task.retryAt = null;
   task.error = null;
-  task.doubt = fact.doubt ?? null;
+  task.inDoubt = fact.inDoubt ?? null;
   // A success that came too late is taken instead of another attempt.
-  if (latestStatus(task) !== "SUCCESS" || task.doubt === null) task.response = null;
+  if (latestStatus(task) !== "SUCCESS" || task.inDoubt === null) task.response = null;
   if (!fact.follows) choose(flow, task, at);
 }
 
@@ -355,9 +355,9 @@ function latestStatus(task: Task): Attempt["status"] | undefined {
   return task.attempts.at(-1)?.status;
 }
 
-function chooseWaiting(flow: Flow, fact: Chosen, at: number): void {
+function chooseWaiting(flow: Flow, fact: Selected, at: number): void {
   const task = taskOf(flow, fact.task);
-  if (fact.named && task.doubt !== null) task.doubt = "ask";
+  if (fact.named && task.inDoubt !== null) task.inDoubt = "verify";
   choose(flow, task, at);
 }
 
@@ -365,20 +365,20 @@ function chooseWaiting(flow: Flow, fact: Chosen, at: number): void {
 function choose(flow: Flow, task: Task, at: number): void {
   if (task.stage.status === "RUNNING") {
     if (!task.open) open(flow, task, at);
-  } else if (!task.chosen) {
-    task.chosen = true;
-    task.stage.count.chosen++;
+  } else if (!task.selected) {
+    task.selected = true;
+    task.stage.count.selected++;
   }
 }
 
-function endLate(task: Task, fact: Late, at: number): void {
+function endLate(task: Task, fact: LateResponse, at: number): void {
   const attempt = latestAttempt(task);
   attempt.status = fact.status;
   attempt.finishedAt = at;
   if (fact.error) attempt.error = fact.error;
   else delete attempt.error;
   if (fact.response !== undefined) task.response = fact.response;
-  if (fact.status === "FAILED") task.doubt = null;
+  if (fact.status === "FAILED") task.inDoubt = null;
 }
 
 function update(task: Task, { params, options }: Updated): void {
@@ -390,7 +390,7 @@ function update(task: Task, { params, options }: Updated): void {
   if (task.undo) task.undo.options = task.options;
 }
 
-function remember(flow: Flow, { id, answer }: Commanded): void {
+function remember(flow: Flow, { id, answer }: CommandHandled): void {
   flow.commands.set(id, answer);
   const oldest = flow.commands.keys().next();
   if (flow.commands.size > COMMANDS_KEPT && !oldest.done) flow.commands.delete(oldest.value);
@@ -415,7 +415,7 @@ function childOf(flow: Flow, id: string): Child {
   return child;
 }
 
-function joinChild(flow: Flow, { child: id, status, seq }: Joined): void {
+function joinChild(flow: Flow, { child: id, status, seq }: ChildEnded): void {
   const child = childOf(flow, id);
   if (status === null) {
     changeChild(flow, child, "gone");
@@ -426,7 +426,7 @@ function joinChild(flow: Flow, { child: id, status, seq }: Joined): void {
   child.status = status;
   child.seq = seq ?? child.seq;
   if (!isFinished(status)) changeChild(flow, child, "active");
-  else changeChild(flow, child, child.state === "dropped" || child.state === "gone" ? "gone" : "ended");
+  else changeChild(flow, child, child.state === "abandoned" || child.state === "gone" ? "gone" : "ended");
 }
 
 function changeChild({ childCount }: Flow, child: Child, state: Child["state"]): void {
@@ -437,7 +437,7 @@ function changeChild({ childCount }: Flow, child: Child, state: Child["state"]):
     if (at === "active") {
       childCount.active += sign;
       child.task.activeChildren += sign;
-    } else if (at === "dropped") childCount.dropped += sign;
+    } else if (at === "abandoned") childCount.abandoned += sign;
   }
   child.state = state;
 }
@@ -451,7 +451,7 @@ function startUndo(flow: Flow, { tasks }: Compensating, at: number): void {
   flow.undoing = { order: tasks, next: 0 };
   for (const ordinal of tasks) {
     const task = taskOf(flow, ordinal);
-    task.doubt = undoDoubt(task);
+    task.inDoubt = undoDoubt(task);
     if (isSettled(task.status)) unsettle(flow, task);
     task.status = "WAITING";
     task.runAttempts = 0;
@@ -463,9 +463,9 @@ function startUndo(flow: Flow, { tasks }: Compensating, at: number): void {
 }
 
 /** It was tried for this very success, and nobody could tell whether it worked. */
-function undoDoubt({ status, error, options }: Task): Task["doubt"] {
+function undoDoubt({ status, error, options }: Task): Task["inDoubt"] {
   if (status !== "FAILED" || error?.type !== "TASK_OUTCOME_UNKNOWN") return null;
-  return options.exactlyOnceTaskExecution ? "only" : "ask";
+  return options.exactlyOnceTaskExecution ? "verify-or-fail" : "verify";
 }
 
 function undoParams(task: Task | null): unknown {
@@ -478,5 +478,5 @@ function dueNextUndo(flow: Flow, at: number): void {
   const next = nextUndo(flow);
   if (!next) return;
   next.dueSince = at;
-  if (next.doubt === null) flow.due.add(next.ordinal);
+  if (next.inDoubt === null) flow.due.add(next.ordinal);
 }

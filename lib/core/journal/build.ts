@@ -35,7 +35,7 @@ export function build(created: Created, at: number): Flow {
     undo: buildUndo(stages.length, tasks, resolveOptions(options, { maxConcurrency: 1 })),
     undoing: { order: [], next: 0 },
     children: new Map(),
-    childCount: { active: 0, dropped: 0 },
+    childCount: { active: 0, abandoned: 0 },
     status: "WAITING",
     statusReason: null,
     startedAt: null,
@@ -49,7 +49,7 @@ export function build(created: Created, at: number): Flow {
     seq: 1,
     fence: 1,
     settled: 0,
-    hold: null,
+    pause: null,
     awaiting: new Set(),
     commands: new Map(),
     annotations: [],
@@ -71,7 +71,7 @@ function buildStage(index: number, name: string, options: ResolvedOptions): Stag
     finishedAt: null,
     changedAt: 0,
     blockedAt: 0,
-    count: { settled: 0, success: 0, failed: 0, running: 0, blocking: 0, open: 0, chosen: 0 },
+    count: { settled: 0, success: 0, failed: 0, running: 0, blocking: 0, open: 0, selected: 0 },
   };
 }
 
@@ -113,13 +113,13 @@ function buildTask(
     error: null,
     blocks: false,
     open: false,
-    chosen: false,
-    doubt: null,
+    selected: false,
+    inDoubt: null,
     undoes,
     undo: null,
     children: [],
     activeChildren: 0,
-    held: null,
+    pendingResponse: null,
     isResolved: false,
     settledAt: 0,
   };

@@ -4,8 +4,8 @@
  */
 import type { ResolvedOptions } from "../model/options.ts";
 import type { Options } from "../../../schemas/options.schema.ts";
-import type { Answer } from "../model/command.ts";
-import type { Hold, Parent } from "../model/flow.ts";
+import type { CommandResult } from "../model/command.ts";
+import type { Pause, Parent } from "../model/flow.ts";
 import type { StoredDefinition } from "../model/values.ts";
 import type { TaskError } from "../model/values.ts";
 import type { JsonText } from "../model/values.ts";
@@ -77,8 +77,8 @@ export interface Redelivered {
 }
 
 /** The only delivery of the running attempt never left, or was turned away unread: as if it had not been. Event TASK WAITING. */
-export interface Returned {
-  readonly kind: "returned";
+export interface Withdrawn {
+  readonly kind: "withdrawn";
   readonly task: number;
   /** Number of the attempt before it, at which the task stands again; 0 if there was none. */
   readonly attempt: number;
@@ -120,22 +120,22 @@ export interface Settled {
 export interface Reset {
   readonly kind: "reset";
   readonly task: number;
-  readonly doubt?: "ask" | "only";
+  readonly inDoubt?: "verify" | "verify-or-fail";
   /** It never ran, and runs when its turn comes. */
   readonly follows?: true;
 }
 
 /** A task that never ran is to run though the stages before it block. No event. */
-export interface Chosen {
-  readonly kind: "chosen";
+export interface Selected {
+  readonly kind: "selected";
   readonly task: number;
   /** One by one: whatever its worker cannot tell, it runs. */
   readonly named?: true;
 }
 
 /** An answer of an attempt that was given up: kept, and nothing moves. No event. */
-export interface Late {
-  readonly kind: "late";
+export interface LateResponse {
+  readonly kind: "late-response";
   readonly task: number;
   readonly status: "SUCCESS" | "FAILED";
   readonly response?: JsonText;
@@ -143,9 +143,9 @@ export interface Late {
 }
 
 /** A person paused the taskflow (null: ended the pause). No event of its own. */
-export interface Held {
-  readonly kind: "held";
-  readonly hold: Hold | null;
+export interface Paused {
+  readonly kind: "paused";
+  readonly pause: Pause | null;
 }
 
 /** A task was given other params or options. No event. */
@@ -165,8 +165,8 @@ export interface Linked {
 }
 
 /** A nested taskflow has ended, or runs again; null: it was never stored. No event. */
-export interface Joined {
-  readonly kind: "joined";
+export interface ChildEnded {
+  readonly kind: "child-ended";
   readonly child: string;
   readonly status: TaskflowStatus | null;
   /** The child's, when that was so. */
@@ -174,14 +174,14 @@ export interface Joined {
 }
 
 /** A nested taskflow is to be cancelled, and its end does not count. No event. */
-export interface Dropped {
-  readonly kind: "dropped";
+export interface ChildAbandoned {
+  readonly kind: "child-abandoned";
   readonly child: string;
 }
 
 /** The running attempt was answered; its nested taskflows are waited for. No event. */
-export interface Answered {
-  readonly kind: "answered";
+export interface Responded {
+  readonly kind: "responded";
   readonly task: number;
   readonly response: JsonText;
 }
@@ -206,10 +206,10 @@ export interface Annotated {
 }
 
 /** A command with an id was carried out, with this answer. No event. */
-export interface Commanded {
-  readonly kind: "commanded";
+export interface CommandHandled {
+  readonly kind: "command-handled";
   readonly id: string;
-  readonly answer: Answer;
+  readonly answer: CommandResult;
 }
 
 export type Fact =
@@ -219,21 +219,21 @@ export type Fact =
   | StageChanged
   | Started
   | Redelivered
-  | Returned
+  | Withdrawn
   | Undelivered
   | Delayed
   | Settled
-  | Commanded
+  | CommandHandled
   | Reset
-  | Chosen
-  | Late
-  | Held
+  | Selected
+  | LateResponse
+  | Paused
   | Updated
   | Annotated
   | Linked
-  | Joined
-  | Dropped
-  | Answered
+  | ChildEnded
+  | ChildAbandoned
+  | Responded
   | Compensating
   | Compensated;
 

@@ -7,7 +7,7 @@ import type { JsonText } from "./values.ts";
 import type { TaskflowStatus } from "./values.ts";
 
 /** Stages and tasks are named by their id or their name. */
-export interface Selected {
+export interface Selection {
   /** Absent: the task is looked for in all stages. */
   readonly stage?: string;
   /** Absent: all tasks of the stage. */
@@ -24,7 +24,7 @@ export interface CancelCommand {
 export interface RetryCommand {
   readonly kind: "retry";
   /** Absent: what `mode` says of the whole taskflow. */
-  readonly selection?: readonly Selected[];
+  readonly selection?: readonly Selection[];
   readonly mode?: "all" | "failed";
   readonly force?: boolean;
   readonly cascade?: boolean;
@@ -115,7 +115,7 @@ export interface Expect {
 }
 
 /** A command as it is given: `id` names it, so that the same one again gets the first answer and does nothing. */
-export interface Order {
+export interface CommandRequest {
   readonly id?: string;
   readonly expect?: Expect;
   readonly command: Command;
@@ -130,7 +130,7 @@ export interface Refusal {
 }
 
 /** `data`: plain JSON, the answer of the action. */
-export type Answer = { readonly ok: true; readonly data: Readonly<Record<string, unknown>> } | Refusal;
+export type CommandResult = { readonly ok: true; readonly data: Readonly<Record<string, unknown>> } | Refusal;
 
 export function refuse(type: string, message: string, data?: unknown): Refusal {
   return { ok: false, type, message, ...(data === undefined ? {} : { data }) };

@@ -19,7 +19,7 @@
  * - SUCCESS, FAILED, CANCELLED, SKIPPED: settled.
  */
 import type { ResolvedOptions } from "./options.ts";
-import type { Answer } from "./command.ts";
+import type { CommandResult } from "./command.ts";
 import type { StoredDefinition } from "./values.ts";
 import type { JsonText, StageStatus, StoredTaskStatus, TaskDefinition, TaskError, TaskflowStatus } from "./values.ts";
 
@@ -41,7 +41,7 @@ export function isFinished(status: TaskflowStatus): boolean {
 
 /** Finished, and nothing is left to do: no compensation, no nested taskflow that is still to be cancelled. It needs no owner any more. */
 export function isOver(flow: Flow): boolean {
-  return isFinished(flow.status) && flow.undo.status !== "RUNNING" && flow.childCount.dropped === 0;
+  return isFinished(flow.status) && flow.undo.status !== "RUNNING" && flow.childCount.abandoned === 0;
 }
 
 /** The task that is to be undone next, or is being undone. */
@@ -67,8 +67,8 @@ export interface Child {
   readonly isChosen: boolean;
   /** Of the task: the one that waits for it. */
   attempt: number;
-  /** active: waited for. - ended. - dropped: to be cancelled, and its end does not count. - gone: dropped, and ended. */
-  state: "active" | "ended" | "dropped" | "gone";
+  /** active: waited for. - ended. - abandoned: to be cancelled, and its end does not count. - gone: abandoned, and ended. */
+  state: "active" | "ended" | "abandoned" | "gone";
   status: TaskflowStatus | null;
   /** Of its latest news: what it told before that comes too late. */
   seq: number;
@@ -109,9 +109,9 @@ export interface Task {
   /** Its stage was entered, and it is to be settled before the stage ends. */
   open: boolean;
   /** Chosen to run (again) when its stage is entered. */
-  chosen: boolean;
+  selected: boolean;
   /** Its latest attempt may have succeeded unseen: before it runs again its worker is asked. `only`: it runs again only if it certainly did not. */
-  doubt: "ask" | "only" | null;
+  inDoubt: "verify" | "verify-or-fail" | null;
   /** The task that it undoes; null for those of the stages. */
   readonly undoes: Task | null;
   /** Undoes it. */
@@ -121,7 +121,7 @@ export interface Task {
   /** How many of them run. */
   activeChildren: number;
   /** The answer of its attempt, while nested taskflows are waited for. */
-  held: JsonText | null;
+  pendingResponse: JsonText | null;
   /** A person settled it, or ended the taskflow that waited for a decision about it. */
   isResolved: boolean;
   /** `seq` of the taskflow when it was settled last. */
@@ -147,11 +147,11 @@ export interface Stage {
     running: number;
     blocking: number;
     open: number;
-    chosen: number;
+    selected: number;
   };
 }
 
-export interface Hold {
+export interface Pause {
   readonly reason: string | null;
   /** The taskflow whose pause it is, if it is not its own. */
   readonly by: string | null;
@@ -190,7 +190,7 @@ export interface Flow {
   undoing: { readonly order: readonly number[]; next: number };
   /** Nested taskflows, by id. */
   readonly children: Map<string, Child>;
-  readonly childCount: { active: number; dropped: number };
+  readonly childCount: { active: number; abandoned: number };
   status: TaskflowStatus;
   statusReason: string | null;
   startedAt: number | null;
@@ -212,11 +212,11 @@ export interface Flow {
   /** Settled tasks, for `progress`. */
   settled: number;
   /** A person paused it: why. It stands beside a decision that is needed, and outlives it. */
-  hold: (Hold & { readonly at: number }) | null;
+  pause: (Pause & { readonly at: number }) | null;
   /** Ordinals of the tasks that failed and wait for a person to decide. */
   readonly awaiting: Set<number>;
   /** Answers of the latest commands, by their ids, oldest first. */
-  readonly commands: Map<string, Answer>;
+  readonly commands: Map<string, CommandResult>;
   readonly annotations: Annotation[];
   /** Ends early because a handler said so (`ExpectedError` with "workflow"), after what is running has answered. */
   aborting: boolean;

@@ -53,7 +53,7 @@ export function assertFlow(flow: Flow): void {
   if (flow.undo.status === "RUNNING" && (!isFinished(flow.status) || flow.undo.count.open === 0))
     violated(flow, 12, `it is ${flow.status}, and ${flow.undo.count.open} tasks are to be undone`);
   assertChildren(flow);
-  const isPaused = flow.hold !== null || flow.awaiting.size > 0;
+  const isPaused = flow.pause !== null || flow.awaiting.size > 0;
   if ((flow.status === "PAUSED") !== isPaused) violated(flow, 14, `it is ${flow.status}`);
   for (const ordinal of flow.due) {
     const task = taskAt(flow, ordinal);
@@ -79,8 +79,8 @@ function assertStage(flow: Flow, stage: Stage): void {
   const failed = of((task) => task.status === "FAILED" || task.status === "CANCELLED");
   const runs = of((task) => task.status === "RUNNING");
   const open = of((task) => task.open);
-  const chosen = of((task) => task.chosen);
-  const counted = { settled, success, failed, running: runs, blocking: of((task) => task.blocks), open, chosen };
+  const selected = of((task) => task.selected);
+  const counted = { settled, success, failed, running: runs, blocking: of((task) => task.blocks), open, selected };
   if (JSON.stringify(counted) !== JSON.stringify(count)) {
     violated(flow, 4, `stage ${stage.name} counts ${JSON.stringify(count)}`);
   }
@@ -105,15 +105,15 @@ function assertTask(flow: Flow, task: Task): void {
 }
 
 function assertChildren(flow: Flow): void {
-  const count = { active: 0, dropped: 0 };
+  const count = { active: 0, abandoned: 0 };
   for (const { state, task } of flow.children.values()) {
-    if (state === "active" || state === "dropped") count[state]++;
+    if (state === "active" || state === "abandoned") count[state]++;
     const active = task.children.filter((child) => child.state === "active").length;
     if (task.activeChildren !== active) violated(flow, 13, `task ${task.ordinal} has ${active} active children`);
   }
-  if (count.active !== flow.childCount.active || count.dropped !== flow.childCount.dropped)
+  if (count.active !== flow.childCount.active || count.abandoned !== flow.childCount.abandoned)
     violated(flow, 13, `its children count ${JSON.stringify(flow.childCount)}`);
   for (const task of flow.tasks)
-    if (task.held !== null && (task.status !== "RUNNING" || task.activeChildren === 0))
+    if (task.pendingResponse !== null && (task.status !== "RUNNING" || task.activeChildren === 0))
       violated(flow, 13, `task ${task.ordinal} is ${task.status} and holds an answer`);
 }

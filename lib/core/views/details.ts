@@ -24,8 +24,12 @@ export function progressOf(flow: Flow): number {
 }
 
 /** Status and reason as they are read: QUEUED and most reasons follow from the state. */
-export function standing(flow: Flow, task: Task, waitReason?: WaitReason): { status: TaskStatus; statusReason: string | null } {
-  if (task.held !== null) return { status: task.status, statusReason: "AWAITING_NESTED" };
+export function effectiveStatus(
+  flow: Flow,
+  task: Task,
+  waitReason?: WaitReason,
+): { status: TaskStatus; statusReason: string | null } {
+  if (task.pendingResponse !== null) return { status: task.status, statusReason: "AWAITING_NESTED" };
   if (task.status !== "WAITING" || task.stage.status !== "RUNNING") return { status: task.status, statusReason: null };
   if (flow.status === "PAUSED") return { status: "WAITING", statusReason: "PAUSED" };
   if (flow.due.has(task.ordinal)) {
@@ -47,7 +51,7 @@ export function taskDetails(flow: Flow, task: Task, waitReason?: WaitReason, val
     params: definition.params ?? {},
     options: presentOptions(task.options),
     meta: definition.meta ?? {},
-    ...standing(flow, task, waitReason),
+    ...effectiveStatus(flow, task, waitReason),
     attempt: task.attempt,
     attempts: task.attempts.map((attempt) => ({ ...attempt })),
     ...(task.attemptsOmitted > 0 ? { attemptsOmitted: task.attemptsOmitted } : {}),

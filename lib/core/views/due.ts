@@ -12,7 +12,7 @@ export const NEVER = Number.MAX_SAFE_INTEGER;
 export function nextDue(flow: Flow): number {
   if (flow.status === "WAITING") return 0;
   // What it has to tell its children it tells while it is in memory.
-  if (flow.childCount.active + flow.childCount.dropped > 0) return 0;
+  if (flow.childCount.active + flow.childCount.abandoned > 0) return 0;
   const stage = flow.stages.find((candidate) => candidate.status === "RUNNING");
   if (!stage || stage.count.running > 0 || flow.repeats.size > 0) return 0;
   const isPaused = flow.status === "PAUSED";
@@ -24,7 +24,7 @@ export function nextDue(flow: Flow): number {
 
 function dueOf(task: Task, isPaused: boolean): number {
   // Its worker is being asked.
-  if (task.doubt !== null) return 0;
+  if (task.inDoubt !== null) return 0;
   const limit = taskAgeLimit(task) ?? NEVER;
   return isPaused ? limit : Math.min(limit, task.retryAt ?? 0);
 }

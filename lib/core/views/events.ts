@@ -268,7 +268,7 @@ export function describe(flow: Flow, fact: Fact, at?: number): Description | und
       };
     case "started":
       return describeTask(flow, fact, fact.attempt, "RUNNING", "null");
-    case "returned":
+    case "withdrawn":
       return describeTask(flow, fact, fact.attempt, "WAITING", "null");
     case "delayed":
       return describeTask(flow, fact, at ?? attemptOf(flow, fact.task), "WAITING", fact.response ?? "null", fact.error);

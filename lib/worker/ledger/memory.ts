@@ -44,7 +44,10 @@ export class MemoryLedger implements Ledger {
     return this.#change(key, (record, now) => asked(record, delivery, this.#forgotten < now - ageMs, now));
   }
 
-  #change<Answer>(key: string, rule: (record: LedgerRecord | undefined, now: number) => Change<Answer>): Promise<Answer> {
+  #change<CommandResult>(
+    key: string,
+    rule: (record: LedgerRecord | undefined, now: number) => Change<CommandResult>,
+  ): Promise<CommandResult> {
     const now = this.#now();
     this.#forget(now);
     const { answer, next } = rule(this.#running.get(key) ?? this.#ended.get(key), now);

@@ -84,11 +84,11 @@ export class MongoLedger implements Ledger {
     return Date.now() + this.#offset;
   }
 
-  async #change<Answer>(
+  async #change<CommandResult>(
     key: string,
-    rule: (record: LedgerRecord | undefined, now: number) => Change<Answer>,
+    rule: (record: LedgerRecord | undefined, now: number) => Change<CommandResult>,
     bytes = 0,
-  ): Promise<Answer> {
+  ): Promise<CommandResult> {
     for (;;) {
       const found = await this.#link.persist(async () => this.#records.findOne({ _id: key }));
       const { answer, next } = rule(found ?? undefined, this.#now());

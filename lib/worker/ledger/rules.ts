@@ -20,8 +20,8 @@ export interface LedgerRecord {
 }
 
 /** `next` is to be kept; absent: nothing changes. */
-export interface Change<Answer> {
-  readonly answer: Answer;
+export interface Change<CommandResult> {
+  readonly answer: CommandResult;
   readonly next?: LedgerRecord;
 }
 

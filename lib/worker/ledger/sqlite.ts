@@ -126,9 +126,12 @@ export class SqliteLedger implements Ledger {
     return this.#change(key, (record, now) => asked(record, delivery, this.#forgotten < now - ageMs, now));
   }
 
-  #change<Answer>(key: string, rule: (record: LedgerRecord | undefined, now: number) => Change<Answer>): Promise<Answer> {
+  #change<CommandResult>(
+    key: string,
+    rule: (record: LedgerRecord | undefined, now: number) => Change<CommandResult>,
+  ): Promise<CommandResult> {
     return new Promise((resolve, reject) => {
-      let answer: Answer;
+      let answer: CommandResult;
       this.#jobs.push({
         run: () => {
           const change = rule(this.#read(key), this.#now());

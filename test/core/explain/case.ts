@@ -2,16 +2,16 @@
 import type { Command } from "../../../lib/core/model/command.ts";
 import { taskId } from "../../../lib/core/model/ids.ts";
 import type { ReasonCode } from "../../../lib/core/explain/reason.ts";
-import type { Driver, Surroundings } from "../../../lib/core/explain/observed.ts";
+import type { OwnerState, Observations } from "../../../lib/core/explain/observed.ts";
 import { answered, CoreRun, failed, ID_BASE, sketch, START } from "../../helpers/core-run.ts";
 
-export type Own = Extract<Driver, { kind: "this" }>;
+export type Own = Extract<OwnerState, { kind: "this" }>;
 
 export const own = (more: Partial<Own> = {}): Own => ({
   kind: "this",
   isLoaded: true,
   restsUntil: null,
-  isHeld: true,
+  hasLease: true,
   isDraining: false,
   inFlight: 3,
   maxInFlight: 1_000,
@@ -19,10 +19,10 @@ export const own = (more: Partial<Own> = {}): Own => ({
   ...more,
 });
 
-export const around = (run: CoreRun, more: Partial<Surroundings> = {}): Surroundings => ({
+export const around = (run: CoreRun, more: Partial<Observations> = {}): Observations => ({
   now: run.now,
   coordinator: "c1",
-  driver: own(),
+  owner: own(),
   isBusUp: true,
   nodes: 3,
   isConnected: () => true,
@@ -34,7 +34,7 @@ export const around = (run: CoreRun, more: Partial<Surroundings> = {}): Surround
 });
 
 export const command = (run: CoreRun, given: Command): CoreRun => {
-  run.give({ kind: "command", ticket: 1, command: given });
+  run.give({ kind: "command", correlationId: 1, command: given });
   return run;
 };
 
@@ -71,7 +71,7 @@ export interface Case {
   readonly title: string;
   readonly sentence: string;
   readonly make: () => CoreRun;
-  readonly more?: Partial<Surroundings>;
+  readonly more?: Partial<Observations>;
   readonly later?: number;
   readonly data?: Record<string, unknown>;
   readonly movedBy?: string | RegExp;

@@ -28,7 +28,7 @@ export const TASK_CASES: readonly Case[] = [
     title: "a handler says that it is at it",
     make: () => sentFlow(),
     later: 70_000,
-    more: { driver: own({ sent: () => ({ sentAt: START, heardAt: START + 68_500, isUnsent: false }) }) },
+    more: { owner: own({ sent: () => ({ sentAt: START, heardAt: START + 68_500, isUnsent: false }) }) },
     sentence:
       'Task "a" of stage "s0" runs on w1 since 1 min 10 s (attempt 0), its last heartbeat was 1.5 s ago; it times out in 58.5 s.',
     data: { heardAt: START + 68_500, timesOutAt: START + 128_500 },
@@ -37,7 +37,7 @@ export const TASK_CASES: readonly Case[] = [
     code: "ASKING",
     title: "nothing is heard of an attempt",
     make: () => sentFlow(),
-    more: { driver: own({ sent: () => undefined }) },
+    more: { owner: own({ sent: () => undefined }) },
     sentence: 'Nothing is heard of attempt 0 of task "a" of stage "s0": w1 is asked how it ended.',
     movedBy: /delivered again/,
   },
@@ -45,7 +45,7 @@ export const TASK_CASES: readonly Case[] = [
     code: "EXACTLY_ONCE_UNKNOWN",
     title: "nothing is heard of an attempt that must not be repeated",
     make: () => sentFlow({ exactlyOnceTaskExecution: true }),
-    more: { driver: own({ sent: () => undefined }) },
+    more: { owner: own({ sent: () => undefined }) },
     sentence:
       'Nobody knows yet how attempt 0 of task "a" of stage "s0" ended, and it must not be repeated: w1 is asked, every 5 s while it is at work.',
     movedBy: /TASK_OUTCOME_UNKNOWN/,
@@ -65,7 +65,7 @@ export const TASK_CASES: readonly Case[] = [
     code: "NOT_SENT",
     title: "a delivery never left",
     make: () => sentFlow(),
-    more: { driver: own({ sent: () => ({ sentAt: 0, heardAt: null, isUnsent: true }) }) },
+    more: { owner: own({ sent: () => ({ sentAt: 0, heardAt: null, isUnsent: true }) }) },
     sentence: 'Attempt 0 of task "a" of stage "s0" could not be sent to w1; it is tried again at once.',
   },
   {
@@ -141,7 +141,7 @@ export const TASK_CASES: readonly Case[] = [
     code: "IN_FLIGHT_LIMIT",
     title: "the coordinator has no slot",
     make: () => new CoreRun([["a"]]).begin(),
-    more: { driver: own({ inFlight: 1_000 }) },
+    more: { owner: own({ inFlight: 1_000 }) },
     sentence: 'Task "a" of stage "s0" waits for a free slot: its coordinator has 1000 attempts in flight, its limit.',
   },
   {

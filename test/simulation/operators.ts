@@ -1,15 +1,15 @@
 /** Those who decide about taskflows while they run and after: at random while there are faults, then so that all of them end. */
 import type { Command } from "../../lib/core/model/command.ts";
 import { taskId } from "../../lib/core/model/ids.ts";
-import { drawOrder } from "./drawn-order.ts";
-import { GivenOrder } from "./given-order.ts";
+import { drawOrder } from "./drawn-command.ts";
+import { GivenOrder } from "./given-command.ts";
 import type { FlowRecord } from "./record.ts";
 import type { World } from "./world.ts";
 
 /** How often somebody looks what waits for a decision, once the faults have ceased. */
 const LOOK_MS = 3_000;
 
-export class People {
+export class Operators {
   readonly orders: GivenOrder[] = [];
   /** Orders that are still to be given. */
   #planned = 0;
@@ -64,7 +64,7 @@ export class People {
     for (const record of unfinished) {
       const { flow } = record;
       const [awaiting] = flow.awaiting;
-      if (flow.hold) this.#order(record, { kind: "resume" }).give();
+      if (flow.pause) this.#order(record, { kind: "resume" }).give();
       else if (awaiting !== undefined) {
         const task = taskId(flow.idBase, awaiting);
         const resolve: Command = { kind: "resolveTask", task, outcome: "SKIPPED", reason: "enough" };

@@ -1,5 +1,5 @@
 /** Random orders: what a person may ask of a taskflow, sensible or not. */
-import type { Command, Expect, Order, RetryCommand, Selected } from "../../lib/core/model/command.ts";
+import type { Command, Expect, CommandRequest, RetryCommand, Selection } from "../../lib/core/model/command.ts";
 import { type Flow, isFinished, type Task } from "../../lib/core/model/flow.ts";
 import { type JsonText } from "../../lib/core/model/values.ts";
 import { taskId } from "../../lib/core/model/ids.ts";
@@ -10,7 +10,7 @@ const OF_FINISHED = ["retry", "retry", "retry", "resolveTask", ...ANY] as const;
 const OF_PAUSED = ["resume", "retry", "resolveTask", ...ANY] as const;
 
 /** @param number tells it from all other orders of the run */
-export function drawOrder(random: Random, flow: Flow, number: number): Order {
+export function drawOrder(random: Random, flow: Flow, number: number): CommandRequest {
   const command = drawCommand(random, flow, number);
   return {
     ...(random.chance(0.6) ? { id: `order-${number}` } : {}),
@@ -68,7 +68,7 @@ function drawRetry(random: Random, flow: Flow): RetryCommand {
   };
 }
 
-function drawSelection(random: Random, flow: Flow): Selected[] {
+function drawSelection(random: Random, flow: Flow): Selection[] {
   return Array.from({ length: random.int(1, 2) }, () => {
     const task = random.pick(flow.tasks);
     const tasks = [refOf(random, flow, task)];

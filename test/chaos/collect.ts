@@ -20,7 +20,7 @@ const QUIET_MS = 10_000;
 const BY_SERVICE_EACH = 20;
 const TRIES = 5;
 
-export class Harvest {
+export class Collector {
   /** As the store told of them right before they were removed. */
   readonly details = new Map<string, TaskflowDetails>();
   readonly removed = new Set<string>();
@@ -57,9 +57,9 @@ export class Harvest {
   }
 
   async #round(): Promise<void> {
-    const { unharvested } = this.#producer;
+    const { uncollected } = this.#producer;
     const before = performance.now() - QUIET_MS;
-    const ripe = [...unharvested].filter((flow) => flow.heardAt < before && flow.isServed && hasLastEvent(flow));
+    const ripe = [...uncollected].filter((flow) => flow.heardAt < before && flow.isServed && hasLastEvent(flow));
     if (ripe.length === 0) return;
     const stored = await this.#store.readAll();
     const taken: string[] = [];
@@ -67,7 +67,7 @@ export class Harvest {
       const found = stored.get(flow.id);
       // Its row follows within moments.
       if (found?.isOpen) continue;
-      unharvested.delete(flow);
+      uncollected.delete(flow);
       const details = found && this.#readable(flow, found);
       // What is not there, or not over, is the checker's.
       if (!details || !isOver(details.status)) continue;

@@ -1,8 +1,8 @@
 import { describe, expect, test } from "@jest/globals";
 import fc from "fast-check";
-import { bytesOf, boundOfTask, fitTask, fitTree, shapeOf } from "../../lib/coordinator/queries/truncate.ts";
+import { bytesOf, boundOfTask, truncateTask, truncateTree, shapeOf } from "../../lib/coordinator/queries/truncate.ts";
 import { taskDetails, taskflowDetails } from "../../lib/core/views/details.ts";
-import { fitEvent, fitEvents } from "../../lib/protocol/truncate-event.ts";
+import { truncateEvent, fitEvents } from "../../lib/protocol/truncate-event.ts";
 import type { TaskDetails, TaskflowDetails } from "../../lib/index.ts";
 import { answered, CoreRun, failed } from "../helpers/core-run.ts";
 
@@ -27,7 +27,7 @@ type Tree = TaskflowDetails & { stagesOmitted?: number };
 function fitted({ flow }: CoreRun, maxBytes: number): Tree {
   const shape = shapeOf(flow, undefined, maxBytes);
   const tree = taskflowDetails(flow, undefined, undefined, shape);
-  return (shape ? fitTree(tree, maxBytes) : tree) as unknown as Tree;
+  return (shape ? truncateTree(tree, maxBytes) : tree) as unknown as Tree;
 }
 
 const whole = ({ flow }: CoreRun): number => bytesOf(taskflowDetails(flow));
@@ -137,11 +137,11 @@ describe("a task that has to fit", () => {
     for (const task of run.flow.tasks) {
       const row = taskDetails(run.flow, task);
       expect(boundOfTask(task)).toBeGreaterThanOrEqual(bytesOf(row));
-      expect(bytesOf(fitTask(row, 20_000, referTo))).toBeLessThanOrEqual(20_000);
+      expect(bytesOf(truncateTask(row, 20_000, referTo))).toBeLessThanOrEqual(20_000);
     }
     const [first] = run.flow.tasks;
     if (!first) throw new Error("no task");
-    expect(fitTask(taskDetails(run.flow, first), 20_000, referTo)).toMatchObject({
+    expect(truncateTask(taskDetails(run.flow, first), 20_000, referTo)).toMatchObject({
       name: "t0",
       status: "SUCCESS",
       response: { $ref: "response", bytes: 50_002 },
@@ -160,13 +160,13 @@ describe("an event that has to fit", () => {
       stages: { s: { tasks: { a: { status: "SUCCESS", response: "x".repeat(900) }, b: { status: "FAILED" } } } },
     };
     const text = event("y".repeat(900), tree);
-    expect(fitEvent(text, text.length)).toBe(text);
+    expect(truncateEvent(text, text.length)).toBe(text);
     const counted = { taskflowId: "f", status: "RUNNING", truncated: true, counts: { SUCCESS: 1, FAILED: 1 } };
-    expect(JSON.parse(fitEvent(text, text.length - 1))).toMatchObject({
+    expect(JSON.parse(truncateEvent(text, text.length - 1))).toMatchObject({
       seq: 5,
       data: { taskResponse: "y".repeat(900), taskflowObject: counted },
     });
-    expect(JSON.parse(fitEvent(text, 500))).toMatchObject({
+    expect(JSON.parse(truncateEvent(text, 500))).toMatchObject({
       seq: 5,
       data: { taskResponse: { $omitted: 902 }, taskflowObject: counted },
     });

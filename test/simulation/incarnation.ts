@@ -8,7 +8,7 @@ import type { CoordinatorSettings } from "../../lib/coordinator/turn/settings.ts
 import type { Bus } from "../../lib/ports/bus.ts";
 import type { Clock } from "../../lib/ports/clock.ts";
 import { forward } from "./forwarding.ts";
-import { storeOf } from "./life-store.ts";
+import { storeOf } from "./incarnation-store.ts";
 import type { FlowRecord } from "./record.ts";
 import type { World } from "./world.ts";
 
@@ -23,7 +23,7 @@ export interface CrashPlan {
 
 export type Place = "crash between effects" | "crash before a commit" | "crash after a commit";
 
-export class Life {
+export class Incarnation {
   readonly coordinator: Coordinator;
   readonly world: World;
   readonly owner: string;
@@ -225,7 +225,7 @@ export class Life {
     return {
       now: () => this.now,
       adjust: (offsetMs) => {
-        if (!this.world.plants.has("the store's time ignored")) this.#adjusted = offsetMs;
+        if (!this.world.mutations.has("the store's time ignored")) this.#adjusted = offsetMs;
       },
       monotonic: () => agenda.time,
       soon: (callback) => {
@@ -273,7 +273,7 @@ export class Life {
       route: (action, preferred) => (this.isAlive ? bus.route(action, preferred) : undefined),
       hasAudience: () => this.world.hasAudience,
       carries: () => true,
-      ask: (question, done) => (this.goesOn() ? bus.ask(this, question, done) : () => {}),
+      queryOutcome: (question, done) => (this.goesOn() ? bus.ask(this, question, done) : () => {}),
       forward: (node, taskflowId, order) => (this.goesOn() ? forward(this, node, taskflowId, order) : new Promise(() => {})),
       abort: () => {},
       onReconnected: (listener) => listen(this.linkListeners, listener),

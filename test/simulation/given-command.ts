@@ -1,7 +1,7 @@
 /** One order that somebody has given, perhaps several times, and what he was told. */
-import type { Answer, Order, RetryCommand } from "../../lib/core/model/command.ts";
+import type { CommandResult, CommandRequest, RetryCommand } from "../../lib/core/model/command.ts";
 import { taskId } from "../../lib/core/model/ids.ts";
-import type { Life } from "./life.ts";
+import type { Incarnation } from "./incarnation.ts";
 import type { FlowRecord } from "./record.ts";
 import type { World } from "./world.ts";
 
@@ -10,7 +10,7 @@ const TIMES = 4;
 
 export class GivenOrder {
   readonly record: FlowRecord;
-  readonly order: Order;
+  readonly order: CommandRequest;
   /** Of the first answer that says yes. */
   said: string | undefined;
   /** Nobody knows what became of it, as he was told or because nobody told him. */
@@ -19,7 +19,7 @@ export class GivenOrder {
   #times = 0;
   readonly #world: World;
 
-  constructor(world: World, record: FlowRecord, order: Order) {
+  constructor(world: World, record: FlowRecord, order: CommandRequest) {
     this.#world = world;
     this.record = record;
     this.order = order;
@@ -37,13 +37,13 @@ export class GivenOrder {
 
   #ask(): void {
     const world = this.#world;
-    const life = world.fleet.anyStarted();
-    if (!life) return void world.agenda.in(world.random.int(300, 2_000), () => this.#ask());
+    const incarnation = world.fleet.anyStarted();
+    if (!incarnation) return void world.agenda.in(world.random.int(300, 2_000), () => this.#ask());
     const { order, record } = this;
-    world.note(() => `  ${record.taskflowId} is ordered at ${life.owner}: ${JSON.stringify(order)}`);
-    const over = this.#whenOver(life);
-    life.reach(() => {
-      life.coordinator.command(record.taskflowId, order).then(
+    world.note(() => `  ${record.taskflowId} is ordered at ${incarnation.owner}: ${JSON.stringify(order)}`);
+    const over = this.#whenOver(incarnation);
+    incarnation.reach(() => {
+      incarnation.coordinator.command(record.taskflowId, order).then(
         (answer) => over(() => this.#heard(answer)),
         (error: Error) => over(() => this.#failed(error)),
       );
@@ -51,13 +51,13 @@ export class GivenOrder {
   }
 
   /** Exactly one of: an answer, a failure, the end of the process. */
-  #whenOver(life: Life): (then: () => void) => void {
+  #whenOver(incarnation: Incarnation): (then: () => void) => void {
     let isOver = false;
     const over = (then: () => void): void => {
       if (isOver) return;
       isOver = true;
-      life.endings.delete(ended);
-      life.orders--;
+      incarnation.endings.delete(ended);
+      incarnation.orders--;
       this.#open--;
       then();
     };
@@ -66,8 +66,8 @@ export class GivenOrder {
         this.#count("unanswered");
         this.#doubt();
       });
-    life.endings.add(ended);
-    life.orders++;
+    incarnation.endings.add(ended);
+    incarnation.orders++;
     return over;
   }
 
@@ -91,7 +91,7 @@ export class GivenOrder {
     this.#world.agenda.in(this.#world.random.int(1, 2_000), () => this.#ask());
   }
 
-  #heard(answer: Answer): void {
+  #heard(answer: CommandResult): void {
     const { record, order } = this;
     const world = this.#world;
     const { id, command } = order;

@@ -41,7 +41,9 @@ describe("the outcome of an attempt is asked for", () => {
     run.now += 100;
     const { facts, effects } = run.give({ kind: "recover", fence: 2 });
     expect(facts).toEqual([{ kind: "owned", fence: 2 }]);
-    expect(effects).toEqual([{ kind: "ask", task: 0, attempt: 0, delivery: 1, node: "w7", startedAt: START, patienceMs }]);
+    expect(effects).toEqual([
+      { kind: "query-outcome", task: 0, attempt: 0, delivery: 1, node: "w7", startedAt: START, patienceMs },
+    ]);
     expect(run.send()).toEqual([]);
   });
 
@@ -49,7 +51,7 @@ describe("the outcome of an attempt is asked for", () => {
     const run = new CoreRun([{ a: options, b: options, c: options, d: options }]).begin();
     run.send(3);
     run.answer("b", answered(1));
-    const decision = run.give({ kind: "suspect", tasks: [0, 1, 3, 99] });
+    const decision = run.give({ kind: "link-lost", tasks: [0, 1, 3, 99] });
     expect(decision.facts).toEqual([]);
     expect(questions(decision).map(({ task }) => task)).toEqual([0]);
   });
@@ -57,8 +59,8 @@ describe("the outcome of an attempt is asked for", () => {
   test("not where it is about to be delivered again anyway", () => {
     const run = asked();
     run.reply("a", NEVER);
-    expect(run.give({ kind: "suspect", tasks: [0] }).effects).toEqual([]);
-    expect(run.give({ kind: "ask-again", task: 0, attempt: 0 }).effects).toEqual([]);
+    expect(run.give({ kind: "link-lost", tasks: [0] }).effects).toEqual([]);
+    expect(run.give({ kind: "requery", task: 0, attempt: 0 }).effects).toEqual([]);
   });
 
   test.each([
@@ -77,7 +79,7 @@ describe("the outcome of an attempt is asked for", () => {
     const run = asked();
     run.reply("a", NEVER);
     run.send(1, "w2");
-    const decision = run.give({ kind: "suspect", tasks: [0] });
+    const decision = run.give({ kind: "link-lost", tasks: [0] });
     expect(questions(decision)).toMatchObject([{ delivery: 2, node: "w2", startedAt: START }]);
   });
 });
@@ -89,7 +91,7 @@ describe("the reply", () => {
     expect(run.task("a")).toMatchObject({ status: "WAITING", error: { type: "BROKEN" }, retryAt: run.now + 1_000 });
     run.endDelay("a");
     run.send();
-    run.give({ kind: "suspect", tasks: [0] });
+    run.give({ kind: "link-lost", tasks: [0] });
     run.reply("a", done(answered({ yes: 1 })));
     expect(run.task("a")).toMatchObject({ status: "SUCCESS", attempt: 1, response: '{"yes":1}' });
     expect(run.flow.status).toBe("COMPLETED");
@@ -175,7 +177,7 @@ describe("a worker that is at it", () => {
       const { facts, effects } = run.reply("a", RUNNING);
       expect(facts).toEqual([]);
       const cause = expect.objectContaining({ type: "TASK_TIMEOUT" });
-      const input = { kind: "ask-again", task: 0, attempt: 0, cause };
+      const input = { kind: "requery", task: 0, attempt: 0, cause };
       expect(effects).toEqual([{ kind: "timer", at: run.now + 5_000, input }]);
       run.now += 5_000;
       const [timer] = effects as unknown as [{ input: Input }];
@@ -190,7 +192,7 @@ describe("a worker that is at it", () => {
     run.reply("a", RUNNING);
     run.answer("a", answered("done"));
     expect(run.flow.status).toBe("COMPLETED");
-    expect(run.give({ kind: "ask-again", task: 0, attempt: 0 }).effects).toEqual([]);
+    expect(run.give({ kind: "requery", task: 0, attempt: 0 }).effects).toEqual([]);
   });
 
   test.each([
@@ -204,7 +206,7 @@ describe("a worker that is at it", () => {
     run.reply("a", RUNNING);
     expect(run.task("a").status).toBe("RUNNING");
     run.now = START + 1_000;
-    run.give({ kind: "ask-again", task: 0, attempt: 0 });
+    run.give({ kind: "requery", task: 0, attempt: 0 });
     run.reply("a", RUNNING);
     expect(run.task("a")).toMatchObject({ status: "FAILED", error: { type: "TASK_OUTCOME_UNKNOWN" } });
   });
@@ -216,7 +218,7 @@ describe("a worker that is at it", () => {
     run.now = START + 500;
     run.timeOut("a");
     expect(run.task("a")).toMatchObject({ status: "WAITING", error: { type: "TASK_TIMEOUT" } });
-    expect(run.give({ kind: "ask-again", task: 0, attempt: 0 }).effects).toEqual([]);
+    expect(run.give({ kind: "requery", task: 0, attempt: 0 }).effects).toEqual([]);
   });
 
   test("has no timeout under exactlyOnce", () => {

@@ -1,7 +1,7 @@
 /** What leaves for NATS through the one piece of memory arrives as it was given, in its order. */
 import { afterEach, beforeEach, expect, test } from "@jest/globals";
 import { connect, type NatsConnection } from "nats";
-import { outboxOf } from "../../lib/adapters/nats/write-buffer.ts";
+import { writeBufferOf } from "../../lib/adapters/nats/write-buffer.ts";
 import { encodeHeaders } from "../../lib/adapters/nats/headers.ts";
 import { eventually } from "../helpers/eventually.ts";
 import { startNatsServer } from "../helpers/nats-server.ts";
@@ -24,7 +24,7 @@ afterEach(async () => {
 });
 
 test("texts with ends of their own and ends that repeat arrive whole and in order, over many slabs", async () => {
-  const outbox = outboxOf(client);
+  const outbox = writeBufferOf(client);
   const expected: string[] = [];
   for (let index = 0; index < 3_000; index++) {
     const own = `${index} ${["ascii", "größe", "日本語", "🙂"][index % 4]} `.repeat(1 + (index % 7));
@@ -38,7 +38,7 @@ test("texts with ends of their own and ends that repeat arrive whole and in orde
 });
 
 test("messages too large for a slab, with headers, and of the client itself keep their order", async () => {
-  const outbox = outboxOf(client);
+  const outbox = writeBufferOf(client);
   const large = "z".repeat(200_000);
   outbox.publishText("s.1", "first");
   outbox.publishText("s.2", large, "end");
@@ -52,7 +52,7 @@ test("messages too large for a slab, with headers, and of the client itself keep
 });
 
 test("a message over the server's limit, or for a closed client, is refused as the client refuses it", async () => {
-  expect(() => outboxOf(client).publishText("s.1", "x".repeat(2 * 1024 * 1024))).toThrow("MAX_PAYLOAD_EXCEEDED");
+  expect(() => writeBufferOf(client).publishText("s.1", "x".repeat(2 * 1024 * 1024))).toThrow("MAX_PAYLOAD_EXCEEDED");
   await client.close();
-  expect(() => outboxOf(client).publishText("s.1", "x")).toThrow("CONNECTION_CLOSED");
+  expect(() => writeBufferOf(client).publishText("s.1", "x")).toThrow("CONNECTION_CLOSED");
 });

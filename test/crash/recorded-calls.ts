@@ -5,7 +5,7 @@
 import type { StageDefinition, Taskflow, TaskflowClient, TaskflowDetails } from "../../lib/index.ts";
 import { task } from "./flow.ts";
 
-type Deed = (client: TaskflowClient) => Promise<unknown>;
+type RecordedCall = (client: TaskflowClient) => Promise<unknown>;
 
 const stage = (name: string, ...tasks: StageDefinition["tasks"]): StageDefinition => ({ name, tasks });
 
@@ -45,14 +45,15 @@ export const DEED_IDS: readonly string[] = [...FLOWS.map(({ taskflowId }) => tas
 export const COPY = "copy";
 
 /** Throws until it has come to that. */
-function until(taskflowId: string, isSo: (tree: TaskflowDetails) => boolean): Deed {
+function until(taskflowId: string, isSo: (tree: TaskflowDetails) => boolean): RecordedCall {
   return async (client) => {
     const tree = await client.getTaskflowDetails(taskflowId);
     if (!isSo(tree)) throw new Error(`Taskflow ${taskflowId} is ${tree.status}, and its tasks are not there yet`);
   };
 }
 
-const ends = (taskflowId: string, status: TaskflowDetails["status"]): Deed => until(taskflowId, (tree) => tree.status === status);
+const ends = (taskflowId: string, status: TaskflowDetails["status"]): RecordedCall =>
+  until(taskflowId, (tree) => tree.status === status);
 
 const statusOf = (tree: TaskflowDetails, name: string): string | undefined =>
   Object.values(tree.stages)
@@ -60,13 +61,13 @@ const statusOf = (tree: TaskflowDetails, name: string): string | undefined =>
     .find((each) => each.name === name)?.status;
 
 const settle =
-  (taskflowId: string): Deed =>
+  (taskflowId: string): RecordedCall =>
   (client) =>
     client.resolveTask(taskflowId, "open", { outcome: "SKIPPED", reason: "Nobody does it.", commandId: `settle-${taskflowId}` });
 
-export const DEEDS: readonly Deed[] = [
+export const RECORDED_CALLS: readonly RecordedCall[] = [
   ...FLOWS.map(
-    (flow): Deed =>
+    (flow): RecordedCall =>
       (client) =>
         client.produce(flow),
   ),

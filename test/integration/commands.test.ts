@@ -18,7 +18,7 @@ const PAIRS = 250;
 const WIDTH = 10;
 
 /** The type of an error of the catalogue, or the answer. */
-async function typeOrAnswer<Answer>(promise: Promise<Answer>): Promise<Answer | string> {
+async function typeOrAnswer<CommandResult>(promise: Promise<CommandResult>): Promise<CommandResult | string> {
   try {
     return await promise;
   } catch (error) {

@@ -22,7 +22,7 @@ function unknown(options: Options = ONCE): CoreRun {
 function cut(options: Options = ONCE, kind: "cancel" | "cancelTask" = "cancel"): CoreRun {
   const run = new CoreRun([{ a: options }, ["b"]]).begin();
   run.send();
-  run.obey(kind === "cancel" ? { kind } : { kind, task: "a" });
+  run.handleCommand(kind === "cancel" ? { kind } : { kind, task: "a" });
   expect(run.task("a")).toMatchObject({ status: "CANCELLED", attempts: [{ status: "CANCELLED" }] });
   return run;
 }
@@ -50,7 +50,7 @@ describe.each(DOUBTFUL)("a retried task that was %s", (_, make) => {
 
   test.each([RETRY, STAGE])("takes a success that was recorded late, and asks nobody: %j", (command) => {
     const run = make();
-    expect(run.answer("a", answered("late")).facts).toMatchObject([{ kind: "late", status: "SUCCESS" }]);
+    expect(run.answer("a", answered("late")).facts).toMatchObject([{ kind: "late-response", status: "SUCCESS" }]);
     expect(run.answer("a", answered("later")).facts).toEqual([]);
     const { effects, answer } = run.command(command);
     expect(answer).toMatchObject({ ok: true });
@@ -63,12 +63,12 @@ describe.each(DOUBTFUL)("a retried task that was %s", (_, make) => {
     "under exactlyOnce runs where nobody can tell only if it was named itself: %j",
     (reply) => {
       const run = make();
-      run.obey(STAGE);
+      run.handleCommand(STAGE);
       run.reply("a", reply);
       expect(run.send()).toEqual([]);
       expect(run.task("a")).toMatchObject({ status: "FAILED", error: { type: "TASK_OUTCOME_UNKNOWN" } });
       expect(run.flow.status).toBe("FAILED");
-      run.obey(NAMED);
+      run.handleCommand(NAMED);
       run.reply("a", reply);
       expect(run.send()).toEqual(["a"]);
       expect(run.task("a")).toMatchObject({ attempt: 1, status: "RUNNING" });
@@ -77,7 +77,7 @@ describe.each(DOUBTFUL)("a retried task that was %s", (_, make) => {
 
   test.each([NEVER, done(failed()), done(answered({ success: false }))])("runs if it certainly did not succeed: %j", (reply) => {
     const run = make();
-    run.obey(STAGE);
+    run.handleCommand(STAGE);
     run.reply("a", reply);
     expect(run.send()).toEqual(["a"]);
     expect(run.task("a").attempt).toBe(1);
@@ -85,9 +85,9 @@ describe.each(DOUBTFUL)("a retried task that was %s", (_, make) => {
 
   test("is waited for while its worker is at it, across a takeover too", () => {
     const run = make();
-    run.obey(STAGE);
+    run.handleCommand(STAGE);
     run.reply("a", RUNNING);
-    expect(run.timers("ask-again")).toEqual([run.now + 5_000]);
+    expect(run.timers("requery")).toEqual([run.now + 5_000]);
     expect(questions(run.give({ kind: "recover", fence: 7 }))).toHaveLength(1);
     run.reply("a", RUNNING);
     expect(run.send()).toEqual([]);
@@ -99,11 +99,11 @@ describe.each(DOUBTFUL)("a retried task that was %s", (_, make) => {
   test("is still asked for when it was cancelled, or grew too old, before anybody had told", () => {
     for (const end of ["cancel", "cancelTask", "age"] as const) {
       const run = make();
-      run.obey({ kind: "updateTask", task: "a", options: { maxAge: 1_000 } });
-      run.obey(STAGE);
+      run.handleCommand({ kind: "updateTask", task: "a", options: { maxAge: 1_000 } });
+      run.handleCommand(STAGE);
       run.now += 1_000;
       if (end === "age") run.give({ kind: "age", task: 0 });
-      else run.obey(end === "cancel" ? { kind: "cancel" } : { kind: "cancelTask", task: "a" });
+      else run.handleCommand(end === "cancel" ? { kind: "cancel" } : { kind: "cancelTask", task: "a" });
       expect(questions(run.command(STAGE))).toHaveLength(1);
       run.reply("a", SILENT);
       expect(run.send()).toEqual([]);
@@ -118,8 +118,8 @@ describe("a task in doubt behind a stage", () => {
     run.send();
     run.answer("a", answered(1));
     run.send();
-    run.obey({ kind: "cancel" });
-    run.obey({ kind: "retry", selection: [{ tasks: ["a"] }, { stage: "s1" }] });
+    run.handleCommand({ kind: "cancel" });
+    run.handleCommand({ kind: "retry", selection: [{ tasks: ["a"] }, { stage: "s1" }] });
     return run;
   }
 
@@ -139,7 +139,7 @@ describe("a task in doubt behind a stage", () => {
       run.send();
       run.answer("a", failed({ permanent: true }));
       expect(run.status()).toMatchObject({ flow: "FAILED", tasks: { b: "WAITING" } });
-      run.obey(command);
+      run.handleCommand(command);
       run.send();
       expect(questions(run.answer("a", answered(2)))).toHaveLength(1);
       run.reply("b", SILENT);
@@ -151,12 +151,12 @@ describe("a task in doubt behind a stage", () => {
     for (const isLate of [false, true]) {
       const run = behind();
       if (isLate) {
-        run.obey({ kind: "cancel" });
+        run.handleCommand({ kind: "cancel" });
         run.answer("b", answered("late"));
-        run.obey({ kind: "retry", selection: [{ tasks: ["a"] }, { stage: "s1" }] });
+        run.handleCommand({ kind: "retry", selection: [{ tasks: ["a"] }, { stage: "s1" }] });
       }
-      run.obey({ kind: "cancel" });
-      run.obey(RETRY);
+      run.handleCommand({ kind: "cancel" });
+      run.handleCommand(RETRY);
       run.send();
       const { effects } = run.answer("a", answered(2));
       expect(questions({ effects })).toHaveLength(isLate ? 0 : 1);
@@ -169,9 +169,9 @@ describe("a task in doubt behind a stage", () => {
     const run = behind();
     run.send();
     run.answer("a", failed({ permanent: true }));
-    expect(run.answer("b", answered("late")).facts).toMatchObject([{ kind: "late" }]);
+    expect(run.answer("b", answered("late")).facts).toMatchObject([{ kind: "late-response" }]);
     expect(run.status()).toMatchObject({ flow: "FAILED", tasks: { b: "WAITING" } });
-    run.obey(RETRY);
+    run.handleCommand(RETRY);
     run.send();
     run.answer("a", answered(1));
     expect(run.task("b")).toMatchObject({ status: "SUCCESS", response: '"late"' });
@@ -194,9 +194,9 @@ describe("there is no doubt", () => {
       run.send();
       run.answer(name, answered(1));
     }
-    run.obey(RETRY);
-    run.obey({ kind: "cancel" });
-    run.obey(RETRY);
+    run.handleCommand(RETRY);
+    run.handleCommand({ kind: "cancel" });
+    run.handleCommand(RETRY);
     run.send();
     run.answer("a", answered(2));
     expect(run.send()).toEqual(["b"]);

@@ -1,11 +1,11 @@
 /** Bugs in how it is stored, carried out, owned and handed over. */
-import type { PlantedBug } from "./planted-bug.ts";
+import type { Mutant } from "./mutant.ts";
 
 const turns = "lib/coordinator/turn/turn-loop.ts";
-const ownership = "lib/coordinator/ownership/lease.ts";
-const care = "lib/coordinator/ownership/residency.ts";
+const lease = "lib/coordinator/ownership/lease.ts";
+const residency = "lib/coordinator/ownership/residency.ts";
 
-export const BUGS_OF_THE_COORDINATOR: readonly PlantedBug[] = [
+export const MUTANTS_OF_THE_COORDINATOR: readonly Mutant[] = [
   {
     title: "one call more than there are slots",
     noticedBy: [18],
@@ -21,7 +21,7 @@ export const BUGS_OF_THE_COORDINATOR: readonly PlantedBug[] = [
     change: [
       turns,
       "    let results: WriteResult[] | Promise",
-      "    for (const part of parts) this.#announce(part);\n    let results: WriteResult[] | Promise",
+      "    for (const unit of units) this.#announce(unit);\n    let results: WriteResult[] | Promise",
     ],
   },
   {
@@ -30,21 +30,21 @@ export const BUGS_OF_THE_COORDINATOR: readonly PlantedBug[] = [
     change: [
       turns,
       "    let results: WriteResult[] | Promise",
-      "    for (const part of parts) this.#sender.carryOut(part.resident, part.effects);\n    let results: WriteResult[] | Promise",
+      "    for (const unit of units) this.#effects.run(unit.resident, unit.effects);\n    let results: WriteResult[] | Promise",
     ],
   },
   {
     title: "conflicts ignored",
     noticedBy: [3, 4, 13],
-    change: [turns, 'if (results[index] !== "stored") return this.#lost(part);', ""],
+    change: [turns, 'if (results[index] !== "stored") return this.#lost(unit);', ""],
   },
   {
     title: "a failed commit is taken for a stored one",
     noticedBy: [3, 4],
     change: [
       turns,
-      "if (isOurs && (part ? isLast(stored, part.write) : stored.entries.length === revision)) {",
-      "if (isOurs && (part ?? stored.entries.length === revision)) {",
+      "if (isOurs && (unit ? isLast(stored, unit.write) : stored.entries.length === revision)) {",
+      "if (isOurs && (unit ?? stored.entries.length === revision)) {",
     ],
   },
   {
@@ -52,7 +52,7 @@ export const BUGS_OF_THE_COORDINATOR: readonly PlantedBug[] = [
     noticedBy: [8, 23, 29, 13],
     change: [
       turns,
-      "if (isOurs && (part ? isLast(stored, part.write) : stored.entries.length === revision)) {",
+      "if (isOurs && (unit ? isLast(stored, unit.write) : stored.entries.length === revision)) {",
       "if (false as boolean) {",
     ],
   },
@@ -81,7 +81,7 @@ export const BUGS_OF_THE_COORDINATOR: readonly PlantedBug[] = [
     change: [
       turns,
       "      creation?.stored(false);\n      if (isInDoubt) return;\n",
-      "      if (creation) this.#carryOut(part);\n      creation?.stored(false);\n      if (isInDoubt || creation) return;\n",
+      "      if (creation) this.#carryOut(unit);\n      creation?.stored(false);\n      if (isInDoubt || creation) return;\n",
     ],
   },
   {
@@ -146,21 +146,21 @@ export const BUGS_OF_THE_COORDINATOR: readonly PlantedBug[] = [
   {
     title: "slots of attempts that ended otherwise kept",
     noticedBy: [21, 2, 30],
-    change: [turns, "this.#sender.ended(resident, fact.task);", "void fact;"],
+    change: [turns, "this.#effects.ended(resident, fact.task);", "void fact;"],
   },
   {
     title: "reports acknowledged before they are stored",
     noticedBy: [35],
     change: [
       "lib/coordinator/coordinator.ts",
-      'return !flow || !now || now.attempt !== attempt || now.status !== "RUNNING" || now.held !== null;',
+      'return !flow || !now || now.attempt !== attempt || now.status !== "RUNNING" || now.pendingResponse !== null;',
       "return Boolean(flow) || Boolean(now);",
     ],
   },
   {
     title: "the lease is not asked",
     noticedBy: [31, 3, 26, 7],
-    change: ["lib/coordinator/coordinator.ts", "() => this.#ownership.isHeld()", "() => true"],
+    change: ["lib/coordinator/coordinator.ts", "() => this.#lease.hasLease()", "() => true"],
   },
   {
     title: "the lease is not asked again after the commit",
@@ -168,45 +168,45 @@ export const BUGS_OF_THE_COORDINATOR: readonly PlantedBug[] = [
     noticedBy: [31, 3, 26, 7],
     change: [
       "lib/coordinator/turn/effect-runner.ts",
-      "if (!this.#ports.maySend()) return this.#answered",
+      "if (!this.#ports.hasLease()) return this.#answered",
       "if (false as boolean) return this.#answered",
     ],
   },
   {
     title: "the living are taken for dead",
     noticedBy: [31, 26, 3],
-    change: [ownership, "from - seen.at < this.#settings.leaseMs) alive", "from - seen.at < 0) alive"],
+    change: [lease, "from - seen.at < this.#settings.leaseMs) alive", "from - seen.at < 0) alive"],
   },
   {
     title: "old news of the living believed",
     noticedBy: [31, 26, 3],
-    change: [ownership, "from - seen.at < this.#settings.leaseMs) alive", "now - seen.at < this.#settings.leaseMs / 2) alive"],
+    change: [lease, "from - seen.at < this.#settings.leaseMs) alive", "now - seen.at < this.#settings.leaseMs / 2) alive"],
   },
   {
     title: "the dead are never taken over",
     noticedBy: [32, 2, 21],
-    change: [ownership, "from - seen.at < this.#settings.leaseMs) alive", "from - seen.at < 1_000_000_000) alive"],
+    change: [lease, "from - seen.at < this.#settings.leaseMs) alive", "from - seen.at < 1_000_000_000) alive"],
   },
   {
     title: "a lapse of the lease is overlooked",
     noticedBy: [3, 26, 2, 21, 30],
-    change: [ownership, "if (wasLapsed) this.#listener.lapsed();", ""],
+    change: [lease, "if (wasLapsed) this.#listener.lapsed();", ""],
   },
   {
     title: "who comes back does not make sure of what it has",
     noticedBy: [31],
-    change: [ownership, "if (wasLapsed) await store.secure(owner);", ""],
+    change: [lease, "if (wasLapsed) await store.confirmOwnership(owner);", ""],
   },
   {
     title: "a claim whose answer was lost is forgotten",
     noticedBy: [21, 2, 32, 25],
-    change: [ownership, "if (this.#isUnsure) await", "if (this.#heldUntil < 0) await"],
+    change: [lease, "if (this.#isUnsure) await", "if (this.#heldUntil < 0) await"],
   },
   {
     title: "what is stored while the lease lapses is carried out",
     from: 700,
     noticedBy: [3, 26, 2, 30, 21, 31],
-    change: [turns, "const isInDoubt = part.lapses !== this.lapses;", "const isInDoubt = part.lapses < 0;"],
+    change: [turns, "const isInDoubt = unit.leaseLapses !== this.leaseLapses;", "const isInDoubt = unit.leaseLapses < 0;"],
   },
   {
     title: "ends not announced again",
@@ -221,19 +221,19 @@ export const BUGS_OF_THE_COORDINATOR: readonly PlantedBug[] = [
   {
     title: "last events not announced at a takeover",
     noticedBy: [13, 29],
-    change: [care, "if (flow.fence !== fence) announceLast(bus, entries, flow, eventTreeLimit);", ""],
+    change: [residency, "if (flow.fence !== fence) announceLast(bus, entries, flow, eventTreeLimit);", ""],
   },
   {
     title: "one that is to end takes over what it gave up",
     from: 800,
     noticedBy: [32],
-    change: [ownership, " && !this.#isLeaving) {", ") {"],
+    change: [lease, " && !this.#isLeaving) {", ") {"],
   },
   {
     title: "one that is to end goes on dispatching",
     from: 2_200,
     noticedBy: [32, 2],
-    change: [turns, "return !this.isDraining && this.#listener.maySend();", "return this.#listener.maySend();"],
+    change: [turns, "return !this.isDraining && this.#listener.hasLease();", "return this.#listener.hasLease();"],
   },
   {
     title: "one that is to end gives nothing up before the end",
@@ -243,7 +243,7 @@ export const BUGS_OF_THE_COORDINATOR: readonly PlantedBug[] = [
   {
     title: "a parked taskflow is never read again",
     noticedBy: [37, 2, 21],
-    change: [care, "const read = await this.#read(page);", "const read = page.length;"],
+    change: [residency, "const read = await this.#read(page);", "const read = page.length;"],
   },
   {
     title: "parked beyond its time",

@@ -29,7 +29,7 @@ const LONG_ABSENCES = 0.35;
 /** Of the strikes at the last coordinator or worker that is up, those that hit another program, or none. A start may take longer than the pause between two strikes. */
 const SPARED = 0.85;
 
-export class Tormentor {
+export class FaultInjector {
   readonly #cluster: Cluster;
   readonly #options: TormentorOptions;
   readonly #random: Random;

@@ -2,7 +2,7 @@
 import type { Claimed, KnownOwner, Store, StoredTaskflow, Write, WriteResult } from "../../lib/ports/store.ts";
 import type { Candidate } from "./durable-store.ts";
 import type { Fault } from "./faults.ts";
-import type { Life } from "./life.ts";
+import type { Incarnation } from "./incarnation.ts";
 import type { World } from "./world.ts";
 
 const never = <T>(): Promise<T> => new Promise<T>(() => {});
@@ -12,8 +12,8 @@ const unused = (): never => {
   throw new Error("The coordinator does not use this.");
 };
 
-export function storeOf(life: Life): Store {
-  const { world } = life;
+export function storeOf(incarnation: Incarnation): Store {
+  const { world } = incarnation;
   const { store } = world;
   const refusedBy = (fault: Fault): void => {
     if (world.strikes(fault)) throw unavailable(fault);
@@ -23,14 +23,14 @@ export function storeOf(life: Life): Store {
     open: unused,
     close: unused,
     due: (owner, until, limit, after): Promise<Claimed[]> =>
-      answer(life, () => {
+      answer(incarnation, () => {
         refusedBy("read refused");
         return store.due(owner, until, limit, after);
       }),
     timeOffset: (): Promise<number> =>
-      answer(life, () => {
+      answer(incarnation, () => {
         refusedBy("time refused");
-        return life.storeIsAhead;
+        return incarnation.storeIsAhead;
       }),
     list: unused,
     insert: unused,
@@ -40,70 +40,70 @@ export function storeOf(life: Life): Store {
     delete: unused,
     expire: unused,
     health: unused,
-    commit: (writes) => commit(life, writes),
+    commit: (writes) => commit(incarnation, writes),
     read: (taskflowId): Promise<StoredTaskflow | undefined> =>
-      answer(life, () => {
+      answer(incarnation, () => {
         refusedBy("read refused");
         return store.read(taskflowId);
       }),
     reopen: (taskflowId, owner, fence): Promise<boolean> =>
-      answer(life, () => {
+      answer(incarnation, () => {
         refusedBy("claim refused");
-        const isTaken = store.reopen(life, taskflowId, owner, fence);
+        const isTaken = store.reopen(incarnation, taskflowId, owner, fence);
         if (isTaken) refusedBy("claim unsure");
         return isTaken;
       }),
     readMany: (taskflowIds): Promise<StoredTaskflow[]> =>
-      answer(life, () => {
+      answer(incarnation, () => {
         refusedBy("read refused");
         return taskflowIds.flatMap((taskflowId) => store.read(taskflowId) ?? []);
       }),
-    repair: (taskflowId, fence, change): Promise<void> => answer(life, () => store.repair(taskflowId, fence, change)),
-    beat: (owner): Promise<KnownOwner[]> => beat(life, owner),
+    repair: (taskflowId, fence, change): Promise<void> => answer(incarnation, () => store.repair(taskflowId, fence, change)),
+    renewLease: (owner): Promise<KnownOwner[]> => beat(incarnation, owner),
     lastFinished: (owner, limit): Promise<string[]> =>
-      answer(life, () => {
+      answer(incarnation, () => {
         refusedBy("read refused");
-        return store.lastFinished(life, owner, limit);
+        return store.lastFinished(incarnation, owner, limit);
       }),
-    claim: (...given): Promise<Claimed[]> => claim(life, ...given),
-    secure: (owner): Promise<void> => secure(life, owner),
+    claim: (...given): Promise<Claimed[]> => claim(incarnation, ...given),
+    confirmOwnership: (owner): Promise<void> => confirmOwnership(incarnation, owner),
     release: (owner, taskflowIds): Promise<void> =>
-      answer(life, () => {
+      answer(incarnation, () => {
         refusedBy("release refused");
         store.release(owner, taskflowIds);
       }),
     leave: (owner): Promise<void> =>
-      answer(life, () => {
+      answer(incarnation, () => {
         refusedBy("release refused");
         store.leave(owner);
       }),
   };
 }
 
-function answer<T>(life: Life, work: () => T, latency?: number): Promise<T> {
-  const { world } = life;
-  if (!life.goesOn()) return never();
+function answer<T>(incarnation: Incarnation, work: () => T, latency?: number): Promise<T> {
+  const { world } = incarnation;
+  if (!incarnation.goesOn()) return never();
   if (!world.isStoreAsync && latency === undefined) return (async () => work())();
   return new Promise((resolve, reject) => {
     world.agenda.in(latency ?? world.latency(), () => {
-      if (!life.isAlive && world.random.chance(0.3)) return;
+      if (!incarnation.isAlive && world.random.chance(0.3)) return;
       try {
         const result = work();
-        life.reach(() => resolve(result));
+        incarnation.reach(() => resolve(result));
       } catch (error) {
-        life.reach(() => reject(asError(error)));
+        incarnation.reach(() => reject(asError(error)));
       }
     });
   });
 }
 
 /** Step by step, like the store on MongoDB: others come in between, and the process may stand still. */
-async function claim(life: Life, ...[owner, alive, dead, limit]: Parameters<Store["claim"]>): Promise<Claimed[]> {
-  const { world } = life;
+async function claim(incarnation: Incarnation, ...[owner, alive, dead, limit]: Parameters<Store["claim"]>): Promise<Claimed[]> {
+  const { world } = incarnation;
   const { store } = world;
   const since = world.agenda.time;
   const step = <Result>(rows: readonly Candidate[], work: () => Result): Promise<Result> =>
-    answer(life, work, slowness(world, rows));
+    answer(incarnation, work, slowness(world, rows));
   const found = await step([], () => {
     if (world.strikes("claim refused")) throw unavailable("claim refused");
     return store.candidates(alive, limit);
@@ -112,7 +112,7 @@ async function claim(life: Life, ...[owner, alive, dead, limit]: Parameters<Stor
   const abandoned = isOwned ? await step(found, () => store.abandoned(found, dead)) : found;
   if (abandoned.length === 0) return [];
   return step(abandoned, () => {
-    const claimed = store.take(life, owner, abandoned, since);
+    const claimed = store.take(incarnation, owner, abandoned, since);
     if (claimed.length > 0 && world.strikes("claim unsure")) throw unavailable("claim unsure");
     return claimed;
   });
@@ -121,7 +121,7 @@ async function claim(life: Life, ...[owner, alive, dead, limit]: Parameters<Stor
 /** Up to two leases; mostly, where that is near, until an owner that is frozen has just come back. */
 function slowness(world: World, rows: readonly Candidate[]): number | undefined {
   const { random, leaseMs, fleet, agenda, faults, isCalm } = world;
-  const frozen = fleet.lives.find(({ isFrozen, owner }) => isFrozen && rows.some((row) => row.owner === owner));
+  const frozen = fleet.incarnations.find(({ isFrozen, owner }) => isFrozen && rows.some((row) => row.owner === owner));
   const left = frozen ? frozen.frozenUntil - agenda.time : Infinity;
   const isNear = left < leaseMs * 2 && faults["claim slow"] > 0 && !isCalm;
   if (isNear && random.chance(0.7)) return left + random.int(0, 150);
@@ -129,81 +129,81 @@ function slowness(world: World, rows: readonly Candidate[]): number | undefined 
 }
 
 /** Only then its lease is its own again. */
-async function secure(life: Life, owner: string): Promise<void> {
-  const { world } = life;
-  await answer(life, () => {
+async function confirmOwnership(incarnation: Incarnation, owner: string): Promise<void> {
+  const { world } = incarnation;
+  await answer(incarnation, () => {
     if (world.strikes("beat refused")) throw unavailable("beat refused");
     world.count("world: a coordinator comes back");
-    world.store.secure(owner);
+    world.store.confirmOwnership(owner);
   });
-  life.heldUntil = life.beatUntil;
+  incarnation.heldUntil = incarnation.beatUntil;
 }
 
-async function beat(life: Life, owner: string): Promise<KnownOwner[]> {
-  const { world } = life;
+async function beat(incarnation: Incarnation, owner: string): Promise<KnownOwner[]> {
+  const { world } = incarnation;
   const from = world.agenda.time;
   const isSlow = world.strikes("beat slow");
   const latency = isSlow ? world.random.int(Math.floor(world.leaseMs / 2), world.leaseMs * 2) : undefined;
   const owners = await answer(
-    life,
+    incarnation,
     () => {
       if (world.strikes("beat refused")) throw unavailable("beat refused");
       return world.store.beat(owner);
     },
     latency,
   );
-  const hasLapsed = life.heldUntil > 0 && life.heldUntil <= world.agenda.time;
-  life.beatUntil = from + world.leaseMs;
+  const hasLapsed = incarnation.heldUntil > 0 && incarnation.heldUntil <= world.agenda.time;
+  incarnation.beatUntil = from + world.leaseMs;
   // Else it has to make sure of what it has first.
-  if (!hasLapsed) life.heldUntil = life.beatUntil;
+  if (!hasLapsed) incarnation.heldUntil = incarnation.beatUntil;
   return owners;
 }
 
-function commit(life: Life, writes: readonly Write[]): WriteResult[] | Promise<WriteResult[]> {
-  const { world } = life;
-  if (!life.isAlive) throw unavailable("the process is dead");
+function commit(incarnation: Incarnation, writes: readonly Write[]): WriteResult[] | Promise<WriteResult[]> {
+  const { world } = incarnation;
+  if (!incarnation.isAlive) throw unavailable("the process is dead");
   if (writes.length > 1) world.count("world: commit of several taskflows");
   const isAfter = world.random.chance(0.5);
-  if (!life.goesOn(isAfter ? "crash after a commit" : "crash before a commit")) {
-    if (isAfter) world.applyUnheard(life, writes);
+  if (!incarnation.goesOn(isAfter ? "crash after a commit" : "crash before a commit")) {
+    if (isAfter) world.applyUnheard(incarnation, writes);
     throw unavailable("the process has crashed");
   }
-  if (!world.isStoreAsync) return commitNow(life, writes);
+  if (!world.isStoreAsync) return commitNow(incarnation, writes);
   return new Promise((resolve, reject) => {
     world.agenda.in(world.latency(), () => {
       // What a dead process has sent may be stored all the same.
-      if (!life.isAlive) {
-        if (world.random.chance(0.7)) world.applyUnheard(life, writes);
+      if (!incarnation.isAlive) {
+        if (world.random.chance(0.7)) world.applyUnheard(incarnation, writes);
         return;
       }
       try {
-        const results = commitNow(life, writes);
-        world.agenda.in(world.latency(), () => life.reach(() => resolve(results)));
+        const results = commitNow(incarnation, writes);
+        world.agenda.in(world.latency(), () => incarnation.reach(() => resolve(results)));
       } catch (error) {
-        world.agenda.in(world.latency(), () => life.reach(() => reject(asError(error))));
+        world.agenda.in(world.latency(), () => incarnation.reach(() => reject(asError(error))));
       }
     });
   });
 }
 
 /** The commit itself, with what can go wrong in it. */
-function commitNow(life: Life, writes: readonly Write[]): WriteResult[] {
-  const { world } = life;
+function commitNow(incarnation: Incarnation, writes: readonly Write[]): WriteResult[] {
+  const { world } = incarnation;
   if (world.strikes("commit refused")) throw unavailable("nothing was stored");
   if (world.strikes("commit unsure")) {
     world.store.apply(
-      life,
+      incarnation,
       writes.filter(() => world.random.chance(0.7)),
     );
     throw unavailable("nobody knows");
   }
   if (world.isStoreAsync && world.strikes("commit lands late")) {
     const appends = writes.filter(({ kind }) => kind === "append");
-    world.agenda.in(world.random.int(1, 300), () => world.applyUnheard(life, appends));
+    world.agenda.in(world.random.int(1, 300), () => world.applyUnheard(incarnation, appends));
     throw unavailable("it takes too long");
   }
   for (const write of writes) {
     if (write.kind === "append" && world.strikes("conflict")) world.store.intrude(write.taskflowId);
   }
-  return world.store.apply(life, writes);
+  return world.store.apply(incarnation, writes);
 }

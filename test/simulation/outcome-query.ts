@@ -1,9 +1,9 @@
 /** How a coordinator's question fares: it is asked again and again until somebody answers or its patience is over. */
 import { taskOrdinalOf } from "../../lib/core/model/ids.ts";
-import type { Reply } from "../../lib/core/execution/inputs.ts";
-import type { Question } from "../../lib/ports/bus.ts";
+import type { OutcomeReply } from "../../lib/core/execution/inputs.ts";
+import type { OutcomeQuery } from "../../lib/ports/bus.ts";
 import type { AttemptRecord } from "./attempt.ts";
-import type { Life } from "./life.ts";
+import type { Incarnation } from "./incarnation.ts";
 import type { FlowRecord, TaskRecord } from "./record.ts";
 import type { WorkerBus } from "./worker-bus.ts";
 import type { World } from "./world.ts";
@@ -27,8 +27,13 @@ export function subjectOf(world: World, key: string): Subject | undefined {
 }
 
 /** Returns what ends it without a reply. */
-export function ask(bus: WorkerBus, life: Life, question: Question, done: (reply: Reply) => void): () => void {
-  const { world } = life;
+export function ask(
+  bus: WorkerBus,
+  incarnation: Incarnation,
+  question: OutcomeQuery,
+  done: (reply: OutcomeReply) => void,
+): () => void {
+  const { world } = incarnation;
   const { agenda } = world;
   const subject = subjectOf(world, question.key);
   if (!subject) {
@@ -42,7 +47,7 @@ export function ask(bus: WorkerBus, life: Life, question: Question, done: (reply
   if (question.patienceMs < (task.plan.options.exactlyOnceTaskExecution ? 10_000 : 1_000))
     world.report(33, `${question.key} is asked about for ${question.patienceMs} ms only`);
   world.note(() => `    asks about ${question.key} delivery ${question.delivery} at ${question.node}`);
-  const open = { life };
+  const open = { incarnation };
   attempt.asking.add(open);
   attempt.askedAt = agenda.time;
   const until = agenda.time + question.patienceMs;
@@ -50,12 +55,12 @@ export function ask(bus: WorkerBus, life: Life, question: Question, done: (reply
   let pause = 200;
   let isOver = false;
 
-  const tell = (reply: Reply): void =>
-    life.reach(() => {
+  const tell = (reply: OutcomeReply): void =>
+    incarnation.reach(() => {
       if (isOver) return;
       isOver = true;
       attempt.asking.delete(open);
-      heard(life, subject, question, reply);
+      heard(incarnation, subject, question, reply);
       done(reply);
     });
   const again = (): void => {
@@ -65,17 +70,17 @@ export function ask(bus: WorkerBus, life: Life, question: Question, done: (reply
     pause = Math.min(pause * 2, LONGEST_PAUSE_MS);
   };
   const round = (): void => {
-    if (isOver || !life.isAlive) return;
-    if (life.isCutOff || !bus.isServed(question.action) || world.strikes("question lost")) return again();
+    if (isOver || !incarnation.isAlive) return;
+    if (incarnation.isCutOff || !bus.isServed(question.action) || world.strikes("question lost")) return again();
     agenda.in(world.delay(), () => {
       const ledger = bus.nodes.ledgerOf(question.node);
       if (ledger && world.strikes("ledger forgets")) ledger.forget(agenda.time);
-      const isRefusing = !world.plants.has("never does not refuse");
-      const reply: Reply = ledger?.ask(question.key, question.delivery, firstSent, isRefusing) ?? { kind: "silent" };
+      const isRefusing = !world.mutations.has("never does not refuse");
+      const reply: OutcomeReply = ledger?.ask(question.key, question.delivery, firstSent, isRefusing) ?? { kind: "silent" };
       const late = world.strikes("reply to a question late") ? world.random.int(0, 3_000) : 0;
       const comesAt = Math.min(agenda.time + world.delay() + late, until);
       agenda.in(comesAt - agenda.time, () => {
-        if (life.isCutOff || world.strikes("reply to a question lost")) again();
+        if (incarnation.isCutOff || world.strikes("reply to a question lost")) again();
         else tell(reply);
       });
     });
@@ -88,16 +93,21 @@ export function ask(bus: WorkerBus, life: Life, question: Question, done: (reply
 }
 
 /** A coordinator knows now. */
-function heard(life: Life, { attempt, task, record }: Subject, { key, delivery, node }: Question, reply: Reply): void {
-  const { world } = life;
+function heard(
+  incarnation: Incarnation,
+  { attempt, task, record }: Subject,
+  { key, delivery, node }: OutcomeQuery,
+  reply: OutcomeReply,
+): void {
+  const { world } = incarnation;
   world.count(`input: reply ${reply.kind}`);
   world.note(() => `  ${key} delivery ${delivery}: ${JSON.stringify(reply)} replied`);
   const latest = record.flow.tasks[task.plan.ordinal]?.attempts.at(-1);
-  if (record.driver !== life) world.count("input: reply to somebody who is not the owner");
+  if (record.driver !== incarnation) world.count("input: reply to somebody who is not the owner");
   else if (latest?.attempt === attempt.number && (latest.deliveries !== delivery || latest.nodeID !== node)) {
     world.count("input: reply about an older delivery");
     return;
   }
-  attempt.hear(life, { at: world.agenda.time, kind: reply.kind, delivery });
+  attempt.hear(incarnation, { at: world.agenda.time, kind: reply.kind, delivery });
   if (reply.kind === "done") attempt.told.push(reply.outcome);
 }

@@ -1,6 +1,6 @@
 import type { PropertyNumber } from "./properties.ts";
 
-export interface PlantedBug {
+export interface Mutant {
   readonly title: string;
   /** Any of these may notice it first. */
   readonly noticedBy: readonly PropertyNumber[];

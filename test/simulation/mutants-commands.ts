@@ -1,17 +1,17 @@
-/** Bugs in what becomes of people's orders. */
-import type { PlantedBug } from "./planted-bug.ts";
+/** Mutants of the commands. */
+import type { Mutant } from "./mutant.ts";
 
-const obey = "lib/core/commands/handle.ts";
+const handleCommand = "lib/core/commands/handle.ts";
 const retry = "lib/core/commands/retry.ts";
 
-export const BUGS_OF_ORDERS: readonly PlantedBug[] = [
+export const MUTANTS_OF_COMMANDS: readonly Mutant[] = [
   {
-    title: "ids of orders forgotten",
+    title: "ids of commands forgotten",
     noticedBy: [38],
-    change: [obey, "step.flow.commands.get(id);", "step.flow.commands.get(`no ${id}`);"],
+    change: [handleCommand, "step.flow.commands.get(id);", "step.flow.commands.get(`no ${id}`);"],
   },
   {
-    title: "orders answered and not stored",
+    title: "commands answered and not stored",
     noticedBy: [38, 42],
     change: [
       "lib/coordinator/commands/command-router.ts",
@@ -20,12 +20,12 @@ export const BUGS_OF_ORDERS: readonly PlantedBug[] = [
     ],
   },
   {
-    title: "orders answered before the write",
+    title: "commands answered before the write",
     noticedBy: [38],
     change: [
       "lib/coordinator/turn/turn-loop.ts",
       "    let results: WriteResult[] | Promise",
-      "    for (const part of parts) this.#orders.give(part.answers);\n    let results: WriteResult[] | Promise",
+      "    for (const unit of units) this.#commands.give(unit.answers);\n    let results: WriteResult[] | Promise",
     ],
   },
   {
@@ -74,14 +74,14 @@ export const BUGS_OF_ORDERS: readonly PlantedBug[] = [
     noticedBy: [8],
     change: [
       retry,
-      'return isNamed || !options.exactlyOnceTaskExecution ? "ask" : "only";',
-      'return options ? undefined : "ask";',
+      'return isNamed || !options.exactlyOnceTaskExecution ? "verify" : "verify-or-fail";',
+      'return options ? undefined : "verify";',
     ],
   },
   {
     title: "decisions about the past are carried out",
     from: 900,
     noticedBy: [43],
-    change: [obey, "if (expect.revision !== undefined && expect.revision !== revision) {", "if (revision < 0) {"],
+    change: [handleCommand, "if (expect.revision !== undefined && expect.revision !== revision) {", "if (revision < 0) {"],
   },
 ];

@@ -1,11 +1,11 @@
 /** Bugs in what the engine decides. */
-import type { PlantedBug } from "./planted-bug.ts";
+import type { Mutant } from "./mutant.ts";
 
 const task = "lib/core/execution/task.ts";
 const stage = "lib/core/execution/stage.ts";
 const question = "lib/core/execution/outcome-query.ts";
 
-export const BUGS_OF_THE_CORE: readonly PlantedBug[] = [
+export const MUTANTS_OF_THE_CORE: readonly Mutant[] = [
   {
     title: "no stage barrier",
     noticedBy: [5, 12],
@@ -24,7 +24,7 @@ export const BUGS_OF_THE_CORE: readonly PlantedBug[] = [
   {
     title: "unknown outcomes repeated under exactly-once",
     noticedBy: [8],
-    change: [task, "if (task.options.exactlyOnceTaskExecution) ask(", "if (step.now < 0) ask("],
+    change: [task, "if (task.options.exactlyOnceTaskExecution) queryOutcome(", "if (step.now < 0) queryOutcome("],
   },
   {
     title: "running attempts redelivered under exactly-once",
@@ -46,7 +46,7 @@ export const BUGS_OF_THE_CORE: readonly PlantedBug[] = [
     noticedBy: [2],
     change: [
       "lib/core/execution/recover.ts",
-      "&& !flow.repeats.has(task.ordinal)) ask(step, task);",
+      "&& !flow.repeats.has(task.ordinal)) queryOutcome(step, task);",
       "&& !flow.repeats.has(task.ordinal)) return;",
     ],
   },
@@ -149,7 +149,7 @@ export const BUGS_OF_THE_CORE: readonly PlantedBug[] = [
     title: "one that is at it is asked once only",
     from: 1_700,
     noticedBy: [24, 2],
-    change: [question, '  step.effects.push({ kind: "timer", at: step.now + ASK_AGAIN_MS, input });', "  void input;"],
+    change: [question, '  step.effects.push({ kind: "timer", at: step.now + REQUERY_MS, input });', "  void input;"],
   },
   {
     title: "never is not heeded",

@@ -2,15 +2,15 @@
  * Bugs that are planted one at a time, to test the simulator: each must be noticed, by a property that was named beforehand. Most are one change in the
  * engine's own source, made while it is loaded; some are in the fakes of store and bus.
  */
-import type { PlantedBug } from "./planted-bug.ts";
-import { BUGS_OF_THE_COORDINATOR } from "./planted-bugs-coordinator.ts";
-import { BUGS_OF_THE_CORE } from "./planted-bugs-core.ts";
-import { BUGS_OF_ORDERS } from "./planted-bugs-orders.ts";
+import type { Mutant } from "./mutant.ts";
+import { MUTANTS_OF_THE_COORDINATOR } from "./mutants-coordinator.ts";
+import { MUTANTS_OF_THE_CORE } from "./mutants-core.ts";
+import { MUTANTS_OF_COMMANDS } from "./mutants-commands.ts";
 
-export const PLANTED_BUGS: readonly PlantedBug[] = [
-  ...BUGS_OF_THE_CORE,
-  ...BUGS_OF_THE_COORDINATOR,
-  ...BUGS_OF_ORDERS,
+export const MUTANTS: readonly Mutant[] = [
+  ...MUTANTS_OF_THE_CORE,
+  ...MUTANTS_OF_THE_COORDINATOR,
+  ...MUTANTS_OF_COMMANDS,
   { title: "never does not refuse", noticedBy: [8] },
   { title: "no guard between owners", noticedBy: [31, 11, 14, 6, 10, 13, 15, 26] },
   { title: "claim of those that have come back", noticedBy: [31, 26, 3] },

@@ -1,11 +1,11 @@
 /** Puts a planted bug into the engine: its source is changed on the way into this process, so that nothing in it knows of tests. */
 import { registerHooks } from "node:module";
-import { PLANTED_BUGS } from "./planted-bugs.ts";
+import { MUTANTS } from "./mutants.ts";
 
 /** Before anything of the engine is loaded. Returns the bugs that the fakes have to make themselves. */
-export function plant(title: string): ReadonlySet<string> {
-  const bug = PLANTED_BUGS.find((one) => one.title === title);
-  if (!bug) throw new Error(`There is no bug "${title}". There are: ${PLANTED_BUGS.map((one) => one.title).join(", ")}.`);
+export function mutate(title: string): ReadonlySet<string> {
+  const bug = MUTANTS.find((one) => one.title === title);
+  if (!bug) throw new Error(`There is no bug "${title}". There are: ${MUTANTS.map((one) => one.title).join(", ")}.`);
   if (!bug.change) return new Set([title]);
   const [file, from, to] = bug.change;
   registerHooks({

@@ -24,7 +24,8 @@ export type Handler<A extends ActionName> = (
   reader: Reader,
 ) => unknown;
 
-interface Action {
+/** As Moleculer takes it, named so that the declarations of what is made of actions can name it. */
+export interface Action {
   handler: (this: Service, ctx: Context) => Promise<unknown>;
 }
 

@@ -8,11 +8,14 @@
 import type { Collection, Db, Document, MongoClient, MongoClientOptions } from "mongodb";
 import { setTimeout as delay } from "node:timers/promises";
 import { taskflowError } from "../../errors/errors.ts";
+import { loadPeer } from "../system/peer-package.ts";
 import { isCommandNotFound, isFinal, isMisuse, messageOf } from "./error.ts";
 
 export interface MongoLinkOptions {
   /** `mongodb://…` or `mongodb+srv://…`; the database is that of the path, else `taskflow`. */
   url: string;
+  /** What it is for, in the error of a missing driver. Default "store". */
+  usedBy?: "store" | "ledger";
   /** Is told once when the database begins to fail, and once when it works again. */
   logger?: { warn(message: string): void; info(message: string): void };
   /** How long an operation is tried before it is given up. Default 10,000. */
@@ -40,30 +43,29 @@ export class MongoLink {
   readonly #patienceMs: number;
   readonly #attemptMs: number;
   readonly #renewMs: number;
-  readonly #url: string;
+  readonly #newClient: () => MongoClient;
   #client: MongoClient | undefined;
-  #newClient: (() => MongoClient) | undefined;
   #failing = false;
   /** Since then nothing has worked; undefined after what did. */
   #failingSince: number | undefined;
 
+  /** @throws Error with the line that installs the driver, if it is missing */
   constructor(options: MongoLinkOptions) {
-    const { scheme, hosts, database } = partsOf(options.url);
-    this.#url = options.url;
+    const { url } = options;
+    const { scheme, hosts, database } = partsOf(url);
     this.#database = database;
     this.#logger = options.logger;
     this.#patienceMs = options.patienceMs ?? 10_000;
     this.#attemptMs = options.attemptMs ?? 3_000;
     this.#renewMs = options.renewMs ?? 10_000;
     this.name = `${scheme}://${hosts}/${database}`;
+    const driver = loadPeer("mongodb", `The ${options.usedBy ?? "store"} "${this.name}"`);
+    this.#newClient = () => new driver.MongoClient(url, withoutGiven(url));
   }
 
   /** Rejects with the driver's error if no server is found, or this user is refused. */
   async connect(): Promise<void> {
-    // Loaded by those only who use it.
-    const { MongoClient } = await import("mongodb");
-    const newClient = (): MongoClient => new MongoClient(this.#url, withoutGiven(this.#url));
-    const client = newClient();
+    const client = this.#newClient();
     try {
       await client.connect();
       // Connecting alone may not yet have shown the credentials to anybody.
@@ -73,7 +75,6 @@ export class MongoLink {
       throw error;
     }
     this.#client = client;
-    this.#newClient = newClient;
   }
 
   /** Ends all connections; what is under way fails. Idempotent. */
@@ -146,7 +147,7 @@ export class MongoLink {
     if (now - this.#failingSince < this.#renewMs || this.#client === undefined) return;
     this.#failingSince = now;
     this.#client.close().catch(() => undefined);
-    this.#client = this.#newClient?.();
+    this.#client = this.#newClient();
   }
 
   unavailable(message: string, cause?: unknown): Error {

@@ -3,9 +3,9 @@
  * Moleculer's protocol.
  */
 import { Errors, Transporters } from "moleculer";
-import { connect } from "nats";
 import type { Msg, NatsConnection, PublishOptions, Subscription } from "nats";
 import { withTimeout } from "../../util/timeout.ts";
+import { loadPeer } from "../system/peer-package.ts";
 import { resolveNatsOptions } from "./options.ts";
 import type { NatsTransporterOptions, ResolvedNatsOptions } from "./options.ts";
 import { writeBufferOf } from "./write-buffer.ts";
@@ -28,6 +28,7 @@ export class NatsLink extends Transporters.NATS {
   protected readonly contextInHeaders: boolean;
   /** Private, for it holds credentials. */
   readonly #options: ResolvedNatsOptions;
+  readonly #connect = loadPeer("nats", "NatsTransporter").connect;
   readonly #listeners = new Set<NatsStatusListener>();
   readonly #rawSubscriptions = new Map<RawSubscription, Subscription | undefined>();
   readonly #said = new Set<string>();
@@ -59,7 +60,7 @@ export class NatsLink extends Transporters.NATS {
     }, SLOW_CONNECT_MS);
     let client: NatsConnection;
     try {
-      client = await connect({ name: this.nodeID, ...connection });
+      client = await this.#connect({ name: this.nodeID, ...connection });
     } catch (error) {
       void this.broker.broadcastLocal("$transporter.error", { error, module: "transporter", type: "clientError" });
       throw new Error(describeConnectFailure(error, servers, RETRY_SECONDS), { cause: error });

@@ -1,7 +1,7 @@
 /** The options of the NATS transporter, compiled once into what the NATS client takes. */
 import { readFileSync } from "node:fs";
-import { credsAuthenticator } from "nats";
-import type { ConnectionOptions } from "nats";
+import type { Authenticator, ConnectionOptions } from "nats";
+import { loadPeer } from "../system/peer-package.ts";
 
 /** Everything that the NATS client takes (`servers`, `user`, `pass`, `token`, `authenticator`, `tls`, `name`, …), and: */
 export interface NatsTransporterOptions extends ConnectionOptions {
@@ -112,7 +112,8 @@ function decode(part: string): string {
 }
 
 /** The client closes for good when an authenticator throws, so a file that cannot be read for a moment is answered from memory. */
-function fromCredsFile(path: string): ReturnType<typeof credsAuthenticator> {
+function fromCredsFile(path: string): Authenticator {
+  const { credsAuthenticator } = loadPeer("nats", "NatsTransporter");
   let creds: Uint8Array = readFileSync(path);
   return credsAuthenticator(() => {
     try {

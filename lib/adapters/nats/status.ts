@@ -1,6 +1,9 @@
 /** What the connection to NATS says about itself, in the transporter's words. */
-import { ErrorCode, Events, NatsError } from "nats";
-import type { NatsConnection } from "nats";
+import type { DebugEvents, ErrorCode, Events, NatsConnection } from "nats";
+
+// The client's names are written out here, and checked by its types: a process without NATS loads this file too.
+type EventName = `${Events | DebugEvents}`;
+type CodeName = `${ErrorCode}`;
 
 /**
  * - `disconnected`: the link is gone; the client dials again. What was sent shortly before, and what others send now, is lost.
@@ -26,9 +29,10 @@ export type NatsStatusListener = (status: NatsStatus) => void;
 export function watchStatus(client: NatsConnection, report: NatsStatusListener): void {
   const follow = async (): Promise<void> => {
     for await (const { type, data, permissionContext } of client.status()) {
-      if (type === Events.Disconnect) report({ type: "disconnected", server: textOf(data) });
-      else if (type === Events.Reconnect) report({ type: "reconnected", server: textOf(data) });
-      else if (type === Events.Error) {
+      const event: EventName = type;
+      if (event === "disconnect") report({ type: "disconnected", server: textOf(data) });
+      else if (event === "reconnect") report({ type: "reconnected", server: textOf(data) });
+      else if (event === "error") {
         report({ type: "error", code: textOf(data), ...(permissionContext && { permission: permissionContext }) });
       }
     }
@@ -59,29 +63,29 @@ export function describeConnectFailure(error: unknown, servers: readonly string[
   if (isAuthCode(code)) {
     return `NATS at ${where} refused the credentials (${code}). Check the user, password, token or creds file of this node; ${again}`;
   }
-  const tls = TLS_CODES.includes(code) || code.startsWith("ERR_TLS") || code.includes("CERT");
+  const tls = TLS_CODES.has(code) || code.startsWith("ERR_TLS") || code.includes("CERT");
   if (tls)
     return `NATS at ${where} could not be reached over TLS (${code}). Check its certificate and the tls options of this node; ${again}`;
   return `NATS is not reachable at ${where} (${code}). Start nats-server or set NATS_URL; ${again}`;
 }
 
-const TLS_CODES: readonly string[] = [ErrorCode.ServerOptionNotAvailable, ErrorCode.Tls];
-const AUTH_CODES: readonly string[] = [
-  ErrorCode.AuthorizationViolation,
-  ErrorCode.AuthenticationExpired,
-  ErrorCode.AuthenticationTimeout,
-  ErrorCode.AccountExpired,
-  ErrorCode.BadAuthentication,
-];
+const TLS_CODES: ReadonlySet<string> = new Set<CodeName>(["SERVER_OPT_NA", "TLS"]);
+const AUTH_CODES: ReadonlySet<string> = new Set<CodeName>([
+  "AUTHORIZATION_VIOLATION",
+  "AUTHENTICATION_EXPIRED",
+  "AUTHENTICATION_TIMEOUT",
+  "ACCOUNT_EXPIRED",
+  "BAD_AUTHENTICATION",
+]);
 
 function isAuthCode(code: string): boolean {
-  return AUTH_CODES.includes(code);
+  return AUTH_CODES.has(code);
 }
 
 /** The operating system's word for it where there is one: it is what people search for. */
 function reasonOf(error: unknown): string {
-  if (error instanceof NatsError && error.chainedError !== undefined) return reasonOf(error.chainedError);
-  const { code, message } = (error ?? {}) as { code?: unknown; message?: unknown };
+  const { code, message, chainedError } = (error ?? {}) as { code?: unknown; message?: unknown; chainedError?: unknown };
+  if (chainedError !== undefined) return reasonOf(chainedError);
   return textOf(code) || textOf(message) || "no reason given";
 }
 

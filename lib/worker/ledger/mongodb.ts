@@ -32,7 +32,7 @@ export class MongoLedger implements Ledger {
   #offset = 0;
 
   constructor(url: string, limits: LedgerLimits) {
-    this.#link = new MongoLink({ url });
+    this.#link = new MongoLink({ url, usedBy: "ledger" });
     this.#limits = limits;
   }
 

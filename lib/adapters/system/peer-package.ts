@@ -1,0 +1,36 @@
+/**
+ * Peers that only some users need. Each is loaded where it is used and not before: a process that
+ * does without it needs no installation of it.
+ */
+import { createRequire } from "node:module";
+import type * as Mongodb from "mongodb";
+import type * as Nats from "nats";
+
+interface PeerPackages {
+  readonly mongodb: typeof Mongodb;
+  readonly nats: typeof Nats;
+}
+
+/** The major version that the line for npm names: that of peerDependencies in package.json. */
+const MAJORS: Readonly<Record<keyof PeerPackages, number>> = { mongodb: 7, nats: 2 };
+
+const load = createRequire(import.meta.url);
+
+/**
+ * The package, loaded at once: a constructor that needs it can refuse then and there.
+ * @throws Error with the line that installs it, if it is missing
+ */
+export function loadPeer<Name extends keyof PeerPackages>(name: Name, neededBy: string): PeerPackages[Name] {
+  try {
+    return load(name) as PeerPackages[Name];
+  } catch (error) {
+    if (!isMissing(error, name)) throw error;
+    throw new Error(`${neededBy} needs the package ${name}: npm install ${name}@${MAJORS[name]}`, { cause: error });
+  }
+}
+
+/** Whether the package itself is missing, not one of those that it loads. */
+function isMissing(error: unknown, name: string): boolean {
+  if (!(error instanceof Error) || !("code" in error) || error.code !== "MODULE_NOT_FOUND") return false;
+  return error.message.startsWith(`Cannot find module '${name}'`);
+}

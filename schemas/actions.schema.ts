@@ -135,7 +135,7 @@ export const ACTION_SCHEMAS = {
     { ...deciding, type: Name("What it is"), value: Type.Unknown({ description: "Any JSON" }) },
     closed,
   ),
-  carryOut: ForwardedSchema,
+  executeCommand: ForwardedSchema,
   /** Between coordinators. */
   produceBelow: Type.Object(
     {

@@ -1,4 +1,4 @@
-/** Orders as coordinators pass them on to one another (`taskflow.carryOut`). What people give is checked before, by the action that they called. */
+/** Orders as coordinators pass them on to one another (`taskflow.executeCommand`). What people give is checked before, by the action that they called. */
 import { Type, type Static } from "typebox";
 import { MAX_ID_LENGTH, MAX_REASON_LENGTH, Name, TASKFLOW_STATUSES, TaskflowId } from "./common.schema.ts";
 import { TaskOptionsSchema } from "./options.schema.ts";

@@ -55,7 +55,7 @@ export function readCommand(
 
 /** An order that another coordinator has passed on. @throws TASKFLOW_VALIDATION_ERROR */
 export function readForwarded(params: unknown): { taskflowId: string; order: CommandRequest } {
-  const { taskflowId, order } = validateParams("carryOut", params);
+  const { taskflowId, order } = validateParams("executeCommand", params);
   const { command } = order;
   if (command.kind !== "resolveTask" || command.response === undefined) return { taskflowId, order: order as CommandRequest };
   try {
@@ -63,7 +63,7 @@ export function readForwarded(params: unknown): { taskflowId: string; order: Com
     return { taskflowId, order: { ...(order as CommandRequest), command: { ...command, response } } };
   } catch {
     const path = "/order/command/response";
-    throw validationError("The params of taskflow.carryOut are not valid", [
+    throw validationError("The params of taskflow.executeCommand are not valid", [
       { path, message: `${path} is not the text of a JSON value.`, keyword: "json" },
     ]);
   }

@@ -41,9 +41,9 @@ async function execute(engine: Engine, params: unknown, reader: Reader): Promise
 
 const DECISIONS = DECIDING_ACTIONS.map((name) => [name, deciding(name)] as const);
 
-export const COMMAND_ACTIONS: Readonly<Record<DecidingAction | "carryOut", CommandAction>> = {
+export const COMMAND_ACTIONS: Readonly<Record<DecidingAction | "executeCommand", CommandAction>> = {
   ...(Object.fromEntries(DECISIONS) as Record<DecidingAction, CommandAction>),
-  carryOut: {
+  executeCommand: {
     async handler(this: Service, ctx: Context) {
       const engine = engineOf(this);
       return { success: true, data: await execute(engine, ctx.params, readerOf(engine, this, ctx)) };

@@ -80,7 +80,7 @@ describe("params of actions", () => {
       ["/options/eventTree", "/options/timeout"],
     ],
     ["annotateTaskflow", { taskflowId, type: "note" }, ["/value"]],
-    ["carryOut", { taskflowId, order: { command: { kind: "cancel" }, more: 1 } }, ["/order/more"]],
+    ["executeCommand", { taskflowId, order: { command: { kind: "cancel" }, more: 1 } }, ["/order/more"]],
     ["health", { verbose: true }, ["/verbose"]],
   ])("%s refuses %j at its exact place", (action, params, paths) => {
     expect(problemsOf(action, params).map((problem) => problem.path)).toEqual(paths);

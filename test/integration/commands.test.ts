@@ -198,7 +198,7 @@ describeOnMongo("two coordinators over NATS", (mongo) => {
     ];
     for (const command of bad) {
       const call = caller.broker.call<unknown, unknown>(
-        "taskflow.carryOut",
+        "taskflow.executeCommand",
         { taskflowId, order: { command } },
         { nodeID: "c1" },
       );

@@ -5,7 +5,7 @@ import { taskflowError } from "../../errors/errors.ts";
 import { classifyError } from "../../protocol/task-error.ts";
 
 /** The coordinators' own action. */
-const CARRY_OUT_ACTION = "taskflow.carryOut";
+const EXECUTE_COMMAND_ACTION = "taskflow.executeCommand";
 
 /** For one answer: a commit may take long. What is not heard by then is sent again, under the same id. */
 const ANSWER_MS = 5_000;
@@ -16,7 +16,7 @@ export function forwardOrder(
   taskflowId: string,
   order: CommandRequest,
 ): Promise<CommandResult | "not-mine" | "unheard"> {
-  return passOn(broker, node, CARRY_OUT_ACTION, taskflowId, { taskflowId, order });
+  return passOn(broker, node, EXECUTE_COMMAND_ACTION, taskflowId, { taskflowId, order });
 }
 
 /** Has a coordinator that owns the taskflow carry out one of the coordinators' own actions. */

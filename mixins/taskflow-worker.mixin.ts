@@ -4,6 +4,7 @@
  */
 import type { ActionHandler, ActionSchema, Context, Service, ServiceBroker, ServiceSchema } from "moleculer";
 import { taskflowError } from "../lib/errors/errors.ts";
+import { ABORT_EVENT, LEDGER_KEY, OUTCOME_ACTION, WORKER_KEY, WORKER_VERSION } from "../lib/protocol/names.ts";
 import { parseDuration } from "../lib/util/duration.ts";
 import type { TaskflowHandle } from "../lib/worker/handle.ts";
 import type { Ledger } from "../lib/worker/ledger/ledger.ts";
@@ -30,9 +31,6 @@ export interface TaskflowWorkerOptions {
   ledgerLimit?: number;
 }
 
-const OUTCOME_ACTION = "taskflowOutcome";
-/** Not below `taskflow.`, where subscribers listen. */
-const ABORT_EVENT = "taskflow-worker.abort";
 const DEFAULT_KEEP_FOR = "24h";
 const DEFAULT_LIMIT = 100_000;
 
@@ -137,7 +135,7 @@ function questionOf(params: unknown): Question {
 export function TaskflowWorker(options: TaskflowWorkerOptions = {}): Partial<ServiceSchema> {
   const { makeLedger, isShared, isDurable, keepForMs } = settingsOf(options);
   // Travels to the coordinators with the node's list of services.
-  const told = { taskflowLedger: { isShared, isDurable } };
+  const told = { [LEDGER_KEY]: { isShared, isDurable } };
   const outcomeAction: ActionSchema = {
     visibility: "public",
     ...told,
@@ -149,7 +147,7 @@ export function TaskflowWorker(options: TaskflowWorkerOptions = {}): Partial<Ser
     },
   };
   return {
-    metadata: { taskflowWorker: 1 },
+    metadata: { [WORKER_KEY]: WORKER_VERSION },
     actions: { [OUTCOME_ACTION]: outcomeAction },
     events: {
       [ABORT_EVENT](this: Service, ctx: Context<{ key?: unknown }>) {

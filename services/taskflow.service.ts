@@ -4,22 +4,19 @@
  */
 import type { Context, Service, ServiceSchema } from "moleculer";
 import { toldOutcome } from "../lib/protocol/call-outcome.ts";
-import { HEARTBEAT_EVENT } from "../lib/worker/handle.ts";
+import { HEARTBEAT_EVENT, PAUSES_CHANGED_EVENT, RELEASED_EVENT } from "../lib/protocol/names.ts";
 import { parseDuration } from "../lib/util/duration.ts";
 import { validationError } from "../lib/validation/index.ts";
 import type { ActionParams } from "../schemas/actions.schema.ts";
 import { action } from "./taskflow/action.ts";
 import { listQuery } from "./taskflow/list-query.ts";
 import { OPERATION_ACTIONS } from "./taskflow/operator-actions.ts";
-import { PAUSES_CHANGED } from "./taskflow/pause-actions.ts";
 import { COMMAND_ACTIONS } from "./taskflow/command-actions.ts";
 import { produce, produceBelow } from "./taskflow/produce-action.ts";
 import { createEngine, type Engine, engineOf, engines, milliseconds, type TaskflowServiceOptions } from "./taskflow/engine.ts";
 
 export type { TaskflowServiceOptions } from "./taskflow/engine.ts";
 
-/** Between coordinators: one of them has given up taskflows. */
-const RELEASED = "taskflow-coordinator.released";
 const TAKERS = { groups: ["taskflow"] };
 
 /** From a worker, which repeats it until the coordinator whose taskflow it is has accepted it. */
@@ -102,12 +99,12 @@ export function TaskflowService(given: TaskflowServiceOptions = {}): ServiceSche
         const { key } = ctx.params;
         if (typeof key === "string") engines.get(this)?.coordinator.heartbeat(key);
       },
-      [PAUSES_CHANGED](this: Service) {
+      [PAUSES_CHANGED_EVENT](this: Service) {
         const engine = engines.get(this);
         // What cannot be read now is read a second later.
         if (engine?.ready) void engine.pauses.look().catch(() => {});
       },
-      [RELEASED](this: Service) {
+      [RELEASED_EVENT](this: Service) {
         const engine = engines.get(this);
         if (engine?.ready) void engine.coordinator.takeOver();
       },
@@ -123,7 +120,7 @@ export function TaskflowService(given: TaskflowServiceOptions = {}): ServiceSche
       if (!engine) return;
       engine.ready = false;
       engine.delay.disable();
-      await engine.coordinator.stop(engine.graceMs, () => void this.broker.broadcast(RELEASED, {}, TAKERS).catch(() => {}));
+      await engine.coordinator.stop(engine.graceMs, () => void this.broker.broadcast(RELEASED_EVENT, {}, TAKERS).catch(() => {}));
       await engine.pauses.stop();
       engine.bus.close();
       await engine.store.close();

@@ -1,6 +1,9 @@
 /** Texts that are too long for one message, in parts. Offsets count UTF-16 units, as JavaScript's strings do. */
 import { createHash } from "node:crypto";
 
+/** Of a message, what an answer does not get: the packet's frame, and what an error says around it. */
+export const MESSAGE_FRAME = 16 * 1024;
+
 export interface Chunk {
   readonly chunk: string;
   /** Where the next part begins; absent: this is the last one. */

@@ -9,8 +9,7 @@
  * `.value` instead of the instance.
  */
 
-/** The key of `ctx.meta` that holds the execution context. */
-export const CONTEXT_KEY = "taskflowExecutionContext";
+import { CONTEXT_KEY } from "./names.ts";
 
 /** What travels in small headers of its own, for workers in other languages and for people who look at the wire. */
 export interface WireHeaders {

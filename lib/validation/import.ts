@@ -4,7 +4,7 @@
  */
 import { ACTION_SCHEMAS } from "../../schemas/actions.schema.ts";
 import { EntrySchema } from "../../schemas/operations.schema.ts";
-import { CONTEXT_KEY } from "../protocol/wire-context.ts";
+import { CONTEXT_KEY } from "../protocol/names.ts";
 import type { Created, Entry } from "../core/journal/facts.ts";
 import { restoreEntry, type StoredEntry } from "../core/journal/journal.ts";
 import type { Limits } from "../config/limits.ts";

@@ -1,6 +1,7 @@
 /** `ctx.taskflow`: what a handler that a task called knows of the run it is part of, and can say to it. */
 import type { Context } from "moleculer";
 import type { PreviousStageResponse } from "../../schemas/execution-context.ts";
+import { HEARTBEAT_EVENT } from "../protocol/names.ts";
 import { PreviousResponses } from "./previous-responses.ts";
 import type { Delivery } from "./delivery.ts";
 
@@ -28,8 +29,6 @@ export interface TaskflowHandle {
   log(message: string, data?: Readonly<Record<string, unknown>>): void;
 }
 
-/** The event that a heartbeat is, to the coordinators; not below `taskflow.`, where subscribers listen. */
-export const HEARTBEAT_EVENT = "taskflow-worker.heartbeat";
 const HEARTBEAT_PAUSE_MS = 1_000;
 const MAX_PROGRESS = 4_096;
 

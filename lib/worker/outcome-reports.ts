@@ -1,11 +1,10 @@
 import type { ServiceBroker } from "moleculer";
-import { MESSAGE_FRAME, type WireOutcome } from "./outcome.ts";
+import type { WireOutcome } from "./outcome.ts";
 import { maxMessageBytesOf } from "../adapters/moleculer/broker-link.ts";
-import { fits } from "../protocol/chunks.ts";
+import { fits, MESSAGE_FRAME } from "../protocol/chunks.ts";
+import { REPORT_OUTCOME_ACTION } from "../protocol/names.ts";
 import { RetryQueue } from "./retry-queue.ts";
 
-/** The coordinators' action that takes outcomes. */
-export const REPORT_ACTION = "taskflow.reportOutcome";
 const CALL_TIMEOUT_MS = 5_000;
 
 /** Tells the coordinators of outcomes for which perhaps nobody listens any more, until the one whose taskflow it is has taken it. */
@@ -29,11 +28,11 @@ export class OutcomeReports {
     // Whoever waits for it asks every so often, and gets it in parts.
     if (!fits(text, maxMessageBytesOf(broker) - MESSAGE_FRAME)) return true;
     const outcome = JSON.parse(text) as WireOutcome;
-    const endpoints = broker.registry.actions.get(REPORT_ACTION)?.endpoints ?? [];
+    const endpoints = broker.registry.actions.get(REPORT_OUTCOME_ACTION)?.endpoints ?? [];
     for (const { id } of endpoints.slice()) {
       try {
         const answer: unknown = await broker.call<unknown, unknown>(
-          REPORT_ACTION,
+          REPORT_OUTCOME_ACTION,
           { key, action, outcome },
           { nodeID: id, timeout: CALL_TIMEOUT_MS, retries: 0 },
         );

@@ -29,8 +29,6 @@ export interface AttemptResult {
   readonly deliver: { readonly value: unknown } | { readonly error: Error };
 }
 
-/** Of a message, what the outcome does not get: the packet's frame. */
-export const MESSAGE_FRAME = 16 * 1024;
 const SHORT_MESSAGE = 1_000;
 
 interface ErrorLike {

@@ -2,10 +2,9 @@ import type { ServiceBroker } from "moleculer";
 import { setTimeout as delay } from "node:timers/promises";
 import type { PreviousStageResponse, TaskflowExecutionContext } from "../../schemas/execution-context.ts";
 import { isPermanentError } from "../errors/errors.ts";
+import { PREVIOUS_RESPONSES_ACTION, VALUE_ACTION } from "../protocol/names.ts";
 import { fetchValue, isReferred } from "../protocol/value-ref.ts";
 
-const PAGES = "taskflow.getPreviousStageRes";
-const VALUES = "taskflow.getValue";
 const CALL_TIMEOUT_MS = 5_000;
 const FIRST_PAUSE_MS = 200;
 const LONGEST_PAUSE_MS = 5_000;
@@ -47,7 +46,11 @@ export class PreviousResponses {
     let cursor: string | undefined;
     const { id: taskflowId, taskId } = this.#context.taskflow;
     do {
-      const page: Page = await this.#fetch(PAGES, { taskflowId, taskId, ...(cursor === undefined ? {} : { cursor }) });
+      const page: Page = await this.#fetch(PREVIOUS_RESPONSES_ACTION, {
+        taskflowId,
+        taskId,
+        ...(cursor === undefined ? {} : { cursor }),
+      });
       for (const row of page.rows) rows.push(await this.#whole(row));
       cursor = page.nextCursor;
     } while (cursor !== undefined);
@@ -58,7 +61,7 @@ export class PreviousResponses {
   async #whole(row: PreviousStageResponse): Promise<PreviousStageResponse> {
     const { taskId, response } = row;
     if (taskId === undefined || !isReferred(response, taskId, "response")) return row;
-    return { ...row, response: await fetchValue((offset) => this.#fetch(VALUES, { ref: response.$ref, offset })) };
+    return { ...row, response: await fetchValue((offset) => this.#fetch(VALUE_ACTION, { ref: response.$ref, offset })) };
   }
 
   async #fetch<Data>(action: string, params: object): Promise<Data> {

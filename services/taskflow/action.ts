@@ -1,14 +1,12 @@
 /** How every action of the service is made: its params checked, its answer wrapped and made to fit. */
 import type { Context, Service } from "moleculer";
-import { CONTEXT_KEY } from "../../lib/protocol/wire-context.ts";
+import { MESSAGE_FRAME } from "../../lib/protocol/chunks.ts";
+import { CONTEXT_KEY } from "../../lib/protocol/names.ts";
 import { bytesOf } from "../../lib/coordinator/queries/truncate.ts";
 import type { Reader } from "../../lib/coordinator/queries/queries.ts";
 import { validateParams, validationError } from "../../lib/validation/index.ts";
 import type { ActionName, ActionParams } from "../../schemas/actions.schema.ts";
 import { type Engine, engineOf } from "./engine.ts";
-
-/** Of a message, what the answer does not get: the packet's frame, and what an error says around it. */
-const MESSAGE_FRAME = 16 * 1024;
 
 /** Moleculer sends the caller's meta back with the answer. */
 export function readerOf({ bus }: Engine, { broker }: Service, ctx: Context): Reader {

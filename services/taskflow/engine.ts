@@ -16,6 +16,7 @@ import type { Explanation } from "../../lib/core/explain/explain.ts";
 import { parseLongDuration, readEnvironment } from "../../lib/config/environment.ts";
 import { type Limits, resolveLimits } from "../../lib/config/limits.ts";
 import { DEFAULT_OPTIONS, resolveOptions } from "../../lib/core/model/options.ts";
+import { EXPLAIN_ACTION } from "../../lib/protocol/names.ts";
 import { parseDuration } from "../../lib/util/duration.ts";
 import type { Clock } from "../../lib/ports/clock.ts";
 import type { Store } from "../../lib/ports/store.ts";
@@ -97,7 +98,7 @@ const ASK_OWNER_MS = 2_000;
 function askOwner(broker: ServiceBroker): (owner: string, taskflowId: string) => Promise<Explanation> {
   return async (nodeID, taskflowId) => {
     const options = { nodeID, timeout: ASK_OWNER_MS, retries: 0 };
-    const { data } = await broker.call<{ data: Explanation }, unknown>("taskflow.explainTaskflow", { taskflowId }, options);
+    const { data } = await broker.call<{ data: Explanation }, unknown>(EXPLAIN_ACTION, { taskflowId }, options);
     return data;
   };
 }

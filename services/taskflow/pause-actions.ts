@@ -1,11 +1,9 @@
 /** Pausing actions for all coordinators. */
 import type { Service } from "moleculer";
 import type { PauseRule } from "../../lib/ports/store.ts";
+import { PAUSES_CHANGED_EVENT } from "../../lib/protocol/names.ts";
 import type { ActionParams } from "../../schemas/actions.schema.ts";
 import type { Engine } from "./engine.ts";
-
-/** Between coordinators: the rules are others now. */
-export const PAUSES_CHANGED = "taskflow-coordinator.pauses-changed";
 
 export async function pauseActions(
   { pauses }: Engine,
@@ -29,5 +27,5 @@ export async function resumeActions(
 
 /** Whoever misses it sees it within a second all the same. */
 function tell({ broker }: Service): void {
-  void broker.broadcast(PAUSES_CHANGED, {}, { groups: ["taskflow"] }).catch(() => {});
+  void broker.broadcast(PAUSES_CHANGED_EVENT, {}, { groups: ["taskflow"] }).catch(() => {});
 }

@@ -2,16 +2,13 @@
 import type { Context, Service } from "moleculer";
 import { getEventsEndpoint } from "../../lib/protocol/events-subject.ts";
 import { passOn } from "../../lib/adapters/moleculer/forward-command.ts";
-import { CONTEXT_KEY } from "../../lib/protocol/wire-context.ts";
+import { CONTEXT_KEY, PRODUCE_BELOW_ACTION } from "../../lib/protocol/names.ts";
 import type { CommandResult } from "../../lib/core/model/command.ts";
 import type { NewChild, Producer } from "../../lib/coordinator/commands/nesting.ts";
 import { ERRORS, taskflowError, type TaskflowErrorType } from "../../lib/errors/errors.ts";
 import { readTaskflowId, validateTaskflow, validationError } from "../../lib/validation/index.ts";
 import type { ActionParams } from "../../schemas/actions.schema.ts";
 import { type Engine, engineOf } from "./engine.ts";
-
-/** Between coordinators. */
-const PRODUCE_BELOW_ACTION = "taskflow.produceBelow";
 
 /** How long the parent's owner is looked for: a takeover takes as long as a lease. */
 const PATIENCE_MS = 30_000;

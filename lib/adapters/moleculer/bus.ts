@@ -17,7 +17,8 @@ import { writeBufferOf } from "../nats/write-buffer.ts";
 import { isWatched, requestDirectly } from "./direct-request.ts";
 import { endCallsOfRestarted } from "./restarted-nodes.ts";
 import { classifyError, isRefusedDelivery } from "../../protocol/task-error.ts";
-import { CONTEXT_KEY, WireContext } from "../../protocol/wire-context.ts";
+import { ABORT_EVENT, CONTEXT_KEY, WORKER_KEY, WORKER_VERSION } from "../../protocol/names.ts";
+import { WireContext } from "../../protocol/wire-context.ts";
 
 /** Moleculer's timers are Node's: a longer one would fire at once. Without one the engine's own still ends the attempt. */
 const LONGEST_MS = 2 ** 31 - 1;
@@ -27,9 +28,6 @@ const EVENT_FRAME = 4_096;
 
 /** What moves endpoints in and out of Moleculer's registry. */
 const REGISTRY_EVENTS = ["$services.changed", "$node.connected", "$node.updated", "$node.disconnected"];
-
-/** To workers with the mixin. */
-const ABORT_EVENT = "taskflow-worker.abort";
 
 interface Endpoint {
   readonly id: string;
@@ -123,7 +121,7 @@ export class MoleculerBus implements Bus {
     const endpoints = this.#broker.registry.actions.get(action) as EndpointList | undefined;
     const endpoint = endpoints?.getEndpointByNodeID(node) as
       { service?: { metadata?: Record<string, unknown> } } | null | undefined;
-    return endpoint?.service?.metadata?.["taskflowWorker"] === 1;
+    return endpoint?.service?.metadata?.[WORKER_KEY] === WORKER_VERSION;
   }
 
   onReconnected(listener: () => void): () => void {

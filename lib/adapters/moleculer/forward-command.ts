@@ -2,10 +2,8 @@
 import type { ServiceBroker } from "moleculer";
 import type { CommandResult, CommandRequest } from "../../core/model/command.ts";
 import { taskflowError } from "../../errors/errors.ts";
+import { EXECUTE_COMMAND_ACTION } from "../../protocol/names.ts";
 import { classifyError } from "../../protocol/task-error.ts";
-
-/** The coordinators' own action. */
-const EXECUTE_COMMAND_ACTION = "taskflow.executeCommand";
 
 /** For one answer: a commit may take long. What is not heard by then is sent again, under the same id. */
 const ANSWER_MS = 5_000;

@@ -2,9 +2,10 @@
 import type { ServiceBroker } from "moleculer";
 import type { OutcomeQuery, Reply } from "../../ports/bus.ts";
 import { joinChunks, LONGEST_OUTCOME } from "../../protocol/large-outcome.ts";
+import { LEDGER_KEY, OUTCOME_ACTION } from "../../protocol/names.ts";
 import { toldOutcome } from "../../protocol/call-outcome.ts";
 import { Semaphore } from "../../util/semaphore.ts";
-import { OUTCOME_ACTION, type KnownWorkers, type OutcomeEndpoint } from "./worker-registry.ts";
+import type { KnownWorkers, OutcomeEndpoint } from "./worker-registry.ts";
 
 /** For all parts of one: a worker that makes them ever smaller is not waited for. */
 const FETCH_MS = 60_000;
@@ -85,7 +86,7 @@ function endpointsFor(broker: ServiceBroker, action: string): { name: string; en
   return [];
 }
 
-const isShared = ({ action }: OutcomeEndpoint): boolean => action.taskflowLedger?.isShared === true;
+const isShared = ({ action }: OutcomeEndpoint): boolean => action[LEDGER_KEY]?.isShared === true;
 
 /** What a worker may say. */
 interface Told {

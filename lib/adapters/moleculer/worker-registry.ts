@@ -1,7 +1,5 @@
 import type { ServiceBroker } from "moleculer";
-
-/** The action that the worker mixin adds to a service. */
-export const OUTCOME_ACTION = "taskflowOutcome";
+import { LEDGER_KEY, OUTCOME_ACTION } from "../../protocol/names.ts";
 
 /** Nodes that are remembered; beyond it those that were heard of longest ago go. */
 const MAX_NODES = 10_000;
@@ -15,7 +13,7 @@ export interface LedgerKind {
 export interface OutcomeEndpoint {
   readonly id: string;
   readonly isAvailable: boolean;
-  readonly action: { readonly taskflowLedger?: LedgerKind };
+  readonly action: { readonly [LEDGER_KEY]?: LedgerKind };
 }
 
 interface NodeChange {
@@ -61,7 +59,7 @@ export class KnownWorkers {
     const { actions } = this.#broker.registry.actions as unknown as { actions: Map<string, { endpoints: OutcomeEndpoint[] }> };
     for (const [name, { endpoints }] of actions) {
       if (!name.endsWith(`.${OUTCOME_ACTION}`)) continue;
-      for (const { id, action } of endpoints) if (action.taskflowLedger?.isDurable) remember(this.#durable, id);
+      for (const { id, action } of endpoints) if (action[LEDGER_KEY]?.isDurable) remember(this.#durable, id);
     }
   }
 }

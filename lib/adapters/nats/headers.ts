@@ -6,12 +6,10 @@
  * bytes does; and the receiver wants a single header, which a byte search finds.
  */
 import type { Msg, MsgHdrs } from "nats";
+import { WIRE_PROTOCOL } from "../../protocol/names.ts";
 import type { WireHeaders } from "../../protocol/wire-context.ts";
 
 export const CONTEXT_HEADER = "Taskflow-Execution-Context";
-
-/** Version of what these headers mean, in `Taskflow-Protocol`. */
-export const WIRE_PROTOCOL = 1;
 
 const LINE_END = "\r\n";
 const FIRST_LINE = "NATS/1.0\r\n";

@@ -1,6 +1,6 @@
 /** The parts of Moleculer's packets that the NATS transporter changes on their way out. */
 import { Errors, Serializers } from "moleculer";
-import { CONTEXT_KEY } from "../../protocol/wire-context.ts";
+import { CONTEXT_KEY } from "../../protocol/names.ts";
 
 type Meta = Record<string, unknown>;
 

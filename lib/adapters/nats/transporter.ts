@@ -14,16 +14,14 @@ import type { Msg } from "nats";
 import { OfflineBuffer } from "./offline-buffer.ts";
 import { disconnectedError, NatsLink } from "./connection.ts";
 import { writeBufferOf } from "./write-buffer.ts";
-import { CONTEXT_KEY, WireContext } from "../../protocol/wire-context.ts";
-import { asBuffer, encodeHeaders, headerBlock, readContextHeader, WIRE_PROTOCOL } from "./headers.ts";
+import { CONTEXT_KEY, WIRE_PROTOCOL, WIRE_PROTOCOL_KEY } from "../../protocol/names.ts";
+import { WireContext } from "../../protocol/wire-context.ts";
+import { asBuffer, encodeHeaders, headerBlock, readContextHeader } from "./headers.ts";
 import * as wire from "./packets.ts";
 import type { WirePacket } from "./packets.ts";
 
 export type { NatsTransporterOptions } from "./options.ts";
 export type { NatsStatus, NatsStatusListener } from "./status.ts";
-
-/** In the metadata of a node that understands the context in headers; the value is the protocol's version. */
-const CAPABILITY = "taskflowWireProtocol";
 
 /** By how much a middleware (encryption) may lengthen a payload before the exact check in `send`. */
 const MIDDLEWARE_SLACK = 1024;
@@ -52,7 +50,7 @@ export class NatsTransporter extends NatsLink {
   override init(...args: Parameters<NatsLink["init"]>): void {
     super.init(...args);
     // Copies: the object may be the defaults that all brokers of the process share. INFO packets are built from the local node's.
-    const metadata = { ...this.broker.metadata, [CAPABILITY]: WIRE_PROTOCOL };
+    const metadata = { ...this.broker.metadata, [WIRE_PROTOCOL_KEY]: WIRE_PROTOCOL };
     this.broker.metadata = metadata;
     const local = this.broker.registry.nodes.localNode;
     if (local) local.metadata = metadata;
@@ -64,7 +62,9 @@ export class NatsTransporter extends NatsLink {
   /** Whether a node, as far as this one has heard of it, understands the execution context in message headers. */
   isHeaderCapable(nodeID: string): boolean {
     const metadata: unknown = this.broker.registry.nodes.get(nodeID)?.metadata;
-    return typeof metadata === "object" && metadata !== null && Number((metadata as Record<string, unknown>)[CAPABILITY]) >= 1;
+    return (
+      typeof metadata === "object" && metadata !== null && Number((metadata as Record<string, unknown>)[WIRE_PROTOCOL_KEY]) >= 1
+    );
   }
 
   // ---------------------------------------------------------------- sending

@@ -17,6 +17,7 @@ import { build } from "../lib/core/journal/build.ts";
 import { decide } from "../lib/core/decide.ts";
 import type { Created } from "../lib/core/journal/facts.ts";
 import { idBaseOf } from "../lib/core/model/ids.ts";
+import type { Router } from "../lib/core/execution/dispatch.ts";
 import type { Input } from "../lib/core/execution/inputs.ts";
 import { encodeEntry } from "../lib/core/journal/journal.ts";
 import { DEFAULT_OPTIONS } from "../lib/core/model/options.ts";
@@ -56,8 +57,9 @@ function waiting(taskflowId: string, now: number): Write[] {
     definition,
   };
   const flow = build(created, now);
-  const step = (...inputs: Input[]) => decide(flow, inputs, now).facts;
-  const first = step({ kind: "begin" }, { kind: "dispatch", tasks: [{ task: 0, node: "worker" }] });
+  const router: Router = { free: 1, route: () => "worker" };
+  const step = (...inputs: Input[]) => decide(flow, inputs, now, router).facts;
+  const first = step({ kind: "begin" });
   const entry = encodeEntry(now, [created, ...first]);
   const row = newRow(flow, "before");
   const error = { type: "Error", name: "Error", message: "Not yet." };

@@ -8,15 +8,16 @@ import { isPastAge } from "./execution/max-age.ts";
 import { assertStep } from "./model/invariants.ts";
 import type { Effect } from "./execution/effects.ts";
 import type { Fact } from "./journal/facts.ts";
-import { type Flow, isFinished, isOver, type Task, taskAt } from "./model/flow.ts";
+import { type Flow, isFinished, isOver } from "./model/flow.ts";
 import type { Input } from "./execution/inputs.ts";
 import { follow, tellParent } from "./execution/children.ts";
+import { dispatchDue, type Router } from "./execution/dispatch.ts";
 import { handleCommand } from "./commands/handle.ts";
 import { recover } from "./execution/recover.ts";
 import { requery, handleOutcomeReply, linkLost } from "./execution/outcome-query.ts";
 import { afterSettled, begin } from "./execution/stage.ts";
 import type { CommandReply, Step } from "./execution/step.ts";
-import { ageTask, answerTask, dispatchTask, expireTask, isDispatching, retryTask, timeOutTask } from "./execution/task.ts";
+import { ageTask, answerTask, expireTask, retryTask, timeOutTask } from "./execution/task.ts";
 
 export interface Decision {
   /** To be stored, together, before any effect. None: nothing changed. */
@@ -27,12 +28,16 @@ export interface Decision {
   readonly answers: CommandReply[];
 }
 
-/** @param now epoch milliseconds of the store's clock; a step backwards is harmless */
-export function decide(flow: Flow, inputs: readonly Input[], now: number): Decision {
+/**
+ * @param now epoch milliseconds of the store's clock; a step backwards is harmless
+ * @param router sends the work that is due now; absent: nothing is sent
+ */
+export function decide(flow: Flow, inputs: readonly Input[], now: number, router?: Router): Decision {
   const step: Step = { flow, now, facts: [], effects: [], answers: [] };
   const wasOver = isOver(flow);
   const { retryAttempt } = flow;
   for (const input of inputs) take(step, input);
+  if (router) dispatchDue(step, router);
   if (isOver(flow) !== wasOver || (wasOver && flow.retryAttempt !== retryAttempt)) tellParent(step);
   assertStep(flow);
   return step;
@@ -47,9 +52,6 @@ function take(step: Step, input: Input): void {
   switch (input.kind) {
     case "begin":
       return begin(step);
-    case "dispatch":
-      for (const { task, node } of input.tasks) dispatchTask(step, task, node);
-      return;
     case "answer":
       return answerTask(step, input);
     case "timeout":
@@ -78,47 +80,4 @@ function ageFlow(step: Step): void {
   for (const task of stage.tasks) if (task.open && task.status === "WAITING") expireTask(step, task);
   // No decision is waited for any more.
   afterSettled(step, stage);
-}
-
-export interface Pick {
-  readonly task: number;
-  readonly node: string;
-}
-
-/**
- * The tasks that can be sent now: first attempts to be delivered again, then new ones in the order in which they became due, as far as their
- * stage's `maxConcurrency` allows.
- * @param limit at most this many
- * @param route the node for a task; undefined: none serves it now
- */
-export function dispatchable(flow: Flow, limit: number, route: (task: Task) => string | undefined): Pick[] {
-  const picks: Pick[] = [];
-  if (!isDispatching(flow)) return picks;
-  const pick = (ordinal: number): boolean => {
-    const task = taskAt(flow, ordinal);
-    const node = task && route(task);
-    if (node !== undefined) picks.push({ task: ordinal, node });
-    return node !== undefined;
-  };
-  for (const ordinal of flow.repeats) {
-    if (picks.length >= limit) return picks;
-    pick(ordinal);
-  }
-  let capacity = roomOf(flow);
-  for (const ordinal of flow.due) {
-    if (picks.length >= limit || capacity <= 0) return picks;
-    if (pick(ordinal)) capacity--;
-  }
-  return picks;
-}
-
-/** How many more tasks of the running stage may be in flight. All due tasks are of that stage. */
-function roomOf(flow: Flow): number {
-  if (flow.aborting) return 0;
-  for (const ordinal of flow.due) {
-    const stage = taskAt(flow, ordinal)?.stage;
-    if (!stage) continue;
-    return (stage.options.maxConcurrency ?? Number.POSITIVE_INFINITY) - stage.count.running;
-  }
-  return 0;
 }

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "@jest/globals";
-import { answered, CoreRun, failed, START } from "../helpers/core-run.ts";
+import { answered, CoreRun, failed, START, routerTo } from "../helpers/core-run.ts";
 
 const TOO_OLD = { type: "MAX_AGE_EXCEEDED" };
 
@@ -45,7 +45,7 @@ describe("maxAge of a taskflow", () => {
   test("past it nothing is sent even before the timer fires", () => {
     const run = new CoreRun([["a"]], { options }).begin();
     run.now += 10_000;
-    run.give({ kind: "dispatch", tasks: [{ task: 0, node: "w1" }] });
+    run.decide([], routerTo("w1"));
     expect(run.flow).toMatchObject({ status: "FAILED", error: TOO_OLD });
     expect(run.task("a").attempts).toEqual([]);
   });

@@ -2,7 +2,6 @@
 import { describe, expect, test } from "@jest/globals";
 import { copyJournal, JournalError } from "../../lib/core/commands/import.ts";
 import type { Entry, Fact } from "../../lib/core/journal/facts.ts";
-import { dispatchable } from "../../lib/core/decide.ts";
 import { taskId } from "../../lib/core/model/ids.ts";
 import { decodeEntry, encodeEntry, replay } from "../../lib/core/journal/journal.ts";
 import { answered, CoreRun, error, failed, ID_BASE, START } from "../helpers/core-run.ts";
@@ -40,7 +39,7 @@ function recovered(copy: CoreRun): unknown[] {
 }
 
 /** Whatever is in the copy, nothing of it may be sent. */
-const sendable = (copy: CoreRun): number => dispatchable(copy.flow, 1_000, () => "w").length;
+const sendable = (copy: CoreRun): number => copy.send(1_000, "w").length;
 
 test("one that is finished is as it was, under its own ids, and knows where it comes from", () => {
   const run = new CoreRun([["a"], ["b"]], { context: { x: 1 }, meta: { user: "u" } }).begin();

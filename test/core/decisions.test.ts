@@ -2,7 +2,7 @@ import { describe, expect, test } from "@jest/globals";
 import { executionContext } from "../../lib/core/views/execution-context.ts";
 import { decodeEntry, replay } from "../../lib/core/journal/journal.ts";
 import { ASK, cancelTask, ended, GO_ON, retry } from "../helpers/commands.ts";
-import { answered, CoreRun, failed, written } from "../helpers/core-run.ts";
+import { answered, CoreRun, failed, written, routerTo } from "../helpers/core-run.ts";
 
 describe("a cancelled task", () => {
   test.each([
@@ -73,7 +73,7 @@ describe("a cancelled taskflow", () => {
     expect(run.give({ kind: "age" }).facts).toEqual([]);
     expect(run.give({ kind: "begin" }).facts).toEqual([]);
     expect(run.send()).toEqual([]);
-    expect(run.give({ kind: "dispatch", tasks: [{ task: 2, node: "w1" }] }).facts).toEqual([]);
+    expect(run.decide([], routerTo("w1")).facts).toEqual([]);
   });
 
   test("stays so: a second cancelling succeeds and changes nothing; a finished one is not cancelled", () => {

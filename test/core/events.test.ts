@@ -1,12 +1,13 @@
 import { describe, expect, test } from "@jest/globals";
-import { dispatchable } from "../../lib/core/decide.ts";
 import { taskflowDetails } from "../../lib/core/views/details.ts";
 import { EventWriter } from "../../lib/core/views/events.ts";
 import { historyOf } from "../../lib/core/views/history.ts";
 import { stageId, taskId } from "../../lib/core/model/ids.ts";
+import type { Decision } from "../../lib/core/decide.ts";
+import type { Router } from "../../lib/core/execution/dispatch.ts";
 import type { Input } from "../../lib/core/execution/inputs.ts";
 import type { TaskflowEvent, TaskflowState } from "../../schemas/taskflow-event.ts";
-import { answered, CoreRun, failed, ID_BASE, START } from "../helpers/core-run.ts";
+import { answered, CoreRun, failed, ID_BASE, START, routerTo } from "../helpers/core-run.ts";
 
 const LIMIT = 4096;
 const S0 = stageId(ID_BASE, 0);
@@ -19,13 +20,13 @@ class EventRun extends CoreRun {
   #writer: EventWriter | undefined;
   limit = LIMIT;
 
-  override give(...inputs: Input[]): ReturnType<CoreRun["give"]> {
+  override decide(inputs: readonly Input[], router?: Router): Decision {
     const firstSeq = this.flow.seq + 1;
     if (!this.#writer) {
       this.#writer = new EventWriter(this.flow, this.limit);
       this.#take([this.#writer.creation(this.now)]);
     }
-    const decision = super.give(...inputs);
+    const decision = super.decide(inputs, router);
     this.#take(this.#writer.write(decision.facts, this.now, firstSeq));
     return decision;
   }
@@ -112,7 +113,7 @@ describe("events", () => {
     }
     const firstSeq = run.flow.seq + 1;
     const { facts } = run.command({ kind: "retry", mode: "all" });
-    const sent = run.give({ kind: "dispatch", tasks: dispatchable(run.flow, 1, () => "w1") });
+    const sent = run.decide([], routerTo("w1", 1));
     const written = new EventWriter(run.flow, LIMIT).write([...facts, ...sent.facts], run.now, firstSeq);
     const told = written.map(({ text }) => JSON.parse(text) as TaskflowEvent);
     const attempts = told.flatMap(({ data }) => ("taskStatus" in data ? [[data.taskStatus, data.attempt]] : []));
@@ -193,10 +194,7 @@ describe("events", () => {
     run.answer("a", failed());
     run.endDelay("a");
     run.send();
-    run.give(
-      { kind: "answer", task: 0, attempt: 1, outcome: { kind: "not-sent" } },
-      { kind: "dispatch", tasks: [{ task: 0, node: "w2" }] },
-    );
+    run.decide([{ kind: "answer", task: 0, attempt: 1, outcome: { kind: "not-sent" } }], routerTo("w2"));
     run.answer("a", answered(1));
     expect(withoutTree(run.history())).toEqual(withoutTree(run.events));
   });

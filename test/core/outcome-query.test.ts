@@ -13,6 +13,7 @@ import {
   RUNNING,
   SILENT,
   START,
+  routerTo,
 } from "../helpers/core-run.ts";
 
 const ONCE: Options = { exactlyOnceTaskExecution: true };
@@ -109,7 +110,7 @@ describe("the reply", () => {
       const run = asked({ ...options, maxRetries: 0 });
       const { seq } = run.flow;
       expect(run.reply("a", NEVER)).toMatchObject({ facts: [], effects: [] });
-      const { facts, effects } = run.give({ kind: "dispatch", tasks: [{ task: 0, node: "w2" }] });
+      const { facts, effects } = run.decide([], routerTo("w2"));
       expect(facts).toEqual([{ kind: "redelivered", task: 0, node: "w2" }]);
       expect(effects).toEqual([{ kind: "call", task: 0, attempt: 0, delivery: 2, node: "w2" }]);
       expect(run.flow.seq).toBe(seq);

@@ -1,7 +1,7 @@
 import { describe, expect, test } from "@jest/globals";
 import type { Command } from "../../lib/core/model/command.ts";
 import { ASK, FATAL } from "../helpers/commands.ts";
-import { answered, CoreRun, failed } from "../helpers/core-run.ts";
+import { answered, CoreRun, failed, routerTo } from "../helpers/core-run.ts";
 
 const PAUSE: Command = { kind: "pause", reason: "lunch" };
 const RESUME: Command = { kind: "resume" };
@@ -19,7 +19,7 @@ describe("a paused taskflow", () => {
     run.answer("b", failed());
     run.endDelay("b");
     expect(run.send()).toEqual([]);
-    expect(run.give({ kind: "dispatch", tasks: [{ task: 2, node: "w" }] }).facts).toEqual([]);
+    expect(run.decide([], routerTo("w")).facts).toEqual([]);
     expect(run.handleCommand(RESUME)).toMatchObject({ status: "RUNNING", statusReason: null });
     expect(run.send()).toEqual(["c", "b"]);
   });

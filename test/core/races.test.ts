@@ -4,7 +4,7 @@ import type { CommandResult, Command, Expect } from "../../lib/core/model/comman
 import type { Fact } from "../../lib/core/journal/facts.ts";
 import type { Input } from "../../lib/core/execution/inputs.ts";
 import { PAUSE } from "../helpers/commands.ts";
-import { answered, CoreRun, failed, json } from "../helpers/core-run.ts";
+import { answered, CoreRun, failed, json, routerTo } from "../helpers/core-run.ts";
 
 const RUNS = { numRuns: 2_500 };
 
@@ -24,6 +24,9 @@ const anOrder = <Noise>(noise: fc.Arbitrary<Noise>) =>
     together: fc.boolean(),
   });
 
+/** An input, or a moment at which attempts may be sent. */
+type Stimulus = Input | { readonly kind: "dispatch" };
+
 interface Result {
   readonly answer: CommandResult;
   /** What it changed; unknown if it was decided together with others. */
@@ -31,17 +34,18 @@ interface Result {
 }
 
 /** Gives the inputs, and what comes of the commands among them by ticket. */
-function give(run: CoreRun, inputs: readonly Input[], together: boolean): Map<number, Result> {
+function give(run: CoreRun, inputs: readonly Stimulus[], together: boolean): Map<number, Result> {
   const results = new Map<number, Result>();
   for (const batch of together ? [inputs] : inputs.map((input) => [input])) {
-    const { answers, facts } = run.give(...batch);
+    const given = batch.filter((input) => input.kind !== "dispatch");
+    const { answers, facts } = run.decide(given, given.length < batch.length ? routerTo("w2") : undefined);
     for (const { correlationId, answer } of answers) results.set(correlationId, { answer, facts: together ? undefined : facts });
   }
   return results;
 }
 
 function arranged(
-  { noise, at, swapped }: { noise: Input[]; at: readonly [number, number]; swapped: boolean },
+  { noise, at, swapped }: { noise: Stimulus[]; at: readonly [number, number]; swapped: boolean },
   pair: [Input, Input],
 ) {
   const inputs = [...noise];
@@ -63,23 +67,23 @@ function expectOneWinner(results: Map<number, Result>, types: readonly string[])
 }
 
 const answer = (task: number, attempt: number) =>
-  fc.constantFrom(answered(1), failed({ permanent: true }), failed()).map((outcome): Input => ({
+  fc.constantFrom(answered(1), failed({ permanent: true }), failed()).map((outcome): Stimulus => ({
     kind: "answer",
     task,
     attempt,
     outcome,
   }));
 
-const noiseOf = (tasks: number, attempts: number): fc.Arbitrary<Input> =>
+const noiseOf = (tasks: number, attempts: number): fc.Arbitrary<Stimulus> =>
   fc
     .tuple(fc.nat(tasks), fc.nat(attempts))
     .chain(([task, attempt]) =>
       fc.oneof(
         answer(task, attempt),
-        fc.constant<Input>({ kind: "timeout", task, attempt }),
-        fc.constant<Input>({ kind: "age" }),
-        fc.constant<Input>({ kind: "dispatch", tasks: [{ task, node: "w2" }] }),
-        fc.constant<Input>({ kind: "retry-due", task, attempt }),
+        fc.constant<Stimulus>({ kind: "timeout", task, attempt }),
+        fc.constant<Stimulus>({ kind: "age" }),
+        fc.constant<Stimulus>({ kind: "dispatch" }),
+        fc.constant<Stimulus>({ kind: "retry-due", task, attempt }),
       ),
     );
 

@@ -1,10 +1,10 @@
 import { describe, expect, test } from "@jest/globals";
 import { build } from "../../lib/core/journal/build.ts";
 import type { Command } from "../../lib/core/model/command.ts";
-import { decide, dispatchable } from "../../lib/core/decide.ts";
+import { decide } from "../../lib/core/decide.ts";
 import type { Flow } from "../../lib/core/model/flow.ts";
 import { taskId } from "../../lib/core/model/ids.ts";
-import { answered, CoreRun } from "../helpers/core-run.ts";
+import { answered, calls, CoreRun, routerTo } from "../helpers/core-run.ts";
 
 /** Without the checks of `CoreRun`, which look at all of it after every step. */
 function flowOf(stages: readonly (readonly string[])[]): Flow {
@@ -18,16 +18,16 @@ const numbered = (count: number, prefix = "t"): string[] => Array.from({ length:
 /** Runs to the end with handlers that succeed. Answers how many attempts were sent. */
 function finish(flow: Flow): number {
   let sent = 0;
-  for (let picks = dispatchable(flow, 100_000, () => "w"); picks.length > 0; picks = dispatchable(flow, 100_000, () => "w")) {
-    decide(flow, [{ kind: "dispatch", tasks: picks }], 2);
+  for (;;) {
+    const attempts = calls(decide(flow, [], 2, routerTo("w", 100_000)).effects);
+    if (attempts.length === 0) return sent;
     decide(
       flow,
-      picks.map(({ task }) => ({ kind: "answer", task, attempt: flow.tasks[task]?.attempt ?? 0, outcome: answered(1) })),
+      attempts.map(({ task, attempt }) => ({ kind: "answer", task, attempt, outcome: answered(1) })),
       3,
     );
-    sent += picks.length;
+    sent += attempts.length;
   }
-  return sent;
 }
 
 function handleCommand(flow: Flow, command: Command): number {

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "@jest/globals";
 import type { Fact } from "../../lib/core/journal/facts.ts";
-import { answered, CoreRun, failed, type StageSketch } from "../helpers/core-run.ts";
+import { answered, CoreRun, failed, type StageSketch, routerTo } from "../helpers/core-run.ts";
 
 const short = (facts: readonly Fact[]): string[] =>
   facts.map((fact) => {
@@ -29,13 +29,10 @@ describe("stages", () => {
 
   test("each attempt is a fact before it is a call, which names its number, delivery and node", () => {
     const run = new CoreRun([["a", "b"]]).begin();
-    const { facts, effects } = run.give({
-      kind: "dispatch",
-      tasks: [
-        { task: 0, node: "w1" },
-        { task: 1, node: "w2" },
-      ],
-    });
+    const { facts, effects } = run.decide(
+      [],
+      routerTo(({ ordinal }) => `w${ordinal + 1}`),
+    );
     expect(short(facts)).toEqual(["started t0", "started t1"]);
     expect(effects).toEqual([
       { kind: "call", task: 0, attempt: 0, delivery: 1, node: "w1" },
@@ -58,7 +55,7 @@ describe("stages", () => {
     const run = new CoreRun([["a", "b"]]).begin();
     expect(run.give({ kind: "begin" }).facts).toEqual([]);
     run.send();
-    expect(run.give({ kind: "dispatch", tasks: [{ task: 0, node: "w1" }] })).toMatchObject({ facts: [], effects: [] });
+    expect(run.decide([], routerTo("w1"))).toMatchObject({ facts: [], effects: [] });
     run.answer("a", answered(1));
     expect(run.answer("a", answered(2)).facts).toEqual([]);
     expect(run.answer("a", failed()).facts).toEqual([]);
@@ -71,7 +68,6 @@ describe("stages", () => {
       const outcome = answered(1);
       expect(run.give({ kind: "answer", task, attempt: 0, outcome }, { kind: "timeout", task, attempt: 0 }).facts).toEqual([]);
       expect(run.give({ kind: "retry-due", task, attempt: 0 }, { kind: "age", task }).facts).toEqual([]);
-      expect(run.give({ kind: "dispatch", tasks: [{ task, node: "w1" }] }).facts).toEqual([]);
     }
     expect(run.answer("a", answered(1)).facts).toEqual([]);
   });
@@ -81,12 +77,7 @@ describe("stages", () => {
     run.send();
     run.answer("a", answered(1));
     const before = JSON.stringify(run.entries);
-    run.give(
-      { kind: "begin" },
-      { kind: "dispatch", tasks: [{ task: 0, node: "w1" }] },
-      { kind: "age" },
-      { kind: "age", task: 0 },
-    );
+    run.decide([{ kind: "begin" }, { kind: "age" }, { kind: "age", task: 0 }], routerTo("w1"));
     run.give({ kind: "recover", fence: 1 }, { kind: "retry-due", task: 0, attempt: 0 }, { kind: "timeout", task: 0, attempt: 0 });
     expect(JSON.stringify(run.entries)).toBe(before);
   });

@@ -2,7 +2,7 @@
 import type { CommandResult, Command, Expect } from "../../lib/core/model/command.ts";
 import { assertFlow } from "../../lib/core/model/invariants.ts";
 import { build } from "../../lib/core/journal/build.ts";
-import { decide, dispatchable, type Decision } from "../../lib/core/decide.ts";
+import { decide, type Decision } from "../../lib/core/decide.ts";
 import type { Effect } from "../../lib/core/execution/effects.ts";
 import type { Created, Entry, Fact, Nested } from "../../lib/core/journal/facts.ts";
 import type { StoredDefinition } from "../../lib/core/model/values.ts";
@@ -10,6 +10,7 @@ import type { Flow, Task } from "../../lib/core/model/flow.ts";
 import type { TaskError } from "../../lib/core/model/values.ts";
 import type { JsonText } from "../../lib/core/model/values.ts";
 import type { Input, Outcome, OutcomeReply } from "../../lib/core/execution/inputs.ts";
+import type { Router } from "../../lib/core/execution/dispatch.ts";
 import { encodeEntry } from "../../lib/core/journal/journal.ts";
 import { DEFAULT_OPTIONS } from "../../lib/core/model/options.ts";
 import type { Options } from "../../schemas/options.schema.ts";
@@ -56,6 +57,16 @@ export const RUNNING: OutcomeReply = { kind: "running" };
 export const SILENT: OutcomeReply = { kind: "silent" };
 export const INTERRUPTED: OutcomeReply = { kind: "interrupted" };
 export const done = (outcome: Outcome): OutcomeReply => ({ kind: "done", outcome });
+
+/** A router to which every action is offered, at one node or where the function says. */
+export const routerTo = (node: string | ((task: Task) => string | undefined) = "w1", free = 1_000): Router => ({
+  free,
+  route: typeof node === "string" ? () => node : node,
+});
+
+/** The attempts that are sent. */
+export const calls = (effects: readonly Effect[]): Extract<Effect, { kind: "call" }>[] =>
+  effects.filter((effect) => effect.kind === "call");
 
 type Question = Extract<Effect, { kind: "query-outcome" }>;
 
@@ -108,7 +119,12 @@ export class CoreRun {
 
   /** One commit. Its facts and effects are kept, and the invariants checked. */
   give(...inputs: Input[]): Decision {
-    const decision = decide(this.flow, inputs, this.now);
+    return this.decide(inputs);
+  }
+
+  /** The same, with attempts sent in the same commit. */
+  decide(inputs: readonly Input[], router?: Router): Decision {
+    const decision = decide(this.flow, inputs, this.now, router);
     const isFirst = this.entries.length === 0;
     const facts: Fact[] = isFirst ? [this.created, ...decision.facts] : decision.facts;
     if (facts.length > 0) {
@@ -169,9 +185,8 @@ export class CoreRun {
 
   /** Sends what is due, as far as the options allow. Answers the names. */
   send(limit = 1_000, node: string | ((task: Task) => string | undefined) = "w1"): string[] {
-    const picks = dispatchable(this.flow, limit, typeof node === "string" ? () => node : node);
-    if (picks.length > 0) this.give({ kind: "dispatch", tasks: picks });
-    return picks.map(({ task }) => this.flow.tasks[task]?.definition.name ?? "");
+    const { effects } = this.decide([], routerTo(node, limit));
+    return calls(effects).map(({ task }) => this.flow.tasks[task]?.definition.name ?? "");
   }
 
   /** An answer for the latest attempt of a task, or for the one that is named. */

@@ -5,17 +5,18 @@
 import { assertFlow } from "../../lib/core/model/invariants.ts";
 import { build } from "../../lib/core/journal/build.ts";
 import type { Command } from "../../lib/core/model/command.ts";
-import { decide, dispatchable } from "../../lib/core/decide.ts";
+import { decide, type Decision } from "../../lib/core/decide.ts";
 import type { Effect } from "../../lib/core/execution/effects.ts";
 import type { Created, Entry, Nested } from "../../lib/core/journal/facts.ts";
 import { type Flow, isFinished, isOver, taskAt } from "../../lib/core/model/flow.ts";
 import { idBaseOf, stageId, taskId } from "../../lib/core/model/ids.ts";
+import type { Router } from "../../lib/core/execution/dispatch.ts";
 import type { Input } from "../../lib/core/execution/inputs.ts";
 import { decodeEntry, encodeEntry, replay } from "../../lib/core/journal/journal.ts";
 import { DEFAULT_OPTIONS } from "../../lib/core/model/options.ts";
 import type { Options } from "../../schemas/options.schema.ts";
 import type { Random } from "../simulation/random.ts";
-import { answered, error, failed, fingerprint } from "./core-run.ts";
+import { answered, error, failed, fingerprint, routerTo } from "./core-run.ts";
 import { undoable } from "./undo-run.ts";
 
 interface Tree {
@@ -80,7 +81,7 @@ export class Forest {
       // What is only repeated when time passes must not keep the run from ending.
       if (input.kind === "follow" && !this.#isCalm && this.#random.chance(0.5)) return void list.push(thing);
       this.#now = Math.max(this.#now, at);
-      this.#give(from, input);
+      this.#give(from, [input]);
     }
   }
 
@@ -105,14 +106,14 @@ export class Forest {
     };
     tree.flow.revision = 1;
     this.trees.set(id, tree);
-    this.#give(id, { kind: "begin" });
+    this.#give(id, [{ kind: "begin" }]);
   }
 
-  #give(id: string, input: Input): ReturnType<typeof decide> | undefined {
+  #give(id: string, inputs: readonly Input[], router?: Router): Decision | undefined {
     const tree = this.trees.get(id);
     if (!tree) return undefined;
-    if (!tree.isCared) this.#commit(id, tree, { kind: "recover", fence: ++tree.fence, isReopened: true });
-    const decision = this.#commit(id, tree, input);
+    if (!tree.isCared) this.#commit(id, tree, [{ kind: "recover", fence: ++tree.fence, isReopened: true }]);
+    const decision = this.#commit(id, tree, inputs, router);
     if (!isOver(tree.flow)) return decision;
     this.#timers = this.#timers.filter(({ from }) => from !== id);
     this.#readBack(tree);
@@ -120,8 +121,8 @@ export class Forest {
     return decision;
   }
 
-  #commit(id: string, tree: Tree, input: Input): ReturnType<typeof decide> {
-    const decision = decide(tree.flow, [input], this.#now);
+  #commit(id: string, tree: Tree, inputs: readonly Input[], router?: Router): Decision {
+    const decision = decide(tree.flow, inputs, this.#now, router);
     const { facts, effects } = decision;
     if (facts.length > 0) tree.entries.push({ at: this.#now, facts });
     tree.flow.revision = tree.entries.length;
@@ -160,8 +161,8 @@ export class Forest {
     if (memory !== journal) throw new Error(`Memory and journal differ:\n${memory}\n${journal}`);
   }
 
-  #command(to: string, command: Command): ReturnType<typeof decide> | undefined {
-    return this.#give(to, { kind: "command", correlationId: 1, command });
+  #command(to: string, command: Command): Decision | undefined {
+    return this.#give(to, [{ kind: "command", correlationId: 1, command }]);
   }
 
   /** What one taskflow tells another comes in its order, if perhaps twice. */
@@ -184,10 +185,11 @@ export class Forest {
       return;
     }
     const fate = this.#isCalm ? 0 : random.next();
-    if (fate < 0.6) this.#give(from, { kind: "answer", task, attempt, delivery, outcome: answered(1) });
-    else if (fate < 0.9) this.#give(from, { kind: "answer", task, attempt, delivery, outcome: failed() });
-    else if (fate < 0.95) this.#give(from, { kind: "timeout", task, attempt });
-    else this.#give(from, { kind: "answer", task, attempt, delivery, outcome: { kind: "unknown", error: error("WORKER_LOST") } });
+    if (fate < 0.6) this.#give(from, [{ kind: "answer", task, attempt, delivery, outcome: answered(1) }]);
+    else if (fate < 0.9) this.#give(from, [{ kind: "answer", task, attempt, delivery, outcome: failed() }]);
+    else if (fate < 0.95) this.#give(from, [{ kind: "timeout", task, attempt }]);
+    else
+      this.#give(from, [{ kind: "answer", task, attempt, delivery, outcome: { kind: "unknown", error: error("WORKER_LOST") } }]);
   }
 
   /** As a coordinator does it: the link, then the child or what it had come to. */
@@ -219,7 +221,7 @@ export class Forest {
       { kind: "silent" } as const,
       { kind: "done", outcome: answered(2) } as const,
     ]);
-    this.#give(from, { kind: "outcome-reply", task, attempt, delivery, node, startedAt, reply, ...(cause ? { cause } : {}) });
+    this.#give(from, [{ kind: "outcome-reply", task, attempt, delivery, node, startedAt, reply, ...(cause ? { cause } : {}) }]);
   }
 
   #decideSomething(): void {
@@ -247,17 +249,15 @@ export class Forest {
     this.#orders = [];
     for (const [id, tree] of this.trees) {
       this.#readBack(tree);
-      if (!isOver(tree.flow)) this.#give(id, { kind: "recover", fence: ++tree.fence });
+      if (!isOver(tree.flow)) this.#give(id, [{ kind: "recover", fence: ++tree.fence }]);
     }
   }
 
   #dispatchAll(): boolean {
     let hasSent = false;
     for (const [id, { flow }] of this.trees) {
-      const tasks = dispatchable(flow, 100, () => "w1");
-      if (tasks.length === 0) continue;
-      hasSent = true;
-      this.#give(id, { kind: "dispatch", tasks });
+      if (flow.due.size + flow.repeats.size === 0) continue;
+      hasSent = (this.#give(id, [], routerTo("w1", 100))?.facts.length ?? 0) > 0 || hasSent;
     }
     return hasSent;
   }

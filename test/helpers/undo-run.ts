@@ -4,6 +4,7 @@ import { taskflowDetails } from "../../lib/core/views/details.ts";
 import { actionNameOf } from "../../lib/core/model/action-name.ts";
 import type { StoredDefinition } from "../../lib/core/model/values.ts";
 import { type Task, taskAt } from "../../lib/core/model/flow.ts";
+import type { Router } from "../../lib/core/execution/dispatch.ts";
 import type { Input } from "../../lib/core/execution/inputs.ts";
 import type { Options } from "../../schemas/options.schema.ts";
 import type { TaskflowDetails } from "../../schemas/taskflow-details.ts";
@@ -28,8 +29,8 @@ export function undoable(
 
 /** A run in which tasks are undone: those that undo are called "undo <name>". After each commit the journal must tell what memory holds. */
 export class UndoRun extends CoreRun {
-  override give(...inputs: Input[]): Decision {
-    const decision = super.give(...inputs);
+  override decide(inputs: readonly Input[], router?: Router): Decision {
+    const decision = super.decide(inputs, router);
     const memory = fingerprint(this.flow);
     const journal = fingerprint(this.#replay());
     if (memory !== journal) throw new Error(`Memory and journal differ:\n${memory}\n${journal}`);

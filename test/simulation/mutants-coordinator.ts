@@ -11,8 +11,8 @@ export const MUTANTS_OF_THE_COORDINATOR: readonly Mutant[] = [
     noticedBy: [18],
     change: [
       "lib/coordinator/turn/dispatcher.ts",
-      "const picks = dispatchable(flow, free, route);",
-      "const picks = dispatchable(flow, free + 1, route);",
+      "return this.#maxInFlight - this.#inFlight;",
+      "return this.#maxInFlight + 1 - this.#inFlight;",
     ],
   },
   {

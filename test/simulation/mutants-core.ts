@@ -124,7 +124,7 @@ export const MUTANTS_OF_THE_CORE: readonly Mutant[] = [
   {
     title: "maxConcurrency ignored",
     noticedBy: [18],
-    change: ["lib/core/decide.ts", "Number.POSITIVE_INFINITY) - stage.count.running", "Number.POSITIVE_INFINITY)"],
+    change: ["lib/core/execution/dispatch.ts", "count.running >= maxConcurrency;", "count.running < 0;"],
   },
   {
     title: "every end is COMPLETED",

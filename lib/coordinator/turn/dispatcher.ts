@@ -1,6 +1,6 @@
 import { actionNameOf } from "../../core/model/action-name.ts";
 import { latestAttempt } from "../../core/journal/apply.ts";
-import { dispatchable, type Pick } from "../../core/decide.ts";
+import type { Router } from "../../core/execution/dispatch.ts";
 import type { Task } from "../../core/model/flow.ts";
 import { type Gate, OPEN_GATE } from "../flow-control/pause-rules.ts";
 import type { Resident } from "./resident.ts";
@@ -9,18 +9,21 @@ import type { Resident } from "./resident.ts";
  * Bounds what is in flight, and remembers who waits: taskflows that found no free slot, in their order, those with a task that no node serves
  * now, and those with a task whose action is paused.
  */
-export class Dispatcher {
+export class Dispatcher implements Router {
   readonly #maxInFlight: number;
-  readonly #route: (action: string, preferred?: string) => string | undefined;
+  readonly #nodeFor: (action: string, preferred?: string) => string | undefined;
   readonly #gate: Gate;
   readonly #queued = new Set<Resident>();
   readonly #starved = new Set<Resident>();
   readonly #gated = new Set<Resident>();
   #inFlight = 0;
+  /** The taskflow that is being decided, and the actions that were found to be offered nowhere. */
+  #deciding: Resident | undefined;
+  readonly #unserved = new Set<string>();
 
-  constructor(maxInFlight: number, route: (action: string, preferred?: string) => string | undefined, gate = OPEN_GATE) {
+  constructor(maxInFlight: number, nodeFor: (action: string, preferred?: string) => string | undefined, gate = OPEN_GATE) {
     this.#maxInFlight = maxInFlight;
-    this.#route = route;
+    this.#nodeFor = nodeFor;
     this.#gate = gate;
   }
 
@@ -28,33 +31,38 @@ export class Dispatcher {
     return this.#inFlight;
   }
 
-  /** Takes slots for the tasks of a taskflow that can be sent now. Each is given back by `release`. */
-  admit(resident: Resident): Pick[] {
-    const { flow } = resident;
-    this.#queued.delete(resident);
-    this.#starved.delete(resident);
-    this.#gated.delete(resident);
-    if (flow.due.size + flow.repeats.size === 0) return [];
-    const unserved = new Set<string>();
-    const route = (task: Task): string | undefined => {
-      const action = actionNameOf(task.definition.taskDetails);
-      if (unserved.has(action)) return undefined;
-      if (this.#gate.ruleFor(action)) {
-        this.#gated.add(resident);
-        return undefined;
-      }
-      // What was delivered before goes to the same node, if it is there: it may remember.
-      const before = task.status === "RUNNING" ? latestAttempt(task).nodeID : null;
-      const node = this.#route(action, before ?? undefined);
-      if (node === undefined) unserved.add(action);
-      return node;
-    };
-    const free = this.#maxInFlight - this.#inFlight;
-    const picks = dispatchable(flow, free, route);
-    this.#inFlight += picks.length;
-    if (unserved.size > 0) this.#starved.add(resident);
-    if (picks.length >= free && flow.due.size + flow.repeats.size > picks.length) this.#queued.add(resident);
-    return picks;
+  /** The router for one decision about a taskflow; `admit` follows it. */
+  routerFor(resident: Resident): Router {
+    this.forget(resident);
+    this.#deciding = resident;
+    this.#unserved.clear();
+    return this;
+  }
+
+  /** Takes the slots of the attempts that the decision sends. Each is given back by `release`. */
+  admit(resident: Resident, sent: number): void {
+    const { due, repeats } = resident.flow;
+    if (this.#unserved.size > 0) this.#starved.add(resident);
+    if (sent >= this.free && due.size + repeats.size > 0) this.#queued.add(resident);
+    this.#inFlight += sent;
+  }
+
+  get free(): number {
+    return this.#maxInFlight - this.#inFlight;
+  }
+
+  route(task: Task): string | undefined {
+    const action = actionNameOf(task.definition.taskDetails);
+    if (this.#unserved.has(action)) return undefined;
+    if (this.#gate.ruleFor(action)) {
+      this.#gated.add(this.#deciding as Resident);
+      return undefined;
+    }
+    // A repeated delivery goes to the node of the first one, if it is there: it may remember.
+    const before = task.status === "RUNNING" ? latestAttempt(task).nodeID : null;
+    const node = this.#nodeFor(action, before ?? undefined);
+    if (node === undefined) this.#unserved.add(action);
+    return node;
   }
 
   release(slots: number): void {
@@ -67,7 +75,7 @@ export class Dispatcher {
 
   /** The taskflows that may have a slot now, in the order in which they began to wait. */
   next(): Resident[] {
-    return this.#firstQueued(this.#maxInFlight - this.#inFlight);
+    return this.#firstQueued(this.free);
   }
 
   /** Those of which something is on its way to or from the store have their turn when it is there: nobody waits behind them. */

@@ -176,20 +176,10 @@ export class TurnLoop {
     try {
       if (resident.creation) flow.revision = 1;
       const creation = resident.creation && this.#ports.bus.hasAudience() ? resident.writer.creation(at) : undefined;
-      const { facts, effects, answers } = decide(flow, inputs, at);
-      for (let mayFollow = this.#mayDispatch; mayFollow;) {
-        const tasks = this.dispatcher.admit(resident);
-        if (tasks.length === 0) break;
-        taken += tasks.length;
-        const sent = decide(flow, [{ kind: "dispatch", tasks }], at);
-        facts.push(...sent.facts);
-        effects.push(...sent.effects);
-        const unused = tasks.length - callsIn(sent.effects);
-        this.dispatcher.release(unused);
-        taken -= unused;
-        // Those were too old to be sent and have ended: others may be due now, those of the next stage.
-        mayFollow = unused > 0;
-      }
+      const router = this.#mayDispatch ? this.dispatcher.routerFor(resident) : undefined;
+      const { facts, effects, answers } = decide(flow, inputs, at, router);
+      taken = callsIn(effects);
+      if (router) this.dispatcher.admit(resident, taken);
       const leaseLapses = this.leaseLapses;
       return {
         resident,

@@ -32,8 +32,6 @@ export type OutcomeReply =
 export type Input =
   /** It is stored: it may start. */
   | { readonly kind: "begin" }
-  /** The owner sends these due tasks now. */
-  | { readonly kind: "dispatch"; readonly tasks: readonly { readonly task: number; readonly node: string }[] }
   /** `delivery`: the one that it answers; absent: nobody knows which. */
   | {
       readonly kind: "answer";

@@ -3,7 +3,6 @@ import { isPastAge, isTooOld } from "./max-age.ts";
 import { latestAttempt } from "../journal/apply.ts";
 import { queryOutcome } from "./in-doubt.ts";
 import { chanceOf, retryDelay } from "./backoff.ts";
-import { abandonChildren } from "./children.ts";
 import { AWAITING_DECISION, failure } from "../model/values.ts";
 import { goOnUndoing } from "./compensation.ts";
 import type { Settled } from "../journal/facts.ts";
@@ -16,31 +15,6 @@ import { afterSettled, stopIfAborted } from "./stage.ts";
 import { record, type Step } from "./step.ts";
 
 type InputOf<Kind extends Input["kind"]> = Extract<Input, { kind: Kind }>;
-
-/** May something of it be sent? */
-export function isDispatching({ status, undo }: Flow): boolean {
-  return status === "RUNNING" || undo.status === "RUNNING";
-}
-
-export function dispatchTask(step: Step, ordinal: number, node: string): void {
-  const { flow } = step;
-  const task = taskAt(flow, ordinal);
-  if (!task || !isDispatching(flow) || !(flow.due.has(ordinal) || flow.repeats.has(ordinal))) return;
-  if (task.status === "RUNNING") {
-    abandonChildren(step, task);
-    record(step, { kind: "redelivered", task: ordinal, node });
-  } else if (flow.aborting) {
-    return;
-  } else if (isTooOld(flow, task, step.now)) {
-    return expireTask(step, task);
-  } else {
-    const attempt = task.attempts.length === 0 ? 0 : task.attempt + 1;
-    abandonChildren(step, task);
-    record(step, { kind: "started", task: ordinal, attempt, node });
-  }
-  const { attempt, deliveries } = latestAttempt(task);
-  step.effects.push({ kind: "call", task: ordinal, attempt, delivery: deliveries, node });
-}
 
 /** An answer counts for the attempt that runs, whichever delivery it answers; a late success also in the delay after that attempt's timeout. */
 export function answerTask(step: Step, { task: ordinal, attempt, delivery, outcome }: InputOf<"answer">): void {

@@ -1,5 +1,6 @@
 /** Exports at the client's: put together of their parts. */
 import { taskflowError } from "../errors/errors.ts";
+import { joinChunks } from "../protocol/chunks.ts";
 
 /** What `exportTaskflow` gives and `importTaskflow` takes. What stands in `entries` is for coordinators to read. */
 export interface TaskflowExport {
@@ -12,18 +13,20 @@ export interface TaskflowExport {
   entries: unknown[];
 }
 
-type Part = TaskflowExport | { readonly revision: number; readonly chunk: string; readonly nextCursor?: string };
+interface ExportChunk {
+  readonly chunk: string;
+  readonly nextCursor?: string;
+}
 
 /** @param fetch the part that begins at the cursor */
-export async function fetchExport(fetch: (cursor: { cursor?: string }) => Promise<Part>): Promise<TaskflowExport> {
-  let part = await fetch({});
-  let text = "";
-  while ("chunk" in part) {
-    text += part.chunk;
-    if (part.nextCursor === undefined) return JSON.parse(text) as TaskflowExport;
-    part = await fetch({ cursor: part.nextCursor });
-  }
-  return part;
+export async function fetchExport(
+  fetch: (cursor: { cursor?: string }) => Promise<TaskflowExport | ExportChunk>,
+): Promise<TaskflowExport> {
+  const first = await fetch({});
+  if (!("chunk" in first)) return first;
+  const next = ({ nextCursor: cursor }: ExportChunk) =>
+    cursor === undefined ? undefined : (fetch({ cursor }) as Promise<ExportChunk>);
+  return JSON.parse(await joinChunks(first, next)) as TaskflowExport;
 }
 
 /** NATS takes no message of that size; undefined for any other error. */

@@ -2,7 +2,7 @@
  * Outcomes that do not fit into a message. The worker answers the call with a word that says so, and whoever asks for the outcome (the mixin's action
  * `taskflowOutcome`) is given its JSON text in parts, the first one in place of the outcome.
  */
-import { digestOf, chunkAt, type Chunk } from "./chunks.ts";
+import { digestOf, chunkAt, joinChunks, type Chunk } from "./chunks.ts";
 
 /** JSON text of an outcome, in bytes: beyond it no ledger keeps an answer (a document of MongoDB holds 16 MiB), and no coordinator fetches one. */
 export const LONGEST_OUTCOME = 15 * 1024 * 1024;
@@ -34,19 +34,22 @@ export function isToBeFetched(answer: unknown, key: string): boolean {
  * Puts an outcome together of its parts.
  * @throws Error if the worker says something else with each part, or more than it announced
  */
-export async function joinChunks(given: unknown, maxBytes: number, next: (offset: number) => Promise<unknown>): Promise<unknown> {
-  let part = checked(given);
-  const { bytes, digest } = part;
+export async function joinOutcome(
+  given: unknown,
+  maxBytes: number,
+  fetch: (offset: number) => Promise<unknown>,
+): Promise<unknown> {
+  const first = checked(given);
+  const { bytes, digest } = first;
   if (!Number.isSafeInteger(bytes) || bytes === undefined || typeof digest !== "string")
     throw new Error("it is no first part of an outcome");
   if (bytes > maxBytes) throw new Error(`it is of ${bytes} bytes, and at most ${maxBytes} are taken`);
-  let text = part.chunk;
-  while (part.nextOffset !== undefined) {
-    if (part.nextOffset !== text.length) throw new Error(`the part behind ${text.length} is said to begin at ${part.nextOffset}`);
-    part = checked(await next(part.nextOffset));
-    text += part.chunk;
-    if (text.length > bytes) throw new Error(`it is longer than the ${bytes} bytes that were announced`);
-  }
+  const text = await joinChunks(first, ({ nextOffset }, { length }) => {
+    if (length > bytes) throw new Error(`it is longer than the ${bytes} bytes that were announced`);
+    if (nextOffset === undefined) return undefined;
+    if (nextOffset !== length) throw new Error(`the part behind ${length} is said to begin at ${nextOffset}`);
+    return fetch(nextOffset).then(checked);
+  });
   if (digestOf(text) !== digest) throw new Error("its parts do not make the text that was announced");
   return JSON.parse(text);
 }

@@ -1,6 +1,7 @@
 /** What is kept of an error that a call ended with, and what it says about the work (`docs/delivery.md` has the table). */
 import type { TaskError } from "../core/model/values.ts";
 import type { Outcome } from "../core/execution/inputs.ts";
+import { omitted } from "./truncate.ts";
 import { abortOf, isPermanentError } from "../errors/errors.ts";
 
 /** Longest texts kept of an error, in characters; data beyond it is replaced by its size. */
@@ -33,7 +34,7 @@ function plainData(data: unknown): unknown {
   try {
     const text = JSON.stringify(data);
     if (text === undefined) return undefined;
-    return text.length <= DATA_LIMIT ? (JSON.parse(text) as unknown) : { $omitted: text.length };
+    return text.length <= DATA_LIMIT ? (JSON.parse(text) as unknown) : omitted(text.length);
   } catch (error) {
     return { $unreadable: String(error) };
   }

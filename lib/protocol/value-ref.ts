@@ -2,7 +2,7 @@
  * References to values that do not fit into an answer. One names the task, which of its values, and the value's own text: if that has changed since, the reference leads
  * nowhere, so that parts of two values are never put together. It costs no storage.
  */
-import { digestOf, type Chunk } from "./chunks.ts";
+import { digestOf, joinChunks, type Chunk } from "./chunks.ts";
 
 /** Values of a task that are told by reference where they are too large. */
 export const REFERABLE = ["response", "params", "meta", "error.data"] as const;
@@ -40,14 +40,8 @@ export function isReferred(value: unknown, taskId: string, field: Referable): va
 
 /** Puts a value together of its parts. @param fetch the part that begins at the offset */
 export async function fetchValue(fetch: (offset: number) => Promise<Chunk>): Promise<unknown> {
-  let text = "";
-  let next: number | undefined = 0;
-  while (next !== undefined) {
-    const part: Chunk = await fetch(next);
-    text += part.chunk;
-    next = part.nextOffset;
-  }
-  return JSON.parse(text);
+  const next = ({ nextOffset }: Chunk) => (nextOffset === undefined ? undefined : fetch(nextOffset));
+  return JSON.parse(await joinChunks(await fetch(0), next));
 }
 
 export function partsOf($ref: string): (string | undefined)[] {

@@ -2,7 +2,7 @@
 import type { Context, Service } from "moleculer";
 import { MESSAGE_FRAME } from "../../lib/protocol/chunks.ts";
 import { CONTEXT_KEY } from "../../lib/protocol/names.ts";
-import { bytesOf } from "../../lib/coordinator/queries/truncate.ts";
+import { bytesOf } from "../../lib/protocol/truncate.ts";
 import type { Reader } from "../../lib/coordinator/queries/queries.ts";
 import { validateParams, validationError } from "../../lib/validation/index.ts";
 import type { ActionName, ActionParams } from "../../schemas/actions.schema.ts";

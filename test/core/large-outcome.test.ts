@@ -1,6 +1,6 @@
 /** Outcomes in parts: put together whole, and a worker that does not keep its word is noticed. */
 import { describe, expect, test } from "@jest/globals";
-import { isToBeFetched, joinChunks, outcomeChunk, toBeFetched } from "../../lib/protocol/large-outcome.ts";
+import { isToBeFetched, joinOutcome, outcomeChunk, toBeFetched } from "../../lib/protocol/large-outcome.ts";
 import { isBeginning, chunkAt } from "../../lib/protocol/chunks.ts";
 
 const TEXT = JSON.stringify({ ok: true, response: "a😀ä\n".repeat(1_000) });
@@ -12,7 +12,7 @@ const join = (
   change: (part: object, offset: number) => unknown = (part) => part,
 ): Promise<unknown> => {
   const at = (offset: number): unknown => change(outcomeChunk(text, offset, bytes), offset);
-  return joinChunks(at(0), MOST, (offset) => Promise.resolve(at(offset)));
+  return joinOutcome(at(0), MOST, (offset) => Promise.resolve(at(offset)));
 };
 
 test.each([6, 7, 100, 1_000, 1_000_000])("an outcome is whole after parts of %s bytes, none larger", async (bytes) => {

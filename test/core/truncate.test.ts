@@ -1,8 +1,8 @@
 import { describe, expect, test } from "@jest/globals";
 import fc from "fast-check";
-import { bytesOf, boundOfTask, truncateTask, truncateTree, shapeOf } from "../../lib/coordinator/queries/truncate.ts";
+import { boundOfTask, truncateTask, truncateTree, shapeOf } from "../../lib/coordinator/queries/truncate.ts";
 import { taskDetails, taskflowDetails } from "../../lib/core/views/details.ts";
-import { truncateEvent, fitEvents } from "../../lib/protocol/truncate-event.ts";
+import { bytesOf, fitEvents, truncateEvent } from "../../lib/protocol/truncate.ts";
 import type { TaskDetails, TaskflowDetails } from "../../lib/index.ts";
 import { answered, CoreRun, failed } from "../helpers/core-run.ts";
 

@@ -2,7 +2,7 @@ import type { ServiceBroker } from "moleculer";
 import type { CommandResult, CommandRequest } from "../../core/model/command.ts";
 import type { NatsConnection } from "nats";
 import type { Outcome } from "../../core/execution/inputs.ts";
-import { truncateEvent } from "../../protocol/truncate-event.ts";
+import { truncateEvent } from "../../protocol/truncate.ts";
 import { isToBeFetched } from "../../protocol/large-outcome.ts";
 import type { Bus, Call, EventMessage, OutcomeQuery, Reply } from "../../ports/bus.ts";
 import { queryWorker } from "./outcome-query.ts";

@@ -1,7 +1,7 @@
 /** Asking for the outcome of an attempt: whom, how often, and what the answers mean. */
 import type { ServiceBroker } from "moleculer";
 import type { OutcomeQuery, Reply } from "../../ports/bus.ts";
-import { joinChunks, LONGEST_OUTCOME } from "../../protocol/large-outcome.ts";
+import { joinOutcome, LONGEST_OUTCOME } from "../../protocol/large-outcome.ts";
 import { LEDGER_KEY, OUTCOME_ACTION } from "../../protocol/names.ts";
 import { toldOutcome } from "../../protocol/call-outcome.ts";
 import { Semaphore } from "../../util/semaphore.ts";
@@ -111,7 +111,7 @@ async function queryOnce(
     const { part } = answer;
     const outcome = await fetching.run(() => {
       const until = performance.now() + FETCH_MS;
-      return joinChunks(part, LONGEST_OUTCOME, async (offset) => {
+      return joinOutcome(part, LONGEST_OUTCOME, async (offset) => {
         if (isOver() || performance.now() > until) throw new Error(`it took longer than ${FETCH_MS} ms, or nobody waits for it`);
         return (await ask(offset)).part;
       });

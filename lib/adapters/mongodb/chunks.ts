@@ -1,4 +1,5 @@
 /** Entries that are too large for a document are cut into parts, and put together again. */
+import { wholeUntil } from "../../protocol/chunks.ts";
 import { type EntryText, newName, type ChunkDocument, partId } from "./schema.ts";
 
 /** UTF-16 units of a document's text: at most 12 MiB in UTF-8, of the 16 MiB that a document may have. */
@@ -12,18 +13,12 @@ export function cut(journal: string, revision: number, entry: string): { text: E
   const part = newName();
   const parts: ChunkDocument[] = [];
   for (let start = 0; start < entry.length;) {
-    const end = endOf(entry, start + PART_LENGTH);
+    // Half a character would not come back.
+    const end = wholeUntil(entry, start + PART_LENGTH);
     parts.push({ _id: partId(journal, revision, part, parts.length), text: entry.slice(start, end) });
     start = end;
   }
   return { text: { part, parts: parts.length }, parts };
-}
-
-/** Half a character would not come back. */
-function endOf(entry: string, end: number): number {
-  if (end >= entry.length) return entry.length;
-  const code = entry.charCodeAt(end - 1);
-  return code >= 0xd8_00 && code <= 0xdb_ff ? end - 1 : end;
 }
 
 /** Undefined if a part is missing. */

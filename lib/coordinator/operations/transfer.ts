@@ -5,10 +5,10 @@ import type { TaskflowStatus } from "../../core/model/values.ts";
 import { idBaseOf } from "../../core/model/ids.ts";
 import { decodeEntry, encodeEntry } from "../../core/journal/journal.ts";
 import { taskflowError } from "../../errors/errors.ts";
+import { chunkAt } from "../../protocol/chunks.ts";
 import { validationError } from "../../validation/index.ts";
 import type { StoredTaskflow } from "../../ports/store.ts";
 import type { Coordinator } from "../coordinator.ts";
-import { bytesOf } from "../queries/truncate.ts";
 import type { Ports } from "../turn/ports.ts";
 import type { Reader } from "../queries/queries.ts";
 import { newRow } from "../turn/projection.ts";
@@ -46,9 +46,6 @@ interface Place {
   readonly idBase: string;
 }
 
-/** A part is at least so many characters. */
-const LEAST_CHUNK = 1_024;
-
 export class Transfer {
   readonly #coordinator: Coordinator;
   readonly #ports: Pick<Ports, "store" | "clock" | "ids">;
@@ -61,7 +58,7 @@ export class Transfer {
   }
 
   /** @throws TASKFLOW_NOT_FOUND, RangeError for a bad cursor */
-  async export({ isLocal, maxBytes }: Reader, taskflowId: string, cursor?: string): Promise<Exported> {
+  async export({ maxBytes }: Reader, taskflowId: string, cursor?: string): Promise<Exported> {
     const stored = await this.#ports.store.read(taskflowId);
     if (!stored) throw taskflowError("TASKFLOW_NOT_FOUND", `There is no taskflow "${taskflowId}".`, { taskflowId });
     const idBase = idBaseIn(stored);
@@ -78,11 +75,10 @@ export class Transfer {
       ...stored.entries.slice(0, revision).map((entry, index) => (index === 0 ? entry : `,${entry}`)),
       "]}",
     ];
-    if (!place && (isLocal || surelyFits(pieces, maxBytes))) return JSON.parse(pieces.join("")) as Exported;
-    const chunk = chunkOf(pieces, offset, isLocal ? Number.MAX_SAFE_INTEGER : maxBytes);
-    const next = offset + chunk.length;
-    const isLast = next >= pieces.reduce((sum, { length }) => sum + length, 0);
-    return { ...head, chunk, ...(isLast ? {} : { nextCursor: writeCursor({ offset: next, revision, exportedAt, idBase }) }) };
+    if (!place && surelyFits(pieces, maxBytes)) return JSON.parse(pieces.join("")) as Exported;
+    const { chunk, nextOffset } = chunkAt(pieces, offset, maxBytes);
+    if (nextOffset === undefined) return { ...head, chunk };
+    return { ...head, chunk, nextCursor: writeCursor({ offset: nextOffset, revision, exportedAt, idBase }) };
   }
 
   /**
@@ -127,20 +123,6 @@ function idBaseIn({ entries }: StoredTaskflow): string {
 
 function surelyFits(pieces: readonly string[], maxBytes: number): boolean {
   return pieces.reduce((sum, { length }) => sum + 3 * length, 0) <= maxBytes;
-}
-
-/** From the offset on, as much as fits as a string of JSON. The pieces together may be longer than a string can be. */
-function chunkOf(pieces: readonly string[], offset: number, maxBytes: number): string {
-  let chunk = "";
-  let start = 0;
-  for (const piece of pieces) {
-    if (chunk.length >= maxBytes) break;
-    const from = Math.max(0, offset - start);
-    if (from < piece.length) chunk += piece.slice(from, from + maxBytes - chunk.length);
-    start += piece.length;
-  }
-  while (chunk.length > LEAST_CHUNK && bytesOf(chunk) > maxBytes) chunk = chunk.slice(0, Math.floor(chunk.length * 0.7));
-  return chunk;
 }
 
 function writeCursor({ offset, revision, exportedAt, idBase }: Place): string {

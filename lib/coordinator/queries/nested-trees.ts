@@ -1,7 +1,7 @@
 /** The trees of nested taskflows, in the tree of the one that they stand below. */
 import type { Flow } from "../../core/model/flow.ts";
 import { stageId, taskId } from "../../core/model/ids.ts";
-import { bytesOf } from "./truncate.ts";
+import { bytesOf } from "../../protocol/truncate.ts";
 
 type Tree = Record<string, unknown>;
 

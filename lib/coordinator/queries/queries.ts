@@ -7,7 +7,7 @@ import { type Flow, isOver, type Stage, type Task } from "../../core/model/flow.
 import { stageId, stageIndexOf, taskOrdinalOf } from "../../core/model/ids.ts";
 import { decodeEntry, replay } from "../../core/journal/journal.ts";
 import { taskflowError } from "../../errors/errors.ts";
-import { fitEvents } from "../../protocol/truncate-event.ts";
+import { bytesOf, fitEvents } from "../../protocol/truncate.ts";
 import { copyJson } from "../../util/copy-json.ts";
 import type { Bus } from "../../ports/bus.ts";
 import type { Clock } from "../../ports/clock.ts";
@@ -18,7 +18,7 @@ import type { Gate } from "../flow-control/pause-rules.ts";
 import { fits, type Chunk } from "../../protocol/chunks.ts";
 import { refer } from "../../protocol/value-ref.ts";
 import { Values } from "./values.ts";
-import { boundOfTask, bytesOf, truncateTask, truncateTree, shapeOf } from "./truncate.ts";
+import { boundOfTask, truncateTask, truncateTree, shapeOf } from "./truncate.ts";
 
 /** How often a taskflow that another coordinator drives is looked at while somebody waits for it. */
 const FOLLOW_MS = 1_000;
@@ -27,7 +27,7 @@ const FOLLOW_MS = 1_000;
 export interface Reader {
   /** In this process: it gets a copy, for nothing is written on the way. */
   readonly isLocal: boolean;
-  /** Bytes of an answer that fit into one message to it. */
+  /** Bytes of an answer that fit into one message to it; no limit in this process. */
   readonly maxBytes: number;
 }
 
@@ -158,8 +158,8 @@ export class Queries {
   }
 
   /** The JSON text behind a reference, as much of it as fits. @throws TASKFLOW_VALIDATION_ERROR, TASKFLOW_NOT_FOUND, TASK_NOT_FOUND, TASKFLOW_CONFLICT */
-  value({ isLocal, maxBytes }: Reader, ref: string, offset = 0): Promise<Chunk> {
-    return this.#values.unit(ref, offset, isLocal ? Number.POSITIVE_INFINITY : maxBytes);
+  value({ maxBytes }: Reader, ref: string, offset = 0): Promise<Chunk> {
+    return this.#values.unit(ref, offset, maxBytes);
   }
 
   /** Tasks in definition order, page by page; a page is shorter where more does not fit. @throws TASKFLOW_NOT_FOUND, STAGE_NOT_FOUND, RangeError for a bad cursor */

@@ -6,6 +6,7 @@ import type { Flow, Stage, Task } from "../../core/model/flow.ts";
 import type { TaskError } from "../../core/model/values.ts";
 import type { JsonText } from "../../core/model/values.ts";
 import type { TreeShape } from "../../core/views/details.ts";
+import { bytesOf, isOmitted, leaveOut, omission, type Omission, omitted, WORTH_OMITTING } from "../../protocol/truncate.ts";
 import type { Referable } from "../../protocol/value-ref.ts";
 
 type Json = Record<string, unknown>;
@@ -19,15 +20,6 @@ const SHORTEST_ROW = 400;
 /** What a task takes beside its values, at most: options, ids, and names of 256 characters. */
 const ROW_FRAME = 4_096;
 const ATTEMPT_FRAME = 600;
-/** Leaving out less than this gains nothing. */
-const WORTH_OMITTING = 64;
-const WORTH_REFERRING = 1_024;
-
-export function bytesOf(value: unknown): number {
-  const text: string | undefined = JSON.stringify(value);
-  return text === undefined ? 0 : Buffer.byteLength(text);
-}
-
 /** Not less than the bytes of its JSON text; without writing it. */
 function boundOf(value: unknown): number {
   if (typeof value === "string") return 6 * value.length + 2;
@@ -61,9 +53,6 @@ function surelyFits(flow: Flow, stages: readonly Stage[], maxBytes: number): boo
   }
   return left >= 0;
 }
-
-/** A response as it stands in an answer that has no room for it. */
-const omitted = (bytes: number): { $omitted: number } => ({ $omitted: bytes });
 
 /** What stands for a value that is left out, by its JSON text. */
 type StandIn = (field: Referable, text: string) => unknown;
@@ -106,30 +95,6 @@ export function shapeOf(flow: Flow, only: ReadonlySet<Stage> | undefined, maxByt
   };
 }
 
-interface Omission {
-  readonly bytes: number;
-  /** Leaves it out; answers the bytes of what stands in its place. */
-  readonly omit: () => number;
-}
-
-function isOmitted(value: unknown): boolean {
-  return typeof value === "object" && value !== null && "$omitted" in value && Object.keys(value).length === 1;
-}
-
-function omission(owner: Json, key: string, standIn?: (text: string) => unknown): Omission | undefined {
-  const value = owner[key];
-  if (value === undefined || isOmitted(value)) return undefined;
-  const bytes = bytesOf(value);
-  if (bytes < (standIn ? WORTH_REFERRING : WORTH_OMITTING)) return undefined;
-  return {
-    bytes,
-    omit() {
-      owner[key] = standIn ? standIn(JSON.stringify(value)) : omitted(bytes);
-      return bytesOf(owner[key]);
-    },
-  };
-}
-
 /** Values of a task, those of its error too: the error is the state's own, so that a copy is changed. */
 function omissionsOf(row: Json, standIn?: StandIn): Omission[] {
   const of = (owner: Json, key: string, field = key as Referable): Omission | undefined =>
@@ -158,16 +123,6 @@ function attemptsOmission(row: Json): Omission | undefined {
       return 2 + `,"attemptsOmitted":${String(row["attemptsOmitted"])}`.length;
     },
   };
-}
-
-/** Leaves out the largest first, until it is enough. Answers the bytes that are still too many. */
-function leaveOut(omissions: Omission[], tooMany: number): number {
-  omissions.sort((a, b) => b.bytes - a.bytes);
-  for (const { bytes, omit } of omissions) {
-    if (tooMany <= 0) break;
-    tooMany -= bytes - omit();
-  }
-  return tooMany;
 }
 
 /** A task in at most that many bytes, with references in place of what is too large. The row itself is changed; what it holds is not. */

@@ -29,8 +29,8 @@ export type {
 export type { EventHandler, EventSubscription } from "./client/event-subscription.ts";
 export { NatsTransporter, type NatsTransporterOptions } from "./adapters/nats/transporter.ts";
 export type { TaskflowExport } from "./client/export.ts";
-export type { Explanation } from "./core/explain/explain.ts";
-export type { Reason, ReasonCode } from "./core/explain/reason.ts";
+export type { Explanation, Reason } from "../schemas/explanation.schema.ts";
+export type { ReasonCode } from "../schemas/reason-codes.ts";
 export { getEventsEndpoint } from "./protocol/events-subject.ts";
 export { defineTaskflow } from "./client/define-taskflow.ts";
 export {
@@ -42,7 +42,7 @@ export {
 } from "./errors/errors.ts";
 export { DEFAULT_LIMITS, type Limits } from "./config/limits.ts";
 export type { Options, TaskOptions } from "../schemas/options.schema.ts";
-export type { PreviousStageResponse, TaskflowExecutionContext } from "../schemas/execution-context.ts";
+export type { PreviousStageResponse, TaskflowExecutionContext } from "../schemas/execution-context.schema.ts";
 export type { StageDefinition, TaskDefinition, Taskflow } from "../schemas/taskflow.schema.ts";
 export type {
   AttemptDetails,
@@ -50,7 +50,7 @@ export type {
   TaskDetails,
   TaskErrorDetails,
   TaskflowDetails,
-} from "../schemas/taskflow-details.ts";
+} from "../schemas/taskflow-details.schema.ts";
 export type {
   FlowEvent,
   SnapshotEvent,
@@ -58,4 +58,4 @@ export type {
   TaskEvent,
   TaskflowEvent,
   TaskflowObject,
-} from "../schemas/taskflow-event.ts";
+} from "../schemas/taskflow-event.schema.ts";

@@ -1,5 +1,5 @@
 /** The parts that all schemas share. The numbers here belong to the format itself; those that `settings.limits` may change are in `lib/config/limits.ts`. */
-import { Type } from "typebox";
+import { Type, type Static, type TSchema } from "typebox";
 import { MAX_DURATION_MS } from "../lib/util/duration.ts";
 
 /** 10 years of 365.25 days, in milliseconds. */
@@ -29,7 +29,15 @@ export const TASKFLOW_STATUSES = [
   "FAILED",
   "CANCELLED",
 ] as const;
+export const STAGE_STATUSES = ["WAITING", "RUNNING", "COMPLETED", "PARTIAL_COMPLETED", "FAILED", "CANCELLED", "SKIPPED"] as const;
 export const TASK_STATUSES = ["WAITING", "QUEUED", "RUNNING", "SUCCESS", "FAILED", "CANCELLED", "SKIPPED"] as const;
+
+/** Status of a taskflow. */
+export type TaskflowStatusName = (typeof TASKFLOW_STATUSES)[number];
+/** Status of a stage. */
+export type StageStatusName = (typeof STAGE_STATUSES)[number];
+/** Status of a task. QUEUED is worked out when it is read: due, and held back by its coordinator. */
+export type TaskStatusName = (typeof TASK_STATUSES)[number];
 
 export const Name = (description: string) =>
   Type.String({ minLength: 1, maxLength: MAX_NAME_LENGTH, pattern: NAME_PATTERN, description });
@@ -57,3 +65,19 @@ export const AttributeValue = Type.Unsafe<string | number | boolean>({
 
 /** Free JSON data of an object's shape; its depth and size are limited by `lib/config/limits.ts`. */
 export const JsonObject = (description: string) => Type.Unsafe<Record<string, unknown>>({ type: "object", description });
+
+/** The schema, or null. */
+export const Nullable = <Schema extends TSchema>(schema: Schema) => Type.Union([schema, Type.Null()]);
+
+/** An object of any keys, with values of one schema. */
+export const Dictionary = <Schema extends TSchema>(values: Schema, description: string) =>
+  Type.Unsafe<Record<string, Static<Schema>>>({ type: "object", additionalProperties: values, description });
+
+/** A schema that stands elsewhere, by its `$id`: one of the catalogue's `COMPONENTS` (`schemas/actions/index.ts`). */
+export const Ref = <Value>(id: string) => Type.Unsafe<Value>({ $ref: id });
+
+/** Epoch milliseconds of the store's clock. */
+export const Time = (description: string) => Type.Integer({ minimum: 0, description });
+
+/** A number of things. */
+export const Count = (description: string) => Type.Integer({ minimum: 0, description });

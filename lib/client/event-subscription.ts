@@ -5,7 +5,7 @@
  * missing before it is asked for. A lost last event is found by looking again now and then.
  */
 import type { ServiceBroker } from "moleculer";
-import type { TaskflowEvent } from "../../schemas/taskflow-event.ts";
+import type { TaskflowEvent } from "../../schemas/taskflow-event.schema.ts";
 import { localSubjects, natsClientOf } from "../adapters/moleculer/broker-link.ts";
 import { getEventsEndpoint } from "../protocol/events-subject.ts";
 

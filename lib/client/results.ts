@@ -1,6 +1,6 @@
 /** What the actions of the service `taskflow` answer, as far as it has no schema of its own. */
 import type { ActionName, ActionParams } from "../../schemas/actions.schema.ts";
-import type { TaskDetails, TaskflowDetails } from "../../schemas/taskflow-details.ts";
+import type { TaskDetails, TaskflowDetails } from "../../schemas/taskflow-details.schema.ts";
 
 /** Answer of `produce`. */
 export interface Produced {

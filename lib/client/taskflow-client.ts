@@ -1,8 +1,8 @@
 import type { CallingOptions, ServiceBroker } from "moleculer";
 import type { ActionName, ActionParams } from "../../schemas/actions.schema.ts";
-import type { PreviousStageResponse } from "../../schemas/execution-context.ts";
-import type { TaskDetails, TaskflowDetails } from "../../schemas/taskflow-details.ts";
-import type { TaskflowEvent } from "../../schemas/taskflow-event.ts";
+import type { PreviousStageResponse } from "../../schemas/execution-context.schema.ts";
+import type { TaskDetails, TaskflowDetails } from "../../schemas/taskflow-details.schema.ts";
+import type { TaskflowEvent } from "../../schemas/taskflow-event.schema.ts";
 import type { Taskflow } from "../../schemas/taskflow.schema.ts";
 import type {
   BulkDone,
@@ -19,7 +19,7 @@ import type {
 } from "./results.ts";
 import { fetchValue } from "../protocol/value-ref.ts";
 import { fetchExport, type TaskflowExport, tooLargeToImport } from "./export.ts";
-import type { Explanation } from "../core/explain/explain.ts";
+import type { Explanation } from "../../schemas/explanation.schema.ts";
 import { isTaskflowError } from "../errors/errors.ts";
 import { parseDuration } from "../util/duration.ts";
 import { type EventHandler, EventSubscription } from "./event-subscription.ts";

@@ -1,5 +1,5 @@
 import type { Context } from "moleculer";
-import type { TaskflowExecutionContext } from "../../schemas/execution-context.ts";
+import type { TaskflowExecutionContext } from "../../schemas/execution-context.schema.ts";
 import { readExecutionContext } from "../protocol/wire-context.ts";
 import { actionNameOf } from "../core/model/action-name.ts";
 

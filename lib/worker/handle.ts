@@ -1,6 +1,6 @@
 /** `ctx.taskflow`: what a handler that a task called knows of the run it is part of, and can say to it. */
 import type { Context } from "moleculer";
-import type { PreviousStageResponse } from "../../schemas/execution-context.ts";
+import type { PreviousStageResponse } from "../../schemas/execution-context.schema.ts";
 import { HEARTBEAT_EVENT } from "../protocol/names.ts";
 import { PreviousResponses } from "./previous-responses.ts";
 import type { Delivery } from "./delivery.ts";

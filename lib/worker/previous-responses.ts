@@ -1,6 +1,6 @@
 import type { ServiceBroker } from "moleculer";
 import { setTimeout as delay } from "node:timers/promises";
-import type { PreviousStageResponse, TaskflowExecutionContext } from "../../schemas/execution-context.ts";
+import type { PreviousStageResponse, TaskflowExecutionContext } from "../../schemas/execution-context.schema.ts";
 import { isPermanentError } from "../errors/errors.ts";
 import { PREVIOUS_RESPONSES_ACTION, VALUE_ACTION } from "../protocol/names.ts";
 import { fetchValue, isReferred } from "../protocol/value-ref.ts";

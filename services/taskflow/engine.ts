@@ -12,7 +12,7 @@ import { Coordinator } from "../../lib/coordinator/coordinator.ts";
 import { Explainer } from "../../lib/coordinator/queries/explainer.ts";
 import { PauseRules } from "../../lib/coordinator/flow-control/pause-rules.ts";
 import { Queries } from "../../lib/coordinator/queries/queries.ts";
-import type { Explanation } from "../../lib/core/explain/explain.ts";
+import type { Explanation } from "../../schemas/explanation.schema.ts";
 import { parseLongDuration, readEnvironment } from "../../lib/config/environment.ts";
 import { type Limits, resolveLimits } from "../../lib/config/limits.ts";
 import { DEFAULT_OPTIONS, resolveOptions } from "../../lib/core/model/options.ts";

@@ -2,7 +2,7 @@ import { describe, expect, test } from "@jest/globals";
 import { actionNameOf } from "../../lib/core/model/action-name.ts";
 import { executionContext, idempotencyKey, metaOf } from "../../lib/core/views/execution-context.ts";
 import { stageId, taskId } from "../../lib/core/model/ids.ts";
-import type { TaskflowExecutionContext } from "../../schemas/execution-context.ts";
+import type { TaskflowExecutionContext } from "../../schemas/execution-context.schema.ts";
 import { answered, CoreRun, failed, ID_BASE, START } from "../helpers/core-run.ts";
 
 function contextOf(run: CoreRun, name: string): TaskflowExecutionContext {

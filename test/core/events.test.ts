@@ -6,7 +6,7 @@ import { stageId, taskId } from "../../lib/core/model/ids.ts";
 import type { Decision } from "../../lib/core/decide.ts";
 import type { Router } from "../../lib/core/execution/dispatch.ts";
 import type { Input } from "../../lib/core/execution/inputs.ts";
-import type { TaskflowEvent, TaskflowState } from "../../schemas/taskflow-event.ts";
+import type { TaskflowEvent, TaskflowState } from "../../schemas/taskflow-event.schema.ts";
 import { answered, CoreRun, failed, ID_BASE, START, routerTo } from "../helpers/core-run.ts";
 
 const LIMIT = 4096;

@@ -1,8 +1,9 @@
 /** Every reason that `explainTaskflow` knows, from the state that it belongs to. */
 import { describe, expect, test } from "@jest/globals";
-import { explain, type Explanation } from "../../lib/core/explain/explain.ts";
+import { explain } from "../../lib/core/explain/explain.ts";
+import type { Explanation } from "../../schemas/explanation.schema.ts";
 import { decodeEntry, encodeEntry, replay } from "../../lib/core/journal/journal.ts";
-import { REASON_CODES, type ReasonCode } from "../../lib/core/explain/reason.ts";
+import { REASON_CODES, type ReasonCode } from "../../schemas/reason-codes.ts";
 import type { Observations } from "../../lib/core/explain/observed.ts";
 import { CoreRun, error, failed, json, START } from "../helpers/core-run.ts";
 import { readText } from "../helpers/source-files.ts";

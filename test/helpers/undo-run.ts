@@ -7,7 +7,7 @@ import { type Task, taskAt } from "../../lib/core/model/flow.ts";
 import type { Router } from "../../lib/core/execution/dispatch.ts";
 import type { Input } from "../../lib/core/execution/inputs.ts";
 import type { Options } from "../../schemas/options.schema.ts";
-import type { TaskflowDetails } from "../../schemas/taskflow-details.ts";
+import type { TaskflowDetails } from "../../schemas/taskflow-details.schema.ts";
 import { answered, CoreRun, failed, fingerprint, sketch, type StageSketch, written } from "./core-run.ts";
 
 /** Tasks that `undo <name>` undoes, and beside them others. */

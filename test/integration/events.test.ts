@@ -4,7 +4,7 @@ import { connect } from "nats";
 import type { NatsConnection } from "nats";
 import { getEventsEndpoint, NatsTransporter, TaskflowClient, TaskflowService } from "../../lib/index.ts";
 import type { StageDefinition, TaskflowEvent } from "../../lib/index.ts";
-import type { TaskflowState } from "../../schemas/taskflow-event.ts";
+import type { TaskflowState } from "../../schemas/taskflow-event.schema.ts";
 import { eventually } from "../helpers/eventually.ts";
 import { rejection, stageOf, startLocalNode, stopLocalNodes } from "../helpers/local-node.ts";
 import { startNatsServer } from "../helpers/nats-server.ts";

@@ -1,5 +1,6 @@
 /** Why taskflows are not moving: what the core makes of their state and of what can be seen around them. */
-import { explain, type Explanation } from "../../core/explain/explain.ts";
+import type { Explanation } from "../../../schemas/explanation.schema.ts";
+import { explain } from "../../core/explain/explain.ts";
 import { type Flow, isOver, taskAt } from "../../core/model/flow.ts";
 import type { OwnerState, Sent, Observations } from "../../core/explain/observed.ts";
 import { isTaskflowError, taskflowError } from "../../errors/errors.ts";

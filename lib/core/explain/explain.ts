@@ -1,22 +1,12 @@
 /** Says in words and as data why each unfinished part of a taskflow is not moving, and what would move it. */
+import type { Explanation, Reason } from "../../../schemas/explanation.schema.ts";
+import type { ReasonCode } from "../../../schemas/reason-codes.ts";
 import { explainEnd } from "./end.ts";
 import { explainUnfinished } from "./flow.ts";
 import { explainTask } from "./task.ts";
 import { type Flow, isFinished, isSettled } from "../model/flow.ts";
-import { type TaskflowStatus } from "../model/values.ts";
-import { count, cut, type Reason, type ReasonCode, ReasonList } from "./reason.ts";
+import { count, cut, ReasonList } from "./reason.ts";
 import type { Observations } from "./observed.ts";
-
-/** Why a taskflow is not moving: `explainTaskflow`. */
-export interface Explanation {
-  taskflowId: string;
-  /** Null: the store does not tell. */
-  status: TaskflowStatus | null;
-  summary: string;
-  reasons: Reason[];
-  /** Reasons beyond those that are told, by code. */
-  omitted?: Partial<Record<ReasonCode, number>>;
-}
 
 export function explain(flow: Flow, around: Observations): Explanation {
   const list = new ReasonList(flow);

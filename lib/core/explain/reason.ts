@@ -1,59 +1,9 @@
 /** Why a part of a taskflow is not moving. */
+import type { Reason } from "../../../schemas/explanation.schema.ts";
+import { REASON_CODES, type ReasonCode } from "../../../schemas/reason-codes.ts";
 import { actionNameOf } from "../model/action-name.ts";
 import type { Flow, Stage, Task } from "../model/flow.ts";
 import { stageId, taskId } from "../model/ids.ts";
-
-/** In the order in which they are told: what nobody but a person can move first, what goes on by itself last. */
-export const REASON_CODES = [
-  "STORE_UNAVAILABLE",
-  "AWAITING_DECISION",
-  "PAUSED",
-  "PAUSED_BY_PARENT",
-  "COORDINATOR_PAUSED",
-  "PUT_ASIDE",
-  "NO_OWNER",
-  "OWNER_SILENT",
-  "OWNER_ELSEWHERE",
-  "LEASE_LAPSED",
-  "DRAINING",
-  "BUS_DOWN",
-  "FAILED",
-  "CANCELLED",
-  "PARTIAL_COMPLETED",
-  "COMPLETED",
-  "COMPENSATION_FAILED",
-  "COMPENSATING",
-  "CANCELLING_NESTED",
-  "TASK_FAILED",
-  "TASK_CANCELLED",
-  "ACTION_PAUSED",
-  "NO_WORKER",
-  "WORKER_GONE",
-  "EXACTLY_ONCE_UNKNOWN",
-  "ASKING",
-  "DOUBT",
-  "DELIVERING_AGAIN",
-  "NOT_SENT",
-  "RETRY_DELAY",
-  "STAGE_CONCURRENCY",
-  "IN_FLIGHT_LIMIT",
-  "ABORTING",
-  "AWAITING_NESTED",
-  "DUE",
-  "RUNNING",
-  "HEARTBEAT",
-  "NOT_BEGUN",
-  "NOT_SELECTED",
-  "BLOCKED",
-  "NOT_REACHED",
-  "EARLIER_STAGE",
-  "MAX_AGE",
-  "TASK_MAX_AGE",
-  "PROGRESSING",
-] as const;
-
-/** Names a kind of reason; docs/explain.md tells of each. */
-export type ReasonCode = (typeof REASON_CODES)[number];
 
 /** What a reason says. */
 export interface ReasonText {
@@ -61,16 +11,6 @@ export interface ReasonText {
   readonly data?: Readonly<Record<string, unknown>>;
   /** What would move it. */
   readonly movedBy: string;
-}
-
-/** One reason why a part of a taskflow is not moving. */
-export interface Reason {
-  code: ReasonCode;
-  sentence: string;
-  data: Record<string, unknown>;
-  movedBy: string;
-  stageId?: string;
-  taskId?: string;
 }
 
 /** Reasons that are told in all, and of one code. */

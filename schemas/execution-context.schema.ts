@@ -1,14 +1,20 @@
 /** What a task's handler finds in `ctx.meta.taskflowExecutionContext`. */
-import type { EffectiveOptions, TaskStatusName } from "./taskflow-details.ts";
+import { Type, type Static } from "typebox";
+import { TASK_STATUSES, type TaskStatusName } from "./common.schema.ts";
+import type { EffectiveOptions } from "./taskflow-details.schema.ts";
 import type { ActionDetails } from "./taskflow.schema.ts";
 
+export const PreviousStageResponseSchema = Type.Object(
+  {
+    taskName: Type.String(),
+    taskId: Type.Optional(Type.String({ description: "A UUID" })),
+    status: Type.Optional(Type.Enum(TASK_STATUSES)),
+    response: Type.Unknown({ description: "null of a task that failed or was skipped" }),
+  },
+  { additionalProperties: false, $id: "PreviousStageResponse" },
+);
 /** One task of the stage before, in definition order; a failed or skipped one has `response: null`. */
-export interface PreviousStageResponse {
-  taskName: string;
-  taskId?: string;
-  status?: TaskStatusName;
-  response: unknown;
-}
+export interface PreviousStageResponse extends Static<typeof PreviousStageResponseSchema> {}
 
 /** A value that travels by reference: `taskflow.getValue` and `taskflow.getPreviousStageRes` answer it in parts. */
 export interface ValueReference {

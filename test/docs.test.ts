@@ -1,8 +1,8 @@
 /**
  * What the documentation shows works. By the language of a code block in README.md, CONTRIBUTING.md and docs/*.md:
  *
- * - `ts`, `js`: type-checked against lib/index.ts, in a project of its own with the repository's strictness. Each block is a module;
- *   `broker` is there. What is marked `ts run` is also run, and must end by itself with exit code 0.
+ * - `ts`, `js`: type-checked against the package's doors, in a project of its own with the repository's strictness. Each block is a
+ *   module; `broker` is there. What is marked `ts run` is also run, and must end by itself with exit code 0.
  * - `json`: is JSON.
  * - `sh`: its npm scripts exist, and the files that it names.
  * - `text`, `yaml`, `http`, `mermaid`: left alone. No other language, and no block without one.
@@ -17,12 +17,12 @@ import { pathToFileURL } from "node:url";
 import { codeBlocks, filesOf, npmScriptsOf, shellCommands } from "./helpers/code-blocks.ts";
 import type { CodeBlock } from "./helpers/code-blocks.ts";
 import { startProcess } from "./helpers/processes.ts";
-import { ROOT, readText, repositoryFiles } from "./helpers/source-files.ts";
+import { packageDoors, ROOT, readText, repositoryFiles } from "./helpers/source-files.ts";
 import { tempFolder } from "./helpers/temp.ts";
 
 const TESTED = new Set(["ts", "js", "json", "sh"]);
 const LEFT_ALONE = new Set(["text", "yaml", "http", "mermaid"]);
-const DOOR = join(ROOT, "lib/index.ts");
+const DOORS = new Map(Array.from(packageDoors(), ([specifier, path]) => [specifier, join(ROOT, path)]));
 
 const pages = repositoryFiles().filter((path) => /^(README|CONTRIBUTING)\.md$|^docs\/.*\.md$/.test(path));
 const blocks = pages.flatMap((path) => codeBlocks(path, readText(path)));
@@ -61,7 +61,7 @@ describe("TypeScript of the documentation", () => {
           allowJs: true,
           checkJs: true,
           moduleDetection: "force",
-          paths: { "moleculer-taskflow": [DOOR] },
+          paths: Object.fromEntries(Array.from(DOORS, ([specifier, path]) => [specifier, [path]])),
           typeRoots: [join(ROOT, "node_modules/@types")],
         },
         include: ["globals.d.ts", "blocks/*"],
@@ -72,8 +72,11 @@ describe("TypeScript of the documentation", () => {
     for (const block of code) {
       writeFileSync(join(folder, "blocks", fileNameOf(block)), block.code);
       // What is run has the door's address in place of the package's name, which stands for built code.
-      const door = JSON.stringify(pathToFileURL(DOOR).href);
-      writeFileSync(join(folder, "run", fileNameOf(block)), block.code.replaceAll(/(["'])moleculer-taskflow\1/g, door));
+      const withDoors = block.code.replaceAll(/(["'])(moleculer-taskflow[\w/-]*)\1/g, (name, _quote, specifier: string) => {
+        const door = DOORS.get(specifier);
+        return door === undefined ? name : JSON.stringify(pathToFileURL(door).href);
+      });
+      writeFileSync(join(folder, "run", fileNameOf(block)), withDoors);
     }
   });
 

@@ -20,6 +20,17 @@ export function repositoryFiles(folder = ""): string[] {
     .toSorted();
 }
 
+/** The package's doors: what package.json exports, as others import it, with the file that it is built from. */
+export function packageDoors(): ReadonlyMap<string, string> {
+  const { name, exports } = JSON.parse(readText("package.json")) as { name: string; exports: Record<string, unknown> };
+  const doors = Object.entries(exports).flatMap(([subpath, target]): [string, string][] => {
+    const built = typeof target === "object" && target !== null && "default" in target ? String(target.default) : "";
+    const [, source] = /^\.\/dist\/(.+)\.js$/.exec(built) ?? [];
+    return source === undefined ? [] : [[posix.join(name, subpath), `${source}.ts`]];
+  });
+  return new Map(doors);
+}
+
 const texts = new Map<string, string>();
 
 export function readText(path: string): string {

@@ -92,6 +92,30 @@ describe("the tarball", () => {
   });
 });
 
+describe("the doors", () => {
+  const namesOf = (text: string): string[] => text.trim().split(",");
+
+  it("give callers and workers their own part, by import and by require", async () => {
+    const client = ["NatsTransporter", "TaskflowClient", "defineTaskflow", "getEventsEndpoint", "isTaskflowError"];
+    const worker = ["ExpectedError", "NatsTransporter", "PermanentError", "TaskflowWorker", "isTaskflowError"];
+    for (const [door, expected] of Object.entries({ client, worker })) {
+      const imported = `import * as door from "${PACKAGE}/${door}"; console.log(Object.keys(door).sort().join());`;
+      expect(namesOf(await run(`${door}.js`, imported))).toEqual(expected);
+      const required = `const { ...door } = require("${PACKAGE}/${door}"); console.log(Object.keys(door).sort().join());`;
+      expect(namesOf(await run(`${door}.cjs`, required))).toEqual(expected);
+    }
+  });
+
+  it("are one library: what one throws, another knows", async () => {
+    const code = `
+      import { PermanentError } from "${PACKAGE}";
+      import * as client from "${PACKAGE}/client";
+      import * as worker from "${PACKAGE}/worker";
+      console.log(worker.PermanentError === PermanentError, client.isTaskflowError(new worker.PermanentError("no")));`;
+    expect(await run("one-library.js", code)).toBe("true true\n");
+  });
+});
+
 describe("the README's example", () => {
   const ends = /\nCOMPLETED 100\n$/;
 
@@ -116,12 +140,17 @@ describe("the declarations", () => {
   const code = `
     import { ServiceBroker } from "moleculer";
     import { TaskflowClient, TaskflowService } from "${PACKAGE}";
+    import { TaskflowClient as OtherClient } from "${PACKAGE}/client";
+    import { TaskflowWorker } from "${PACKAGE}/worker";
     const broker = new ServiceBroker();
     broker.createService(TaskflowService({ store: "memory:" }));
     // @ts-expect-error a store is named by a text
     broker.createService(TaskflowService({ store: 1 }));
     // @ts-expect-error a client needs the broker
-    export const client = new TaskflowClient();`;
+    export const client = new TaskflowClient();
+    export const same: OtherClient = new TaskflowClient(broker);
+    // @ts-expect-error a ledger is named by a text
+    broker.createService({ name: "worker", mixins: [TaskflowWorker({ ledger: 1 })] });`;
 
   it("refuse what is wrong, for files with import and with require", () => {
     expect(problemsOf("types.ts", code, "--skipLibCheck")).toEqual([]);

@@ -18,15 +18,6 @@ import {
 } from "./helpers/source-files.ts";
 import type { Import } from "./helpers/source-files.ts";
 
-/** Files of more than 300 lines, each with the reason why it is not two. Nothing has more than 500. */
-const LONG_FILES: Readonly<Record<string, string>> = {
-  "lib/core/journal/apply.ts":
-    "what each fact changes is read beside what the others do: replaying a journal is this file and nothing else",
-  "test/simulation/record.ts": "what is known of one taskflow and checked against each of its commits",
-  "lib/coordinator/turn/turn-loop.ts":
-    "a turn, from the mailbox to the effects, and back after a commit that failed, is read in one go",
-};
-
 const files = repositoryFiles();
 const typescript = files.filter((path) => /\.tsx?$/.test(path));
 const product = typescript.filter((path) => /^(lib|schemas|services|mixins|bin)\//.test(path));
@@ -146,17 +137,22 @@ describe("size and names", () => {
   const lineCount = (path: string): number => readText(path).split("\n").length - 1;
   const code = files.filter((path) => /\.(tsx?|js|css|html|sh)$/.test(path));
 
-  it("has no file of more than 500 lines, and a reason for each of more than 300", () => {
-    const found = problems(code, (path) => {
-      const lines = lineCount(path);
-      if (lines > 500) return [`${lines} lines; 500 is the limit`];
-      return lines > 300 && LONG_FILES[path] === undefined ? [`${lines} lines; split it, or give the reason in LONG_FILES`] : [];
-    });
-    expect(found).toEqual([]);
+  it("has no file of more than 400 lines", () => {
+    const long = code.filter((path) => lineCount(path) > 400);
+    expect(long.map((path) => `${path}: ${lineCount(path)} lines`)).toEqual([]);
   });
 
-  it("has no reason for a file that is short, or gone", () => {
-    expect(Object.keys(LONG_FILES).filter((path) => !code.includes(path) || lineCount(path) <= 300)).toEqual([]);
+  it("keeps half of the product's files at 150 lines or less", () => {
+    const lengths = product.map(lineCount).sort((a, b) => a - b);
+    expect(lengths[Math.floor(lengths.length / 2)]).toBeLessThanOrEqual(150);
+  });
+
+  it("repeats no folder's name at the beginning of a file's name", () => {
+    const repeats = (path: string): boolean => {
+      const folder = basename(posix.dirname(path)).replace(/s$/, "");
+      return basename(path).startsWith(`${folder}-`) || basename(path).startsWith(`${folder}s-`);
+    };
+    expect(product.filter(repeats)).toEqual([]);
   });
 
   it("names files and folders in kebab-case", () => {

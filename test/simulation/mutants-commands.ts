@@ -41,7 +41,7 @@ export const MUTANTS_OF_COMMANDS: readonly Mutant[] = [
     title: "what is paused goes on",
     noticedBy: [40],
     change: [
-      "lib/core/execution/task.ts",
+      "lib/core/execution/dispatch.ts",
       'return status === "RUNNING" || undo.status === "RUNNING";',
       'return status === "RUNNING" || status === "PAUSED" || undo.status === "RUNNING";',
     ],

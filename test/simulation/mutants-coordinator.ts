@@ -2,6 +2,7 @@
 import type { Mutant } from "./mutant.ts";
 
 const turns = "lib/coordinator/turn/turn-loop.ts";
+const reconciler = "lib/coordinator/turn/reconciler.ts";
 const lease = "lib/coordinator/ownership/lease.ts";
 const residency = "lib/coordinator/ownership/residency.ts";
 
@@ -21,7 +22,7 @@ export const MUTANTS_OF_THE_COORDINATOR: readonly Mutant[] = [
     change: [
       turns,
       "    let results: WriteResult[] | Promise",
-      "    for (const unit of units) this.#announce(unit);\n    let results: WriteResult[] | Promise",
+      "    for (const unit of units) this.announce(unit);\n    let results: WriteResult[] | Promise",
     ],
   },
   {
@@ -42,7 +43,7 @@ export const MUTANTS_OF_THE_COORDINATOR: readonly Mutant[] = [
     title: "a failed commit is taken for a stored one",
     noticedBy: [3, 4],
     change: [
-      turns,
+      reconciler,
       "if (isOurs && (unit ? isLast(stored, unit.write) : stored.entries.length === revision)) {",
       "if (isOurs && (unit ?? stored.entries.length === revision)) {",
     ],
@@ -51,7 +52,7 @@ export const MUTANTS_OF_THE_COORDINATOR: readonly Mutant[] = [
     title: "a stored commit is taken for a failed one",
     noticedBy: [8, 23, 29, 13],
     change: [
-      turns,
+      reconciler,
       "if (isOurs && (unit ? isLast(stored, unit.write) : stored.entries.length === revision)) {",
       "if (false as boolean) {",
     ],
@@ -59,7 +60,7 @@ export const MUTANTS_OF_THE_COORDINATOR: readonly Mutant[] = [
   {
     title: "answers forgotten when a commit failed",
     noticedBy: [23],
-    change: [turns, "[...waiting, recover] : [recover, ...waiting]", "[recover] : [recover]"],
+    change: [reconciler, "[...waiting, recover] : [recover, ...waiting]", "[recover] : [recover]"],
   },
   {
     title: "a taken id is answered as a new one",
@@ -81,7 +82,7 @@ export const MUTANTS_OF_THE_COORDINATOR: readonly Mutant[] = [
     change: [
       turns,
       "      creation?.stored(false);\n      if (isInDoubt) return;\n",
-      "      if (creation) this.#carryOut(unit);\n      creation?.stored(false);\n      if (isInDoubt || creation) return;\n",
+      "      if (creation) this.carryOut(unit);\n      creation?.stored(false);\n      if (isInDoubt || creation) return;\n",
     ],
   },
   {
@@ -238,7 +239,7 @@ export const MUTANTS_OF_THE_COORDINATOR: readonly Mutant[] = [
   {
     title: "one that is to end gives nothing up before the end",
     noticedBy: [32],
-    change: [turns, "for (const resident of idle) this.#drop(resident);\n    return idle", "return idle.slice(0, 0)"],
+    change: [turns, "for (const resident of idle) this.drop(resident);\n    return idle", "return idle.slice(0, 0)"],
   },
   {
     title: "a parked taskflow is never read again",

@@ -81,7 +81,11 @@ export const MUTANTS_OF_THE_CORE: readonly Mutant[] = [
   {
     title: "attempts numbered anew",
     noticedBy: [6, 3],
-    change: [task, "task.attempts.length === 0 ? 0 : task.attempt + 1", "task.runAttempts > 1 ? 0 : task.runAttempts"],
+    change: [
+      "lib/core/execution/dispatch.ts",
+      "task.attempts.length === 0 ? 0 : task.attempt + 1",
+      "task.runAttempts > 1 ? 0 : task.runAttempts",
+    ],
   },
   {
     title: "one retry too many",
@@ -164,7 +168,7 @@ export const MUTANTS_OF_THE_CORE: readonly Mutant[] = [
     title: "delivered again under the same number",
     noticedBy: [34],
     change: [
-      "lib/core/journal/apply.ts",
+      "lib/core/journal/attempts.ts",
       "attempt.deliveries++;",
       "if (attempt.deliveries === 1 || !taskOf(flow, fact.task).options.exactlyOnceTaskExecution) attempt.deliveries++;",
     ],

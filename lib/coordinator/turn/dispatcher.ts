@@ -1,5 +1,5 @@
 import { actionNameOf } from "../../core/model/action-name.ts";
-import { latestAttempt } from "../../core/journal/apply.ts";
+import { latestAttempt } from "../../core/model/flow.ts";
 import type { Router } from "../../core/execution/dispatch.ts";
 import type { Task } from "../../core/model/flow.ts";
 import { type Gate, OPEN_GATE } from "../flow-control/pause-rules.ts";

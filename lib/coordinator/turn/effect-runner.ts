@@ -1,5 +1,5 @@
 import { actionNameOf } from "../../core/model/action-name.ts";
-import { latestAttempt } from "../../core/journal/apply.ts";
+import { latestAttempt } from "../../core/model/flow.ts";
 import { executionContext, idempotencyKey, keyOf, metaOf } from "../../core/views/execution-context.ts";
 import type { Effect } from "../../core/execution/effects.ts";
 import { taskAt } from "../../core/model/flow.ts";

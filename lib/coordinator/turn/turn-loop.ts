@@ -6,25 +6,16 @@ import { decide } from "../../core/decide.ts";
 import type { CommandResult, CommandRequest } from "../../core/model/command.ts";
 import { isOver } from "../../core/model/flow.ts";
 import type { Input } from "../../core/execution/inputs.ts";
-import type { StoredTaskflow, Write, WriteResult } from "../../ports/store.ts";
-import { announceSince } from "./republish.ts";
+import type { Write, WriteResult } from "../../ports/store.ts";
 import { Dispatcher } from "./dispatcher.ts";
-import type { Late } from "./effect-handlers.ts";
-import type { NestedMessenger } from "./effect-handlers.ts";
+import type { Late, NestedMessenger } from "./effect-handlers.ts";
 import { PendingCommands } from "./pending-commands.ts";
 import { callsIn, type UnitOfWork } from "./unit-of-work.ts";
 import { OPEN_GATE } from "../flow-control/pause-rules.ts";
 import type { Ports } from "./ports.ts";
 import type { Resident } from "./resident.ts";
 import { Residents } from "./residents.ts";
-import {
-  isLast,
-  isStored,
-  repairProjectionIfStale,
-  readPatiently,
-  repairProjectionIfFinished,
-  rehydrateOrLog,
-} from "./rehydrate.ts";
+import { Reconciler, type Turns } from "./reconciler.ts";
 import { EffectRunner } from "./effect-runner.ts";
 import { type CoordinatorSettings, horizonOf, MAX_TURN_SIZE } from "./settings.ts";
 import { writeOf } from "./projection.ts";
@@ -40,13 +31,14 @@ export interface TurnListener extends NestedMessenger {
   readonly left: () => void;
 }
 
-export class TurnLoop {
+export class TurnLoop implements Turns {
   readonly #ports: Ports;
   readonly #settings: CoordinatorSettings;
   readonly #effects: EffectRunner;
   readonly #listener: TurnListener;
   readonly dispatcher: Dispatcher;
   readonly #commands = new PendingCommands();
+  readonly #reconciler: Reconciler;
   /** The taskflows in the coordinator's care, by id. */
   readonly residents = new Residents();
   #dirty: Resident[] = [];
@@ -67,6 +59,7 @@ export class TurnLoop {
     this.dispatcher = new Dispatcher(settings.maxInFlight, (action, preferred) => bus.route(action, preferred), gate);
     const give = (resident: Resident, input: Input): void => this.give(resident, input);
     const freed = (): void => this.#planForQueue();
+    this.#reconciler = new Reconciler(ports, settings, this, this.#commands);
     this.#effects = new EffectRunner({ bus, clock, dispatcher: this.dispatcher, hasLease, give, freed, late, nested: listener });
   }
 
@@ -158,7 +151,7 @@ export class TurnLoop {
       if (unit) (unit.write ? stored : units).push(unit);
     }
     if (stored.length > 0) this.#commit(stored);
-    for (const unit of units) this.#carryOut(unit);
+    for (const unit of units) this.carryOut(unit);
     if (this.#dirty.length > 0) this.#plan();
     // Whoever was woken for a slot may have left it.
     else this.#planForQueue();
@@ -200,7 +193,7 @@ export class TurnLoop {
       this.dispatcher.release(taken);
       this.#commands.lose(inputs);
       resident.creation?.failed(error);
-      this.#drop(resident);
+      this.drop(resident);
       return undefined;
     }
   }
@@ -235,22 +228,23 @@ export class TurnLoop {
       resident.creation = undefined;
       // Stored, but others may have gone on from there.
       const isInDoubt = unit.leaseLapses !== this.leaseLapses;
-      if (isInDoubt) void this.#readBack(resident, unit);
+      if (isInDoubt) void this.#reconciler.reconcile(resident, unit);
       else if (resident.state === "committing") resident.state = "idle";
-      if (!isInDoubt) this.#announce(unit);
+      if (!isInDoubt) this.announce(unit);
       creation?.stored(false);
       if (isInDoubt) return;
       if (creation) created.push(unit);
-      else this.#carryOut(unit);
+      else this.carryOut(unit);
     });
     // The answers to `produce` go first.
     if (created.length > 0)
       this.#ports.clock.soon(() => {
-        for (const unit of created) this.#carryOut(unit);
+        for (const unit of created) this.carryOut(unit);
       });
   }
 
-  #announce({ resident, facts, at, firstSeq, creation }: UnitOfWork): void {
+  /** Announces the events of a stored unit of work. */
+  announce({ resident, facts, at, firstSeq, creation }: UnitOfWork): void {
     const { bus } = this.#ports;
     const { writer } = resident;
     if (!bus.hasAudience()) return writer.skip();
@@ -258,13 +252,14 @@ export class TurnLoop {
     for (const event of writer.write(facts, at, firstSeq)) bus.announce(event);
   }
 
-  #carryOut(unit: UnitOfWork): void {
+  /** Answers the commands and runs the effects of a unit of work that is stored, or changed nothing. */
+  carryOut(unit: UnitOfWork): void {
     const { resident, facts, effects } = unit;
     this.#answer(unit);
     if (resident.state === "gone") return this.dispatcher.release(callsIn(effects));
     for (const fact of facts) if (fact.kind === "settled" || fact.kind === "delayed") this.#effects.ended(resident, fact.task);
     this.#effects.run(resident, effects);
-    if (isOver(resident.flow)) this.#drop(resident);
+    if (isOver(resident.flow)) this.drop(resident);
     else if (resident.inbox.length > 0) this.wake(resident);
     else if (resident.dueAt > 0) this.#park(resident);
   }
@@ -274,7 +269,7 @@ export class TurnLoop {
     const { dueAt } = resident;
     if (this.isDraining || !resident.restsUntil(this.#ports.clock.now() + horizonOf(this.#settings))) return;
     resident.isParked = true;
-    this.#drop(resident);
+    this.drop(resident);
     this.#listener.parked(dueAt);
   }
 
@@ -286,7 +281,8 @@ export class TurnLoop {
     else resident.withheldCommands.push(...inputs.filter(({ kind }) => kind === "command"));
   }
 
-  #drop(resident: Resident): void {
+  /** Lets go of a taskflow. */
+  drop(resident: Resident): void {
     const { pendingInputs } = resident;
     this.dispatcher.forget(resident);
     this.dispatcher.release(resident.pending.size);
@@ -306,12 +302,12 @@ export class TurnLoop {
     if (creation) {
       this.dispatcher.release(callsIn(effects));
       this.#commands.lose(unit.inputs);
-      this.#drop(resident);
+      this.drop(resident);
       creation.stored(true);
       return;
     }
     this.#ports.logger.warn(`Taskflow ${resident.flow.taskflowId} was changed by another coordinator.`);
-    void this.#readBack(resident, unit);
+    void this.#reconciler.reconcile(resident, unit);
   }
 
   /** Nobody knows what was stored. Callers of `produce` are told so, and every taskflow is read back before it goes on. */
@@ -321,85 +317,8 @@ export class TurnLoop {
       const { creation } = unit.resident;
       unit.resident.creation = undefined;
       // Not before the turn is over: the caller may come back at once.
-      void this.#readBack(unit.resident, unit);
+      void this.#reconciler.reconcile(unit.resident, unit);
       creation?.failed(error);
-    }
-  }
-
-  /**
-   * Where others may have changed it. What was stored of the part after all is carried out; else it goes on from what is stored, with the inputs that were
-   * decided on the outdated picture.
-   */
-  async #readBack(resident: Resident, unit?: UnitOfWork, isMended = false): Promise<void> {
-    const { fence } = resident;
-    const { taskflowId, idBase, revision, seq } = resident.flow;
-    resident.state = "reading";
-    const stored = await this.#readUnderLease(taskflowId);
-    const calls = unit ? callsIn(unit.effects) : 0;
-    const wasStored = isStored(stored, unit?.write);
-    // Let go of meanwhile; another one may have taken its place.
-    if (this.#isStopped || this.residents.get(taskflowId) !== resident) {
-      this.#settleOrders(unit, wasStored);
-      this.dispatcher.release(calls);
-      return this.#drop(resident);
-    }
-    const isOurs = stored?.row.owner === this.#settings.owner && stored.row.fence === fence;
-    if (isOurs && (unit ? isLast(stored, unit.write) : stored.entries.length === revision)) {
-      if (!isMended && (await repairProjectionIfStale(this.#ports, stored.row, resident.flow)))
-        return this.#readBack(resident, unit, true);
-      resident.state = "idle";
-      // What was to change of it may not have reached the row.
-      resident.dueAt = stored.row.dueAt;
-      void repairProjectionIfFinished(this.#ports, stored.row, resident.flow);
-      resident.inbox.unshift(...resident.withheldCommands.splice(0));
-      if (unit) this.#announce(unit);
-      if (unit) this.#carryOut(unit);
-      return this.wake(resident);
-    }
-    const restored = isOurs ? rehydrateOrLog(stored, this.#ports.logger) : undefined;
-    if (restored && !isMended && (await repairProjectionIfStale(this.#ports, restored.row, restored.flow)))
-      return this.#readBack(resident, unit, true);
-    this.dispatcher.release(calls);
-    // Not ours either: a taskflow that was to be stored, and whose id somebody else has taken.
-    if (restored?.flow.idBase !== idBase) {
-      this.#settleOrders(unit, wasStored);
-      return this.#drop(resident);
-    }
-    const { eventTreeLimit } = this.#settings;
-    resident.cancelTimers();
-    resident.replace(restored.flow, eventTreeLimit, restored.row.dueAt);
-    announceSince(this.#ports.bus, restored.entries, restored.flow, unit ? unit.firstSeq - 1 : seq, eventTreeLimit);
-    resident.state = "idle";
-    if (wasStored) this.#settleOrders(unit, true);
-    resident.inbox = [...(unit?.inputs.filter(({ kind }) => !wasStored || kind !== "command") ?? []), ...resident.pendingInputs];
-    resident.withheldCommands = [];
-    const isReopened = resident.inbox.some(({ kind }) => kind === "command");
-    if (isOver(restored.flow) && !isReopened) {
-      void repairProjectionIfFinished(this.#ports, restored.row, restored.flow);
-      this.#settleOrders(unit, wasStored);
-      return this.#drop(resident);
-    }
-    const waiting = resident.inbox.filter(({ kind }) => kind !== "recover");
-    resident.inbox = [];
-    const inFlight = resident.awaited();
-    const recover = { kind: "recover", fence, inFlight, ...(isReopened ? { isReopened } : {}) } as const;
-    // A new owner says first that it is that. Else answers go first: what has been answered is neither in flight nor lost.
-    this.give(resident, ...(restored.flow.fence === fence ? [...waiting, recover] : [recover, ...waiting]));
-  }
-
-  /** A part that is not carried out here any more: its orders are answered if it was stored, else they are looked at anew. */
-  #settleOrders(unit: UnitOfWork | undefined, wasStored: boolean): void {
-    if (!unit) return;
-    if (wasStored) this.#commands.give(unit.answers);
-    this.#commands.lose(unit.inputs);
-  }
-
-  /** What is stored, read while the lease was held all the time. */
-  async #readUnderLease(taskflowId: string): Promise<StoredTaskflow | undefined> {
-    for (;;) {
-      const leaseLapses = this.leaseLapses;
-      const stored = await readPatiently(this.#ports, taskflowId, () => this.#isStopped);
-      if (this.#isStopped || leaseLapses === this.leaseLapses) return stored;
     }
   }
 
@@ -415,7 +334,8 @@ export class TurnLoop {
     this.leaseLapses++;
     for (const resident of this.residents.values()) {
       // The others are looked at when they are stored or read.
-      if (!resident.creation && (resident.state === "idle" || resident.state === "dirty")) void this.#readBack(resident);
+      if (!resident.creation && (resident.state === "idle" || resident.state === "dirty"))
+        void this.#reconciler.reconcile(resident);
     }
   }
 
@@ -425,7 +345,7 @@ export class TurnLoop {
     // One that is to be stored under an id that is taken, as will turn out, makes room and no more.
     if (!resident || resident.creation) return false;
     if (resident.fence >= fence) return true;
-    this.#drop(resident);
+    this.drop(resident);
     return false;
   }
 
@@ -434,7 +354,7 @@ export class TurnLoop {
     const idle = Array.from(this.residents.values()).filter(
       (resident) => resident.state === "idle" && resident.inbox.length === 0 && resident.awaited().size === 0,
     );
-    for (const resident of idle) this.#drop(resident);
+    for (const resident of idle) this.drop(resident);
     return idle.map((resident) => resident.flow.taskflowId);
   }
 }

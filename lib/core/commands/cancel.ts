@@ -1,5 +1,5 @@
 /** Cancelling a taskflow: from the moment it is stored nothing of it is sent, and no timer of it fires. */
-import { latestAttempt } from "../journal/apply.ts";
+import { latestAttempt } from "../model/flow.ts";
 import type { CommandResult, CancelCommand } from "../model/command.ts";
 import { compensate } from "../execution/compensation.ts";
 import { isFinished, isSettled, type Task } from "../model/flow.ts";

@@ -10,7 +10,8 @@
  * - A compensation that was under way has failed: nobody knows what the original has undone.
  */
 import { isPastAge } from "../execution/max-age.ts";
-import { apply, latestAttempt } from "../journal/apply.ts";
+import { apply } from "../journal/apply.ts";
+import { latestAttempt } from "../model/flow.ts";
 import { assertFlow } from "../model/invariants.ts";
 import { build } from "../journal/build.ts";
 import { failure } from "../model/values.ts";

@@ -1,5 +1,5 @@
 /** Sends the attempts that are due, within the limits of the stage and of the coordinator. */
-import { latestAttempt } from "../journal/apply.ts";
+import { latestAttempt } from "../model/flow.ts";
 import { type Flow, type Stage, type Task, taskAt } from "../model/flow.ts";
 import { abandonChildren } from "./children.ts";
 import { isTooOld } from "./max-age.ts";

@@ -5,7 +5,7 @@
  * If nobody can tell, the default mode delivers it again, and under `exactlyOnceTaskExecution` it ends with `TASK_OUTCOME_UNKNOWN`.
  */
 import { isTooOld } from "./max-age.ts";
-import { latestAttempt } from "../journal/apply.ts";
+import { latestAttempt } from "../model/flow.ts";
 import { queryOutcome } from "./in-doubt.ts";
 import { failure } from "../model/values.ts";
 import { unknownOutcome, verdict } from "./in-doubt.ts";

@@ -1,6 +1,6 @@
 /** What becomes of a task: its attempts, their answers, its retries. */
 import { isPastAge, isTooOld } from "./max-age.ts";
-import { latestAttempt } from "../journal/apply.ts";
+import { latestAttempt } from "../model/flow.ts";
 import { queryOutcome } from "./in-doubt.ts";
 import { chanceOf, retryDelay } from "./backoff.ts";
 import { AWAITING_DECISION, failure } from "../model/values.ts";

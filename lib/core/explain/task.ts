@@ -1,6 +1,6 @@
 /** Why a task of the running stage is not settled yet. */
 import { taskAgeLimit } from "../execution/max-age.ts";
-import { latestAttempt } from "../journal/apply.ts";
+import { latestAttempt } from "../model/flow.ts";
 import type { Attempt, Flow, Task } from "../model/flow.ts";
 import { actionOf, capital, count, cut, nameOf, type ReasonList, span } from "./reason.ts";
 import { REQUERY_MS, MAX_DELIVERIES } from "../execution/outcome-query.ts";

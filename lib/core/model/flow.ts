@@ -227,3 +227,10 @@ export interface Flow {
   /** A timer is going to have its children looked at. Not stored. */
   isFollowing: boolean;
 }
+
+/** The record of the latest attempt. */
+export function latestAttempt(task: Task): Attempt {
+  const latest = task.attempts.at(-1);
+  if (!latest) throw new Error(`Task ${task.definition.name} has had no attempt.`);
+  return latest;
+}

@@ -1,0 +1,89 @@
+/** The facts about attempts: started, redelivered, withdrawn, delayed, and responses that came too late. */
+import { type Attempt, type Flow, latestAttempt, type Task } from "../model/flow.ts";
+import type { Delayed, LateResponse, Redelivered, Settled, Started, Withdrawn } from "./facts.ts";
+import { taskOf } from "./tasks.ts";
+
+/** Attempts that a task keeps: this many from the beginning, this many from the end. */
+export const FIRST_ATTEMPTS = 10;
+export const LAST_ATTEMPTS = 90;
+
+export function start(flow: Flow, fact: Started, at: number): void {
+  const task = taskOf(flow, fact.task);
+  task.status = "RUNNING";
+  task.attempt = fact.attempt;
+  task.runAttempts++;
+  task.retryAt = null;
+  task.response = null;
+  task.error = null;
+  task.inDoubt = null;
+  // What an earlier attempt produced under an id of its own choice, and still runs, is this one's.
+  for (const child of task.children) if (child.state === "active") child.attempt = fact.attempt;
+  task.stage.count.running++;
+  flow.due.delete(fact.task);
+  task.attempts.push({
+    attempt: fact.attempt,
+    deliveries: 1,
+    startedAt: at,
+    finishedAt: null,
+    nodeID: fact.node,
+    status: "RUNNING",
+  });
+  if (task.attempts.length > FIRST_ATTEMPTS + LAST_ATTEMPTS) {
+    task.attempts.splice(FIRST_ATTEMPTS, 1);
+    task.attemptsOmitted++;
+  }
+}
+
+export function redeliver(flow: Flow, fact: Redelivered): void {
+  const attempt = latestAttempt(taskOf(flow, fact.task));
+  attempt.deliveries++;
+  attempt.nodeID = fact.node;
+  flow.repeats.delete(fact.task);
+}
+
+export function withdraw(flow: Flow, fact: Withdrawn): void {
+  const task = taskOf(flow, fact.task);
+  task.attempts.pop();
+  task.status = "WAITING";
+  const before = task.attempts.at(-1);
+  task.attempt = before?.attempt ?? 0;
+  task.error = before?.error ?? null;
+  task.runAttempts--;
+  task.stage.count.running--;
+  flow.repeats.delete(fact.task);
+  flow.due.add(fact.task);
+}
+
+export function endAttempt(flow: Flow, task: Task, status: Attempt["status"], at: number, fact: Delayed | Settled): void {
+  // A late success during the delay after the attempt's timeout belongs to that attempt too.
+  const isLateSuccess = task.status === "WAITING" && status === "SUCCESS";
+  if (task.status !== "RUNNING" && !isLateSuccess) return;
+  if (!isLateSuccess) task.stage.count.running--;
+  flow.repeats.delete(task.ordinal);
+  task.pendingResponse = null;
+  const attempt = latestAttempt(task);
+  attempt.status = status;
+  attempt.finishedAt = at;
+  if (fact.error) attempt.error = fact.error;
+  else delete attempt.error;
+}
+
+export function delay(flow: Flow, fact: Delayed, at: number): void {
+  const task = taskOf(flow, fact.task);
+  endAttempt(flow, task, "FAILED", at, fact);
+  task.status = "WAITING";
+  task.retryAt = fact.retryAt;
+  task.error = fact.error;
+  task.response = fact.response ?? null;
+  flow.due.delete(fact.task);
+}
+
+export function recordLateResponse(task: Task, fact: LateResponse, at: number): void {
+  const attempt = latestAttempt(task);
+  attempt.status = fact.status;
+  attempt.finishedAt = at;
+  if (fact.error) attempt.error = fact.error;
+  else delete attempt.error;
+  if (fact.response !== undefined) task.response = fact.response;
+  if (fact.status === "FAILED") task.inDoubt = null;
+}

@@ -1,0 +1,50 @@
+/** The facts about nested taskflows. */
+import { type Child, type Flow, isFinished } from "../model/flow.ts";
+import type { ChildEnded, Linked } from "./facts.ts";
+import { taskOf } from "./tasks.ts";
+
+export function linkChild(flow: Flow, { task: ordinal, child: id, isChosen }: Linked): void {
+  const task = taskOf(flow, ordinal);
+  let child = flow.children.get(id);
+  if (child?.task !== task) {
+    child = { id, task, isChosen: isChosen === true, attempt: task.attempt, state: "ended", status: null, seq: 0 };
+    flow.children.set(id, child);
+    task.children.push(child);
+  }
+  child.attempt = task.attempt;
+  child.status = null;
+  changeChild(flow, child, "active");
+}
+
+export function childOf(flow: Flow, id: string): Child {
+  const child = flow.children.get(id);
+  if (!child) throw new Error(`Taskflow ${flow.taskflowId} has no nested taskflow ${id}: its journal does not fit.`);
+  return child;
+}
+
+export function endChild(flow: Flow, { child: id, status, seq }: ChildEnded): void {
+  const child = childOf(flow, id);
+  if (status === null) {
+    changeChild(flow, child, "gone");
+    flow.children.delete(id);
+    child.task.children.splice(child.task.children.indexOf(child), 1);
+    return;
+  }
+  child.status = status;
+  child.seq = seq ?? child.seq;
+  if (!isFinished(status)) changeChild(flow, child, "active");
+  else changeChild(flow, child, child.state === "abandoned" || child.state === "gone" ? "gone" : "ended");
+}
+
+export function changeChild({ childCount }: Flow, child: Child, state: Child["state"]): void {
+  for (const [at, sign] of [
+    [child.state, -1],
+    [state, 1],
+  ] as const) {
+    if (at === "active") {
+      childCount.active += sign;
+      child.task.activeChildren += sign;
+    } else if (at === "abandoned") childCount.abandoned += sign;
+  }
+  child.state = state;
+}

@@ -1,0 +1,37 @@
+/** The start of a compensation. */
+import { type Flow, isSettled, type Task } from "../model/flow.ts";
+import { fill } from "../model/template.ts";
+import type { Compensating } from "./facts.ts";
+import { dueNextUndo, taskOf, unsettle } from "./tasks.ts";
+
+/** All of them are open; the first is due. Their params are made of what they undo. */
+export function startUndo(flow: Flow, { tasks }: Compensating, at: number): void {
+  const { undo } = flow;
+  undo.status = "RUNNING";
+  undo.startedAt = at;
+  undo.finishedAt = null;
+  flow.undoing = { order: tasks, next: 0 };
+  for (const ordinal of tasks) {
+    const task = taskOf(flow, ordinal);
+    task.inDoubt = inDoubtOfUndo(task);
+    if (isSettled(task.status)) unsettle(flow, task);
+    task.status = "WAITING";
+    task.runAttempts = 0;
+    task.open = true;
+    undo.count.open++;
+    task.definition = { ...task.definition, params: undoParams(task.undoes) };
+  }
+  dueNextUndo(flow, at);
+}
+
+/** It was tried for this very success, and nobody could tell whether it worked. */
+function inDoubtOfUndo({ status, error, options }: Task): Task["inDoubt"] {
+  if (status !== "FAILED" || error?.type !== "TASK_OUTCOME_UNKNOWN") return null;
+  return options.exactlyOnceTaskExecution ? "verify-or-fail" : "verify";
+}
+
+function undoParams(task: Task | null): unknown {
+  const { params = {}, compensate } = task?.definition ?? {};
+  const response = JSON.parse(task?.response ?? "null") as unknown;
+  return compensate?.params === undefined ? { params, response } : fill(compensate.params, { params, response });
+}

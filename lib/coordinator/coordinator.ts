@@ -16,7 +16,7 @@ import { Creator, type NewTaskflow } from "./commands/produce.ts";
 import { ReopenFinished } from "./ownership/reopen.ts";
 import { LateAnswers } from "./ownership/late-responses.ts";
 import { Nesting, type NewChild, type Producer } from "./commands/nesting.ts";
-import { CommandRouter } from "./commands/command-router.ts";
+import { CommandRouter } from "./commands/router.ts";
 import { LeaseKeeper } from "./ownership/lease.ts";
 import { type Gate, OPEN_GATE } from "./flow-control/pause-rules.ts";
 import type { Ports } from "./turn/ports.ts";
@@ -24,7 +24,7 @@ import type { Resident } from "./turn/resident.ts";
 import { Retention } from "./ownership/retention.ts";
 import { rehydrate, rehydrateOrLog } from "./turn/rehydrate.ts";
 import { type CoordinatorSettings, READ_BATCH, MAX_TURN_SIZE } from "./turn/settings.ts";
-import { TurnLoop, type TurnListener } from "./turn/turn-loop.ts";
+import { TurnLoop, type TurnListener } from "./turn/loop.ts";
 import { wakeWaiting } from "./turn/wake-ups.ts";
 
 export type { NewTaskflow } from "./commands/produce.ts";

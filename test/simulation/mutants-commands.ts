@@ -14,7 +14,7 @@ export const MUTANTS_OF_COMMANDS: readonly Mutant[] = [
     title: "commands answered and not stored",
     noticedBy: [38, 42],
     change: [
-      "lib/coordinator/commands/command-router.ts",
+      "lib/coordinator/commands/router.ts",
       "if (facts.length === 0) return answerOf(answers[0]?.answer);",
       "if (facts.length >= 0) return answerOf(answers[0]?.answer);",
     ],
@@ -23,7 +23,7 @@ export const MUTANTS_OF_COMMANDS: readonly Mutant[] = [
     title: "commands answered before the write",
     noticedBy: [38],
     change: [
-      "lib/coordinator/turn/turn-loop.ts",
+      "lib/coordinator/turn/loop.ts",
       "    let results: WriteResult[] | Promise",
       "    for (const unit of units) this.#commands.give(unit.answers);\n    let results: WriteResult[] | Promise",
     ],

@@ -1,7 +1,7 @@
 /** Bugs in how it is stored, carried out, owned and handed over. */
 import type { Mutant } from "./mutant.ts";
 
-const turns = "lib/coordinator/turn/turn-loop.ts";
+const turns = "lib/coordinator/turn/loop.ts";
 const reconciler = "lib/coordinator/turn/reconciler.ts";
 const lease = "lib/coordinator/ownership/lease.ts";
 const residency = "lib/coordinator/ownership/residency.ts";

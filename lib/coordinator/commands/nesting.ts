@@ -9,11 +9,11 @@ import type { Nested } from "../../core/journal/facts.ts";
 import { type Flow, isFinished, isOver, taskAt } from "../../core/model/flow.ts";
 import { stageId, taskOrdinalOf } from "../../core/model/ids.ts";
 import type { Creator, NewTaskflow } from "./produce.ts";
-import type { CommandRouter } from "./command-router.ts";
+import type { CommandRouter } from "./router.ts";
 import type { Ports } from "../turn/ports.ts";
 import type { Resident } from "../turn/resident.ts";
 import { rehydrateOrLog } from "../turn/rehydrate.ts";
-import type { TurnLoop } from "../turn/turn-loop.ts";
+import type { TurnLoop } from "../turn/loop.ts";
 import type { NestedMessenger } from "../turn/effect-handlers.ts";
 
 /** The attempt whose handler produces a taskflow. */

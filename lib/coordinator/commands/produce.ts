@@ -7,7 +7,7 @@ import { taskflowError } from "../../errors/errors.ts";
 import type { Ports } from "../turn/ports.ts";
 import { Resident } from "../turn/resident.ts";
 import type { CoordinatorSettings } from "../turn/settings.ts";
-import type { TurnLoop } from "../turn/turn-loop.ts";
+import type { TurnLoop } from "../turn/loop.ts";
 
 /** What `produce` hands over: checked, in the long form, with its text. */
 export interface NewTaskflow {

@@ -7,7 +7,7 @@ import { awaitsLate } from "../../core/execution/task.ts";
 import type { Residency } from "./residency.ts";
 import type { ReopenFinished } from "./reopen.ts";
 import type { Ports } from "../turn/ports.ts";
-import type { TurnLoop } from "../turn/turn-loop.ts";
+import type { TurnLoop } from "../turn/loop.ts";
 import type { LateAnswer } from "../turn/effect-handlers.ts";
 
 /** Those of one taskflow that come within this time are stored together: all handlers of a cancelled one may answer at once. */

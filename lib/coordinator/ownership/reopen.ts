@@ -11,7 +11,7 @@ import type { Ports } from "../turn/ports.ts";
 import type { Resident } from "../turn/resident.ts";
 import { rehydrate } from "../turn/rehydrate.ts";
 import { type CoordinatorSettings, FORMAT } from "../turn/settings.ts";
-import type { TurnLoop } from "../turn/turn-loop.ts";
+import type { TurnLoop } from "../turn/loop.ts";
 
 export interface FinishedListener {
   /** Takes one that is this coordinator's from now on into care. */

@@ -14,7 +14,7 @@ import type { Ports } from "../turn/ports.ts";
 import { Resident } from "../turn/resident.ts";
 import { repairProjectionIfFinished, rehydrateOrLog } from "../turn/rehydrate.ts";
 import { type CoordinatorSettings, horizonOf, READ_BATCH } from "../turn/settings.ts";
-import type { TurnLoop } from "../turn/turn-loop.ts";
+import type { TurnLoop } from "../turn/loop.ts";
 
 /** Rows that a sweep looks at, at once. */
 const PAGE = 500;

@@ -2,7 +2,7 @@
 import type { Gate } from "../flow-control/pause-rules.ts";
 import type { Ports } from "./ports.ts";
 import { WORKER_POLL_MS } from "./settings.ts";
-import type { TurnLoop } from "./turn-loop.ts";
+import type { TurnLoop } from "./loop.ts";
 
 /** Has it looked at whenever that may have come. Returns what ends it. */
 export function wakeWaiting({ bus, clock }: Ports, turns: TurnLoop, gate: Gate): () => void {

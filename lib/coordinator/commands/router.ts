@@ -12,7 +12,7 @@ import type { Residency } from "../ownership/residency.ts";
 import type { ReopenFinished } from "../ownership/reopen.ts";
 import type { Ports } from "../turn/ports.ts";
 import type { CoordinatorSettings } from "../turn/settings.ts";
-import type { TurnLoop } from "../turn/turn-loop.ts";
+import type { TurnLoop } from "../turn/loop.ts";
 
 /** Pauses between two looks for an owner: a row may be somewhat behind, a takeover takes as long as a lease. */
 const FIRST_PAUSE_MS = 20;

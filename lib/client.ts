@@ -22,7 +22,7 @@ export { getEventsEndpoint } from "./protocol/events-subject.ts";
 export { isTaskflowError, type TaskflowErrorLike, type TaskflowErrorType } from "./errors/errors.ts";
 export type { Explanation, Reason } from "../schemas/explanation.schema.ts";
 export type { ReasonCode } from "../schemas/reason-codes.ts";
-export type { Options, TaskOptions } from "../schemas/options.schema.ts";
+export type { Options, TaskOptions } from "../schemas/options.ts";
 export type { StageDefinition, TaskDefinition, Taskflow } from "../schemas/taskflow.schema.ts";
 export type {
   AttemptDetails,

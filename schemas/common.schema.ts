@@ -1,6 +1,7 @@
 /** The parts that all schemas share. The numbers here belong to the format itself; those that `settings.limits` may change are in `lib/config/limits.ts`. */
 import { Type, type Static, type TSchema } from "typebox";
 import { MAX_DURATION_MS } from "../lib/util/duration.ts";
+import { duration } from "../lib/util/kind.ts";
 
 /** 10 years of 365.25 days, in milliseconds. */
 export { MAX_DURATION_MS };
@@ -44,19 +45,9 @@ export const Name = (description: string) =>
 
 export const TaskflowId = Type.String({ pattern: TASKFLOW_ID_PATTERN, description: "1–128 of A-Z a-z 0-9 _ : -" });
 
-/** JSON Schema formats (of the text form) that `lib/validation` defines with `parseDuration`; the second refuses zero. */
-export const DURATION_FORMAT = "taskflow-duration";
-export const POSITIVE_DURATION_FORMAT = "taskflow-duration-positive";
-
 /** A number of milliseconds, or text such as "5s". One schema with two types rather than a union: AJV then names the one problem there is. */
 export const Duration = (minimum: 0 | 1, description: string) =>
-  Type.Unsafe<number | string>({
-    type: ["integer", "string"],
-    minimum,
-    maximum: MAX_DURATION_MS,
-    format: minimum === 0 ? DURATION_FORMAT : POSITIVE_DURATION_FORMAT,
-    description,
-  });
+  Type.Unsafe<number | string>({ ...duration(minimum).schema, description });
 
 export const AttributeValue = Type.Unsafe<string | number | boolean>({
   type: ["string", "number", "boolean"],

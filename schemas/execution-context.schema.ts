@@ -1,7 +1,7 @@
 /** What a task's handler finds in `ctx.meta.taskflowExecutionContext`. */
 import { Type, type Static } from "typebox";
 import { TASK_STATUSES, type TaskStatusName } from "./common.schema.ts";
-import type { EffectiveOptions } from "./taskflow-details.schema.ts";
+import type { EffectiveOptions } from "./options.ts";
 import type { ActionDetails } from "./taskflow.schema.ts";
 
 export const PreviousStageResponseSchema = Type.Object(

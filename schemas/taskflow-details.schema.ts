@@ -11,6 +11,7 @@ import {
   TaskflowId,
   Time,
 } from "./common.schema.ts";
+import { EffectiveOptionsSchema } from "./options.schema.ts";
 import { ActionDetailsSchema } from "./taskflow.schema.ts";
 
 const closed = { additionalProperties: false };
@@ -36,35 +37,6 @@ export const TaskErrorSchema = Type.Object(
 );
 /** The error of a task, an attempt or a taskflow: `type` is of the catalogue, or the worker's own. */
 export interface TaskErrorDetails extends Static<typeof TaskErrorSchema> {}
-
-const EffectiveOptionsSchema = Type.Object(
-  {
-    timeout: Type.Integer(),
-    maxAge: Type.Optional(Type.Integer()),
-    maxRetries: Type.Integer(),
-    retryDelay: Type.Integer(),
-    backoff: Type.Object(
-      {
-        type: Type.Enum(["fixed", "linear", "exponential"]),
-        factor: Type.Number(),
-        maxDelay: Type.Optional(Type.Integer()),
-        jitter: Type.Number(),
-      },
-      closed,
-    ),
-    continueOnTaskFailure: flag,
-    exactlyOnceTaskExecution: flag,
-    checkSuccess: flag,
-    maxConcurrency: Type.Optional(Type.Integer()),
-    onFailure: Type.Enum(["fail", "pause", "compensate"]),
-    waitForNested: flag,
-    forwardContext: flag,
-    eventTree: Type.Enum(["state", "full", "none"]),
-  },
-  { ...closed, description: "Effective options" },
-);
-/** Effective options: durations in milliseconds; an option that is not set is absent. */
-export interface EffectiveOptions extends Static<typeof EffectiveOptionsSchema> {}
 
 const AttemptSchema = Type.Object(
   {

@@ -1,15 +1,6 @@
 /** AJV, set up once. Only schemas of this project are ever compiled: compiling makes code, so nothing of a request may get near it. */
 import { Ajv, type ValidateFunction } from "ajv";
-import { DURATION_FORMAT, POSITIVE_DURATION_FORMAT } from "../../schemas/common.schema.ts";
-import { parseDuration } from "../util/duration.ts";
-
-function isDuration(text: string, minimum: number): boolean {
-  try {
-    return parseDuration(text) >= minimum;
-  } catch {
-    return false;
-  }
-}
+import { duration, DURATION_FORMAT, POSITIVE_DURATION_FORMAT } from "../util/kind.ts";
 
 function makeAjv(allErrors: boolean): Ajv {
   return new Ajv({
@@ -23,8 +14,8 @@ function makeAjv(allErrors: boolean): Ajv {
     useDefaults: false,
     removeAdditional: false,
     formats: {
-      [DURATION_FORMAT]: (text: string) => isDuration(text, 0),
-      [POSITIVE_DURATION_FORMAT]: (text: string) => isDuration(text, 1),
+      [DURATION_FORMAT]: (text: string) => duration(0).read(text) !== undefined,
+      [POSITIVE_DURATION_FORMAT]: (text: string) => duration(1).read(text) !== undefined,
     },
   });
 }

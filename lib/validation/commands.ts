@@ -1,5 +1,6 @@
 /** What callers decide about taskflows, checked and turned into the order for the owner. Nothing of it is shared with what the caller gave. */
 import { type ActionParams, MAX_ANNOTATION_LENGTH, type StageSelection } from "../../schemas/actions.schema.ts";
+import { TASK_OPTIONS } from "../../schemas/options.ts";
 import type { Command, CommandRequest, Selection } from "../core/model/command.ts";
 import type { JsonText } from "../core/model/values.ts";
 import type { Limits } from "../config/limits.ts";
@@ -8,6 +9,7 @@ import type { TaskflowQuery } from "../ports/store.ts";
 import { rowAnnotation } from "../ports/row-annotation.ts";
 import { encodeJson } from "./encode.ts";
 import { type Problem, ProblemList } from "./problems.ts";
+import { withoutAliases } from "../util/setting.ts";
 import { checkTaskChange, checkValue } from "./definition-rules.ts";
 
 /** The command that each action stands for. */
@@ -131,9 +133,8 @@ function taskOf({ stageId, taskId }: { stageId?: string; taskId: string }): Sele
   return { ...given("stage", stageId), tasks: [taskId] };
 }
 
-/** The alias is written out: beside the name that it stands for it would be overlooked. */
+/** Options go under their own names: an alias would be overlooked beside the name that it stands for. */
 function updateOf({ taskId, params, options }: ActionParams["updateTask"]): Command {
-  const { exactlyOnceExecution, ...others } = options ?? {};
-  const changed = options && { ...given("exactlyOnceTaskExecution", exactlyOnceExecution), ...others };
+  const changed = options && withoutAliases(TASK_OPTIONS, options);
   return { kind: "updateTask", task: taskId, ...given("params", params), ...given("options", changed) };
 }

@@ -3,6 +3,7 @@
  * also bears a definition that the schema has refused, so that all problems are found together.
  */
 import { MAX_NAME_LENGTH } from "../../schemas/common.schema.ts";
+import { OPTIONS } from "../../schemas/options.ts";
 import { COMPENSATE_ROOTS, type ActionDetails } from "../../schemas/taskflow.schema.ts";
 import { actionNameOf } from "../core/model/action-name.ts";
 import { isTemplate } from "../core/model/template.ts";
@@ -10,6 +11,7 @@ import type { Limits } from "../config/limits.ts";
 import { byteLengthOver } from "./encode.ts";
 import { pointerStep, valueOf, type ProblemList } from "./problems.ts";
 import { describeValue } from "../util/describe-value.ts";
+import type { Setting } from "../util/setting.ts";
 import { ROOT, type Json, type Path, type RuleContext, isRecord } from "./rule-context.ts";
 
 /** Names that would reach an object's inside where names are keys. */
@@ -118,6 +120,11 @@ function checkReserved(name: unknown, path: string, problems: ProblemList): void
   });
 }
 
+/** Second names of options, with the names that they stand for. */
+const ALIASES = Object.entries<Setting>(OPTIONS).flatMap(([alias, { aliasOf }]) =>
+  aliasOf === undefined ? [] : [[alias, aliasOf] as const],
+);
+
 function checkOptions(options: unknown, owner: Path, limits: Limits, problems: ProblemList): void {
   if (!isRecord(options)) return;
   const maxRetries = options["maxRetries"];
@@ -126,12 +133,11 @@ function checkOptions(options: unknown, owner: Path, limits: Limits, problems: P
     const message = `${path} is ${maxRetries}: give at most ${limits.maxRetries}, or -1 for no limit.`;
     problems.add({ path, message, value: maxRetries, keyword: "maxRetries", limit: limits.maxRetries });
   }
-  const alias = options["exactlyOnceExecution"];
-  const exactlyOnce = options["exactlyOnceTaskExecution"];
-  if (alias !== undefined && exactlyOnce !== undefined && alias !== exactlyOnce) {
-    const path = `${owner()}/options/exactlyOnceExecution`;
-    const message = `${path} contradicts exactlyOnceTaskExecution, of which it is another name: give one of the two.`;
-    problems.add({ path, message, ...valueOf(alias), keyword: "alias" });
+  for (const [alias, name] of ALIASES) {
+    if (options[alias] === undefined || options[name] === undefined || options[alias] === options[name]) continue;
+    const path = `${owner()}/options/${alias}`;
+    const message = `${path} contradicts ${name}, of which it is another name: give one of the two.`;
+    problems.add({ path, message, ...valueOf(options[alias]), keyword: "alias" });
   }
 }
 

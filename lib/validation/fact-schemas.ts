@@ -1,9 +1,8 @@
 /** What facts look like in an export: the properties of each kind, all of them, so that one that is added in the core is missed here by the compiler. */
 import { Type, type TSchema } from "typebox";
 import { Name, TASKFLOW_STATUSES, TaskflowId } from "../../schemas/common.schema.ts";
-import { TaskOptionsSchema } from "../../schemas/options.schema.ts";
+import { EffectiveOptionsSchema, TaskOptionsSchema } from "../../schemas/options.schema.ts";
 import type { Fact } from "../core/journal/facts.ts";
-import type { ResolvedOptions } from "../core/model/options.ts";
 
 const closed = { additionalProperties: false };
 const MAX_NUMBER = Number.MAX_SAFE_INTEGER;
@@ -32,29 +31,6 @@ const error = Type.Object(
 const nullable = (schema: object) => Type.Unsafe<unknown>({ ...schema, type: [(schema as { type: string }).type, "null"] });
 
 const positive = Type.Integer({ minimum: 1, maximum: MAX_NUMBER });
-const OPTIONS: Record<keyof ResolvedOptions, TSchema> = {
-  timeoutMs: positive,
-  maxAgeMs: nullable(positive),
-  maxRetries: Type.Integer({ minimum: -1, maximum: MAX_NUMBER }),
-  retryDelayMs: number,
-  backoff: Type.Object(
-    {
-      type: oneOf("fixed", "linear", "exponential"),
-      factor: Type.Number({ minimum: 1, maximum: 100 }),
-      maxDelayMs: nullable(number),
-      jitter: Type.Number({ minimum: 0, maximum: 1 }),
-    },
-    closed,
-  ),
-  continueOnTaskFailure: Type.Boolean(),
-  exactlyOnceTaskExecution: Type.Boolean(),
-  checkSuccess: Type.Boolean(),
-  maxConcurrency: nullable(positive),
-  onFailure: oneOf("fail", "pause", "compensate"),
-  waitForNested: Type.Boolean(),
-  forwardContext: Type.Boolean(),
-  eventTree: oneOf("state", "full", "none"),
-};
 
 type Properties = { [K in Fact["kind"]]: Record<Exclude<keyof Extract<Fact, { kind: K }>, "kind">, TSchema> };
 
@@ -63,7 +39,7 @@ const PROPERTIES: Properties = {
   created: {
     taskflowId: TaskflowId,
     idBase: Type.String({ pattern: "^[0-9a-f]{8}-[0-9a-f]{4}-8[0-9a-f]{3}-[0-9a-f]{4}-$" }),
-    defaults: Type.Object(OPTIONS, closed),
+    defaults: EffectiveOptionsSchema,
     meta: Type.Unsafe<object>({ type: "object" }),
     definition: anything,
     nested: Type.Optional(Type.Unsafe<object>({ type: "object" })),

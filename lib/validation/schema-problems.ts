@@ -1,6 +1,7 @@
 /** What a schema finds wrong with a value, as sentences. Bounded: however large and hostile the value, work and answer stay small. */
 import type { ErrorObject, ValidateFunction } from "ajv";
 import { ACTION_PART_PATTERN, NAME_PATTERN, TASKFLOW_ID_PATTERN } from "../../schemas/common.schema.ts";
+import { OPTIONS, TASK_OPTIONS } from "../../schemas/options.ts";
 import { ALL_TASK_TYPES, NOT_YET } from "../../schemas/taskflow.schema.ts";
 import { parseDuration } from "../util/duration.ts";
 import { placeOf, pointerStep, valueOf, type Problem, type ProblemList } from "./problems.ts";
@@ -70,7 +71,8 @@ function unknownProperty(parent: string, key: string, known: readonly string[]):
   const path = parent + pointerStep(key);
   const problem = (message: string): Problem => ({ path, message: `${path} ${message}`, keyword: "additionalProperties" });
   if (NOT_YET.has(key)) return problem(`is not supported by this version: leave ${JSON.stringify(key)} out.`);
-  if (key === "eventTree") return problem("is an option of the taskflow only: set it in /options.");
+  if (Object.hasOwn(OPTIONS, key) && !Object.hasOwn(TASK_OPTIONS, key))
+    return problem("is an option of the taskflow only: set it in /options.");
   if (key === "tasks" && parent === "") return problem("cannot stand beside stages: give one of the two.");
   const suggestion = suggestName(key, known);
   if (suggestion !== undefined) return problem(`is not known here: did you mean ${JSON.stringify(suggestion)}?`);

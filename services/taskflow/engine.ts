@@ -20,7 +20,7 @@ import { EXPLAIN_ACTION } from "../../lib/protocol/names.ts";
 import { parseDuration } from "../../lib/util/duration.ts";
 import type { Clock } from "../../lib/ports/clock.ts";
 import type { Store } from "../../lib/ports/store.ts";
-import type { Options } from "../../schemas/options.schema.ts";
+import type { Options } from "../../schemas/options.ts";
 
 /** What the factory takes; what is absent comes from the environment, then from the defaults. */
 export interface TaskflowServiceOptions {

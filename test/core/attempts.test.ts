@@ -1,7 +1,7 @@
 import { describe, expect, test } from "@jest/globals";
 import { chanceOf, retryDelay } from "../../lib/core/execution/backoff.ts";
 import { DEFAULT_OPTIONS, resolveOptions } from "../../lib/core/model/options.ts";
-import type { Options } from "../../schemas/options.schema.ts";
+import type { Options } from "../../schemas/options.ts";
 import { answered, CoreRun, error, failed, questions, START } from "../helpers/core-run.ts";
 
 /** Waits of a task that fails again and again. */

@@ -2,7 +2,7 @@ import { describe, expect, test } from "@jest/globals";
 import { describe as tell, EventWriter } from "../../lib/core/views/events.ts";
 import { isOver } from "../../lib/core/model/flow.ts";
 import { taskId } from "../../lib/core/model/ids.ts";
-import type { Options } from "../../schemas/options.schema.ts";
+import type { Options } from "../../schemas/options.ts";
 import { answered, done, error, failed, ID_BASE, INTERRUPTED, json, NEVER, SILENT, START } from "../helpers/core-run.ts";
 import { compensationsOf, details, failing, undoable, UndoRun } from "../helpers/undo-run.ts";
 

@@ -1,7 +1,7 @@
 import { describe, expect, test } from "@jest/globals";
 import { metaOf } from "../../lib/core/views/execution-context.ts";
 import { isOver } from "../../lib/core/model/flow.ts";
-import type { Options } from "../../schemas/options.schema.ts";
+import type { Options } from "../../schemas/options.ts";
 import { answered, failed, SILENT } from "../helpers/core-run.ts";
 import { compensationsOf, details, failing, undoable, UndoRun } from "../helpers/undo-run.ts";
 

@@ -108,11 +108,11 @@ describe("an updated task", () => {
     run.send();
     const { definition, options } = run.task("a");
     expect(definition).toMatchObject({ params: { fixed: true }, options: { retryDelay: 5, maxRetries: 2, timeout: "2s" } });
-    expect(options).toMatchObject({ timeoutMs: 2_000, maxRetries: 2, retryDelayMs: 5 });
+    expect(options).toMatchObject({ timeout: 2_000, maxRetries: 2, retryDelay: 5 });
     expect(JSON.parse(executionContext(run.flow, run.task("a"), () => true))).toMatchObject({
       taskflow: { taskInfo: { params: { fixed: true }, options: { timeout: 2_000, maxRetries: 2 } } },
     });
-    expect(run.task("b").options).toMatchObject({ timeoutMs: 70, maxRetries: 0 });
+    expect(run.task("b").options).toMatchObject({ timeout: 70, maxRetries: 0 });
     run.answer("a", failed());
     expect(run.task("a").status).toBe("WAITING");
   });

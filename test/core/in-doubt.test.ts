@@ -1,6 +1,6 @@
 import { describe, expect, test } from "@jest/globals";
 import type { RetryCommand } from "../../lib/core/model/command.ts";
-import type { Options } from "../../schemas/options.schema.ts";
+import type { Options } from "../../schemas/options.ts";
 import { answered, CoreRun, done, error, failed, INTERRUPTED, NEVER, questions, RUNNING, SILENT } from "../helpers/core-run.ts";
 
 const ONCE: Options = { exactlyOnceTaskExecution: true };

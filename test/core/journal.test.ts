@@ -5,7 +5,7 @@ import { isEvent } from "../../lib/core/journal/apply.ts";
 import { idBaseOf, stageId, stageIndexOf, taskId, taskOrdinalOf } from "../../lib/core/model/ids.ts";
 import type { Input, Outcome } from "../../lib/core/execution/inputs.ts";
 import { decodeEntry, encodeEntry, replay } from "../../lib/core/journal/journal.ts";
-import type { Options } from "../../schemas/options.schema.ts";
+import type { Options } from "../../schemas/options.ts";
 import { answered, CoreRun, error, failed, ID_BASE, picture, type StageSketch, written } from "../helpers/core-run.ts";
 
 const anOutcome: fc.Arbitrary<Outcome> = fc.oneof(

@@ -6,7 +6,7 @@ import { taskflowDetails } from "../../lib/core/views/details.ts";
 import type { Nested } from "../../lib/core/journal/facts.ts";
 import { isOver } from "../../lib/core/model/flow.ts";
 import { DEFAULT_OPTIONS } from "../../lib/core/model/options.ts";
-import type { Options } from "../../schemas/options.schema.ts";
+import type { Options } from "../../schemas/options.ts";
 import { answered, done, failed, ID_BASE, json, sketch } from "../helpers/core-run.ts";
 import { NestedRun, orders, producing, taskDetails } from "../helpers/nested-run.ts";
 import { undoable } from "../helpers/undo-run.ts";

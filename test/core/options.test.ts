@@ -1,7 +1,7 @@
 import { describe, expect, test } from "@jest/globals";
 import * as fc from "fast-check";
-import { DEFAULT_OPTIONS, optionsText, presentOptions, resolveOptions } from "../../lib/core/model/options.ts";
-import type { Options } from "../../schemas/options.schema.ts";
+import { DEFAULT_OPTIONS, optionsText, resolveOptions } from "../../lib/core/model/options.ts";
+import type { Options } from "../../schemas/options.ts";
 import { parseDuration } from "../../lib/util/duration.ts";
 import { MAX_DURATION_MS } from "../../schemas/common.schema.ts";
 
@@ -74,23 +74,22 @@ describe("resolving", () => {
 
   test("sharing has an end, and goes on after it", () => {
     for (let timeout = 1; timeout <= 10_000; timeout++)
-      expect(resolveOptions(DEFAULT_OPTIONS, { timeout }).timeoutMs).toBe(timeout);
+      expect(resolveOptions(DEFAULT_OPTIONS, { timeout }).timeout).toBe(timeout);
   });
 
   test("the innermost wins, option by option", () => {
     const taskflow = resolveOptions(DEFAULT_OPTIONS, { timeout: "5s", maxRetries: 2, continueOnTaskFailure: true });
     const stage = resolveOptions(taskflow, { maxRetries: 0, maxAge: "1m" });
     const task = resolveOptions(stage, { continueOnTaskFailure: false });
-    expect(task).toEqual({ ...DEFAULT_OPTIONS, timeoutMs: 5_000, maxRetries: 0, maxAgeMs: 60_000, continueOnTaskFailure: false });
+    expect(task).toEqual({ ...DEFAULT_OPTIONS, timeout: 5_000, maxRetries: 0, maxAge: 60_000, continueOnTaskFailure: false });
   });
 
   test("backoff is one option: what an inner one leaves out takes its default", () => {
     const outer = resolveOptions(DEFAULT_OPTIONS, { backoff: { type: "exponential", factor: 3, maxDelay: "1m", jitter: true } });
-    expect(outer.backoff).toEqual({ type: "exponential", factor: 3, maxDelayMs: 60_000, jitter: 1 });
+    expect(outer.backoff).toEqual({ type: "exponential", factor: 3, maxDelay: 60_000, jitter: 1 });
     expect(resolveOptions(outer, { backoff: { type: "linear" } }).backoff).toEqual({
       type: "linear",
       factor: 2,
-      maxDelayMs: null,
       jitter: 0,
     });
   });
@@ -100,9 +99,9 @@ describe("resolving", () => {
   });
 });
 
-describe("the public form", () => {
-  test("has the names of the contract, and leaves out what is not set", () => {
-    expect(presentOptions(DEFAULT_OPTIONS)).toEqual({
+describe("effective options", () => {
+  test("have the names and defaults of the contract, and leave out what is not set", () => {
+    expect(DEFAULT_OPTIONS).toStrictEqual({
       timeout: 60_000,
       maxRetries: 0,
       retryDelay: 1_000,
@@ -117,18 +116,22 @@ describe("the public form", () => {
     });
   });
 
-  test("is made once for each resolved object, its text too", () => {
+  test("are numbers of milliseconds, and their text is made of them", () => {
     const resolved = resolveOptions(DEFAULT_OPTIONS, {
       maxAge: "5s",
       maxConcurrency: 2,
       backoff: { type: "fixed", maxDelay: 5 },
     });
-    expect(presentOptions(resolved)).toBe(presentOptions(resolved));
-    expect(optionsText(resolved)).toBe(JSON.stringify(presentOptions(resolved)));
-    expect(presentOptions(resolved)).toMatchObject({ maxAge: 5_000, maxConcurrency: 2, backoff: { maxDelay: 5 } });
+    expect(optionsText(resolved)).toBe(JSON.stringify(resolved));
+    expect(resolved).toStrictEqual({
+      ...DEFAULT_OPTIONS,
+      maxAge: 5_000,
+      maxConcurrency: 2,
+      backoff: { type: "fixed", factor: 2, maxDelay: 5, jitter: 0 },
+    });
   });
 
-  test("read back over the defaults it gives the same options", () => {
+  test("read back over the defaults they give the same options", () => {
     const milliseconds = fc.integer({ min: 1, max: MAX_DURATION_MS });
     const overrides = fc.record(
       {

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "@jest/globals";
 import type { Input } from "../../lib/core/execution/inputs.ts";
-import type { Options } from "../../schemas/options.schema.ts";
+import type { Options } from "../../schemas/options.ts";
 import {
   answered,
   CoreRun,

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "@jest/globals";
 import { MAX_DELIVERIES } from "../../lib/core/execution/outcome-query.ts";
-import type { Options } from "../../schemas/options.schema.ts";
+import type { Options } from "../../schemas/options.ts";
 import { answered, CoreRun, done, failed, INTERRUPTED, NEVER, RUNNING, SILENT } from "../helpers/core-run.ts";
 
 const ONCE: Options = { exactlyOnceTaskExecution: true };

@@ -1,6 +1,6 @@
 /** Commands, and taskflows to give them to: for tests of the core. */
 import type { Command } from "../../lib/core/model/command.ts";
-import type { Options } from "../../schemas/options.schema.ts";
+import type { Options } from "../../schemas/options.ts";
 import { answered, CoreRun, failed, json, type StageSketch } from "./core-run.ts";
 
 /** Typed as the only value that `produce` takes so far: the core knows all. */

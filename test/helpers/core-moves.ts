@@ -2,7 +2,7 @@
 import fc from "fast-check";
 import type { Command, RetryCommand, Selection } from "../../lib/core/model/command.ts";
 import type { Input, Outcome, OutcomeReply } from "../../lib/core/execution/inputs.ts";
-import type { Options } from "../../schemas/options.schema.ts";
+import type { Options } from "../../schemas/options.ts";
 import { PAUSE } from "./commands.ts";
 import {
   answered,

@@ -13,7 +13,7 @@ import type { Input, Outcome, OutcomeReply } from "../../lib/core/execution/inpu
 import type { Router } from "../../lib/core/execution/dispatch.ts";
 import { encodeEntry } from "../../lib/core/journal/journal.ts";
 import { DEFAULT_OPTIONS } from "../../lib/core/model/options.ts";
-import type { Options } from "../../schemas/options.schema.ts";
+import type { Options } from "../../schemas/options.ts";
 
 export const ID_BASE = "01234567-89ab-8def-8123-";
 export const START = 1_000_000;

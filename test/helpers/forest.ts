@@ -14,7 +14,7 @@ import type { Router } from "../../lib/core/execution/dispatch.ts";
 import type { Input } from "../../lib/core/execution/inputs.ts";
 import { decodeEntry, encodeEntry, replay } from "../../lib/core/journal/journal.ts";
 import { DEFAULT_OPTIONS } from "../../lib/core/model/options.ts";
-import type { Options } from "../../schemas/options.schema.ts";
+import type { Options } from "../../schemas/options.ts";
 import type { Random } from "../simulation/random.ts";
 import { answered, error, failed, fingerprint, routerTo } from "./core-run.ts";
 import { undoable } from "./undo-run.ts";

@@ -4,7 +4,7 @@ import type { Effect } from "../../lib/core/execution/effects.ts";
 import type { TaskflowStatus } from "../../lib/core/model/values.ts";
 import { taskflowDetails } from "../../lib/core/views/details.ts";
 import { stageId, taskId } from "../../lib/core/model/ids.ts";
-import type { Options } from "../../schemas/options.schema.ts";
+import type { Options } from "../../schemas/options.ts";
 import type { TaskDetails, TaskflowDetails } from "../../schemas/taskflow-details.schema.ts";
 import { ID_BASE } from "./core-run.ts";
 import { UndoRun } from "./undo-run.ts";

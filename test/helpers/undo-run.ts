@@ -6,7 +6,7 @@ import type { StoredDefinition } from "../../lib/core/model/values.ts";
 import { type Task, taskAt } from "../../lib/core/model/flow.ts";
 import type { Router } from "../../lib/core/execution/dispatch.ts";
 import type { Input } from "../../lib/core/execution/inputs.ts";
-import type { Options } from "../../schemas/options.schema.ts";
+import type { Options } from "../../schemas/options.ts";
 import type { TaskflowDetails } from "../../schemas/taskflow-details.schema.ts";
 import { answered, CoreRun, failed, fingerprint, sketch, type StageSketch, written } from "./core-run.ts";
 

@@ -187,7 +187,7 @@ describe("an export that is none", () => {
     ["a status that there is not", at("/entries/1/facts/0/status", "DONE"), "/entries/1/facts/0/status"],
     ["a task that there is not", at("/entries/1/facts/0/task", 5), "/entries/1"],
     ["ids that are none", at(`${created}/idBase`, "../../etc"), `${created}/idBase`],
-    ["options that are none", at(`${created}/defaults/timeoutMs`, 0), `${created}/defaults/timeoutMs`],
+    ["options that are none", at(`${created}/defaults/timeout`, 0), `${created}/defaults/timeout`],
     ["an action that is not allowed here", at(`${task}/taskDetails/serviceId`, "$node"), `${task}/taskDetails`],
     ["a task without a name", at(`${task}/name`, undefined), `${task}/name`],
     [

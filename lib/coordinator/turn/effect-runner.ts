@@ -111,13 +111,13 @@ export class EffectRunner {
     const { flow } = resident;
     const task = taskAt(flow, ordinal);
     if (!task) return;
-    const { timeoutMs, exactlyOnceTaskExecution } = task.options;
+    const { timeout, exactlyOnceTaskExecution } = task.options;
     const action = actionNameOf(task.definition.taskDetails);
     const key = idempotencyKey(flow, task);
     // A delivery before this one may still be listened to: its answer counts, its slot and its time do not.
     this.#release(resident, ordinal, attempt);
     const watch = (): (() => void) =>
-      clock.after(timeoutMs, () => {
+      clock.after(timeout, () => {
         this.#release(resident, ordinal, attempt);
         // Where its outcome is going to be asked for, the worker is left to it.
         if (!exactlyOnceTaskExecution) bus.abort(node, key);
@@ -137,7 +137,7 @@ export class EffectRunner {
       delivery,
       fence: flow.fence,
       idempotencyKey: key,
-      listenMs: timeoutMs + delayAfter(flow, task),
+      listenMs: timeout + delayAfter(flow, task),
     };
     // The commit may have taken longer than the lease was held.
     if (!this.#ports.hasLease()) return this.#answered(resident, call, ordinal, { kind: "not-sent" });

@@ -1,10 +1,10 @@
-import type { ResolvedOptions } from "../../core/model/options.ts";
+import type { EffectiveOptions } from "../../../schemas/options.ts";
 
 export interface CoordinatorSettings {
   /** Who it is in the store: the node's id. */
   readonly owner: string;
   /** Options where a taskflow, stage or task says nothing. */
-  readonly defaults: ResolvedOptions;
+  readonly defaults: EffectiveOptions;
   /** How long it keeps its taskflows without a sign of life, in ms. */
   readonly leaseMs: number;
   /** Attempts in flight at once, over all taskflows. */

@@ -1,4 +1,4 @@
-import type { ResolvedOptions } from "../model/options.ts";
+import type { EffectiveOptions } from "../../../schemas/options.ts";
 
 /**
  * Wait before the next automatic attempt, in ms.
@@ -7,13 +7,13 @@ import type { ResolvedOptions } from "../model/options.ts";
  * @param chance 0 ≤ chance < 1, takes the place of randomness for jitter: the wait is shortened by up to `jitter` of itself
  * @param retryAfterMs what the error itself asked for; it wins, capped by `maxDelay`
  */
-export function retryDelay(options: ResolvedOptions, failures: number, chance: number, retryAfterMs?: number): number {
-  const { retryDelayMs, backoff } = options;
-  const cap = backoff.maxDelayMs ?? Number.MAX_SAFE_INTEGER;
+export function retryDelay(options: EffectiveOptions, failures: number, chance: number, retryAfterMs?: number): number {
+  const { retryDelay: base, backoff } = options;
+  const cap = backoff.maxDelay ?? Number.MAX_SAFE_INTEGER;
   if (retryAfterMs !== undefined) return Math.min(Math.max(0, Math.round(retryAfterMs)), cap);
-  let delay = retryDelayMs;
-  if (backoff.type === "linear") delay = retryDelayMs * failures;
-  else if (backoff.type === "exponential") delay = retryDelayMs * backoff.factor ** (failures - 1);
+  let delay = base;
+  if (backoff.type === "linear") delay = base * failures;
+  else if (backoff.type === "exponential") delay = base * backoff.factor ** (failures - 1);
   delay = Math.min(delay, cap);
   return Math.round(delay * (1 - backoff.jitter * chance));
 }

@@ -43,7 +43,7 @@ export function dispatchDue(step: Step, router: Router): void {
 }
 
 const isFull = ({ count, options: { maxConcurrency } }: Stage): boolean =>
-  maxConcurrency !== null && count.running >= maxConcurrency;
+  maxConcurrency !== undefined && count.running >= maxConcurrency;
 
 /** True: an attempt is sent, and takes a slot. */
 function dispatchTask(step: Step, router: Router, task: Task): boolean {

@@ -4,11 +4,13 @@ import type { Step } from "./step.ts";
 
 /** When no attempt of it may start any more; null: without limit. */
 export function ageLimit(flow: Flow): number | null {
-  return flow.options.maxAgeMs === null ? null : flow.runStartedAt + flow.options.maxAgeMs;
+  const { maxAge } = flow.options;
+  return maxAge === undefined ? null : flow.runStartedAt + maxAge;
 }
 
 export function taskAgeLimit(task: Task): number | null {
-  return task.options.maxAgeMs === null || task.dueSince === null ? null : task.dueSince + task.options.maxAgeMs;
+  const { maxAge } = task.options;
+  return maxAge === undefined || task.dueSince === null ? null : task.dueSince + maxAge;
 }
 
 export function isPastAge(flow: Flow, now: number): boolean {

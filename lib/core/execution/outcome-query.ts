@@ -97,7 +97,7 @@ function waitForWorker(step: Step, task: Task, cause: TaskError | undefined): vo
   const { ordinal, attempt, options } = task;
   if (isTooOld(step.flow, task, step.now)) return giveUp(step, task, cause);
   if (!options.exactlyOnceTaskExecution) {
-    const at = latestAttempt(task).startedAt + options.timeoutMs;
+    const at = latestAttempt(task).startedAt + options.timeout;
     step.effects.push({ kind: "timer", at, input: { kind: "timeout", task: ordinal, attempt } });
   }
   const input: Input = { kind: "requery", task: ordinal, attempt, ...(cause ? { cause } : {}) };

@@ -100,7 +100,7 @@ function finish(step: Step): void {
   const failed = flow.stages.reduce((sum, stage) => sum + stage.count.failed, 0);
   const success = flow.stages.reduce((sum, stage) => sum + stage.count.success, 0);
   if (isPastAge(flow, now)) {
-    const message = `The taskflow is older than its maxAge of ${flow.options.maxAgeMs} ms.`;
+    const message = `The taskflow is older than its maxAge of ${flow.options.maxAge} ms.`;
     return fail(step, failure("MAX_AGE_EXCEEDED", message));
   }
   if (blocked || (failed > 0 && success === 0)) return fail(step, failureOf(flow));

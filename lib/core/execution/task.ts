@@ -167,7 +167,7 @@ export function timeOutTask(step: Step, { task: ordinal, attempt }: InputOf<"tim
   if (!task || task.status !== "RUNNING" || task.attempt !== attempt || task.pendingResponse !== null) return;
   const { nodeID } = latestAttempt(task);
   loseAttempt(step, task, {
-    ...failure("TASK_TIMEOUT", `No answer within ${task.options.timeoutMs} ms.`, { timeout: task.options.timeoutMs }),
+    ...failure("TASK_TIMEOUT", `No answer within ${task.options.timeout} ms.`, { timeout: task.options.timeout }),
     ...(nodeID === null ? {} : { nodeID }),
   });
 }
@@ -188,7 +188,8 @@ export function retryTask(step: Step, { task: ordinal, attempt }: InputOf<"retry
 }
 
 function tooOld(task: Task, lastError: TaskError | null): TaskError {
-  const data = lastError ? { maxAge: task.options.maxAgeMs, lastError } : { maxAge: task.options.maxAgeMs };
+  const maxAge = task.options.maxAge ?? null;
+  const data = lastError ? { maxAge, lastError } : { maxAge };
   return failure("MAX_AGE_EXCEEDED", "The time in which the task could be tried is over.", data);
 }
 

@@ -32,7 +32,7 @@ export function explainUnfinished(list: ReasonList, flow: Flow, around: Observat
       sentence: isOver
         ? `Its maxAge is over since ${span(around.now - limit)}: it ends FAILED when what runs has answered.`
         : `Its maxAge ends it in ${span(limit - around.now)}.`,
-      data: { at: limit, maxAge: flow.options.maxAgeMs },
+      data: { at: limit, maxAge: flow.options.maxAge },
       movedBy: isOver ? "The answers, or timeouts, of what runs." : "Time; a manual retry begins a new age.",
     }));
   }

@@ -17,7 +17,7 @@ export function explainTask(list: ReasonList, flow: Flow, task: Task, around: Ob
   if (limit === null) return;
   list.add("TASK_MAX_AGE", task, () => ({
     sentence: `No attempt of ${nameOf(task)} starts after ${span(limit - around.now)} from now: then its maxAge is over.`,
-    data: { at: limit, maxAge: task.options.maxAgeMs },
+    data: { at: limit, maxAge: task.options.maxAge },
     movedBy: "updateTask { options: { maxAge } }, for the next run of the task.",
   }));
 }
@@ -88,9 +88,9 @@ function explainAtWork(
 ): void {
   const { attempt, nodeID, deliveries } = data;
   const { startedAt } = latestAttempt(task);
-  const { timeoutMs } = task.options;
+  const { timeout } = task.options;
   const times = deliveries > 1 ? `, delivered ${deliveries} times` : "";
-  const timesOutAt = sent === null ? null : (sent.heardAt ?? sent.sentAt) + timeoutMs;
+  const timesOutAt = sent === null ? null : (sent.heardAt ?? sent.sentAt) + timeout;
   const ends = timesOutAt === null ? "" : `; it times out in ${span(timesOutAt - now)}`;
   const heardAt = sent?.heardAt ?? null;
   const heard = heardAt === null ? "" : `, its last heartbeat was ${span(now - heardAt)} ago`;
@@ -99,7 +99,7 @@ function explainAtWork(
     data: {
       ...data,
       startedAt,
-      timeout: timeoutMs,
+      timeout,
       ...(timesOutAt === null ? {} : { timesOutAt }),
       ...(heard ? { heardAt } : {}),
     },
@@ -186,7 +186,7 @@ function explainGate(list: ReasonList, task: Task, { pausedBy, isBusUp, offers, 
 function explainLimits(list: ReasonList, task: Task, { owner, now }: Observations): void {
   const { stage } = task;
   const most = stage.options.maxConcurrency;
-  if (most !== null && stage.count.running >= most) {
+  if (most !== undefined && stage.count.running >= most) {
     list.add("STAGE_CONCURRENCY", task, () => ({
       sentence: `${capital(nameOf(task))} waits its turn: ${count(stage.count.running, "task")} of the stage run, and maxConcurrency is ${most}.`,
       data: { running: stage.count.running, maxConcurrency: most },

@@ -1,4 +1,5 @@
-import { resolveOptions, type ResolvedOptions } from "../model/options.ts";
+import type { EffectiveOptions } from "../../../schemas/options.ts";
+import { resolveOptions } from "../model/options.ts";
 import type { Created } from "./facts.ts";
 import type { Flow, Stage, Task } from "../model/flow.ts";
 import type { TaskDefinition } from "../model/values.ts";
@@ -60,7 +61,7 @@ export function build(created: Created, at: number): Flow {
   };
 }
 
-function buildStage(index: number, name: string, options: ResolvedOptions): Stage {
+function buildStage(index: number, name: string, options: EffectiveOptions): Stage {
   return {
     index,
     name,
@@ -76,7 +77,7 @@ function buildStage(index: number, name: string, options: ResolvedOptions): Stag
 }
 
 /** A task for each one that can be undone. */
-function buildUndo(index: number, tasks: readonly Task[], options: ResolvedOptions): Stage {
+function buildUndo(index: number, tasks: readonly Task[], options: EffectiveOptions): Stage {
   const stage = buildStage(index, "compensation", options);
   for (const task of tasks) {
     const { name, compensate, meta } = task.definition;
@@ -93,7 +94,7 @@ function buildTask(
   stage: Stage,
   ordinal: number,
   definition: TaskDefinition,
-  options: ResolvedOptions,
+  options: EffectiveOptions,
   undoes: Task | null,
 ): Task {
   return {

@@ -2,8 +2,8 @@
  * Facts: everything that can happen to a taskflow, as it stands in its journal. `decide` makes them, `apply` carries them out,
  * and replaying all of them gives the taskflow again. A fact that changes a status is also an event, and takes the next `seq`.
  */
-import type { ResolvedOptions } from "../model/options.ts";
-import type { Options } from "../../../schemas/options.schema.ts";
+import type { EffectiveOptions } from "../../../schemas/options.ts";
+import type { Options } from "../../../schemas/options.ts";
 import type { CommandResult } from "../model/command.ts";
 import type { Pause, Parent } from "../model/flow.ts";
 import type { StoredDefinition } from "../model/values.ts";
@@ -17,7 +17,7 @@ export interface Created {
   readonly taskflowId: string;
   readonly idBase: string;
   /** The service's options of that time: a later change of configuration does not alter a live run. */
-  readonly defaults: ResolvedOptions;
+  readonly defaults: EffectiveOptions;
   /** The producer's meta. */
   readonly meta: Readonly<Record<string, unknown>>;
   readonly definition: StoredDefinition;

@@ -2,7 +2,7 @@
  * Commands: what people and other services decide about a taskflow. Each is one input of its mailbox, decided in its order, and answered once
  * what it changed is stored. One that is refused changes nothing.
  */
-import type { Options } from "../../../schemas/options.schema.ts";
+import type { Options } from "../../../schemas/options.ts";
 import type { JsonText } from "./values.ts";
 import type { TaskflowStatus } from "./values.ts";
 

@@ -18,7 +18,7 @@
  * - RUNNING: an attempt is out. It was stored, with its node, before it was sent.
  * - SUCCESS, FAILED, CANCELLED, SKIPPED: settled.
  */
-import type { ResolvedOptions } from "./options.ts";
+import type { EffectiveOptions } from "../../../schemas/options.ts";
 import type { CommandResult } from "./command.ts";
 import type { StoredDefinition } from "./values.ts";
 import type { JsonText, StageStatus, StoredTaskStatus, TaskDefinition, TaskError, TaskflowStatus } from "./values.ts";
@@ -89,7 +89,7 @@ export interface Task {
   readonly index: number;
   definition: TaskDefinition;
   /** Effective options; one object for all tasks with the same ones. */
-  options: ResolvedOptions;
+  options: EffectiveOptions;
   status: StoredTaskStatus;
   /** Number of the latest attempt; 0 before the first. Never reset. */
   attempt: number;
@@ -131,7 +131,7 @@ export interface Task {
 export interface Stage {
   readonly index: number;
   readonly name: string;
-  readonly options: ResolvedOptions;
+  readonly options: EffectiveOptions;
   readonly tasks: Task[];
   status: StageStatus;
   startedAt: number | null;
@@ -171,7 +171,7 @@ export interface Flow {
   readonly definition: StoredDefinition;
   /** The producer's meta; it travels with every task. */
   readonly meta: Readonly<Record<string, unknown>>;
-  readonly options: ResolvedOptions;
+  readonly options: EffectiveOptions;
   readonly rootId: string;
   readonly parent: Parent | null;
   /** The execution context of that task, for this one's tasks to see. */

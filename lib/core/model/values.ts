@@ -1,4 +1,4 @@
-import type { Options } from "../../../schemas/options.schema.ts";
+import type { Options } from "../../../schemas/options.ts";
 
 export type TaskflowStatus = "WAITING" | "RUNNING" | "PAUSED" | "COMPLETED" | "PARTIAL_COMPLETED" | "FAILED" | "CANCELLED";
 export type StageStatus = "WAITING" | "RUNNING" | "COMPLETED" | "PARTIAL_COMPLETED" | "FAILED" | "CANCELLED" | "SKIPPED";

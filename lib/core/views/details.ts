@@ -1,5 +1,4 @@
 /** The tree of a taskflow as callers see it. */
-import { presentOptions } from "../model/options.ts";
 import { type Flow, isSettled, type Stage, type Task } from "../model/flow.ts";
 import { type TaskError } from "../model/values.ts";
 import { type JsonText } from "../model/values.ts";
@@ -49,7 +48,7 @@ export function taskDetails(flow: Flow, task: Task, waitReason?: WaitReason, val
     type: definition.type,
     taskDetails: definition.taskDetails,
     params: definition.params ?? {},
-    options: presentOptions(task.options),
+    options: task.options,
     meta: definition.meta ?? {},
     ...effectiveStatus(flow, task, waitReason),
     attempt: task.attempt,
@@ -141,7 +140,7 @@ export function taskflowDetails(
     finishedAt: flow.finishedAt,
     retryAttempt: flow.retryAttempt,
     revision: flow.revision,
-    options: presentOptions(flow.options),
+    options: flow.options,
     context: definition.context ?? {},
     tags: definition.tags ?? [],
     attributes: definition.attributes ?? {},

@@ -107,16 +107,17 @@ describeOnMongo("a server that refuses", (server) => {
 });
 
 describeOnMongo("what a MongoDB store finds", (server) => {
-  it("is refused if a newer version stored it, and left as it is", async () => {
+  it.each([
+    [4, "use the version that wrote it, or a newer one."],
+    [1, "delete it, or set another one in TASKFLOW_STORE."],
+  ])("is refused if it has format %s, and left as it is", async (format, advice) => {
     const url = server().newUrl();
     const client = new MongoClient(url);
     const meta = client.db().collection<{ _id: string; format: number }>("taskflow_meta");
-    await meta.insertOne({ _id: "store", format: 2 });
-    expect(await messageOfOpening(url)).toMatch(
-      /^The store mongodb:\S+ has format 2 and this version of moleculer-taskflow knows formats up to 1: use the version that wrote it, or a newer one\.$/,
-    );
+    await meta.insertOne({ _id: "store", format });
+    expect(await messageOfOpening(url)).toMatch(new RegExp(`^The store mongodb:\\S+ has format ${format}, .*: ${advice}$`));
     expect((await client.db().listCollections().toArray()).map(({ name }) => name)).toEqual(["taskflow_meta"]);
-    await meta.updateOne({ _id: "store" }, { $set: { format: 1 } });
+    await meta.updateOne({ _id: "store" }, { $set: { format: 3 } });
     const store = storeOf(url);
     await store.open();
     await store.close();

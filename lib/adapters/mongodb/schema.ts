@@ -20,9 +20,6 @@ import { type TaskflowStatus } from "../../core/model/values.ts";
 import type { RowAnnotation, RowChange, TaskflowRow } from "../../ports/store.ts";
 import { decodeKey, decodeText, encodeKey, encodeText, SEPARATOR } from "./text-codec.ts";
 
-/** Format of the collections, kept in `taskflow_meta`. A store with a higher one is refused. */
-export const STORE_FORMAT = 1;
-
 export const TASKFLOWS = "taskflows";
 export const COORDINATORS = "taskflow_coordinators";
 export const META = "taskflow_meta";

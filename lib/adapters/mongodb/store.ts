@@ -23,6 +23,7 @@ import type {
 import { isTaskflowError } from "../../errors/errors.ts";
 import { Semaphore } from "../../util/semaphore.ts";
 import { checkQuery } from "../../ports/list-cursor.ts";
+import { formatProblem, STORE_FORMAT } from "../../ports/store-format.ts";
 import { explainOpening, isDuplicateKey, messageOf } from "./error.ts";
 import { MongoClaims } from "./claims.ts";
 import { MongoJournal } from "./journal.ts";
@@ -33,7 +34,7 @@ import { deleteTaskflow, readTaskflows } from "./taskflow.ts";
 import { insertTaskflow } from "./taskflow.ts";
 import { listTaskflows } from "./query.ts";
 import { ProjectionWriter, toUpdate } from "./projection-writer.ts";
-import { INDEXES, META, type RowDocument, STORE_FORMAT, TASKFLOWS } from "./schema.ts";
+import { INDEXES, META, type RowDocument, TASKFLOWS } from "./schema.ts";
 
 /** Reads at a time. */
 const READS = 8;
@@ -257,15 +258,12 @@ export class MongoStore implements Store {
     return this.#link.collection<RowDocument>(TASKFLOWS);
   }
 
-  /** Refuses what a newer version has stored before anything is written, then creates what is missing. */
+  /** Refuses another format before anything is written, then creates what is missing. */
   async #prepare(): Promise<void> {
     const meta = this.#link.collection<{ _id: string; format: number }>(META);
     const stored = await this.#link.once(() => meta.findOne({ _id: "store" }));
-    if (stored !== null && stored.format > STORE_FORMAT) {
-      throw new FormatError(
-        `The store ${this.name} has format ${stored.format} and this version of moleculer-taskflow knows formats up to ${STORE_FORMAT}: use the version that wrote it, or a newer one.`,
-      );
-    }
+    const problem = stored === null ? undefined : formatProblem(this.name, stored.format);
+    if (problem !== undefined) throw new FormatError(problem);
     await this.#link.once(() => this.#taskflows.createIndexes([...INDEXES]));
     if (stored !== null) return;
     try {

@@ -6,8 +6,9 @@
 import { mkdirSync, realpathSync } from "node:fs";
 import { basename, dirname, join, resolve } from "node:path";
 import { DatabaseSync } from "node:sqlite";
+import { formatProblem, STORE_FORMAT } from "../../ports/store-format.ts";
 import { BUSY, CANTOPEN, CORRUPT, FULL, messageOf, NOTADB, primaryCode, READONLY } from "./error.ts";
-import { APPLICATION_ID, createSchema, readPragma, SCHEMA_VERSION } from "./schema.ts";
+import { APPLICATION_ID, createSchema, readPragma } from "./schema.ts";
 
 /** How long a statement waits for a foreign process (a shell, a backup) that holds the file. It blocks this thread. */
 const BUSY_TIMEOUT_MS = 500;
@@ -37,7 +38,7 @@ export function openFile(file: string): SqliteFile {
     setUp(database, path);
     createSchema(database);
     // Tells a file that cannot be written now, and not at the first taskflow.
-    database.exec(`BEGIN IMMEDIATE; PRAGMA user_version = ${SCHEMA_VERSION}; COMMIT;`);
+    database.exec(`BEGIN IMMEDIATE; PRAGMA user_version = ${STORE_FORMAT}; COMMIT;`);
   } catch (error) {
     if (database !== undefined) closeDatabase(database);
     closeDatabase(lock);
@@ -102,11 +103,8 @@ function checkIsOurs(database: DatabaseSync, path: string): void {
   if (application !== APPLICATION_ID && (tables.count > 0 || version !== 0)) {
     throw new Error(`${path} is a SQLite database, but not one of moleculer-taskflow: set another file in TASKFLOW_STORE.`);
   }
-  if (version > SCHEMA_VERSION) {
-    throw new Error(
-      `The store ${path} has format ${version} and this version of moleculer-taskflow knows formats up to ${SCHEMA_VERSION}: use the version that wrote it, or a newer one.`,
-    );
-  }
+  const problem = version === 0 ? undefined : formatProblem(path, version);
+  if (problem !== undefined) throw new Error(problem);
 }
 
 function setUp(database: DatabaseSync, path: string): void {

@@ -11,10 +11,9 @@
  */
 import type { DatabaseSync } from "node:sqlite";
 import type { TaskflowStatus } from "../../core/model/values.ts";
+import { STORE_FORMAT } from "../../ports/store-format.ts";
 import type { RowAnnotation, TaskflowRow } from "../../ports/store.ts";
 
-/** Format of the tables, kept in `user_version`. A file with a higher one is refused. */
-export const SCHEMA_VERSION = 2;
 /** "TFLW", kept in `application_id`: tells our files from any other SQLite database. */
 export const APPLICATION_ID = 0x54_46_4c_57;
 
@@ -77,17 +76,10 @@ export const SCHEMA = `
   CREATE TABLE documents (collection TEXT, id TEXT, doc TEXT, PRIMARY KEY (collection, id)) WITHOUT ROWID;
   PRAGMA application_id = ${APPLICATION_ID};`;
 
-/** What turns a file of each former format into one of the next. */
-const UPGRADES: Readonly<Record<number, string>> = {
-  1: "ALTER TABLE taskflows ADD COLUMN annotations TEXT;",
-};
-
-/** Creates what is missing. The caller has checked that the file is new or ours. */
+/** Creates the tables of a new file, and indexes that are missing. The caller has checked that the file is new or ours. */
 export function createSchema(database: DatabaseSync): void {
-  const version = Number(readPragma(database, "user_version"));
-  let upgrade = version === 0 ? SCHEMA : "";
-  for (let from = version; from > 0 && from < SCHEMA_VERSION; from++) upgrade += UPGRADES[from] ?? "";
-  database.exec(`BEGIN IMMEDIATE; ${upgrade} ${INDEXES} PRAGMA user_version = ${SCHEMA_VERSION}; COMMIT;`);
+  const tables = Number(readPragma(database, "user_version")) === 0 ? SCHEMA : "";
+  database.exec(`BEGIN IMMEDIATE; ${tables} ${INDEXES} PRAGMA user_version = ${STORE_FORMAT}; COMMIT;`);
 }
 
 export function readPragma(database: DatabaseSync, pragma: string): unknown {

@@ -20,6 +20,7 @@ import { idBaseOf } from "../lib/core/model/ids.ts";
 import type { Router } from "../lib/core/execution/dispatch.ts";
 import type { Input } from "../lib/core/execution/inputs.ts";
 import { encodeEntry } from "../lib/core/journal/journal.ts";
+import { action } from "../lib/task-types/action/index.ts";
 import { DEFAULT_OPTIONS } from "../lib/core/model/options.ts";
 import type { Write } from "../lib/ports/store.ts";
 import { TaskflowService } from "../services/taskflow.service.ts";
@@ -57,7 +58,7 @@ function waiting(taskflowId: string, now: number): Write[] {
     definition,
   };
   const flow = build(created, now);
-  const router: Router = { free: 1, route: () => "worker" };
+  const router: Router = { free: 1, types: { typeOf: () => action }, route: () => "worker", full: () => {} };
   const step = (...inputs: Input[]) => decide(flow, inputs, now, router).facts;
   const first = step({ kind: "begin" });
   const entry = encodeEntry(now, [created, ...first]);

@@ -2,7 +2,7 @@
 import { Type, type Static } from "typebox";
 import { TASK_STATUSES, type TaskStatusName } from "./common.schema.ts";
 import type { EffectiveOptions } from "./options.ts";
-import type { ActionDetails } from "./taskflow.schema.ts";
+import type { AnyTaskDetails } from "./task-types/index.ts";
 
 export const PreviousStageResponseSchema = Type.Object(
   {
@@ -35,7 +35,7 @@ export interface ExecutionTaskInfo {
   nestedTaskflows: string[];
   name: string;
   type: string;
-  taskDetails: ActionDetails;
+  taskDetails: AnyTaskDetails;
 }
 
 /** What a handler is told of the run that it is part of: `ctx.meta.taskflowExecutionContext`. */

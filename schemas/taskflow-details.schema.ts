@@ -12,7 +12,7 @@ import {
   Time,
 } from "./common.schema.ts";
 import { EffectiveOptionsSchema } from "./options.schema.ts";
-import { ActionDetailsSchema } from "./taskflow.schema.ts";
+import type { AnyTaskDetails } from "./task-types/index.ts";
 
 const closed = { additionalProperties: false };
 const text = Type.String();
@@ -70,7 +70,7 @@ const task = {
   name: text,
   index: Count("Its place in the stage"),
   type: Type.String({ description: "Type of the task" }),
-  taskDetails: ActionDetailsSchema,
+  taskDetails: Type.Unsafe<AnyTaskDetails>({ description: "What its type asks for" }),
   params: anything("Params of the call"),
   options: EffectiveOptionsSchema,
   meta: Type.Unsafe<Record<string, unknown>>({ type: "object", description: "The task's own meta" }),

@@ -36,9 +36,12 @@ function linesWith(path: string, pattern: RegExp): string[] {
 
 describe("what may import what", () => {
   // From the ground up. A folder imports from itself and from the folders above it in this list,
-  // and from no other: so there is no circle of folders, and none of files across folders.
+  // and from no other: so there is no circle of folders, and none of files across folders. A file
+  // that stands below the rest of its folder has a place of its own.
   const FOLDERS = [
     "lib/util",
+    "schemas/common.schema.ts",
+    "schemas/task-types",
     "schemas",
     "lib/errors",
     "lib/config",
@@ -51,6 +54,8 @@ describe("what may import what", () => {
     "lib/core",
     "lib/protocol",
     "lib/ports",
+    "lib/task-types/action",
+    "lib/task-types",
     "lib/validation",
     "lib/adapters/system",
     "lib/adapters/nats",
@@ -89,7 +94,7 @@ describe("what may import what", () => {
     [/^lib\/core\//, /^lib\/(errors|config|validation|protocol)\//],
   ];
 
-  const rankOf = (path: string): number => FOLDERS.indexOf(posix.dirname(path));
+  const rankOf = (path: string): number => FOLDERS.indexOf(FOLDERS.includes(path) ? path : posix.dirname(path));
 
   function problemOf(path: string, { specifier, path: target }: Import): string | undefined {
     if (target === undefined) {

@@ -5,6 +5,4 @@ export interface Network {
   /** Nodes that are connected, this one included. */
   nodes(): number;
   isConnected(node: string): boolean;
-  /** How many nodes offer the action now. */
-  offers(action: string): number;
 }

@@ -2,15 +2,16 @@
  * What a schema cannot say of a taskflow: unique names, limits that settings may change, actions that may be called. One walk, which
  * also bears a definition that the schema has refused, so that all problems are found together.
  */
-import { MAX_NAME_LENGTH } from "../../schemas/common.schema.ts";
 import { OPTIONS } from "../../schemas/options.ts";
-import { COMPENSATE_ROOTS, type ActionDetails } from "../../schemas/taskflow.schema.ts";
-import { actionNameOf } from "../core/model/action-name.ts";
+import { COMPENSATE_ROOTS } from "../../schemas/taskflow.schema.ts";
+import type { CheckRules } from "../core/model/task-type.ts";
 import { isTemplate } from "../core/model/template.ts";
 import type { Limits } from "../config/limits.ts";
 import { byteLengthOver } from "./encode.ts";
 import { pointerStep, valueOf, type ProblemList } from "./problems.ts";
 import { describeValue } from "../util/describe-value.ts";
+import { addSchemaProblems } from "./schema-problems.ts";
+import { type DetailsCheck, taskChecks } from "./task-checks.ts";
 import type { Setting } from "../util/setting.ts";
 import { ROOT, type Json, type Path, type RuleContext, isRecord } from "./rule-context.ts";
 
@@ -70,25 +71,36 @@ function checkStages(stages: readonly unknown[], context: RuleContext, problems:
 
 function checkTasks(tasks: readonly unknown[], parent: string, context: RuleContext, problems: ProblemList): void {
   checkNames(tasks, parent, "task", problems);
+  const { details } = taskChecks(context.taskTypes);
+  const rules: CheckRules = { isActionAllowed: context.isActionAllowed, add: (problem) => problems.add(problem) };
   let index = 0;
   const path: Path = () => `${parent}/${index}`;
-  // Mostly the task before calls the same action.
-  let allowed: ActionDetails | undefined;
+  const detailsPath: Path = () => `${parent}/${index}/taskDetails`;
   for (; index < tasks.length && !problems.isFull; index++) {
     const task: unknown = tasks[index];
     if (!isRecord(task)) continue;
     checkOptions(task["options"], path, context.limits, problems);
     checkData(task["params"], path, "params", context, problems);
     checkMeta(task["meta"], path, context, problems);
-    checkCompensation(task["compensate"], () => `${path()}/compensate`, context, problems);
-    const details = task["taskDetails"];
-    if (!isActionDetails(details) || isSameAction(details, allowed)) continue;
-    if (checkAction(details, path, context, problems)) allowed = details;
+    const ofType = details.get(task["type"] as string);
+    checkDetails(ofType, task["taskDetails"], detailsPath, rules, problems);
+    if (task["compensate"] !== undefined)
+      checkCompensation(task["compensate"], () => `${path()}/compensate`, ofType, rules, context, problems);
   }
 }
 
-function isSameAction(a: ActionDetails, b: ActionDetails | undefined): boolean {
-  return b !== undefined && a.actionName === b.actionName && a.serviceId === b.serviceId && a.version === b.version;
+/** Those of a task whose type is not known are told by the problem of its type. */
+function checkDetails(
+  ofType: DetailsCheck | undefined,
+  details: unknown,
+  path: Path,
+  rules: CheckRules,
+  problems: ProblemList,
+): void {
+  if (!ofType || details === undefined) return;
+  const { type, isValid, errors } = ofType;
+  if (isValid(details)) type.check?.(details, path, rules);
+  else addSchemaProblems(type.schema, errors(), details, path(), problems);
 }
 
 /** Unique among the elements of one list, and no reserved words. */
@@ -156,7 +168,7 @@ function checkData(
   data: unknown,
   owner: Path,
   key: "params" | "context",
-  context: Omit<RuleContext, "isActionAllowed">,
+  context: Pick<RuleContext, "limits" | "textLength">,
   problems: ProblemList,
 ): boolean {
   if (typeof data !== "object" || data === null) return true;
@@ -186,20 +198,18 @@ function checkMeta(meta: unknown, owner: Path, context: RuleContext, problems: P
   }
 }
 
-function checkAction(details: ActionDetails, owner: Path, context: RuleContext, problems: ProblemList): boolean {
-  const name = actionNameOf(details);
-  if (context.isActionAllowed(name)) return true;
-  const path = `${owner()}/taskDetails`;
-  const message = `${path} names the action ${describeValue(name)}, which tasks may not call: add it to TASKFLOW_ALLOWED_ACTIONS, or call another.`;
-  problems.add({ path, message, ...valueOf(name), keyword: "allowedActions", type: "ACTION_NOT_ALLOWED" });
-  return false;
-}
-
 /** What undoes a task. */
-function checkCompensation(compensate: unknown, path: Path, context: RuleContext, problems: ProblemList): void {
+function checkCompensation(
+  compensate: unknown,
+  path: Path,
+  ofType: DetailsCheck | undefined,
+  rules: CheckRules,
+  context: RuleContext,
+  problems: ProblemList,
+): void {
   if (!isRecord(compensate)) return;
   const { taskDetails, params } = compensate;
-  if (isActionDetails(taskDetails)) checkAction(taskDetails, path, context, problems);
+  checkDetails(ofType, taskDetails, () => `${path()}/taskDetails`, rules, problems);
   if (isRecord(params) && checkData(params, path, "params", context, problems))
     checkTemplates(params, () => `${path()}/params`, problems);
 }
@@ -212,21 +222,6 @@ function checkTemplates(value: unknown, path: Path, problems: ProblemList): void
     const message = `${path()} is ${describeValue(value)}: give one whole path to a value of the task, as "\${params.amount}" or "\${response.items[0].id}".`;
     problems.add({ path: path(), message, ...valueOf(value), keyword: "template" });
   }
-}
-
-/** Lengths too: the name is remembered, and what the schema refuses may be of any length. */
-function isActionDetails(details: unknown): details is ActionDetails {
-  if (!isRecord(details)) return false;
-  const { serviceId, actionName, version } = details;
-  return (
-    isShortText(serviceId) &&
-    isShortText(actionName) &&
-    (version === undefined || typeof version === "number" || isShortText(version))
-  );
-}
-
-function isShortText(value: unknown): value is string {
-  return typeof value === "string" && value.length > 0 && value.length <= MAX_NAME_LENGTH;
 }
 
 /** Containers inside one another, the outermost counted as 1. Recursive, as deep as the limit at most. */

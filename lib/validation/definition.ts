@@ -2,28 +2,20 @@
  * What `produce` takes, checked whole. A good definition passes one compiled check and one walk; only a bad one is looked at again,
  * piece by piece, for a list of everything that is wrong with it.
  */
-import {
-  StageHeadSchema,
-  TaskSchema,
-  TaskflowHeadSchema,
-  TaskflowSchema,
-  type TaskflowDefinition,
-} from "../../schemas/taskflow.schema.ts";
+import { StageHeadSchema, TaskflowHeadSchema, type TaskflowDefinition } from "../../schemas/taskflow.schema.ts";
 import { TASKFLOW_ID_PATTERN } from "../../schemas/common.schema.ts";
-import type { Limits } from "../config/limits.ts";
 import { compileFast, compileThorough } from "./ajv.ts";
 import { encodeJson } from "./encode.ts";
 import { ProblemList, type Problem } from "./problems.ts";
 import { describeValue } from "../util/describe-value.ts";
 import { checkRules } from "./definition-rules.ts";
+import type { DefinitionContext } from "./rule-context.ts";
 import { addSchemaProblems } from "./schema-problems.ts";
+import { taskChecks } from "./task-checks.ts";
 
-const isTaskflow = compileFast(TaskflowSchema);
 const isStageHead = compileFast(StageHeadSchema);
-const isTask = compileFast(TaskSchema);
 const headErrors = compileThorough(TaskflowHeadSchema);
 const stageErrors = compileThorough(StageHeadSchema);
-const taskErrors = compileThorough(TaskSchema);
 
 /** `definition` shares nothing with the params; `text` is its JSON text, in which the short form is written out as stages. */
 export type TaskflowValidation =
@@ -31,19 +23,15 @@ export type TaskflowValidation =
   | { readonly ok: false; readonly problems: Problem[] };
 
 /** Never throws and never changes the params, whatever they are. */
-export function validateTaskflow(
-  params: unknown,
-  limits: Limits,
-  isActionAllowed: (actionName: string) => boolean,
-): TaskflowValidation {
+export function validateTaskflow(params: unknown, context: DefinitionContext): TaskflowValidation {
   const { value: written, isShort } = writeOutStages(params);
-  const encoded = encodeJson(written, limits.definitionBytes);
+  const encoded = encodeJson(written, context.limits.definitionBytes);
   if (!encoded.ok) return { ok: false, problems: [inGivenForm(encoded.problem, isShort)] };
   const { value: definition, text } = encoded;
   const problems = new ProblemList();
-  const isValid = isTaskflow(definition);
-  if (!isValid) addAllSchemaProblems(definition, problems);
-  checkRules(definition, { limits, isActionAllowed, textLength: text.length }, problems);
+  const isValid = taskChecks(context.taskTypes).isTaskflow(definition);
+  if (!isValid) addAllSchemaProblems(definition, context, problems);
+  checkRules(definition, { ...context, textLength: text.length }, problems);
   if (!isValid && problems.isEmpty) problems.add(UNEXPLAINED);
   if (problems.isEmpty) return { ok: true, definition: definition as TaskflowDefinition, text };
   return { ok: false, problems: problems.toArray().map((problem) => inGivenForm(problem, isShort)) };
@@ -88,11 +76,12 @@ function inGivenForm(problem: Problem, isShort: boolean): Problem {
   return { ...problem, path: problem.path.replace("/stages/0/tasks", "/tasks"), message: toShort(problem.message) };
 }
 
-function addAllSchemaProblems(definition: unknown, problems: ProblemList): void {
+function addAllSchemaProblems(definition: unknown, { taskTypes }: DefinitionContext, problems: ProblemList): void {
   if (typeof definition !== "object" || definition === null || Array.isArray(definition)) {
     problems.add({ path: "", message: `The whole is ${describeValue(definition)}: give an object.`, keyword: "type" });
     return;
   }
+  const { schema, isTask, taskErrors } = taskChecks(taskTypes);
   addSchemaProblems(TaskflowHeadSchema, headErrors(), definition, "", problems);
   for (const [stageIndex, stage] of elementsOf(definition, "stages")) {
     if (problems.isFull) return;
@@ -100,7 +89,7 @@ function addAllSchemaProblems(definition: unknown, problems: ProblemList): void 
     if (!isStageHead(stage)) addSchemaProblems(StageHeadSchema, stageErrors(), stage, path, problems);
     for (const [taskIndex, task] of elementsOf(stage, "tasks")) {
       if (problems.isFull) return;
-      if (!isTask(task)) addSchemaProblems(TaskSchema, taskErrors(), task, `${path}/tasks/${taskIndex}`, problems);
+      if (!isTask(task)) addSchemaProblems(schema, taskErrors(), task, `${path}/tasks/${taskIndex}`, problems);
     }
   }
 }

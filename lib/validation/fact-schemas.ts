@@ -57,7 +57,7 @@ const PROPERTIES: Properties = {
     status: oneOf("WAITING", "RUNNING", "COMPLETED", "PARTIAL_COMPLETED", "FAILED", "CANCELLED", "SKIPPED"),
     only: only(true),
   },
-  started: { task, attempt: number, node: text },
+  started: { task, attempt: number, node: Type.Optional(text) },
   redelivered: { task, node: text },
   withdrawn: { task, attempt: number },
   undelivered: { task },

@@ -7,12 +7,12 @@ import { EntrySchema } from "../../schemas/operations.schema.ts";
 import { CONTEXT_KEY } from "../protocol/names.ts";
 import type { Created, Entry } from "../core/journal/facts.ts";
 import { restoreEntry, type StoredEntry } from "../core/journal/journal.ts";
-import type { Limits } from "../config/limits.ts";
 import { compileFast, compileThorough } from "./ajv.ts";
 import { byteLengthOver, encodeJson } from "./encode.ts";
 import { FACT_SCHEMAS } from "./fact-schemas.ts";
 import { ProblemList, type Problem } from "./problems.ts";
 import { describeValue } from "../util/describe-value.ts";
+import type { DefinitionContext } from "./rule-context.ts";
 import { addSchemaProblems } from "./schema-problems.ts";
 import { validateTaskflow } from "./definition.ts";
 
@@ -42,11 +42,8 @@ const MOST_DEPTH = 1_000;
 const MOST_WORK = 100_000_000;
 
 /** Never throws, whatever is given. */
-export function validateExport(
-  params: unknown,
-  limits: Limits,
-  isActionAllowed: (actionName: string) => boolean,
-): ExportValidation {
+export function validateExport(params: unknown, context: DefinitionContext): ExportValidation {
+  const { limits } = context;
   const encoded = encodeJson(params, Number.MAX_SAFE_INTEGER);
   if (!encoded.ok) return { ok: false, problems: [encoded.problem] };
   const bytes = byteLengthOver(encoded.text, limits.importBytes);
@@ -63,7 +60,7 @@ export function validateExport(
   if (check(whole, value, "", problems)) checkEntries((value as { entries: unknown[] }).entries, problems);
   if (!problems.isEmpty) return { ok: false, problems: problems.toArray() };
   const { entries, revision } = value as { entries: StoredEntry[]; revision: number };
-  const definition = checkCreated(entries, limits, isActionAllowed, problems);
+  const definition = checkCreated(entries, context, problems);
   if (definition && workOf(entries, definition) > MOST_WORK) {
     problems.add({
       path: "/entries",
@@ -121,8 +118,7 @@ type Definition = Created["definition"];
 /** The definition is checked as if it were produced here: its actions have to be allowed here. */
 function checkCreated(
   entries: readonly StoredEntry[],
-  limits: Limits,
-  isActionAllowed: (actionName: string) => boolean,
+  context: DefinitionContext,
   problems: ProblemList,
 ): Definition | undefined {
   const first = entries[0]?.facts[0];
@@ -134,7 +130,7 @@ function checkCreated(
     });
     return undefined;
   }
-  const checked = validateTaskflow(first.definition, limits, isActionAllowed);
+  const checked = validateTaskflow(first.definition, context);
   if (checked.ok) {
     const { taskflowId: _, ...definition } = checked.definition;
     return definition;

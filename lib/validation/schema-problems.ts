@@ -2,7 +2,8 @@
 import type { ErrorObject, ValidateFunction } from "ajv";
 import { ACTION_PART_PATTERN, NAME_PATTERN, TASKFLOW_ID_PATTERN } from "../../schemas/common.schema.ts";
 import { OPTIONS, TASK_OPTIONS } from "../../schemas/options.ts";
-import { ALL_TASK_TYPES, NOT_YET } from "../../schemas/taskflow.schema.ts";
+import { RESERVED_TASK_TYPES } from "../../schemas/task-types/index.ts";
+import { NOT_YET } from "../../schemas/taskflow.schema.ts";
 import { parseDuration } from "../util/duration.ts";
 import { placeOf, pointerStep, valueOf, type Problem, type ProblemList } from "./problems.ts";
 import { describeValue } from "../util/describe-value.ts";
@@ -105,7 +106,7 @@ function translate(error: ErrorObject, base: string): Problem | undefined {
 function remark(error: ErrorObject): string {
   const { data } = error;
   const isType = error.instancePath.endsWith("/type");
-  const unsupported = isType && error.keyword === "enum" && typeof data === "string" && ALL_TASK_TYPES.includes(data);
+  const unsupported = isType && error.keyword === "enum" && typeof data === "string" && RESERVED_TASK_TYPES.includes(data);
   if (unsupported) return ", which is not supported by this version";
   if (error.keyword === "maxLength" && typeof data === "string") return `, ${data.length} characters`;
   if (Array.isArray(data) && error.keyword === "maxItems") return " with too many elements";

@@ -1,7 +1,7 @@
 import type { Context } from "moleculer";
 import type { TaskflowExecutionContext } from "../../schemas/execution-context.schema.ts";
 import { readExecutionContext } from "../protocol/wire-context.ts";
-import { actionNameOf } from "../core/model/action-name.ts";
+import { actionNameOf } from "../protocol/action-name.ts";
 
 /** One delivery of an attempt, as its worker sees it. */
 export interface Delivery {

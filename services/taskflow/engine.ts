@@ -20,6 +20,10 @@ import { EXPLAIN_ACTION } from "../../lib/protocol/names.ts";
 import { parseDuration } from "../../lib/util/duration.ts";
 import type { Clock } from "../../lib/ports/clock.ts";
 import type { Store } from "../../lib/ports/store.ts";
+import { taskTypesWith } from "../../lib/task-types/index.ts";
+import { TaskTypeRegistry } from "../../lib/task-types/registry.ts";
+import type { SendingTaskType } from "../../lib/ports/task-types.ts";
+import type { TaskType } from "../../lib/core/model/task-type.ts";
 import type { Options } from "../../schemas/options.ts";
 
 /** What the factory takes; what is absent comes from the environment, then from the defaults. */
@@ -51,6 +55,8 @@ export interface TaskflowServiceOptions {
   shutdownGrace?: number | string;
   /** Starts paused: this coordinator sends nothing until `resumeActions({ pattern: "**" })`. `TASKFLOW_PAUSED`, else false. */
   paused?: boolean;
+  /** Task types of your own, beside those of the package. Give all coordinators of a store the same. */
+  taskTypes?: readonly (TaskType | SendingTaskType)[];
 }
 
 /** Tasks of one stage in flight at once, where nobody said anything. */
@@ -69,6 +75,7 @@ export interface Engine {
   readonly startsPaused: boolean;
   readonly limits: Limits;
   readonly isActionAllowed: (action: string) => boolean;
+  readonly taskTypes: ReadonlyMap<string, TaskType>;
   /** Of a taskflow whose producer chose none. */
   readonly newId: () => string;
   readonly graceMs: number;
@@ -121,15 +128,17 @@ export function createEngine(service: Service, given: TaskflowServiceOptions): E
     eventTreeLimit,
   };
   const pauses = new PauseRules({ store, clock, logger }, settings.owner);
-  const coordinator = new Coordinator({ store, bus, clock, ids: systemIds, logger }, settings, pauses);
+  const types = taskTypesWith(given.taskTypes);
+  const taskTypes = new TaskTypeRegistry(types, { bus, nodeID: broker.nodeID });
+  const coordinator = new Coordinator({ store, bus, clock, ids: systemIds, logger, taskTypes }, settings, pauses);
   return {
     store,
     bus,
     coordinator,
-    queries: new Queries({ coordinator, store, bus, clock, gate: pauses, eventTreeLimit }),
+    queries: new Queries({ coordinator, store, taskTypes, clock, gate: pauses, eventTreeLimit }),
     pauses,
     explanations: new Explainer(
-      { coordinator, store, clock, network: new MoleculerNetwork(broker), pauses, askOwner: askOwner(broker) },
+      { coordinator, store, clock, network: new MoleculerNetwork(broker), taskTypes, pauses, askOwner: askOwner(broker) },
       settings,
     ),
     clock,
@@ -137,6 +146,7 @@ export function createEngine(service: Service, given: TaskflowServiceOptions): E
     startsPaused: given.paused ?? env.paused,
     limits: resolveLimits(given.limits),
     isActionAllowed: compileActionPatterns(given.allowedActions ?? env.allowedActions),
+    taskTypes: types,
     newId: () => systemIds.sorted(),
     graceMs: given.shutdownGrace === undefined ? env.shutdownGraceMs : parseDuration(given.shutdownGrace),
     delay: monitorEventLoopDelay({ resolution: LAG_RESOLUTION_MS }),

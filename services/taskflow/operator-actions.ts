@@ -23,12 +23,12 @@ export const OPERATION_ACTIONS = {
 };
 
 async function importTaskflow(
-  { copies, limits, isActionAllowed }: Engine,
+  engine: Engine,
   params: ActionParams["importTaskflow"],
   { broker }: Service,
 ): Promise<Record<string, unknown>> {
-  const checked = validateExport(params, limits, isActionAllowed);
+  const checked = validateExport(params, engine);
   if (!checked.ok) throw validationError("The export is not valid", checked.problems);
-  const { taskflowId, ...rest } = await copies.import(checked.journal, params.newTaskflowId);
+  const { taskflowId, ...rest } = await engine.copies.import(checked.journal, params.newTaskflowId);
   return { taskflowId, eventSubscription: getEventsEndpoint(taskflowId, true, broker.namespace), ...rest };
 }

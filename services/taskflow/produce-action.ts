@@ -74,8 +74,8 @@ export async function produce(service: Service, ctx: Context): Promise<Record<st
 }
 
 /** @throws TASKFLOW_VALIDATION_ERROR */
-function checked({ limits, isActionAllowed }: Engine, given: unknown): Pick<NewChild, "definition" | "text"> {
-  const result = validateTaskflow(given, limits, isActionAllowed);
+function checked(engine: Engine, given: unknown): Pick<NewChild, "definition" | "text"> {
+  const result = validateTaskflow(given, engine);
   if (!result.ok) throw validationError("The taskflow is not valid", result.problems);
   const { definition, text } = result;
   return { definition, text };

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "@jest/globals";
-import { actionNameOf } from "../../lib/core/model/action-name.ts";
+import { actionNameOf } from "../../lib/protocol/action-name.ts";
 import { executionContext, idempotencyKey, metaOf } from "../../lib/core/views/execution-context.ts";
 import { stageId, taskId } from "../../lib/core/model/ids.ts";
 import type { TaskflowExecutionContext } from "../../schemas/execution-context.schema.ts";

@@ -1,11 +1,10 @@
 import { describe, expect, test } from "@jest/globals";
 import * as fc from "fast-check";
-import { compileActionPatterns } from "../../lib/config/allowed-actions.ts";
+
 import { DEFAULT_LIMITS } from "../../lib/config/limits.ts";
 import { validateTaskflow } from "../../lib/validation/index.ts";
-import { aStage, aTaskflow, nested, pathsOf, problemsOf, withTask, type Loose } from "../helpers/definitions.ts";
+import { aStage, aTaskflow, CONTEXT, nested, pathsOf, problemsOf, withTask, type Loose } from "../helpers/definitions.ts";
 
-const isAllowed = compileActionPatterns();
 const task0 = "/stages/0/tasks/0";
 
 describe("whatever comes", () => {
@@ -43,7 +42,7 @@ describe("whatever comes", () => {
     fc.assert(
       fc.property(tree, (params) => {
         const before = fc.stringify(params);
-        const result = validateTaskflow(params, DEFAULT_LIMITS, isAllowed);
+        const result = validateTaskflow(params, CONTEXT);
         expect(fc.stringify(params)).toBe(before);
         expect(result.ok || result.problems.length > 0).toBe(true);
       }),
@@ -62,7 +61,7 @@ describe("whatever comes", () => {
     });
     fc.assert(
       fc.property(fc.dictionary(fc.oneof(keys, fc.string()), data), (params) => {
-        const result = validateTaskflow(withTask({ params }), { ...DEFAULT_LIMITS, jsonDepth: 1_000 }, isAllowed);
+        const result = validateTaskflow(withTask({ params }), { ...CONTEXT, limits: { ...DEFAULT_LIMITS, jsonDepth: 1_000 } });
         if (!result.ok) return;
         expect(result.text).toBe(JSON.stringify(withTask({ params })));
         expect(JSON.stringify(result.definition)).toBe(result.text);
@@ -73,11 +72,7 @@ describe("whatever comes", () => {
   });
 
   test("a key __proto__ in params stays data and reaches no prototype", () => {
-    const result = validateTaskflow(
-      withTask({ params: JSON.parse(`{"__proto__":{"polluted":true}}`) }),
-      DEFAULT_LIMITS,
-      isAllowed,
-    );
+    const result = validateTaskflow(withTask({ params: JSON.parse(`{"__proto__":{"polluted":true}}`) }), CONTEXT);
     if (!result.ok) throw new Error("refused");
     const params = result.definition.stages[0]?.tasks[0]?.params ?? {};
     expect(Object.getPrototypeOf(params)).toBe(Object.prototype);

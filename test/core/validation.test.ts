@@ -1,18 +1,15 @@
 import { readFileSync } from "node:fs";
 import { describe, expect, test } from "@jest/globals";
-import { compileActionPatterns } from "../../lib/config/allowed-actions.ts";
-import { DEFAULT_LIMITS } from "../../lib/config/limits.ts";
 import { readTaskflowId, validateTaskflow } from "../../lib/validation/index.ts";
-import { aStage, aTask, aTaskflow, pathsOf, problemsOf, withTask, type Loose } from "../helpers/definitions.ts";
+import { aStage, aTask, aTaskflow, CONTEXT, pathsOf, problemsOf, withTask, type Loose } from "../helpers/definitions.ts";
 
-const isAllowed = compileActionPatterns();
 const task0 = "/stages/0/tasks/0";
 
 describe("a good definition", () => {
   test("the example of the contract is accepted unchanged, and its text is that of the definition", () => {
     const text = readFileSync(new URL("../../examples/group.json", import.meta.url), "utf8");
     const definition: unknown = JSON.parse(text);
-    const result = validateTaskflow(definition, DEFAULT_LIMITS, isAllowed);
+    const result = validateTaskflow(definition, CONTEXT);
     expect(result).toEqual({ ok: true, definition, text: JSON.stringify(definition) });
   });
 
@@ -48,14 +45,14 @@ describe("a good definition", () => {
   });
 
   test("the short form becomes one stage named main", () => {
-    const result = validateTaskflow({ name: "short", tasks: [aTask()] }, DEFAULT_LIMITS, isAllowed);
+    const result = validateTaskflow({ name: "short", tasks: [aTask()] }, CONTEXT);
     const definition = { name: "short", stages: [{ name: "main", tasks: [aTask()] }] };
     expect(result).toEqual({ ok: true, definition, text: JSON.stringify(definition) });
   });
 
   test("the definition shares nothing with the params", () => {
     const params = withTask({ params: { list: [{ a: 1 }] } });
-    const result = validateTaskflow(params, DEFAULT_LIMITS, isAllowed);
+    const result = validateTaskflow(params, CONTEXT);
     if (!result.ok) throw new Error("refused");
     Object.assign(result.definition.stages[0]?.tasks[0]?.params?.["list"] as object, { 0: "changed" });
     expect(params).toEqual(withTask({ params: { list: [{ a: 1 }] } }));
@@ -67,7 +64,8 @@ describe("a good definition", () => {
     ["nothing as nothing", { serviceId: "admin.users", actionName: "list.all" }, "admin.users.list.all"],
   ])("a version stands before the action's name: %s", (_title, taskDetails, name) => {
     const asked: string[] = [];
-    validateTaskflow(withTask({ taskDetails }), DEFAULT_LIMITS, (action) => asked.push(action) > 0);
+    const isActionAllowed = (action: string): boolean => asked.push(action) > 0;
+    validateTaskflow(withTask({ taskDetails }), { ...CONTEXT, isActionAllowed });
     expect(asked).toEqual([name]);
   });
 });

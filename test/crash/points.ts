@@ -48,6 +48,7 @@ export const STORE = {
 
 export const BUS = {
   route: "looks",
+  offers: "looks",
   call: "hears",
   carries: "looks",
   queryOutcome: "hears",

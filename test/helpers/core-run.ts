@@ -12,6 +12,8 @@ import type { JsonText } from "../../lib/core/model/values.ts";
 import type { Input, Outcome, OutcomeReply } from "../../lib/core/execution/inputs.ts";
 import type { Router } from "../../lib/core/execution/dispatch.ts";
 import { encodeEntry } from "../../lib/core/journal/journal.ts";
+import type { TaskTypes } from "../../lib/core/model/task-type.ts";
+import { action } from "../../lib/task-types/action/index.ts";
 import { DEFAULT_OPTIONS } from "../../lib/core/model/options.ts";
 import type { Options } from "../../schemas/options.ts";
 
@@ -58,9 +60,13 @@ export const SILENT: OutcomeReply = { kind: "silent" };
 export const INTERRUPTED: OutcomeReply = { kind: "interrupted" };
 export const done = (outcome: Outcome): OutcomeReply => ({ kind: "done", outcome });
 
+export const TYPES: TaskTypes = { typeOf: () => action };
+
 /** A router to which every action is offered, at one node or where the function says. */
 export const routerTo = (node: string | ((task: Task) => string | undefined) = "w1", free = 1_000): Router => ({
   free,
+  types: TYPES,
+  full: () => {},
   route: typeof node === "string" ? () => node : node,
 });
 

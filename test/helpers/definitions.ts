@@ -1,6 +1,7 @@
 /** Definitions for tests of validation: the smallest that is valid, and ways to change it. */
 import { compileActionPatterns } from "../../lib/config/allowed-actions.ts";
 import { DEFAULT_LIMITS, type Limits } from "../../lib/config/limits.ts";
+import { BUILT_IN_TASK_TYPES } from "../../lib/task-types/index.ts";
 import { validateTaskflow, type Problem } from "../../lib/validation/index.ts";
 
 export type Loose = Record<string, unknown>;
@@ -19,10 +20,15 @@ export const aTaskflow = (changes: Loose = {}): Loose => ({ stages: [aStage()], 
 /** A taskflow of one task that differs from the valid one by `changes`. */
 export const withTask = (changes: Loose): Loose => aTaskflow({ stages: [aStage({ tasks: [aTask(changes)] })] });
 
-const isAllowed = compileActionPatterns();
+/** The settings that definitions are checked against. */
+export const CONTEXT = {
+  limits: DEFAULT_LIMITS,
+  isActionAllowed: compileActionPatterns(),
+  taskTypes: BUILT_IN_TASK_TYPES,
+};
 
 export function problemsOf(params: unknown, limits: Partial<Limits> = {}): Problem[] {
-  const result = validateTaskflow(params, { ...DEFAULT_LIMITS, ...limits }, isAllowed);
+  const result = validateTaskflow(params, { ...CONTEXT, limits: { ...DEFAULT_LIMITS, ...limits } });
   return result.ok ? [] : result.problems;
 }
 

@@ -2,7 +2,7 @@
 import type { MoleculerBus } from "../../lib/adapters/moleculer/bus.ts";
 import type { JsonText } from "../../lib/core/model/values.ts";
 import type { Outcome } from "../../lib/core/execution/inputs.ts";
-import type { Call, OutcomeQuery, Reply } from "../../lib/ports/bus.ts";
+import type { Call, OutcomeQuery, Reply } from "../../lib/ports/dispatch.ts";
 import { uniqueName } from "./unique.ts";
 
 const TASK = "00000000-0000-8000-8000-000100000000";
@@ -54,7 +54,16 @@ export function callOf(action: string, given: DeliveryOptions): Call {
   }) as JsonText;
   const idempotencyKey = `${taskflowId}:${TASK}:${attempt}`;
   const ids = { taskflowId, stageId: "stage", taskId: TASK, attempt, delivery, fence, idempotencyKey };
-  return { action, node, params, meta, context, ...ids, listenMs: given.listenMs ?? timeout };
+  return {
+    target: action,
+    node,
+    taskDetails: taskInfo.taskDetails,
+    params,
+    meta,
+    context,
+    ...ids,
+    listenMs: given.listenMs ?? timeout,
+  };
 }
 
 /** The next delivery of the same attempt. */
@@ -75,8 +84,8 @@ export function deliver(bus: MoleculerBus, call: Call): Promise<Outcome> {
 }
 
 export function ask(bus: MoleculerBus, call: Call, more: Partial<OutcomeQuery> = {}): Promise<Reply> {
-  const { action, node, idempotencyKey: key, delivery } = call;
+  const { target, node, idempotencyKey: key, delivery } = call;
   return new Promise(
-    (resolve) => void bus.queryOutcome({ action, node, key, delivery, ageMs: 0, patienceMs: 5_000, ...more }, resolve),
+    (resolve) => void bus.queryOutcome({ target, node, key, delivery, ageMs: 0, patienceMs: 5_000, ...more }, resolve),
   );
 }

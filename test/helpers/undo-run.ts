@@ -1,14 +1,14 @@
 import { decodeEntry, replay } from "../../lib/core/journal/journal.ts";
 import type { Decision } from "../../lib/core/decide.ts";
 import { taskflowDetails } from "../../lib/core/views/details.ts";
-import { actionNameOf } from "../../lib/core/model/action-name.ts";
+import { targetOf } from "../../lib/core/model/task-type.ts";
 import type { StoredDefinition } from "../../lib/core/model/values.ts";
 import { type Task, taskAt } from "../../lib/core/model/flow.ts";
 import type { Router } from "../../lib/core/execution/dispatch.ts";
 import type { Input } from "../../lib/core/execution/inputs.ts";
 import type { Options } from "../../schemas/options.ts";
 import type { TaskflowDetails } from "../../schemas/taskflow-details.schema.ts";
-import { answered, CoreRun, failed, fingerprint, sketch, type StageSketch, written } from "./core-run.ts";
+import { answered, CoreRun, failed, fingerprint, sketch, type StageSketch, TYPES, written } from "./core-run.ts";
 
 /** Tasks that `undo <name>` undoes, and beside them others. */
 export function undoable(
@@ -50,7 +50,7 @@ export class UndoRun extends CoreRun {
     super.send(limit, node);
     return this.effects.slice(before).flatMap((effect) => {
       const task = effect.kind === "call" ? taskAt(this.flow, effect.task) : undefined;
-      return task ? [actionNameOf(task.definition.taskDetails)] : [];
+      return task ? [targetOf(TYPES, task)] : [];
     });
   }
 

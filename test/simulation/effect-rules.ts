@@ -1,6 +1,7 @@
 /** What must be in the store at the moment at which a call or an event leaves the coordinator. */
 import { isFinished, isSettled } from "../../lib/core/model/flow.ts";
-import type { Call, EventMessage } from "../../lib/ports/bus.ts";
+import type { EventMessage } from "../../lib/ports/bus.ts";
+import type { Call } from "../../lib/ports/dispatch.ts";
 import { withoutResponse, withoutTree } from "./expected-event.ts";
 import type { Incarnation } from "./incarnation.ts";
 import type { FlowRecord, TaskRecord } from "./record.ts";

@@ -3,7 +3,7 @@ import type { TaskError } from "../../lib/core/model/values.ts";
 import type { JsonText } from "../../lib/core/model/values.ts";
 import { isFinished } from "../../lib/core/model/flow.ts";
 import type { Outcome } from "../../lib/core/execution/inputs.ts";
-import type { Call } from "../../lib/ports/bus.ts";
+import type { Call } from "../../lib/ports/dispatch.ts";
 import type { Subject } from "./outcome-query.ts";
 import type { Entry, Nodes } from "./ledger.ts";
 import type { World } from "./world.ts";

@@ -7,6 +7,8 @@ import { Coordinator } from "../../lib/coordinator/coordinator.ts";
 import type { CoordinatorSettings } from "../../lib/coordinator/turn/settings.ts";
 import type { Bus } from "../../lib/ports/bus.ts";
 import type { Clock } from "../../lib/ports/clock.ts";
+import { BUILT_IN_TASK_TYPES } from "../../lib/task-types/index.ts";
+import { TaskTypeRegistry } from "../../lib/task-types/registry.ts";
 import { forward } from "./forwarding.ts";
 import { storeOf } from "./incarnation-store.ts";
 import type { FlowRecord } from "./record.ts";
@@ -81,7 +83,9 @@ export class Incarnation {
       warn: (...args: unknown[]) => this.note(() => `warns: ${args.map(String).join(" ")}`),
       error: (...args: unknown[]) => this.#hearError(args.map(String).join(" ")),
     };
-    this.coordinator = new Coordinator({ store: storeOf(this), bus: this.#bus(), clock: this.#clock(), ids, logger }, settings);
+    const bus = this.#bus();
+    const taskTypes = new TaskTypeRegistry(BUILT_IN_TASK_TYPES, { bus, nodeID: settings.owner });
+    this.coordinator = new Coordinator({ store: storeOf(this), bus, clock: this.#clock(), ids, logger, taskTypes }, settings);
   }
 
   /** What it takes for the store's time. */
@@ -271,6 +275,7 @@ export class Incarnation {
     };
     return {
       route: (action, preferred) => (this.isAlive ? bus.route(action, preferred) : undefined),
+      offers: (action) => (bus.isServed(action) ? 1 : 0),
       hasAudience: () => this.world.hasAudience,
       carries: () => true,
       queryOutcome: (question, done) => (this.goesOn() ? bus.ask(this, question, done) : () => {}),

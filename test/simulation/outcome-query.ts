@@ -1,7 +1,7 @@
 /** How a coordinator's question fares: it is asked again and again until somebody answers or its patience is over. */
 import { taskOrdinalOf } from "../../lib/core/model/ids.ts";
 import type { OutcomeReply } from "../../lib/core/execution/inputs.ts";
-import type { OutcomeQuery } from "../../lib/ports/bus.ts";
+import type { OutcomeQuery } from "../../lib/ports/dispatch.ts";
 import type { AttemptRecord } from "./attempt.ts";
 import type { Incarnation } from "./incarnation.ts";
 import type { FlowRecord, TaskRecord } from "./record.ts";
@@ -71,7 +71,7 @@ export function ask(
   };
   const round = (): void => {
     if (isOver || !incarnation.isAlive) return;
-    if (incarnation.isCutOff || !bus.isServed(question.action) || world.strikes("question lost")) return again();
+    if (incarnation.isCutOff || !bus.isServed(question.target) || world.strikes("question lost")) return again();
     agenda.in(world.delay(), () => {
       const ledger = bus.nodes.ledgerOf(question.node);
       if (ledger && world.strikes("ledger forgets")) ledger.forget(agenda.time);

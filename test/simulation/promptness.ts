@@ -1,5 +1,6 @@
 /** Nothing that could go on waits for a timer that has nothing to do with it. */
-import { actionNameOf } from "../../lib/core/model/action-name.ts";
+import { targetOf } from "../../lib/core/model/task-type.ts";
+import { TYPES } from "../helpers/core-run.ts";
 import type { Task } from "../../lib/core/model/flow.ts";
 import type { Incarnation } from "./incarnation.ts";
 import { checkParked, isInCare } from "./parking.ts";
@@ -98,7 +99,7 @@ function checkRepeat(world: World, record: FlowRecord, task: Task, incarnation: 
 }
 
 function checkSent(world: World, record: FlowRecord, task: Task, since: number): void {
-  const servedSince = world.bus.servedSince(actionNameOf(task.definition.taskDetails));
+  const servedSince = world.bus.servedSince(targetOf(TYPES, task));
   if (servedSince === undefined) return;
   const waited = world.agenda.time - Math.max(since, servedSince);
   if (waited > PROMPT_MS) world.report(30, `task ${task.ordinal} of ${record.taskflowId} could have been sent for ${waited} ms`);

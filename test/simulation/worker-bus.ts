@@ -2,7 +2,8 @@
 import { isFinished, isSettled } from "../../lib/core/model/flow.ts";
 import { taskOrdinalOf } from "../../lib/core/model/ids.ts";
 import type { Outcome, OutcomeReply } from "../../lib/core/execution/inputs.ts";
-import type { Call, EventMessage, OutcomeQuery } from "../../lib/ports/bus.ts";
+import type { EventMessage } from "../../lib/ports/bus.ts";
+import type { Call, OutcomeQuery } from "../../lib/ports/dispatch.ts";
 import { ask } from "./outcome-query.ts";
 import { AttemptRecord } from "./attempt.ts";
 import { ACTIONS } from "./definition.ts";
@@ -115,7 +116,7 @@ export class WorkerBus {
     const travel = world.delay();
     const { incarnation, attempt } = delivery;
     const isKept = incarnation.isCutOff && world.random.chance(0.5);
-    if (isKept || !this.isServed(call.action) || world.strikes("not sent") || world.strikes("queue full")) {
+    if (isKept || !this.isServed(call.target) || world.strikes("not sent") || world.strikes("queue full")) {
       attempt.notSent++;
       attempt.unsent.add(call.delivery);
       this.#tell(delivery, travel, { kind: "not-sent" });

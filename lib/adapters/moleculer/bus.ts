@@ -4,7 +4,8 @@ import type { NatsConnection } from "nats";
 import type { Outcome } from "../../core/execution/inputs.ts";
 import { truncateEvent } from "../../protocol/truncate.ts";
 import { isToBeFetched } from "../../protocol/large-outcome.ts";
-import type { Bus, Call, EventMessage, OutcomeQuery, Reply } from "../../ports/bus.ts";
+import type { Bus, EventMessage } from "../../ports/bus.ts";
+import type { Call, OutcomeQuery, Reply } from "../../ports/dispatch.ts";
 import { queryWorker } from "./outcome-query.ts";
 import { answered } from "../../protocol/call-outcome.ts";
 import { type LocalSubjects, localSubjects, maxMessageBytesOf, natsClientOf } from "./broker-link.ts";
@@ -34,6 +35,7 @@ interface Endpoint {
 }
 
 interface EndpointList {
+  readonly endpoints: readonly { readonly isAvailable: boolean }[];
   next(ctx: unknown): Endpoint | null;
   getEndpointByNodeID(node: string): Endpoint | null;
 }
@@ -78,6 +80,11 @@ export class MoleculerBus implements Bus {
     const endpoints = this.#broker.registry.actions.get(action) as EndpointList | undefined;
     const chosen = preferred === undefined ? null : endpoints?.getEndpointByNodeID(preferred);
     return (chosen ?? endpoints?.next(undefined))?.id;
+  }
+
+  offers(action: string): number {
+    const found = this.#broker.registry.actions.get(action) as EndpointList | undefined;
+    return found?.endpoints.filter(({ isAvailable }) => isAvailable).length ?? 0;
   }
 
   queryOutcome(question: OutcomeQuery, done: (reply: Reply) => void): () => void {
@@ -132,17 +139,17 @@ export class MoleculerBus implements Bus {
     const isLocal = call.node === this.#broker.nodeID;
     const { params, meta } = isLocal ? this.#copied(call) : this.#shared(call);
     // A handler with the mixin may prolong its time by heartbeats. The engine times the attempt in any case.
-    const timeout = call.listenMs > LONGEST_MS || this.#hasMixin(call.action, call.node) ? 0 : call.listenMs;
+    const timeout = call.listenMs > LONGEST_MS || this.#hasMixin(call.target, call.node) ? 0 : call.listenMs;
     let endFetching: (() => void) | undefined;
     const succeeded = (response: unknown): void => {
       if (isToBeFetched(response, call.idempotencyKey)) endFetching = this.#largeAnswers.fetch(call, done);
       else done(answered(response));
     };
     const failed = (error: unknown): void => {
-      if (!isRefusedDelivery(error, call.action)) done(classifyError(error, call.action, isLocal, Date.now()));
+      if (!isRefusedDelivery(error, call.target)) done(classifyError(error, call.target, isLocal, Date.now()));
     };
     if (!isLocal && !this.#isWatched) {
-      const { action, node } = call;
+      const { target: action, node } = call;
       const end = requestDirectly(this.#broker, { action, node, params, meta, timeout }, succeeded, failed);
       if (end)
         return () => {
@@ -152,7 +159,7 @@ export class MoleculerBus implements Bus {
     }
     // Where a broker tracks calls, its stop would wait for this one before the coordinator is told to drain.
     const options = { nodeID: call.node, meta, timeout, retries: 0, tracking: false };
-    const answer = this.#broker.call<unknown, unknown>(call.action, params, options);
+    const answer = this.#broker.call<unknown, unknown>(call.target, params, options);
     answer.then(succeeded, failed);
     // Without a timeout of its own, one whose answer was lost would be pending for ever.
     return () => {

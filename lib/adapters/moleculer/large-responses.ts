@@ -1,5 +1,5 @@
 import type { Outcome } from "../../core/execution/inputs.ts";
-import type { Bus, Call } from "../../ports/bus.ts";
+import type { Call, Dispatch } from "../../ports/dispatch.ts";
 import { Semaphore } from "../../util/semaphore.ts";
 import { toTaskError } from "../../protocol/task-error.ts";
 
@@ -13,21 +13,21 @@ const LONG_AGO_MS = 10 * 365 * 86_400_000;
 /** Fetches answers that do not fit into a message from the workers' ledgers. The calls themselves tell that the work was done. */
 export class LargeAnswers {
   readonly #lanes = new Semaphore(AT_ONCE);
-  readonly #ask: Bus["queryOutcome"];
+  readonly #ask: Dispatch["queryOutcome"];
 
-  constructor(ask: Bus["queryOutcome"]) {
+  constructor(ask: Dispatch["queryOutcome"]) {
     this.#ask = ask;
   }
 
   /** @returns what ends it, without an outcome */
-  fetch({ action, node, idempotencyKey: key, delivery }: Call, done: (outcome: Outcome) => void): () => void {
+  fetch({ target, node, idempotencyKey: key, delivery }: Call, done: (outcome: Outcome) => void): () => void {
     let isOver = false;
     let end = (): void => undefined;
     void this.#lanes.run(
       () =>
         new Promise<void>((leave) => {
           if (isOver) return leave();
-          const question = { action, node, key, delivery, ageMs: LONG_AGO_MS, patienceMs: PATIENCE_MS };
+          const question = { target, node, key, delivery, ageMs: LONG_AGO_MS, patienceMs: PATIENCE_MS };
           const stop = this.#ask(question, (reply) => {
             leave();
             done(reply.kind === "done" ? reply.outcome : lost(node));

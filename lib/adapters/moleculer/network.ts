@@ -1,10 +1,6 @@
 import type { ServiceBroker } from "moleculer";
 import type { Network } from "../../ports/network.ts";
 
-interface EndpointList {
-  readonly endpoints: readonly { readonly isAvailable: boolean }[];
-}
-
 /** The nodes as Moleculer's registry knows them. */
 export class MoleculerNetwork implements Network {
   readonly #broker: ServiceBroker;
@@ -25,10 +21,5 @@ export class MoleculerNetwork implements Network {
   isConnected(node: string): boolean {
     const found = this.#broker.registry.nodes.get(node) as { available: boolean } | undefined;
     return found?.available ?? false;
-  }
-
-  offers(action: string): number {
-    const found = this.#broker.registry.actions.get(action) as EndpointList | undefined;
-    return found?.endpoints.filter(({ isAvailable }) => isAvailable).length ?? 0;
   }
 }

@@ -1,6 +1,6 @@
 /** Asking for the outcome of an attempt: whom, how often, and what the answers mean. */
 import type { ServiceBroker } from "moleculer";
-import type { OutcomeQuery, Reply } from "../../ports/bus.ts";
+import type { OutcomeQuery, Reply } from "../../ports/dispatch.ts";
 import { joinOutcome, LONGEST_OUTCOME } from "../../protocol/large-outcome.ts";
 import { LEDGER_KEY, OUTCOME_ACTION } from "../../protocol/names.ts";
 import { toldOutcome } from "../../protocol/call-outcome.ts";
@@ -64,7 +64,11 @@ interface Target {
 }
 
 /** The node itself, or one that shares its ledger. Nobody: no later moment can change that. */
-function whomToAsk(broker: ServiceBroker, workers: KnownWorkers, { action, node }: OutcomeQuery): Target | "later" | "nobody" {
+function whomToAsk(
+  broker: ServiceBroker,
+  workers: KnownWorkers,
+  { target: action, node }: OutcomeQuery,
+): Target | "later" | "nobody" {
   const candidates = endpointsFor(broker, action);
   const itself = candidates.find(({ endpoint }) => endpoint.id === node) ?? candidates.find(({ endpoint }) => isShared(endpoint));
   if (itself) return { action: itself.name, node: itself.endpoint.id };
@@ -99,7 +103,7 @@ interface Told {
 async function queryOnce(
   broker: ServiceBroker,
   { action, node }: Target,
-  { key, delivery, action: called }: OutcomeQuery,
+  { key, delivery, target: called }: OutcomeQuery,
   ageMs: number,
   isOver: () => boolean,
 ): Promise<Reply | undefined> {

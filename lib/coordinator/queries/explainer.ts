@@ -2,11 +2,13 @@
 import type { Explanation } from "../../../schemas/explanation.schema.ts";
 import { explain } from "../../core/explain/explain.ts";
 import { type Flow, isOver, taskAt } from "../../core/model/flow.ts";
+import { targetOf } from "../../core/model/task-type.ts";
 import type { OwnerState, Sent, Observations } from "../../core/explain/observed.ts";
 import { isTaskflowError, taskflowError } from "../../errors/errors.ts";
 import type { Clock } from "../../ports/clock.ts";
 import type { Network } from "../../ports/network.ts";
 import type { PauseRule, Store, StoredTaskflow } from "../../ports/store.ts";
+import type { KnownTaskTypes } from "../../ports/task-types.ts";
 import type { Coordinator } from "../coordinator.ts";
 import { EVERY_ACTION } from "../flow-control/pause-rules.ts";
 import { rehydrate } from "../turn/rehydrate.ts";
@@ -20,6 +22,7 @@ export interface ExplanationsPorts {
   readonly store: Store;
   readonly clock: Clock;
   readonly network: Network;
+  readonly taskTypes: KnownTaskTypes;
   readonly pauses: { readonly rules: readonly PauseRule[]; ruleFor(action: string): PauseRule | undefined };
   /** Asks the coordinator that drives it, once; rejects if that cannot be had. */
   readonly askOwner: (owner: string, taskflowId: string) => Promise<Explanation>;
@@ -104,16 +107,17 @@ export class Explainer {
   }
 
   #around(owner: OwnerState, storeError: string | null): Observations {
-    const { clock, network, pauses } = this.#ports;
+    const { clock, network, pauses, taskTypes } = this.#ports;
     return {
       now: clock.now(),
       coordinator: this.#settings.owner,
       owner,
+      types: taskTypes,
       isBusUp: network.isUp(),
       nodes: network.nodes(),
       isConnected: (node) => network.isConnected(node),
-      offers: (action) => network.offers(action),
-      pausedBy: (action) => pauses.ruleFor(action),
+      offers: (task) => taskTypes.dispatchOf(task).offers(targetOf(taskTypes, task)),
+      pausedBy: (target) => pauses.ruleFor(target),
       everythingPausedBy: pauses.rules.find(({ pattern }) => pattern === EVERY_ACTION),
       storeError,
     };

@@ -1,17 +1,17 @@
 /** What is read of taskflows: by their coordinator from memory, of all others from the store. */
-import { actionNameOf } from "../../core/model/action-name.ts";
 import { previousRows } from "../../core/views/execution-context.ts";
 import { historyOf } from "../../core/views/history.ts";
 import { progressOf, effectiveStatus, taskDetails, taskflowDetails, type WaitReason } from "../../core/views/details.ts";
 import { type Flow, isOver, type Stage, type Task } from "../../core/model/flow.ts";
 import { stageId, stageIndexOf, taskOrdinalOf } from "../../core/model/ids.ts";
+import { targetOf } from "../../core/model/task-type.ts";
 import { decodeEntry, replay } from "../../core/journal/journal.ts";
 import { taskflowError } from "../../errors/errors.ts";
 import { bytesOf, fitEvents } from "../../protocol/truncate.ts";
 import { copyJson } from "../../util/copy-json.ts";
-import type { Bus } from "../../ports/bus.ts";
 import type { Clock } from "../../ports/clock.ts";
 import type { Store, TaskflowQuery } from "../../ports/store.ts";
+import type { KnownTaskTypes } from "../../ports/task-types.ts";
 import type { Coordinator } from "../coordinator.ts";
 import { addNestedTrees, branchOf } from "./nested-trees.ts";
 import type { Gate } from "../flow-control/pause-rules.ts";
@@ -56,7 +56,7 @@ export interface TaskQuery {
 export interface QueriesOptions {
   readonly coordinator: Coordinator;
   readonly store: Store;
-  readonly bus: Bus;
+  readonly taskTypes: KnownTaskTypes;
   readonly clock: Clock;
   readonly gate: Gate;
   readonly eventTreeLimit: number;
@@ -73,15 +73,15 @@ export class Queries {
     return { flow, task: findTask(flow, taskId) };
   });
 
-  constructor({ coordinator, store, bus, clock, gate, eventTreeLimit }: QueriesOptions) {
+  constructor({ coordinator, store, taskTypes, clock, gate, eventTreeLimit }: QueriesOptions) {
     this.#coordinator = coordinator;
     this.#store = store;
     this.#clock = clock;
     this.#eventTreeLimit = eventTreeLimit;
     this.#waitReason = (task) => {
-      const action = actionNameOf(task.definition.taskDetails);
-      if (gate.ruleFor(action)) return "PAUSED";
-      return bus.route(action) === undefined ? "NO_WORKER" : "CONCURRENCY_LIMIT";
+      const target = targetOf(taskTypes, task);
+      if (gate.ruleFor(target)) return "PAUSED";
+      return taskTypes.dispatchOf(task).route(target) === undefined ? "NO_WORKER" : "CONCURRENCY_LIMIT";
     };
   }
 

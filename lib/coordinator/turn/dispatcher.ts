@@ -1,7 +1,9 @@
-import { actionNameOf } from "../../core/model/action-name.ts";
 import { latestAttempt } from "../../core/model/flow.ts";
 import type { Router } from "../../core/execution/dispatch.ts";
 import type { Task } from "../../core/model/flow.ts";
+import { targetOf } from "../../core/model/task-type.ts";
+import type { Dispatch } from "../../ports/dispatch.ts";
+import type { KnownTaskTypes } from "../../ports/task-types.ts";
 import { type Gate, OPEN_GATE } from "../flow-control/pause-rules.ts";
 import type { Resident } from "./resident.ts";
 
@@ -11,19 +13,19 @@ import type { Resident } from "./resident.ts";
  */
 export class Dispatcher implements Router {
   readonly #maxInFlight: number;
-  readonly #nodeFor: (action: string, preferred?: string) => string | undefined;
   readonly #gate: Gate;
   readonly #queued = new Set<Resident>();
   readonly #starved = new Set<Resident>();
   readonly #gated = new Set<Resident>();
   #inFlight = 0;
-  /** The taskflow that is being decided, and the actions that were found to be offered nowhere. */
+  /** The taskflow that is being decided, and the targets for which nobody was found. */
   #deciding: Resident | undefined;
-  readonly #unserved = new Set<string>();
+  readonly #unserved = new Map<string, Dispatch>();
+  readonly types: KnownTaskTypes;
 
-  constructor(maxInFlight: number, nodeFor: (action: string, preferred?: string) => string | undefined, gate = OPEN_GATE) {
+  constructor(maxInFlight: number, types: KnownTaskTypes, gate = OPEN_GATE) {
     this.#maxInFlight = maxInFlight;
-    this.#nodeFor = nodeFor;
+    this.types = types;
     this.#gate = gate;
   }
 
@@ -41,9 +43,7 @@ export class Dispatcher implements Router {
 
   /** Takes the slots of the attempts that the decision sends. Each is given back by `release`. */
   admit(resident: Resident, sent: number): void {
-    const { due, repeats } = resident.flow;
     if (this.#unserved.size > 0) this.#starved.add(resident);
-    if (sent >= this.free && due.size + repeats.size > 0) this.#queued.add(resident);
     this.#inFlight += sent;
   }
 
@@ -52,17 +52,22 @@ export class Dispatcher implements Router {
   }
 
   route(task: Task): string | undefined {
-    const action = actionNameOf(task.definition.taskDetails);
-    if (this.#unserved.has(action)) return undefined;
-    if (this.#gate.ruleFor(action)) {
+    const target = targetOf(this.types, task);
+    const dispatch = this.types.dispatchOf(task);
+    if (this.#unserved.get(target) === dispatch) return undefined;
+    if (this.#gate.ruleFor(target)) {
       this.#gated.add(this.#deciding as Resident);
       return undefined;
     }
     // A repeated delivery goes to the node of the first one, if it is there: it may remember.
     const before = task.status === "RUNNING" ? latestAttempt(task).nodeID : null;
-    const node = this.#nodeFor(action, before ?? undefined);
-    if (node === undefined) this.#unserved.add(action);
+    const node = dispatch.route(target, before ?? undefined);
+    if (node === undefined) this.#unserved.set(target, dispatch);
     return node;
+  }
+
+  full(): void {
+    this.#queued.add(this.#deciding as Resident);
   }
 
   release(slots: number): void {

@@ -1,13 +1,14 @@
-import { actionNameOf } from "../../core/model/action-name.ts";
 import { latestAttempt } from "../../core/model/flow.ts";
 import { executionContext, idempotencyKey, keyOf, metaOf } from "../../core/views/execution-context.ts";
 import type { Effect } from "../../core/execution/effects.ts";
 import { taskAt } from "../../core/model/flow.ts";
 import { stageId, taskId } from "../../core/model/ids.ts";
+import { targetOf } from "../../core/model/task-type.ts";
 import { delayAfter } from "../../core/execution/task.ts";
 import type { Input, Outcome, OutcomeReply } from "../../core/execution/inputs.ts";
-import type { Bus, Call } from "../../ports/bus.ts";
+import type { Call } from "../../ports/dispatch.ts";
 import type { Clock } from "../../ports/clock.ts";
+import type { KnownTaskTypes } from "../../ports/task-types.ts";
 import type { Dispatcher } from "./dispatcher.ts";
 import type { Resident } from "./resident.ts";
 import { RESEND_DELAY_MS } from "./settings.ts";
@@ -17,7 +18,7 @@ import type { NestedMessenger } from "./effect-handlers.ts";
 type EffectOf<Kind extends Effect["kind"]> = Extract<Effect, { kind: Kind }>;
 
 export interface EffectRunnerPorts {
-  readonly bus: Bus;
+  readonly types: KnownTaskTypes;
   readonly clock: Clock;
   readonly dispatcher: Dispatcher;
   /** False while another coordinator may have taken over. */
@@ -77,21 +78,21 @@ export class EffectRunner {
 
   #abort({ flow }: Resident, { task: ordinal, attempt, node }: EffectOf<"abort">): void {
     const task = taskAt(flow, ordinal);
-    if (task) this.#ports.bus.abort(node, keyOf(flow, task, attempt));
+    if (task) this.#ports.types.dispatchOf(task).abort(node, keyOf(flow, task, attempt));
   }
 
   #queryOutcome(
     resident: Resident,
     { task: ordinal, attempt, delivery, node, startedAt, patienceMs, cause }: EffectOf<"query-outcome">,
   ): void {
-    const { bus, clock, give } = this.#ports;
+    const { types, clock, give } = this.#ports;
     const { flow } = resident;
     const task = taskAt(flow, ordinal);
     // What was decided after it may have made it idle; the worker would refuse a delivery that is to come.
     const isOpen = task?.status === "RUNNING" || (task?.inDoubt ?? null) !== null;
     if (!task || !isOpen || task.attempt !== attempt || latestAttempt(task).deliveries !== delivery) return;
     const question = {
-      action: actionNameOf(task.definition.taskDetails),
+      target: targetOf(types, task),
       node,
       key: idempotencyKey(flow, task),
       delivery,
@@ -103,16 +104,17 @@ export class EffectRunner {
       const about = { task: ordinal, attempt, delivery, node, startedAt };
       give(resident, { kind: "outcome-reply", ...about, reply, ...(cause ? { cause } : {}) });
     };
-    const forget = resident.keepTimer(bus.queryOutcome(question, heard));
+    const forget = resident.keepTimer(types.dispatchOf(task).queryOutcome(question, heard));
   }
 
   #send(resident: Resident, { task: ordinal, attempt, delivery, node }: EffectOf<"call">): void {
-    const { bus, clock, give } = this.#ports;
+    const { types, clock, give } = this.#ports;
     const { flow } = resident;
     const task = taskAt(flow, ordinal);
     if (!task) return;
+    const dispatch = types.dispatchOf(task);
     const { timeout, exactlyOnceTaskExecution } = task.options;
-    const action = actionNameOf(task.definition.taskDetails);
+    const target = targetOf(types, task);
     const key = idempotencyKey(flow, task);
     // A delivery before this one may still be listened to: its answer counts, its slot and its time do not.
     this.#release(resident, ordinal, attempt);
@@ -120,16 +122,17 @@ export class EffectRunner {
       clock.after(timeout, () => {
         this.#release(resident, ordinal, attempt);
         // Where its outcome is going to be asked for, the worker is left to it.
-        if (!exactlyOnceTaskExecution) bus.abort(node, key);
+        if (!exactlyOnceTaskExecution) dispatch.abort(node, key);
         give(resident, { kind: "timeout", task: ordinal, attempt });
       });
     resident.pending.set(ordinal, { attempt, delivery, cancelTimeout: watch(), watch, sentAt: clock.now(), heardAt: null });
     const call = {
-      action,
+      target,
       node,
+      taskDetails: task.definition.taskDetails,
       params: task.definition.params ?? {},
       meta: metaOf(flow, task),
-      context: executionContext(flow, task, (length) => bus.carries(action, node, length)),
+      context: executionContext(flow, task, (length) => dispatch.carries(target, node, length)),
       taskflowId: flow.taskflowId,
       stageId: stageId(flow.idBase, task.stage.index),
       taskId: taskId(flow.idBase, ordinal),
@@ -145,7 +148,7 @@ export class EffectRunner {
       forget();
       this.#answered(resident, call, ordinal, outcome);
     };
-    const forget = resident.keepListening(bus.call(call, answered));
+    const forget = resident.keepListening(dispatch.call(call, answered));
   }
 
   #answered(resident: Resident, { attempt, delivery }: Call, task: number, outcome: Outcome): void {

@@ -51,16 +51,25 @@ export class TurnLoop implements Turns {
   isDraining = false;
 
   constructor(ports: Ports, settings: CoordinatorSettings, listener: TurnListener, gate = OPEN_GATE) {
-    const { bus, clock } = ports;
+    const { taskTypes: types, clock } = ports;
     const { hasLease, late } = listener;
     this.#listener = listener;
     this.#ports = ports;
     this.#settings = settings;
-    this.dispatcher = new Dispatcher(settings.maxInFlight, (action, preferred) => bus.route(action, preferred), gate);
+    this.dispatcher = new Dispatcher(settings.maxInFlight, types, gate);
     const give = (resident: Resident, input: Input): void => this.give(resident, input);
     const freed = (): void => this.#planForQueue();
     this.#reconciler = new Reconciler(ports, settings, this, this.#commands);
-    this.#effects = new EffectRunner({ bus, clock, dispatcher: this.dispatcher, hasLease, give, freed, late, nested: listener });
+    this.#effects = new EffectRunner({
+      types,
+      clock,
+      dispatcher: this.dispatcher,
+      hasLease,
+      give,
+      freed,
+      late,
+      nested: listener,
+    });
   }
 
   /** Takes a taskflow into care, and its first inputs into its mailbox. */

@@ -3,6 +3,7 @@ import type { Clock } from "../../ports/clock.ts";
 import type { Ids } from "../../ports/ids.ts";
 import type { Logger } from "../../ports/logger.ts";
 import type { Store } from "../../ports/store.ts";
+import type { KnownTaskTypes } from "../../ports/task-types.ts";
 
 /** The world as the coordinator sees it. */
 export interface Ports {
@@ -11,4 +12,5 @@ export interface Ports {
   readonly clock: Clock;
   readonly ids: Ids;
   readonly logger: Logger;
+  readonly taskTypes: KnownTaskTypes;
 }

@@ -4,7 +4,8 @@ import { explainTask } from "./task.ts";
 import { nameOf } from "./reason.ts";
 import { type Flow, isSettled, nextUndo, type Task } from "../model/flow.ts";
 import { taskId } from "../model/ids.ts";
-import { count, cut, type ReasonList, type ReasonText } from "./reason.ts";
+import type { ReasonText } from "../model/task-type.ts";
+import { count, cut, type ReasonList } from "./reason.ts";
 import type { Observations } from "./observed.ts";
 
 /** How many nested taskflows are named. */

@@ -1,4 +1,5 @@
 /** What is known of the world around a taskflow when it is explained. It is given; the core looks at nothing. */
+import type { Observed, TaskTypes } from "../model/task-type.ts";
 
 export interface PausedBy {
   readonly pattern: string;
@@ -42,20 +43,15 @@ export type OwnerState =
     }
   | { readonly kind: "nobody" };
 
-export interface Observations {
-  /** Epoch milliseconds of the store's clock. */
-  readonly now: number;
+export interface Observations extends Observed {
   /** The coordinator that explains. */
   readonly coordinator: string;
   readonly owner: OwnerState;
+  readonly types: TaskTypes;
   readonly isBusUp: boolean;
-  /** Nodes on the bus, this one included. */
-  readonly nodes: number;
   readonly isConnected: (node: string) => boolean;
-  /** How many nodes offer the action. */
-  readonly offers: (action: string) => number;
-  /** The rule that keeps tasks from calling the action. */
-  readonly pausedBy: (action: string) => PausedBy | undefined;
+  /** The rule that keeps tasks from reaching the target. */
+  readonly pausedBy: (target: string) => PausedBy | undefined;
   /** The rule that keeps everything from being sent. */
   readonly everythingPausedBy: PausedBy | undefined;
   /** Why the store cannot be used; null: it can. */

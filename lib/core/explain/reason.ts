@@ -1,17 +1,9 @@
 /** Why a part of a taskflow is not moving. */
 import type { Reason } from "../../../schemas/explanation.schema.ts";
 import { REASON_CODES, type ReasonCode } from "../../../schemas/reason-codes.ts";
-import { actionNameOf } from "../model/action-name.ts";
 import type { Flow, Stage, Task } from "../model/flow.ts";
 import { stageId, taskId } from "../model/ids.ts";
-
-/** What a reason says. */
-export interface ReasonText {
-  readonly sentence: string;
-  readonly data?: Readonly<Record<string, unknown>>;
-  /** What would move it. */
-  readonly movedBy: string;
-}
+import type { ReasonText } from "../model/task-type.ts";
 
 /** Reasons that are told in all, and of one code. */
 const MOST = 100;
@@ -84,8 +76,12 @@ export function cut(text: string, length = 200): string {
   return text.length > length ? `${text.slice(0, length)}…` : text;
 }
 
+interface Named {
+  readonly definition: { readonly name: string };
+  readonly stage: { readonly name: string };
+}
+
 /** "1 task", "3 tasks". */
 export const count = (number: number, noun: string): string => `${number} ${noun}${number === 1 ? "" : "s"}`;
-export const nameOf = ({ definition, stage }: Task): string => `task "${definition.name}" of stage "${stage.name}"`;
+export const nameOf = ({ definition, stage }: Named): string => `task "${definition.name}" of stage "${stage.name}"`;
 export const capital = (text: string): string => text.charAt(0).toUpperCase() + text.slice(1);
-export const actionOf = (task: Task): string => actionNameOf(task.definition.taskDetails);

@@ -2,7 +2,8 @@
 import { taskAgeLimit } from "../execution/max-age.ts";
 import { latestAttempt } from "../model/flow.ts";
 import type { Attempt, Flow, Task } from "../model/flow.ts";
-import { actionOf, capital, count, cut, nameOf, type ReasonList, span } from "./reason.ts";
+import { type ReasonText, targetOf } from "../model/task-type.ts";
+import { capital, count, cut, nameOf, type ReasonList, span } from "./reason.ts";
 import { REQUERY_MS, MAX_DELIVERIES } from "../execution/outcome-query.ts";
 import type { Observations } from "./observed.ts";
 
@@ -50,7 +51,7 @@ function explainRunning(list: ReasonList, flow: Flow, task: Task, around: Observ
     list.add("NOT_SENT", task, () => ({
       sentence: `Attempt ${attempt} of ${nameOf(task)} could not be sent to ${nodeID}; it is tried again at once.`,
       data,
-      movedBy: `A link to ${nodeID}, or another node that offers ${actionOf(task)}.`,
+      movedBy: `A link to ${nodeID}, or another node that offers ${targetOf(around.types, task)}.`,
     }));
     return;
   }
@@ -159,28 +160,35 @@ function explainDelay(list: ReasonList, task: Task, retryAt: number, now: number
   });
 }
 
-/** What keeps every attempt of its action back. True: something does. */
-function explainGate(list: ReasonList, task: Task, { pausedBy, isBusUp, offers, nodes, now }: Observations): boolean {
-  const action = actionOf(task);
-  const rule = pausedBy(action);
+/** What keeps every attempt of it back: a rule, or that nobody does such work. True: something does. */
+function explainGate(list: ReasonList, task: Task, around: Observations): boolean {
+  const { types, pausedBy, isBusUp, offers, now } = around;
+  const type = types.typeOf(task);
+  const target = targetOf(types, task);
+  const rule = pausedBy(target);
   if (rule) {
     if (rule.pattern === EVERYTHING) return true;
     const why = rule.reason === null ? "" : ` (${cut(rule.reason)})`;
     list.add("ACTION_PAUSED", task, () => ({
       sentence: `${capital(nameOf(task))} waits: calls of ${rule.pattern} are paused since ${span(now - rule.since)}${why}.`,
-      data: { action, pattern: rule.pattern, reason: rule.reason, since: rule.since },
+      data: { action: target, pattern: rule.pattern, reason: rule.reason, since: rule.since },
       movedBy: `resumeActions { pattern: "${rule.pattern}" }`,
     }));
     return true;
   }
   if (!isBusUp) return true;
-  if (offers(action) > 0) return false;
-  list.add("NO_WORKER", task, () => ({
-    sentence: `${capital(nameOf(task))} waits: no node offers ${action}; ${nodes} ${nodes === 1 ? "node is" : "nodes are"} connected.`,
-    data: { action, nodes },
-    movedBy: `A node that offers ${action}.`,
-  }));
+  if (offers(task) > 0) return false;
+  list.add("NO_WORKER", task, () => type.explain?.(task, around) ?? nobody(task, target));
   return true;
+}
+
+function nobody(task: Task, target: string): ReasonText {
+  const { type } = task.definition;
+  return {
+    sentence: `${capital(nameOf(task))} waits: nobody does work of the type ${type} for ${target} now.`,
+    data: { type, target },
+    movedBy: `Somebody who does it, as soon as the type's dispatch finds them.`,
+  };
 }
 
 function explainLimits(list: ReasonList, task: Task, { owner, now }: Observations): void {

@@ -25,7 +25,7 @@ export function start(flow: Flow, fact: Started, at: number): void {
     deliveries: 1,
     startedAt: at,
     finishedAt: null,
-    nodeID: fact.node,
+    nodeID: fact.node ?? null,
     status: "RUNNING",
   });
   if (task.attempts.length > FIRST_ATTEMPTS + LAST_ATTEMPTS) {

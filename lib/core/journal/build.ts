@@ -80,10 +80,10 @@ function buildStage(index: number, name: string, options: EffectiveOptions): Sta
 function buildUndo(index: number, tasks: readonly Task[], options: EffectiveOptions): Stage {
   const stage = buildStage(index, "compensation", options);
   for (const task of tasks) {
-    const { name, compensate, meta } = task.definition;
+    const { name, type, compensate, meta } = task.definition;
     if (!compensate) continue;
     const { taskDetails } = compensate;
-    const definition: TaskDefinition = { name: `${name} (compensation)`, type: "ACTION", taskDetails, ...(meta ? { meta } : {}) };
+    const definition: TaskDefinition = { name: `${name} (compensation)`, type, taskDetails, ...(meta ? { meta } : {}) };
     task.undo = buildTask(stage, tasks.length + stage.tasks.length, definition, task.options, task);
     stage.tasks.push(task.undo);
   }

@@ -61,12 +61,12 @@ export interface StageChanged {
   readonly status: "WAITING" | "RUNNING" | "COMPLETED" | "PARTIAL_COMPLETED" | "FAILED" | "CANCELLED" | "SKIPPED";
 }
 
-/** An attempt is about to be sent to a node. Event TASK RUNNING. */
+/** An attempt begins: it is about to be sent to a node, or was worked out (no node). Event TASK RUNNING. */
 export interface Started {
   readonly kind: "started";
   readonly task: number;
   readonly attempt: number;
-  readonly node: string;
+  readonly node?: string;
 }
 
 /** The running attempt is about to be sent once more, with the same number and key. No event. */

@@ -37,7 +37,7 @@ function quote(text: string): string {
 function encodeFact(fact: Fact, definition: string | undefined): string {
   switch (fact.kind) {
     case "started":
-      return `{"kind":"started","task":${fact.task},"attempt":${fact.attempt},"node":${quote(fact.node)}}`;
+      return `{"kind":"started","task":${fact.task},"attempt":${fact.attempt}${fact.node === undefined ? "" : `,"node":${quote(fact.node)}`}}`;
     case "settled": {
       const flags =
         (fact.blocks ? ',"blocks":true' : "") +

@@ -17,21 +17,16 @@ export interface TaskError {
   stack?: string;
   nodeID?: string;
 }
-/** A task as `produce` took it. */
+/** A task as `produce` took it. What `taskDetails` may be is for its type to say. */
 export interface TaskDefinition {
   readonly name: string;
-  readonly type: "ACTION";
-  readonly taskDetails: ActionDetails;
+  readonly type: string;
+  readonly taskDetails: unknown;
   readonly params?: unknown;
   readonly meta?: Readonly<Record<string, unknown>>;
   readonly options?: Options;
-  /** What undoes it. */
-  readonly compensate?: { readonly taskDetails: ActionDetails; readonly params?: unknown };
-}
-export interface ActionDetails {
-  readonly serviceId: string;
-  readonly actionName: string;
-  readonly version?: string | number;
+  /** What undoes it: a task of the same type. */
+  readonly compensate?: { readonly taskDetails: unknown; readonly params?: unknown };
 }
 /** A definition as it is stored: checked, in the long form. Its options are still those that were written. */
 export interface StoredDefinition {

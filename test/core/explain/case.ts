@@ -3,7 +3,7 @@ import type { Command } from "../../../lib/core/model/command.ts";
 import { taskId } from "../../../lib/core/model/ids.ts";
 import type { ReasonCode } from "../../../schemas/reason-codes.ts";
 import type { OwnerState, Observations } from "../../../lib/core/explain/observed.ts";
-import { answered, CoreRun, failed, ID_BASE, sketch, START } from "../../helpers/core-run.ts";
+import { answered, CoreRun, failed, ID_BASE, sketch, START, TYPES } from "../../helpers/core-run.ts";
 
 export type Own = Extract<OwnerState, { kind: "this" }>;
 
@@ -23,6 +23,7 @@ export const around = (run: CoreRun, more: Partial<Observations> = {}): Observat
   now: run.now,
   coordinator: "c1",
   owner: own(),
+  types: TYPES,
   isBusUp: true,
   nodes: 3,
   isConnected: () => true,

@@ -1,7 +1,7 @@
-import type { TaskDefinition } from "./values.ts";
+import type { ActionDetails } from "../../schemas/task-types/action.schema.ts";
 
 /** The name that is called, `[v<version>.]serviceId.actionName`: a numeric version stands as `v2.`, a text as it is, as in Moleculer. */
-export function actionNameOf({ serviceId, actionName, version }: TaskDefinition["taskDetails"]): string {
+export function actionNameOf({ serviceId, actionName, version }: ActionDetails): string {
   const name = `${serviceId}.${actionName}`;
   if (version === undefined) return name;
   return typeof version === "number" ? `v${version}.${name}` : `${version}.${name}`;

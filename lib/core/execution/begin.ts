@@ -1,0 +1,34 @@
+import type { TaskError, JsonText } from "../model/values.ts";
+import type { DueTask, TaskTypes } from "../model/task-type.ts";
+import type { Outcome } from "./inputs.ts";
+
+/** Asks the task's type what an attempt does: how it ended, if that is worked out; undefined: it is to be sent. */
+export function beginAttempt(types: TaskTypes, task: DueTask, now: number): Outcome | undefined {
+  try {
+    const begun = types.typeOf(task).begin(task, now);
+    return begun.kind === "send" ? undefined : workedOut(begun.response);
+  } catch (thrown) {
+    // The type may be a user's. Asked again it would throw again.
+    return { kind: "failed", error: errorOf(thrown), permanent: true };
+  }
+}
+
+function workedOut(response: unknown): Outcome {
+  try {
+    return { kind: "answered", response: (JSON.stringify(response) ?? "null") as JsonText, reportedFailure: false };
+  } catch (thrown) {
+    const { name, message } = errorOf(thrown);
+    return { kind: "failed", error: { type: "RESPONSE_NOT_SERIALIZABLE", name, message }, permanent: true };
+  }
+}
+
+function errorOf(thrown: unknown): TaskError {
+  const error: { name?: unknown; message?: unknown; type?: unknown } =
+    typeof thrown === "object" && thrown !== null ? thrown : { message: String(thrown) };
+  const name = typeof error.name === "string" ? error.name : "Error";
+  return {
+    type: typeof error.type === "string" ? error.type : name,
+    name,
+    message: typeof error.message === "string" ? error.message : "",
+  };
+}

@@ -1,0 +1,47 @@
+/** The checks of a definition that follow from the task types: made once for each set of types. */
+import type { ValidateFunction } from "ajv";
+import { taskflowSchema, taskSchema } from "../../schemas/taskflow.schema.ts";
+import type { TaskType } from "../core/model/task-type.ts";
+import { compileFast, compileThorough } from "./ajv.ts";
+
+export interface TaskChecks {
+  readonly isTaskflow: ValidateFunction;
+  /** Of a task, its details apart. */
+  readonly schema: object;
+  readonly isTask: ValidateFunction;
+  readonly taskErrors: () => ValidateFunction;
+  /** By the type's name. */
+  readonly details: ReadonlyMap<string, DetailsCheck>;
+}
+
+export interface DetailsCheck {
+  readonly type: TaskType;
+  readonly isValid: ValidateFunction;
+  readonly errors: () => ValidateFunction;
+}
+
+type TypesByName = ReadonlyMap<string, TaskType>;
+
+const made = new WeakMap<TypesByName, TaskChecks>();
+
+/** @throws Error if the schema of a type is not a JSON Schema */
+export function taskChecks(types: TypesByName): TaskChecks {
+  let checks = made.get(types);
+  if (!checks) made.set(types, (checks = make(types)));
+  return checks;
+}
+
+function make(types: TypesByName): TaskChecks {
+  const names = Array.from(types.keys());
+  const schema = taskSchema(names);
+  const details = new Map<string, DetailsCheck>();
+  for (const [name, type] of types)
+    details.set(name, { type, isValid: compileFast(type.schema), errors: compileThorough(type.schema) });
+  return {
+    isTaskflow: compileFast(taskflowSchema(names)),
+    schema,
+    isTask: compileFast(schema),
+    taskErrors: compileThorough(schema),
+    details,
+  };
+}

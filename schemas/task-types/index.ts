@@ -1,0 +1,32 @@
+/**
+ * What `taskDetails` of each task type look like. A new type adds a line here; the compiler then
+ * asks for its line in `lib/task-types/index.ts`.
+ */
+import type { Static } from "typebox";
+import { ActionDetailsSchema } from "./action.schema.ts";
+
+export const TASK_DETAILS_SCHEMAS = {
+  ACTION: ActionDetailsSchema,
+} as const;
+
+/** The types that come with the package. */
+export type BuiltInTaskType = keyof typeof TASK_DETAILS_SCHEMAS;
+export type BuiltInTaskDetails = { [T in BuiltInTaskType]: Static<(typeof TASK_DETAILS_SCHEMAS)[T]> };
+
+/** `taskDetails` by `type`. A project with types of its own declares theirs here by merging. */
+export interface TaskDetailsByType extends BuiltInTaskDetails {}
+
+/** `taskDetails` of a task of any type. */
+export type AnyTaskDetails = TaskDetailsByType[keyof TaskDetailsByType];
+
+/** The types that this version or a later one brings: names that no other type may take. */
+export const RESERVED_TASK_TYPES: readonly string[] = [
+  "ACTION",
+  "NATS",
+  "CHANNEL",
+  "EVENT",
+  "TASKFLOW",
+  "TRANSFORM",
+  "EXTERNAL",
+  "WAIT",
+];

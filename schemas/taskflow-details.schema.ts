@@ -16,7 +16,6 @@ import type { AnyTaskDetails } from "./task-types/index.ts";
 
 const closed = { additionalProperties: false };
 const text = Type.String();
-const flag = Type.Boolean();
 const anything = (description: string) => Type.Unknown({ description });
 const id = Type.String({ description: "A UUID" });
 

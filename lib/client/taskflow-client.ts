@@ -21,6 +21,7 @@ import { fetchValue } from "../protocol/value-ref.ts";
 import { fetchExport, type TaskflowExport, tooLargeToImport } from "./export.ts";
 import type { Explanation } from "../../schemas/explanation.schema.ts";
 import { isTaskflowError } from "../errors/errors.ts";
+import { sleep } from "../util/timer.ts";
 import { parseDuration } from "../util/duration.ts";
 import { type EventHandler, EventSubscription } from "./event-subscription.ts";
 
@@ -247,7 +248,7 @@ export class TaskflowClient {
         return await this.#call("waitForTaskflow", params, { timeout: slice + SPARE_MS, retries: 0 });
       } catch (error) {
         if (performance.now() >= deadline || !isPassing(error)) throw error;
-        if (!isTaskflowError(error, "TASKFLOW_WAIT_TIMEOUT")) await new Promise((resolve) => setTimeout(resolve, RETRY_MS));
+        if (!isTaskflowError(error, "TASKFLOW_WAIT_TIMEOUT")) await sleep(RETRY_MS);
       }
     }
   }

@@ -9,6 +9,7 @@ import type { CommandResult, CommandRequest } from "../core/model/command.ts";
 import { type Flow, isFinished, isOver, taskAt } from "../core/model/flow.ts";
 import type { Outcome } from "../core/execution/inputs.ts";
 import type { StoredTaskflow } from "../ports/store.ts";
+import { sleep } from "../util/timer.ts";
 import { announceLast } from "./turn/republish.ts";
 import { placeOf, taskflowIdOf } from "../protocol/attempt-key.ts";
 import { Residency } from "./ownership/residency.ts";
@@ -113,7 +114,7 @@ export class Coordinator {
         await store.release(this.#settings.owner, given);
         released();
       }
-      await new Promise<void>((resolve) => void clock.after(DRAIN_POLL_MS, resolve));
+      await sleep(DRAIN_POLL_MS, clock);
     }
     await this.#turns.stop();
     this.#late.stop();

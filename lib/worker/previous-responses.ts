@@ -3,6 +3,7 @@ import { setTimeout as delay } from "node:timers/promises";
 import type { PreviousStageResponse, TaskflowExecutionContext } from "../../schemas/execution-context.schema.ts";
 import { isPermanentError } from "../errors/errors.ts";
 import { PREVIOUS_RESPONSES_ACTION, VALUE_ACTION } from "../protocol/names.ts";
+import { backoff } from "../util/timer.ts";
 import { fetchValue, isReferred } from "../protocol/value-ref.ts";
 
 const CALL_TIMEOUT_MS = 5_000;
@@ -65,7 +66,8 @@ export class PreviousResponses {
   }
 
   async #fetch<Data>(action: string, params: object): Promise<Data> {
-    for (let pauseMs = FIRST_PAUSE_MS; ; pauseMs = Math.min(pauseMs * 2, LONGEST_PAUSE_MS)) {
+    const pause = backoff(FIRST_PAUSE_MS, LONGEST_PAUSE_MS);
+    for (;;) {
       this.#signal.throwIfAborted();
       try {
         const options = { timeout: CALL_TIMEOUT_MS, retries: 0 };
@@ -73,7 +75,7 @@ export class PreviousResponses {
       } catch (error) {
         if (isPermanentError(error)) throw error;
         // Aborted: the next round says so.
-        await delay(pauseMs, undefined, { signal: this.#signal }).catch(() => undefined);
+        await delay(pause(), undefined, { signal: this.#signal }).catch(() => undefined);
       }
     }
   }

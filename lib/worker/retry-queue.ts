@@ -1,4 +1,5 @@
 /** Things that have to be done and cannot be done now: tried again with growing pauses until they succeed or are too old. */
+import { backoff } from "../util/timer.ts";
 
 const FIRST_PAUSE_MS = 500;
 const LONGEST_PAUSE_MS = 30_000;
@@ -11,7 +12,7 @@ interface Waiting {
   /** It is done, or given up. */
   readonly over: (() => void) | undefined;
   readonly giveUpAt: number;
-  pauseMs: number;
+  readonly pause: () => number;
   timer: NodeJS.Timeout | undefined;
 }
 
@@ -31,7 +32,7 @@ export class RetryQueue {
       attempt,
       over,
       giveUpAt: performance.now() + this.#keepForMs,
-      pauseMs: FIRST_PAUSE_MS,
+      pause: backoff(FIRST_PAUSE_MS, LONGEST_PAUSE_MS),
       timer: undefined,
     };
     this.#waiting.set(key, waiting);
@@ -44,9 +45,8 @@ export class RetryQueue {
     const isDone = await waiting.attempt();
     if (this.#waiting.get(key) !== waiting) return;
     if (isDone || performance.now() >= waiting.giveUpAt) return this.#forget(key);
-    waiting.timer = setTimeout(() => void this.#try(key, waiting), waiting.pauseMs);
+    waiting.timer = setTimeout(() => void this.#try(key, waiting), waiting.pause());
     waiting.timer.unref();
-    waiting.pauseMs = Math.min(waiting.pauseMs * 2, LONGEST_PAUSE_MS);
   }
 
   #forget(key: string): void {

@@ -9,6 +9,7 @@ import { CONTEXT_KEY } from "../protocol/names.ts";
 import { taskflowError } from "../errors/errors.ts";
 import type { Logger } from "../ports/logger.ts";
 import { fits, MESSAGE_FRAME } from "../protocol/chunks.ts";
+import { withTimeout } from "../util/timer.ts";
 import { RetryQueue } from "./retry-queue.ts";
 import { Fences } from "./fencing.ts";
 import { handleOf } from "./handle.ts";
@@ -75,9 +76,8 @@ export class TaskWorker {
     const runs = [...this.#runs.values()];
     for (const run of runs) run.abort("The node stops.");
     if (runs.length > 0) {
-      const timer = new AbortController();
-      const ended = Promise.all(runs.map(({ result }) => result)).then(() => timer.abort());
-      await Promise.race([ended, delay(STOP_GRACE_MS, undefined, { signal: timer.signal }).catch(() => undefined)]);
+      const ended = Promise.all(runs.map(({ result }) => result));
+      await withTimeout(ended, STOP_GRACE_MS, () => new Error("A handler did not end.")).catch(() => undefined);
     }
     this.#reports.stop();
     this.#keeping.stop();

@@ -7,6 +7,7 @@ import type { CommandResult } from "../../lib/core/model/command.ts";
 import type { NewChild, Producer } from "../../lib/coordinator/commands/nesting.ts";
 import { ERRORS, taskflowError, type TaskflowErrorType } from "../../lib/errors/errors.ts";
 import { readTaskflowId, validateTaskflow, validationError } from "../../lib/validation/index.ts";
+import { backoff, sleep } from "../../lib/util/timer.ts";
 import type { ActionParams } from "../../schemas/actions.schema.ts";
 import { type Engine, engineOf } from "./engine.ts";
 
@@ -96,7 +97,8 @@ async function produceAtOwner(
   const { coordinator } = engineOf(service);
   const deadline = performance.now() + PATIENCE_MS;
   let isNew = !child.isChosen;
-  for (let pause = FIRST_PAUSE_MS; ; pause = Math.min(pause * 2, LONGEST_PAUSE_MS)) {
+  const pause = backoff(FIRST_PAUSE_MS, LONGEST_PAUSE_MS);
+  for (;;) {
     const here = await coordinator.produceBelow(producer, { ...child, isNew });
     if (here) return dataOf(here);
     const owner = await coordinator.ownerOf(producer.taskflowId);
@@ -113,7 +115,7 @@ async function produceAtOwner(
       const message = `Nobody drives taskflow "${producer.taskflowId}", whose task produces this one. Try again later.`;
       throw taskflowError("TASKFLOW_OVERLOADED", message, { retryAfter: 1 });
     }
-    await new Promise<void>((resolve) => setTimeout(resolve, pause));
+    await sleep(pause());
   }
 }
 

@@ -4,6 +4,7 @@ import type { OutcomeQuery, Reply } from "../../ports/dispatch.ts";
 import { joinOutcome, LONGEST_OUTCOME } from "../../protocol/large-outcome.ts";
 import { LEDGER_KEY, OUTCOME_ACTION } from "../../protocol/names.ts";
 import { toldOutcome } from "../../protocol/call-outcome.ts";
+import { backoff } from "../../util/timer.ts";
 import { Semaphore } from "../../util/semaphore.ts";
 import type { KnownWorkers, OutcomeEndpoint } from "./worker-registry.ts";
 
@@ -25,7 +26,7 @@ export function queryWorker(
   done: (reply: Reply) => void,
 ): () => void {
   const startedAt = performance.now();
-  let pauseMs = FIRST_PAUSE_MS;
+  const pause = backoff(FIRST_PAUSE_MS, LONGEST_PAUSE_MS);
   let timer: NodeJS.Timeout | undefined;
   let isOver = false;
 
@@ -38,8 +39,7 @@ export function queryWorker(
     if (isOver) return;
     const left = question.patienceMs - (performance.now() - startedAt);
     if (left <= 0) return end({ kind: "silent" });
-    timer = setTimeout(() => void round(), Math.min(pauseMs, left));
-    pauseMs = Math.min(pauseMs * 2, LONGEST_PAUSE_MS);
+    timer = setTimeout(() => void round(), Math.min(pause(), left));
   };
   const round = async (): Promise<void> => {
     const target = whomToAsk(broker, workers, question);

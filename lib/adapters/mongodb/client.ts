@@ -6,8 +6,8 @@
  * that a second time changes nothing. Beyond the patience it is given up with `STORE_UNAVAILABLE`.
  */
 import type { Collection, Db, Document, MongoClient, MongoClientOptions } from "mongodb";
-import { setTimeout as delay } from "node:timers/promises";
 import { taskflowError } from "../../errors/errors.ts";
+import { backoff, sleep, withTimeout } from "../../util/timer.ts";
 import { loadPeer } from "../system/peer-package.ts";
 import { isCommandNotFound, isFinal, isMisuse, messageOf } from "./error.ts";
 
@@ -107,7 +107,9 @@ export class MongoLink {
   async persist<Result>(work: () => Promise<Result>, bytes = 0): Promise<Result> {
     const extraMs = bytes / BYTES_PER_MS;
     const deadline = performance.now() + this.#patienceMs + extraMs;
-    for (let pauseMs = FIRST_PAUSE_MS; ; pauseMs = Math.min(pauseMs * 2, LONGEST_PAUSE_MS)) {
+    const pause = backoff(FIRST_PAUSE_MS, LONGEST_PAUSE_MS);
+    for (;;) {
+      const pauseMs = pause();
       try {
         const result = await within(work, this.#attemptMs + extraMs);
         this.#failingSince = undefined;
@@ -120,7 +122,7 @@ export class MongoLink {
         if (!this.#failing) this.#report(messageOf(error));
         if (isOver) throw this.unavailable(messageOf(error), error);
       }
-      await delay(pauseMs);
+      await sleep(pauseMs);
     }
   }
 
@@ -200,19 +202,8 @@ function toTime(answer: Document): number {
   return localTime instanceof Date || typeof localTime === "number" ? Number(localTime) : Date.now();
 }
 
-/** Rejects when the time is up; what `work` does then goes on, and nobody hears of it. */
-async function within<Result>(work: () => Promise<Result>, ms: number): Promise<Result> {
-  let timer: NodeJS.Timeout | undefined;
-  const timeout = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(new Error(`no answer within ${Math.round(ms)} ms`)), ms);
-  });
-  const result = work();
-  result.catch(() => undefined);
-  try {
-    return await Promise.race([result, timeout]);
-  } finally {
-    clearTimeout(timer);
-  }
+function within<Result>(work: () => Promise<Result>, ms: number): Promise<Result> {
+  return withTimeout(work(), ms, () => new Error(`no answer within ${Math.round(ms)} ms`));
 }
 
 function partsOf(url: string): { scheme: string; hosts: string; database: string } {

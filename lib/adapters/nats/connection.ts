@@ -4,7 +4,7 @@
  */
 import { Errors, Transporters } from "moleculer";
 import type { Msg, NatsConnection, PublishOptions, Subscription } from "nats";
-import { withTimeout } from "../../util/timeout.ts";
+import { withTimeout } from "../../util/timer.ts";
 import { loadPeer } from "../system/peer-package.ts";
 import { resolveNatsOptions } from "./options.ts";
 import type { NatsTransporterOptions, ResolvedNatsOptions } from "./options.ts";
@@ -132,7 +132,7 @@ export class NatsLink extends Transporters.NATS {
     } catch {
       this.logger.warn("NATS did not confirm what was sent last; closing without waiting for it.");
     }
-    await withTimeout(client.close(), disconnectTimeoutMs).catch(() => {});
+    await withTimeout(client.close(), disconnectTimeoutMs, () => unanswered(disconnectTimeoutMs)).catch(() => {});
     this.connected = false;
     this.client = null;
   }
@@ -162,7 +162,7 @@ export class NatsLink extends Transporters.NATS {
   async flush(timeoutMs = DEFAULT_DEADLINE_MS): Promise<void> {
     if (this.client === null || this.#isAway) throw disconnectedError();
     writeBufferOf(this.client).flush();
-    await withTimeout(this.client.flush(), timeoutMs);
+    await withTimeout(this.client.flush(), timeoutMs, () => unanswered(timeoutMs));
   }
 
   /** Milliseconds of a round trip to the server. Rejects like `flush`. */
@@ -203,6 +203,8 @@ export class NatsLink extends Transporters.NATS {
 export function disconnectedError(): Error {
   return Reflect.construct(Errors.BrokerDisconnectedError, []) as Error;
 }
+
+const unanswered = (ms: number): Error => new Error(`no answer from NATS within ${ms} ms`);
 
 interface RawSubscription {
   readonly subject: string;

@@ -10,6 +10,7 @@ import { type Flow, isFinished, isOver, taskAt } from "../../core/model/flow.ts"
 import { stageId, taskOrdinalOf } from "../../core/model/ids.ts";
 import type { Creator, NewTaskflow } from "./produce.ts";
 import type { CommandRouter } from "./router.ts";
+import { sleep } from "../../util/timer.ts";
 import type { Ports } from "../turn/ports.ts";
 import type { Resident } from "../turn/resident.ts";
 import { rehydrateOrLog } from "../turn/rehydrate.ts";
@@ -79,7 +80,7 @@ export class Nesting implements NestedMessenger {
           break;
         } catch (error) {
           logger.warn(`Taskflow ${to} could not be told "${command.kind}" by ${from}; trying again.`, error);
-          await new Promise<void>((resolve) => void clock.after(RETRY_DELAY_MS, resolve));
+          await sleep(RETRY_DELAY_MS, clock);
         }
       }
     }

@@ -8,6 +8,7 @@
 import { type CommandResult, type CommandRequest, refuse } from "../../core/model/command.ts";
 import { isFinished } from "../../core/model/flow.ts";
 import { taskflowError } from "../../errors/errors.ts";
+import { backoff, sleep, withTimeout } from "../../util/timer.ts";
 import type { Residency } from "../ownership/residency.ts";
 import type { ReopenFinished } from "../ownership/reopen.ts";
 import type { Ports } from "../turn/ports.ts";
@@ -47,8 +48,11 @@ export class CommandRouter {
     const deadline = clock.monotonic() + 3 * this.#settings.leaseMs + PATIENCE_MS;
     let order = given;
     let wasSent = false;
-    for (let pause = FIRST_PAUSE_MS; ; pause = Math.min(pause * 2, LONGEST_PAUSE_MS)) {
-      const found = await this.#inTime(this.#look(taskflowId, order), deadline, taskflowId);
+    const pause = backoff(FIRST_PAUSE_MS, LONGEST_PAUSE_MS);
+    for (;;) {
+      // Whatever the store does, the caller gets an answer.
+      const leftMs = Math.max(0, deadline - clock.monotonic());
+      const found = await withTimeout(this.#look(taskflowId, order), leftMs, () => unknown(taskflowId), clock);
       if ("answer" in found) return found.answer;
       if (found.owner !== undefined) {
         order = { ...order, id: order.id ?? ids.random() };
@@ -57,7 +61,7 @@ export class CommandRouter {
         wasSent ||= heard === "unheard";
       }
       if (this.#turns.isStopped || clock.monotonic() >= deadline) throw wasSent ? unknown(taskflowId) : nobody(taskflowId);
-      await new Promise<void>((resolve) => void clock.after(pause, resolve));
+      await sleep(pause(), clock);
     }
   }
 
@@ -88,15 +92,6 @@ export class CommandRouter {
   async #load(taskflowId: string, order: CommandRequest): Promise<Found> {
     const brought = await this.#residency.load(taskflowId);
     return brought ? answerOf(await this.#turns.command(brought, order)) : {};
-  }
-
-  /** Whatever the store does, the caller is told something. */
-  #inTime<Result>(work: Promise<Result>, deadline: number, taskflowId: string): Promise<Result> {
-    const { clock } = this.#ports;
-    return new Promise((resolve, reject) => {
-      const cancel = clock.after(Math.max(0, deadline - clock.monotonic()), () => reject(unknown(taskflowId)));
-      work.finally(cancel).then(resolve, reject);
-    });
   }
 }
 

@@ -9,6 +9,7 @@ import type { Clock } from "../../ports/clock.ts";
 import type { Network } from "../../ports/network.ts";
 import type { PauseRule, Store, StoredTaskflow } from "../../ports/store.ts";
 import type { KnownTaskTypes } from "../../ports/task-types.ts";
+import { withTimeout } from "../../util/timer.ts";
 import type { Coordinator } from "../coordinator.ts";
 import { EVERY_ACTION } from "../flow-control/pause-rules.ts";
 import { rehydrate } from "../turn/rehydrate.ts";
@@ -69,12 +70,8 @@ export class Explainer {
 
   /** @throws STORE_UNAVAILABLE */
   #soon<Result>(work: Promise<Result>): Promise<Result> {
-    return new Promise((resolve, reject) => {
-      const cancel = this.#ports.clock.after(PATIENCE_MS, () =>
-        reject(taskflowError("STORE_UNAVAILABLE", `The store has not answered for ${PATIENCE_MS} ms.`)),
-      );
-      work.then(resolve, reject).finally(cancel);
-    });
+    const late = (): Error => taskflowError("STORE_UNAVAILABLE", `The store has not answered for ${PATIENCE_MS} ms.`);
+    return withTimeout(work, PATIENCE_MS, late, this.#ports.clock);
   }
 
   #driving(flow: Flow): OwnerState {

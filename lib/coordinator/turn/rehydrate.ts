@@ -3,8 +3,12 @@ import { type Flow, isFinished, isOver } from "../../core/model/flow.ts";
 import { decodeEntry, replay } from "../../core/journal/journal.ts";
 import type { Logger } from "../../ports/logger.ts";
 import type { StoredTaskflow, TaskflowRow, Write } from "../../ports/store.ts";
+import { backoff, sleep } from "../../util/timer.ts";
 import type { Ports } from "./ports.ts";
 import { projectionOf } from "./projection.ts";
+
+const FIRST_PAUSE_MS = 50;
+const LONGEST_PAUSE_MS = 2_000;
 
 /** A taskflow as the store tells of it. */
 export interface Restored {
@@ -80,7 +84,8 @@ export async function readPatiently(
   taskflowId: string,
   isEnded: () => boolean,
 ): Promise<StoredTaskflow | undefined> {
-  for (let wait = 50; !isEnded(); wait = Math.min(wait * 2, 2_000)) {
+  const pause = backoff(FIRST_PAUSE_MS, LONGEST_PAUSE_MS);
+  while (!isEnded()) {
     try {
       return await store.read(taskflowId);
     } catch (error) {
@@ -89,7 +94,7 @@ export async function readPatiently(
         return undefined;
       }
       logger.warn(`Taskflow ${taskflowId} cannot be read; trying again.`, error);
-      await new Promise<void>((resolve) => void clock.after(wait, resolve));
+      await sleep(pause(), clock);
     }
   }
   return undefined;

@@ -1,6 +1,6 @@
-/** Orders as coordinators pass them on to one another (`taskflow.executeCommand`). What people give is checked before, by the action that they called. */
+/** Commands as coordinators pass them on (`taskflow.executeCommand`). Those of callers are checked before, by the action that they called. */
 import { Type, type Static } from "typebox";
-import { MAX_ID_LENGTH, MAX_REASON_LENGTH, Name, TASKFLOW_STATUSES, TaskflowId } from "./common.schema.ts";
+import { type JsonText, MAX_ID_LENGTH, MAX_REASON_LENGTH, Name, TASKFLOW_STATUSES, TaskflowId } from "./common.schema.ts";
 import { TaskOptionsSchema } from "./options.schema.ts";
 
 const closed = { additionalProperties: false };
@@ -12,15 +12,18 @@ const count = Type.Integer({ minimum: 0 });
 const status = Type.Enum(TASKFLOW_STATUSES);
 const kind = <K extends string>(name: K) => Type.Literal(name);
 
-/** The state that the decider saw. */
 export const ExpectSchema = Type.Object(
   {
     taskId: Type.Optional(task),
-    attempt: Type.Optional(Type.Integer({ minimum: 0, description: "Number of the task's latest attempt" })),
+    attempt: Type.Optional(
+      Type.Integer({ minimum: 0, description: "Number of the latest attempt: of `taskId`, else of the command's task" }),
+    ),
     revision: Type.Optional(Type.Integer({ minimum: 1, description: "`revision` of the details" })),
   },
   { ...closed, description: "Valid only for the state that the decider saw; else TASKFLOW_CONFLICT" },
 );
+/** The state that the decider saw: all that is given must still hold, else `TASKFLOW_CONFLICT`. */
+export type Expect = Readonly<Static<typeof ExpectSchema>>;
 
 export const CommandIdSchema = Type.String({
   minLength: 1,
@@ -28,61 +31,121 @@ export const CommandIdSchema = Type.String({
   description: "The same one again gets the first answer and does nothing",
 });
 
-const CommandSchema = Type.Union([
-  Type.Object({ kind: kind("cancel"), reason: optionalText, compensate: flag, by: optionalText }, closed),
-  Type.Object(
-    {
-      kind: kind("retry"),
-      selection: Type.Optional(
-        Type.Array(Type.Object({ stage: Type.Optional(text), tasks: Type.Optional(Type.Array(text)) }, closed)),
-      ),
-      mode: Type.Optional(Type.Enum(["all", "failed"])),
-      force: flag,
-      cascade: flag,
-      dryRun: flag,
-    },
-    closed,
-  ),
-  Type.Object({ kind: kind("pause"), reason: optionalText, by: optionalText }, closed),
-  Type.Object({ kind: kind("resume"), reason: optionalText, by: optionalText }, closed),
-  Type.Object({ kind: kind("cancelTask"), task }, closed),
-  Type.Object(
-    {
-      kind: kind("resolveTask"),
-      task,
-      outcome: Type.Enum(["SUCCESS", "SKIPPED"]),
-      response: Type.Optional(Type.String({ description: "JSON text" })),
-      reason: text,
-    },
-    closed,
-  ),
-  Type.Object(
-    { kind: kind("updateTask"), task, params: Type.Optional(Type.Unknown()), options: Type.Optional(TaskOptionsSchema) },
-    closed,
-  ),
-  Type.Object(
-    {
-      kind: kind("link"),
-      taskId: text,
-      attempt: count,
-      child: TaskflowId,
-      isChosen: Type.Boolean(),
-      maxDepth: count,
-      ended: Type.Optional(Type.Object({ status, seq: count }, closed)),
-    },
-    closed,
-  ),
-  Type.Object(
-    { kind: kind("join"), child: TaskflowId, status: Type.Union([status, Type.Null()]), seq: Type.Optional(count) },
-    closed,
-  ),
-  Type.Object({ kind: kind("annotate"), type: Name("What it is"), value: Type.Unknown() }, closed),
-]);
+const SelectionSchema = Type.Object(
+  { stage: optionalText, tasks: Type.Optional(Type.Unsafe<readonly string[]>(Type.Array(text))) },
+  closed,
+);
+/** Stages and tasks are named by their id or their name. Without a stage the task is looked for in all; without tasks it is the whole stage. */
+export type Selection = Readonly<Static<typeof SelectionSchema>>;
 
-export const OrderSchema = Type.Object(
+const CancelSchema = Type.Object({ kind: kind("cancel"), reason: optionalText, compensate: flag, by: optionalText }, closed);
+export type CancelCommand = Readonly<Static<typeof CancelSchema>>;
+
+const RetrySchema = Type.Object(
+  {
+    kind: kind("retry"),
+    selection: Type.Optional(Type.Unsafe<readonly Selection[]>(Type.Array(SelectionSchema))),
+    mode: Type.Optional(Type.Enum(["all", "failed"])),
+    force: flag,
+    cascade: flag,
+    dryRun: flag,
+  },
+  closed,
+);
+/** Without a selection: of the whole taskflow what `mode` says. */
+export type RetryCommand = Readonly<Static<typeof RetrySchema>>;
+
+const PauseSchema = Type.Object({ kind: kind("pause"), reason: optionalText, by: optionalText }, closed);
+/** `by`: the taskflow whose pause reaches this one. */
+export type PauseCommand = Readonly<Static<typeof PauseSchema>>;
+
+const ResumeSchema = Type.Object({ kind: kind("resume"), reason: optionalText, by: optionalText }, closed);
+/** `by`: the taskflow that goes on; only its own pause is ended. */
+export type ResumeCommand = Readonly<Static<typeof ResumeSchema>>;
+
+const CancelTaskSchema = Type.Object({ kind: kind("cancelTask"), task }, closed);
+export type CancelTaskCommand = Readonly<Static<typeof CancelTaskSchema>>;
+
+const ResolveTaskSchema = Type.Object(
+  {
+    kind: kind("resolveTask"),
+    task,
+    outcome: Type.Enum(["SUCCESS", "SKIPPED"]),
+    response: Type.Optional(Type.Unsafe<JsonText>(Type.String({ description: "JSON text" }))),
+    reason: text,
+  },
+  closed,
+);
+export type ResolveTaskCommand = Readonly<Static<typeof ResolveTaskSchema>>;
+
+const UpdateTaskSchema = Type.Object(
+  { kind: kind("updateTask"), task, params: Type.Optional(Type.Unknown()), options: Type.Optional(TaskOptionsSchema) },
+  closed,
+);
+export type UpdateTaskCommand = Readonly<Static<typeof UpdateTaskSchema>>;
+
+const AnnotateSchema = Type.Object({ kind: kind("annotate"), type: Name("Its kind"), value: Type.Unknown() }, closed);
+export type AnnotateCommand = Readonly<Static<typeof AnnotateSchema>>;
+
+const LinkSchema = Type.Object(
+  {
+    kind: kind("link"),
+    taskId: text,
+    attempt: count,
+    child: TaskflowId,
+    isChosen: Type.Boolean(),
+    maxDepth: count,
+    ended: Type.Optional(Type.Object({ status, seq: count }, closed)),
+  },
+  closed,
+);
+/**
+ * From a coordinator: a handler of the task produces a nested taskflow, whose id its producer chose (`isChosen`). One that is
+ * nested deeper than `maxDepth` is refused. `ended`: the child had ended before, and is adopted as it is.
+ */
+export type LinkCommand = Readonly<Static<typeof LinkSchema>>;
+
+const JoinSchema = Type.Object(
+  { kind: kind("join"), child: TaskflowId, status: Type.Union([status, Type.Null()]), seq: Type.Optional(count) },
+  closed,
+);
+/**
+ * From a coordinator: a nested taskflow has ended, runs again (an unfinished status), or was never stored (null). `seq` is the
+ * child's at that time: of two such commands the one with the higher counts, whichever comes first.
+ */
+export type JoinCommand = Readonly<Static<typeof JoinSchema>>;
+
+const CommandSchema = Type.Union([
+  CancelSchema,
+  RetrySchema,
+  PauseSchema,
+  ResumeSchema,
+  CancelTaskSchema,
+  ResolveTaskSchema,
+  UpdateTaskSchema,
+  AnnotateSchema,
+  LinkSchema,
+  JoinSchema,
+]);
+export type Command = Readonly<Static<typeof CommandSchema>>;
+
+export const CommandRequestSchema = Type.Object(
   { id: Type.Optional(CommandIdSchema), expect: Type.Optional(ExpectSchema), command: CommandSchema },
   closed,
 );
+/** A command as it is given: `id` names it, so that the same one again gets the first answer and does nothing. */
+export type CommandRequest = Readonly<Static<typeof CommandRequestSchema>>;
 
-export const ForwardedSchema = Type.Object({ taskflowId: TaskflowId, order: OrderSchema }, closed);
-export type Forwarded = Static<typeof ForwardedSchema>;
+const RefusalSchema = Type.Object(
+  { ok: Type.Literal(false), type: text, message: Type.String(), data: Type.Optional(Type.Unknown()) },
+  closed,
+);
+/** Why a command is refused: an error of the catalogue, as data. */
+export type Refusal = Readonly<Static<typeof RefusalSchema>>;
+
+export const CommandResultSchema = Type.Union([
+  Type.Object({ ok: Type.Literal(true), data: Type.Unsafe<Readonly<Record<string, unknown>>>({ type: "object" }) }, closed),
+  RefusalSchema,
+]);
+/** `data`: plain JSON, the answer of the action. */
+export type CommandResult = Readonly<Static<typeof CommandResultSchema>>;

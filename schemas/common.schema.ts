@@ -34,11 +34,11 @@ export const STAGE_STATUSES = ["WAITING", "RUNNING", "COMPLETED", "PARTIAL_COMPL
 export const TASK_STATUSES = ["WAITING", "QUEUED", "RUNNING", "SUCCESS", "FAILED", "CANCELLED", "SKIPPED"] as const;
 
 /** Status of a taskflow. */
-export type TaskflowStatusName = (typeof TASKFLOW_STATUSES)[number];
+export type TaskflowStatus = (typeof TASKFLOW_STATUSES)[number];
 /** Status of a stage. */
-export type StageStatusName = (typeof STAGE_STATUSES)[number];
+export type StageStatus = (typeof STAGE_STATUSES)[number];
 /** Status of a task. QUEUED is worked out when it is read: due, and held back by its coordinator. */
-export type TaskStatusName = (typeof TASK_STATUSES)[number];
+export type TaskStatus = (typeof TASK_STATUSES)[number];
 
 export const Name = (description: string) =>
   Type.String({ minLength: 1, maxLength: MAX_NAME_LENGTH, pattern: NAME_PATTERN, description });
@@ -56,6 +56,9 @@ export const AttributeValue = Type.Unsafe<string | number | boolean>({
 
 /** Free JSON data of an object's shape; its depth and size are limited by `lib/config/limits.ts`. */
 export const JsonObject = (description: string) => Type.Unsafe<Record<string, unknown>>({ type: "object", description });
+
+/** The text of a JSON value. Encoded once where a value enters, then shared by the journal, the events and the messages. */
+export type JsonText = string & { readonly JsonText: never };
 
 /** The schema, or null. */
 export const Nullable = <Schema extends TSchema>(schema: Schema) => Type.Union([schema, Type.Null()]);

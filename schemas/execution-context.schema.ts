@@ -1,6 +1,6 @@
 /** What a task's handler finds in `ctx.meta.taskflowExecutionContext`. */
 import { Type, type Static } from "typebox";
-import { TASK_STATUSES, type TaskStatusName } from "./common.schema.ts";
+import { TASK_STATUSES, type TaskStatus } from "./common.schema.ts";
 import type { EffectiveOptions } from "./options.ts";
 import type { AnyTaskDetails } from "./task-types/index.ts";
 
@@ -30,7 +30,7 @@ export interface ExecutionTaskInfo {
   /** `{ $omitted: bytes }` where they are too large to travel twice; `ctx.params` has them. */
   params: unknown;
   options: EffectiveOptions;
-  status: TaskStatusName;
+  status: TaskStatus;
   nestedActiveRunningTaskFlowIds: string[];
   nestedTaskflows: string[];
   name: string;

@@ -1,8 +1,8 @@
-/** What taskflows are found by: of `listTaskflows`, and of `bulk`. All that are given must hold. */
+/** Filters of `listTaskflows` and `bulk`. A taskflow must match all that are given. */
 import { Type } from "typebox";
 import { AttributeValue, MAX_NAME_LENGTH, NAME_PATTERN, Name, TASKFLOW_STATUSES, TaskflowId } from "./common.schema.ts";
 
-/** Of a filter that takes one value, or an array of those that may be. */
+/** Of a filter that takes one value, or an array of them: one of those must match. */
 export const SEVERAL = { minItems: 1, maxItems: 100 };
 const taskflowStatus = Type.Enum(TASKFLOW_STATUSES);
 const errorType = Name("Type of an error");

@@ -9,7 +9,7 @@ import {
   TASK_STATUSES,
   TASKFLOW_STATUSES,
   TaskflowId,
-  type TaskStatusName,
+  type TaskStatus,
   Time,
 } from "./common.schema.ts";
 import { CompensationSchema, TaskErrorSchema, type TaskflowDetails } from "./taskflow-details.schema.ts";
@@ -59,7 +59,7 @@ const TaskflowStateSchema = Type.Object(
     ),
     truncated: Type.Optional(Type.Literal(true)),
     counts: Type.Optional(
-      Type.Unsafe<Partial<Record<TaskStatusName, number>>>({
+      Type.Unsafe<Partial<Record<TaskStatus, number>>>({
         type: "object",
         propertyNames: taskStatus,
         additionalProperties: Count("Tasks of this status"),

@@ -6,7 +6,7 @@
 import { Type, type Static } from "typebox";
 import { AttributeValue, JsonObject, MAX_ENTRIES, MAX_NAME_LENGTH, NAME_PATTERN, Name, TaskflowId } from "./common.schema.ts";
 import { OptionsSchema, TaskOptionsSchema } from "./options.schema.ts";
-import type { TaskDetailsByType } from "./task-types/index.ts";
+import { TASK_DETAILS_SCHEMAS, type TaskDetailsByType } from "./task-types/index.ts";
 
 /** Properties of the contract that this version refuses by name. */
 export const NOT_YET: ReadonlySet<string> = new Set(["needs", "when", "forEach", "annotations"]);
@@ -93,3 +93,18 @@ export type TaskflowDefinition = TaskflowHead & { stages: StageDefinition[] };
 export type ShortTaskflow = TaskflowHead & { tasks: TaskDefinition[] };
 /** What produce takes. */
 export type Taskflow = TaskflowDefinition | ShortTaskflow;
+
+const builtIn = taskSchema(Object.keys(TASK_DETAILS_SCHEMAS));
+/** Both forms in one, for docs: the service checks its own types of tasks, and each type its `taskDetails`. */
+export const ProducedTaskflowSchema = Type.Unsafe<Taskflow>(
+  Type.Object(
+    {
+      ...taskflowHead,
+      stages: Type.Optional(
+        Type.Array(Type.Object({ ...stageHead, tasks: Type.Array(builtIn) }, closed), { description: "Stages, in their order" }),
+      ),
+      tasks: Type.Optional(Type.Array(builtIn, { description: 'In place of `stages`: the tasks of one stage named "main"' })),
+    },
+    closed,
+  ),
+);

@@ -44,6 +44,7 @@ describe("what may import what", () => {
     "schemas/task-types",
     "schemas",
     "lib/errors",
+    "schemas/actions",
     "lib/config",
     "lib/core/model",
     "lib/core/journal",

@@ -1,22 +1,7 @@
 /** Exports at the client's: put together of their parts. */
+import type { ExportChunk, TaskflowExport } from "../../schemas/export.schema.ts";
 import { taskflowError } from "../errors/errors.ts";
 import { joinChunks } from "../protocol/chunks.ts";
-
-/** What `exportTaskflow` gives and `importTaskflow` takes. What stands in `entries` is for coordinators to read. */
-export interface TaskflowExport {
-  /** Of the entries. */
-  format: number;
-  /** Of the original. */
-  taskflowId: string;
-  revision: number;
-  exportedAt: number;
-  entries: unknown[];
-}
-
-interface ExportChunk {
-  readonly chunk: string;
-  readonly nextCursor?: string;
-}
 
 /** @param fetch the part that begins at the cursor */
 export async function fetchExport(

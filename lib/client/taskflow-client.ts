@@ -1,29 +1,22 @@
 import type { CallingOptions, ServiceBroker } from "moleculer";
-import type { ActionName, ActionParams } from "../../schemas/actions.schema.ts";
+import type { ActionAnswers, ActionName, ActionParams } from "../../schemas/actions/index.ts";
+import type { Decided, Retried, TaskDecided } from "../../schemas/actions/commands.ts";
+import type { BulkDone, Health, PausedActions } from "../../schemas/actions/operations.ts";
+import type { Produced, TaskflowSummary } from "../../schemas/actions/taskflows.ts";
+import type { TaskflowStatus } from "../../schemas/common.schema.ts";
 import type { PreviousStageResponse } from "../../schemas/execution-context.schema.ts";
+import type { Explanation } from "../../schemas/explanation.schema.ts";
+import type { TaskflowExport } from "../../schemas/export.schema.ts";
 import type { TaskDetails, TaskflowDetails } from "../../schemas/taskflow-details.schema.ts";
 import type { TaskflowEvent } from "../../schemas/taskflow-event.schema.ts";
 import type { Taskflow } from "../../schemas/taskflow.schema.ts";
-import type {
-  BulkDone,
-  Produced,
-  TaskflowSummary,
-  Page,
-  PausedActions,
-  RetryOptions,
-  Retried,
-  Decided,
-  TaskDecided,
-  OfTaskflow,
-  OfTask,
-} from "./results.ts";
+import type { ClientMethods, OfTask, OfTaskflow, Page, RetryOptions } from "./results.ts";
 import { fetchValue } from "../protocol/value-ref.ts";
-import { fetchExport, type TaskflowExport, tooLargeToImport } from "./export.ts";
-import type { Explanation } from "../../schemas/explanation.schema.ts";
+import { fetchExport, tooLargeToImport } from "./export.ts";
 import { isTaskflowError } from "../errors/errors.ts";
 import { sleep } from "../util/timer.ts";
 import { parseDuration } from "../util/duration.ts";
-import { type EventHandler, EventSubscription } from "./event-subscription.ts";
+import { type EventHandler, EventSubscription, type FetchEvents } from "./event-subscription.ts";
 
 /** How long to wait for a taskflow, and what of it to answer. */
 export interface WaitOptions {
@@ -51,7 +44,7 @@ const RETRY_MS = 500;
  * Typed calls of the service `taskflow` from any node: each method has the name of its action and answers the `data`. Failures are
  * Moleculer errors of the catalogue: `isTaskflowError(error, "TASKFLOW_NOT_FOUND")`.
  */
-export class TaskflowClient {
+export class TaskflowClient implements ClientMethods {
   readonly #broker: ServiceBroker;
   readonly #options: CallingOptions;
 
@@ -61,8 +54,8 @@ export class TaskflowClient {
     this.#options = options;
   }
 
-  async #call<Data>(action: ActionName | "produce", params: unknown, options: CallingOptions = {}): Promise<Data> {
-    const answer = await this.#broker.call<{ data: Data }, unknown>(`taskflow.${action}`, params, {
+  async #call<A extends ActionName>(action: A, params: ActionParams[A], options: CallingOptions = {}): Promise<ActionAnswers[A]> {
+    const answer = await this.#broker.call<{ data: ActionAnswers[A] }, unknown>(`taskflow.${action}`, params, {
       ...this.#options,
       ...options,
     });
@@ -75,10 +68,7 @@ export class TaskflowClient {
   }
 
   /** The whole tree. @throws TASKFLOW_NOT_FOUND, STAGE_NOT_FOUND */
-  getTaskflowDetails(
-    taskflowId: string,
-    options: Omit<ActionParams["getTaskflowDetails"], "taskflowId"> = {},
-  ): Promise<TaskflowDetails> {
+  getTaskflowDetails(taskflowId: string, options: OfTaskflow<"getTaskflowDetails"> = {}): Promise<TaskflowDetails> {
     return this.#call("getTaskflowDetails", { taskflowId, ...options });
   }
 
@@ -101,14 +91,14 @@ export class TaskflowClient {
   }
 
   /** Tasks in definition order, page by page; values as in `getTask`. @throws TASKFLOW_NOT_FOUND, STAGE_NOT_FOUND */
-  listTasks(taskflowId: string, query: Omit<ActionParams["listTasks"], "taskflowId"> = {}): Promise<Page<TaskDetails>> {
+  listTasks(taskflowId: string, query: OfTaskflow<"listTasks"> = {}): Promise<Page<TaskDetails>> {
     return this.#call("listTasks", { taskflowId, ...query });
   }
 
   /** Taskflows that match, with their number by status. */
   listTaskflows(
     query: ActionParams["listTaskflows"] = {},
-  ): Promise<Page<TaskflowSummary> & { counts: Partial<Record<TaskflowDetails["status"], number>> }> {
+  ): Promise<Page<TaskflowSummary> & { counts: Partial<Record<TaskflowStatus, number>> }> {
     return this.#call("listTaskflows", query);
   }
 
@@ -208,7 +198,7 @@ export class TaskflowClient {
   async importTaskflow(
     exported: TaskflowExport,
     { newTaskflowId }: { newTaskflowId?: string } = {},
-  ): Promise<Produced & { status: TaskflowDetails["status"] }> {
+  ): Promise<Produced & { status: TaskflowStatus }> {
     try {
       return await this.#call("importTaskflow", { ...exported, ...(newTaskflowId === undefined ? {} : { newTaskflowId }) });
     } catch (error) {
@@ -231,8 +221,19 @@ export class TaskflowClient {
     return this.#call("listPausedActions", {});
   }
 
-  health(): Promise<Record<string, unknown>> {
+  /** Store, bus and load of the coordinator that answers. */
+  health(): Promise<Health> {
     return this.#call("health", {});
+  }
+
+  /** Answers as long as the process of a coordinator does. */
+  live(): Promise<{ live: true }> {
+    return this.#call("live", {});
+  }
+
+  /** Whether the coordinator that answers takes work. */
+  ready(): Promise<{ ready: boolean }> {
+    return this.#call("ready", {});
   }
 
   /**
@@ -253,6 +254,14 @@ export class TaskflowClient {
     }
   }
 
+  /** Events of the history with `seq` > `since`, as many as fit. `subscribeToTaskflowEvents` follows live ones too. @throws TASKFLOW_NOT_FOUND, STORE_UNAVAILABLE */
+  getEvents(
+    taskflowId: string,
+    options: OfTaskflow<"getEvents"> = {},
+  ): Promise<{ events: TaskflowEvent[]; lastSeq: number; finished: boolean }> {
+    return this.#call("getEvents", { taskflowId, ...options });
+  }
+
   /**
    * Hands over every event with `seq` > `since`, each once and in order, one handler call after the other: history first, then live, across reconnects.
    * Resolves when the history was handed over. @throws TASKFLOW_NOT_FOUND
@@ -262,7 +271,7 @@ export class TaskflowClient {
     handler: EventHandler,
     { since = 0 }: SubscribeOptions = {},
   ): Promise<EventSubscription> {
-    const fetch = (from: number, limit: number): Promise<{ events: TaskflowEvent[]; lastSeq: number }> =>
+    const fetch: FetchEvents = (from, limit) =>
       // A call that the bus loses would never end, and no event be handed over any more.
       this.#call("getEvents", { taskflowId, since: from, limit }, { timeout: SPARE_MS, retries: 0 });
     return new EventSubscription(this.#broker, taskflowId, fetch, handler, since).start();

@@ -1,5 +1,6 @@
-/** What callers decide about taskflows, checked and turned into the order for the owner. Nothing of it is shared with what the caller gave. */
-import { type ActionParams, MAX_ANNOTATION_LENGTH, type StageSelection } from "../../schemas/actions.schema.ts";
+/** Commands of callers, checked and turned into requests for the owner, which share nothing with the given params. */
+import type { ActionParams, CommandAction } from "../../schemas/actions/index.ts";
+import { MAX_ANNOTATION_LENGTH, type StageSelection } from "../../schemas/actions/commands.ts";
 import { TASK_OPTIONS } from "../../schemas/options.ts";
 import type { Command, CommandRequest, Selection } from "../core/model/command.ts";
 import type { JsonText } from "../core/model/values.ts";
@@ -32,18 +33,18 @@ const COMMANDS = {
   }),
   updateTask: updateOf,
   annotateTaskflow: ({ type, value }) => ({ kind: "annotate", type, value }),
-} as const satisfies { [A in keyof ActionParams]?: (params: ActionParams[A]) => Command };
+} as const satisfies { [A in CommandAction]: (params: ActionParams[A]) => Command };
 
-/** The actions that decide something about a taskflow. */
-export type DecidingAction = keyof typeof COMMANDS;
-export const DECIDING_ACTIONS = Object.keys(COMMANDS) as readonly DecidingAction[];
+export const isCommandAction = (action: string): action is CommandAction => Object.hasOwn(COMMANDS, action);
+
+/** A command, and the taskflow that it is for. */
+export interface OwnersCommand {
+  readonly taskflowId: string;
+  readonly request: CommandRequest;
+}
 
 /** @throws TASKFLOW_VALIDATION_ERROR with all problems */
-export function readCommand(
-  action: DecidingAction,
-  params: unknown,
-  limits: Limits,
-): { taskflowId: string; order: CommandRequest } {
+export function readCommand(action: CommandAction, params: unknown, limits: Limits): OwnersCommand {
   const encoded = encodeJson(params ?? {}, limits.definitionBytes);
   if (!encoded.ok) throw refused(action, [encoded.problem]);
   const checked = validateParams(action, encoded.value);
@@ -51,20 +52,20 @@ export function readCommand(
   checkLimits(action, checked, limits, encoded.text.length, problems);
   if (!problems.isEmpty) throw refused(action, problems.toArray());
   const { taskflowId, expect, commandId } = checked;
-  const command = (COMMANDS[action] as (params: ActionParams[DecidingAction]) => Command)(checked);
-  return { taskflowId, order: { ...given("id", commandId), ...given("expect", expect), command } };
+  const command = (COMMANDS[action] as (params: ActionParams[CommandAction]) => Command)(checked);
+  return { taskflowId, request: { ...given("id", commandId), ...given("expect", expect), command } };
 }
 
-/** An order that another coordinator has passed on. @throws TASKFLOW_VALIDATION_ERROR */
-export function readForwarded(params: unknown): { taskflowId: string; order: CommandRequest } {
-  const { taskflowId, order } = validateParams("executeCommand", params);
-  const { command } = order;
-  if (command.kind !== "resolveTask" || command.response === undefined) return { taskflowId, order: order as CommandRequest };
+/** A command that another coordinator has passed on. @throws TASKFLOW_VALIDATION_ERROR */
+export function readForwarded(params: unknown): OwnersCommand {
+  const { taskflowId, request } = validateParams("executeCommand", params);
+  const { command } = request;
+  if (command.kind !== "resolveTask" || command.response === undefined) return { taskflowId, request };
   try {
     const response = JSON.stringify(JSON.parse(command.response)) as JsonText;
-    return { taskflowId, order: { ...(order as CommandRequest), command: { ...command, response } } };
+    return { taskflowId, request: { ...request, command: { ...command, response } } };
   } catch {
-    const path = "/order/command/response";
+    const path = "/request/command/response";
     throw validationError("The params of taskflow.executeCommand are not valid", [
       { path, message: `${path} is not the text of a JSON value.`, keyword: "json" },
     ]);
@@ -86,7 +87,7 @@ export function readAnnotationFilter(
   throw validationError("The params of taskflow.listTaskflows are not valid", found);
 }
 
-const refused = (action: DecidingAction, problems: readonly Problem[]): Error =>
+const refused = (action: CommandAction, problems: readonly Problem[]): Error =>
   validationError(`The params of taskflow.${action} are not valid`, problems);
 
 function given<Key extends string, Value>(key: Key, value: Value | undefined): { [K in Key]?: Value } {
@@ -94,7 +95,7 @@ function given<Key extends string, Value>(key: Key, value: Value | undefined): {
 }
 
 /** What the schemas cannot say, for limits are settings. */
-function checkLimits(action: DecidingAction, params: object, limits: Limits, textLength: number, problems: ProblemList): void {
+function checkLimits(action: CommandAction, params: object, limits: Limits, textLength: number, problems: ProblemList): void {
   if (action === "updateTask") {
     const { params: changed, options } = params as ActionParams["updateTask"];
     if (changed === undefined && options === undefined)

@@ -2,8 +2,8 @@
  * What `importTaskflow` takes, checked whole: it may come from anywhere. That the facts follow from one another shows when they are replayed
  * (`core/copy.ts`).
  */
-import { ACTION_SCHEMAS } from "../../schemas/actions.schema.ts";
-import { EntrySchema } from "../../schemas/operations.schema.ts";
+import { ACTIONS } from "../../schemas/actions/index.ts";
+import { EntrySchema } from "../../schemas/export.schema.ts";
 import { CONTEXT_KEY } from "../protocol/names.ts";
 import type { Created, Entry } from "../core/journal/facts.ts";
 import { restoreEntry, type StoredEntry } from "../core/journal/journal.ts";
@@ -31,7 +31,7 @@ const checker = (schema: object): Checker => ({
   errors: compileThorough(schema),
 });
 
-const whole = checker(ACTION_SCHEMAS.importTaskflow);
+const whole = checker(ACTIONS.importTaskflow.params);
 const entry = checker(EntrySchema);
 const facts = new Map(Object.entries(FACT_SCHEMAS).map(([kind, schema]) => [kind, checker(schema)]));
 

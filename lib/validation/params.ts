@@ -1,19 +1,28 @@
-/** Params of the other actions. */
+/** Params of all actions but `produce`, checked against the schemas of the catalogue. */
 import type { ValidateFunction } from "ajv";
-import { ACTION_SCHEMAS, type ActionName, type ActionParams } from "../../schemas/actions.schema.ts";
+import { ACTIONS, type ActionName, type ActionParams } from "../../schemas/actions/index.ts";
 import { taskflowError, type TaskflowError } from "../errors/errors.ts";
 import { compileFast, compileThorough } from "./ajv.ts";
 import { ProblemList, type Problem } from "./problems.ts";
 import { describeValue } from "../util/describe-value.ts";
 import { addSchemaProblems } from "./schema-problems.ts";
 
-const compiled = new Map<string, { schema: object; isValid: ValidateFunction; errors: () => ValidateFunction }>();
-for (const [name, schema] of Object.entries(ACTION_SCHEMAS)) {
-  compiled.set(name, { schema, isValid: compileFast(schema), errors: compileThorough(schema) });
+/** The params of `produce` are checked piece by piece (`definition.ts`). */
+export type CheckedAction = Exclude<ActionName, "produce">;
+
+interface Validators {
+  readonly schema: object;
+  readonly isValid: ValidateFunction;
+  readonly errors: () => ValidateFunction;
+}
+
+const compiled = new Map<string, Validators>();
+for (const [name, { params: schema }] of Object.entries(ACTIONS)) {
+  if (name !== "produce") compiled.set(name, { schema, isValid: compileFast(schema), errors: compileThorough(schema) });
 }
 
 /** The params, typed, if they are valid (absent ones are `{}`); else throws TASKFLOW_VALIDATION_ERROR with all problems. They are neither copied nor changed. */
-export function validateParams<A extends ActionName>(actionName: A, params: unknown): ActionParams[A] {
+export function validateParams<A extends CheckedAction>(actionName: A, params: unknown): ActionParams[A] {
   const validators = compiled.get(actionName);
   if (validators === undefined) throw new RangeError(`There is no schema for the params of the action "${actionName}".`);
   const given = params ?? {};
@@ -27,7 +36,7 @@ export function validationError(what: string, problems: readonly Problem[]): Tas
   return taskflowError("TASKFLOW_VALIDATION_ERROR", `${what}: ${problems[0]?.message ?? "unknown problem."}${more}`, problems);
 }
 
-function findProblems(validators: { schema: object; errors: () => ValidateFunction }, params: unknown): Problem[] {
+function findProblems(validators: Validators, params: unknown): Problem[] {
   const problems = new ProblemList();
   if (typeof params !== "object" || Array.isArray(params)) {
     problems.add({ path: "", message: `The whole is ${describeValue(params)}: give an object.`, keyword: "type" });

@@ -1,47 +1,65 @@
-/** How every action of the service is made: its params checked, its answer wrapped and made to fit. */
+/** An entry of the catalogue and its handler become an action of Moleculer: params checked, answer wrapped. */
 import type { Context, Service } from "moleculer";
 import { MESSAGE_FRAME } from "../../lib/protocol/chunks.ts";
 import { CONTEXT_KEY } from "../../lib/protocol/names.ts";
 import { bytesOf } from "../../lib/protocol/truncate.ts";
 import type { Reader } from "../../lib/coordinator/queries/queries.ts";
-import { validateParams, validationError } from "../../lib/validation/index.ts";
-import type { ActionName, ActionParams } from "../../schemas/actions.schema.ts";
+import { readParams, type ReadParams, validationError } from "../../lib/validation/index.ts";
+import { type ActionAnswers, type ActionName, ACTIONS } from "../../schemas/actions/index.ts";
 import { type Engine, engineOf } from "./engine.ts";
 
-/** Moleculer sends the caller's meta back with the answer. */
-export function readerOf({ bus }: Engine, { broker }: Service, ctx: Context): Reader {
-  const isLocal = (ctx.nodeID ?? broker.nodeID) === broker.nodeID;
-  const { [CONTEXT_KEY]: _, ...meta } = ctx.meta as Record<string, unknown>;
-  return { isLocal, maxBytes: isLocal ? Infinity : bus.maxMessageBytes - MESSAGE_FRAME - bytesOf(meta) };
+/** A call as its handler sees it. */
+export class Call {
+  readonly service: Service;
+  readonly ctx: Context;
+  readonly #engine: Engine;
+
+  constructor(engine: Engine, service: Service, ctx: Context) {
+    this.#engine = engine;
+    this.service = service;
+    this.ctx = ctx;
+  }
+
+  /** Who gets the answer. Moleculer sends the caller's meta back with it. */
+  get reader(): Reader {
+    const { broker } = this.service;
+    const isLocal = (this.ctx.nodeID ?? broker.nodeID) === broker.nodeID;
+    const { [CONTEXT_KEY]: _, ...meta } = this.ctx.meta as Record<string, unknown>;
+    return { isLocal, maxBytes: isLocal ? Infinity : this.#engine.bus.maxMessageBytes - MESSAGE_FRAME - bytesOf(meta) };
+  }
 }
 
+/** Answers the `data` of the action. */
 export type Handler<A extends ActionName> = (
   engine: Engine,
-  params: ActionParams[A],
-  service: Service,
-  reader: Reader,
-) => unknown;
+  params: ReadParams<A>,
+  call: Call,
+) => ActionAnswers[A] | Promise<ActionAnswers[A]>;
 
-/** As Moleculer takes it, named so that the declarations of what is made of actions can name it. */
-export interface Action {
+/** As Moleculer takes it, named so that the declarations of the service can name it. */
+export interface MoleculerAction {
   handler: (this: Service, ctx: Context) => Promise<unknown>;
 }
 
-/** An action: its params checked against the schema of its name, its answer wrapped. */
-export function action<A extends ActionName>(name: A, handler: Handler<A>): Action {
+export function moleculerAction<A extends ActionName>(name: A, handler: Handler<A>): MoleculerAction {
   return {
     async handler(ctx) {
-      const params = validateParams(name, ctx.params);
+      const engine = engineOf(this);
+      const params = readParams(name, ctx.params, engine.limits);
       try {
-        const engine = engineOf(this);
-        return { success: true, data: await handler(engine, params, this, readerOf(engine, this, ctx)) };
+        return { success: true, data: await handler(engine, params, new Call(engine, this, ctx)) };
       } catch (error) {
-        // A cursor that is not ours is the caller's mistake.
-        if (!(error instanceof RangeError)) throw error;
+        if (!(error instanceof RangeError) || !takesCursor(name)) throw error;
         throw validationError(`The params of taskflow.${name} are not valid`, [
           { path: "/cursor", message: error.message, keyword: "format" },
         ]);
       }
     },
   };
+}
+
+/** A cursor that no page gave is the caller's mistake, which shows when it is read. */
+function takesCursor(name: ActionName): boolean {
+  const { params } = ACTIONS[name];
+  return "properties" in params && "cursor" in params.properties;
 }

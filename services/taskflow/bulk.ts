@@ -1,11 +1,11 @@
 /** The action `bulk`: its progress is logged, and emitted as the Moleculer event `taskflow.bulk.progress`. */
-import type { Service } from "moleculer";
 import { v7 } from "uuid";
 import type { CommandResult } from "../../lib/core/model/command.ts";
 import { type BulkProgress, runBulk, commandOf, matchesOf } from "../../lib/coordinator/operations/bulk.ts";
 import { taskflowError } from "../../lib/errors/errors.ts";
-import type { ActionParams } from "../../schemas/actions.schema.ts";
+import type { ActionAnswers, ActionParams } from "../../schemas/actions/index.ts";
 import { deleteTaskflow } from "../../lib/coordinator/operations/delete.ts";
+import type { Call } from "./action.ts";
 import { listQuery } from "./list-query.ts";
 import type { Engine } from "./engine.ts";
 
@@ -14,8 +14,8 @@ const PROGRESS = "taskflow.bulk.progress";
 export async function bulk(
   engine: Engine,
   params: ActionParams["bulk"],
-  { broker, logger }: Service,
-): Promise<Record<string, unknown>> {
+  { service: { broker, logger } }: Call,
+): Promise<ActionAnswers["bulk"]> {
   const { store, coordinator, clock } = engine;
   const { action, dryRun } = params;
   const filter = listQuery(engine, params.filter);

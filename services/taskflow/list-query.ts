@@ -1,6 +1,7 @@
 import type { TaskflowQuery } from "../../lib/ports/store.ts";
 import { readAnnotationFilter } from "../../lib/validation/index.ts";
-import type { ActionParams } from "../../schemas/actions.schema.ts";
+import type { ActionParams } from "../../schemas/actions/index.ts";
+import { DEFAULT_LIST_SIZE } from "../../schemas/actions/taskflows.ts";
 import type { Engine } from "./engine.ts";
 
 const asArray = <T>(value: T | readonly T[] | undefined): readonly T[] | undefined =>
@@ -8,12 +9,12 @@ const asArray = <T>(value: T | readonly T[] | undefined): readonly T[] | undefin
 
 /** What is looked for, as the store takes it. */
 export function listQuery({ limits }: Pick<Engine, "limits">, params: ActionParams["listTaskflows"]): TaskflowQuery {
-  const { status, errorType, annotations, pageSize, ...rest } = params;
+  const { status, errorType, annotations, pageSize = DEFAULT_LIST_SIZE, ...rest } = params;
   const statuses = asArray(status);
   const errorTypes = asArray(errorType);
   return {
     ...rest,
-    pageSize: pageSize ?? 50,
+    pageSize,
     ...(statuses ? { status: statuses } : {}),
     ...(errorTypes ? { errorType: errorTypes } : {}),
     ...(annotations ? { annotations: readAnnotationFilter(annotations, limits) } : {}),

@@ -1,15 +1,15 @@
 /** Pausing actions for all coordinators. */
 import type { Service } from "moleculer";
-import type { PauseRule } from "../../lib/ports/store.ts";
 import { PAUSES_CHANGED_EVENT } from "../../lib/protocol/names.ts";
-import type { ActionParams } from "../../schemas/actions.schema.ts";
+import type { ActionAnswers, ActionParams } from "../../schemas/actions/index.ts";
+import type { Call } from "./action.ts";
 import type { Engine } from "./engine.ts";
 
 export async function pauseActions(
   { pauses }: Engine,
   { pattern, reason }: ActionParams["pauseActions"],
-  service: Service,
-): Promise<PauseRule> {
+  { service }: Call,
+): Promise<ActionAnswers["pauseActions"]> {
   const rule = await pauses.add(pattern, reason ?? null);
   tell(service);
   return rule;
@@ -18,8 +18,8 @@ export async function pauseActions(
 export async function resumeActions(
   { pauses }: Engine,
   { pattern }: ActionParams["resumeActions"],
-  service: Service,
-): Promise<{ pattern: string; lifted: number }> {
+  { service }: Call,
+): Promise<ActionAnswers["resumeActions"]> {
   const lifted = await pauses.lift(pattern);
   tell(service);
   return { pattern, lifted };

@@ -1,5 +1,5 @@
 /** The action `produce`: a taskflow of its own, or one nested below the task whose handler calls it. */
-import type { Context, Service } from "moleculer";
+import type { Service } from "moleculer";
 import { getEventsEndpoint } from "../../lib/protocol/events-subject.ts";
 import { passOn } from "../../lib/adapters/moleculer/forward-command.ts";
 import { CONTEXT_KEY, PRODUCE_BELOW_ACTION } from "../../lib/protocol/names.ts";
@@ -8,7 +8,8 @@ import type { NewChild, Producer } from "../../lib/coordinator/commands/nesting.
 import { ERRORS, taskflowError, type TaskflowErrorType } from "../../lib/errors/errors.ts";
 import { readTaskflowId, validateTaskflow, validationError } from "../../lib/validation/index.ts";
 import { backoff, sleep } from "../../lib/util/timer.ts";
-import type { ActionParams } from "../../schemas/actions.schema.ts";
+import type { ActionAnswers, ActionParams } from "../../schemas/actions/index.ts";
+import type { Call } from "./action.ts";
 import { type Engine, engineOf } from "./engine.ts";
 
 /** How long the parent's owner is looked for: a takeover takes as long as a lease. */
@@ -48,15 +49,13 @@ function producerOf(given: unknown, meta: Readonly<Record<string, unknown>>): Pr
 
 const isRecord = (value: unknown): value is Readonly<Record<string, unknown>> => typeof value === "object" && value !== null;
 
-export async function produce(service: Service, ctx: Context): Promise<Record<string, unknown>> {
-  const engine = engineOf(service);
+export async function produce(engine: Engine, given: unknown, { service, ctx }: Call): Promise<ActionAnswers["produce"]> {
   const { coordinator } = engine;
-  const given: unknown = ctx.params;
   const taskflowId = readTaskflowId(given);
-  const answer = (id: string, existing: boolean): Record<string, unknown> => ({
+  const answer = (id: string, existing: boolean): ActionAnswers["produce"] => ({
     taskflowId: id,
     eventSubscription: getEventsEndpoint(id, true, service.broker.namespace),
-    ...(existing ? { existing } : {}),
+    ...(existing ? { existing: true } : {}),
   });
   const producer = producerOf(given, ctx.meta);
   if (taskflowId !== undefined && (await coordinator.exists(taskflowId))) {
@@ -128,14 +127,15 @@ const forwarded = (producer: Producer, { definition, taskflowId, isChosen, meta 
 });
 
 /** From another coordinator. Without an answer: the parent is not this one's. */
-export async function produceBelow(engine: Engine, params: ActionParams["produceBelow"]): Promise<{ answer?: CommandResult }> {
+export async function produceBelow(engine: Engine, params: ActionParams["produceBelow"]): Promise<ActionAnswers["produceBelow"]> {
   const { producer, taskflowId, isChosen, taskflow, meta } = params;
   const child = { ...checked(engine, taskflow), taskflowId, isChosen, meta, isNew: false, maxDepth: engine.limits.nesting };
   const answer = await engine.coordinator.produceBelow(producer, child);
   return answer ? { answer } : {};
 }
 
-function dataOf(answer: CommandResult): Readonly<Record<string, unknown>> {
+/** @throws the refusal as an error of the catalogue */
+export function dataOf(answer: CommandResult): Readonly<Record<string, unknown>> {
   if (answer.ok) return answer.data;
   const type = Object.hasOwn(ERRORS, answer.type) ? (answer.type as TaskflowErrorType) : "TASKFLOW_CONFLICT";
   throw taskflowError(type, answer.message, answer.data);

@@ -5,7 +5,7 @@ import type { TaskflowStatus } from "../../lib/core/model/values.ts";
 import { taskflowDetails } from "../../lib/core/views/details.ts";
 import { stageId, taskId } from "../../lib/core/model/ids.ts";
 import type { Options } from "../../schemas/options.ts";
-import type { TaskDetails, TaskflowDetails } from "../../schemas/taskflow-details.schema.ts";
+import type { TaskDetails } from "../../schemas/taskflow-details.schema.ts";
 import { ID_BASE } from "./core-run.ts";
 import { UndoRun } from "./undo-run.ts";
 
@@ -53,6 +53,6 @@ export function producing(children: readonly string[], options: Options = {}, mo
 
 /** Of the first task, as callers see it. */
 export const taskDetails = (run: NestedRun): TaskDetails => {
-  const { stages } = taskflowDetails(run.flow) as unknown as TaskflowDetails;
+  const { stages } = taskflowDetails(run.flow);
   return stages[stageId(ID_BASE, 0)]?.tasks[taskId(ID_BASE, 0)] as TaskDetails;
 };

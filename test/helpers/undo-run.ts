@@ -82,7 +82,7 @@ export function failing(options: Options = {}, stages = [["a", "b"], ["c"], ["d"
   return run;
 }
 
-export const details = (run: UndoRun): TaskflowDetails => taskflowDetails(run.flow) as unknown as TaskflowDetails;
+export const details = (run: UndoRun): TaskflowDetails => taskflowDetails(run.flow);
 
 /** By the names of the tasks. */
 export const compensationsOf = (run: UndoRun): Record<string, unknown> => {

@@ -188,7 +188,7 @@ describeOnMongo("two coordinators over NATS", (mongo) => {
     }
   }, 30_000);
 
-  test("a bad order between coordinators is refused", async () => {
+  test("a bad command between coordinators is refused", async () => {
     const { taskflowId } = await clients[0].produce({ tasks: main("a") });
     await clients[0].waitForTaskflow(taskflowId);
     const bad = [
@@ -199,7 +199,7 @@ describeOnMongo("two coordinators over NATS", (mongo) => {
     for (const command of bad) {
       const call = caller.broker.call<unknown, unknown>(
         "taskflow.executeCommand",
-        { taskflowId, order: { command } },
+        { taskflowId, request: { command } },
         { nodeID: "c1" },
       );
       expect(await rejection(call)).toMatchObject({ type: "TASKFLOW_VALIDATION_ERROR" });

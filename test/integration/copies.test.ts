@@ -201,7 +201,7 @@ describe("an export that is none", () => {
     ["nothing of it right", () => [1, 2], ""],
   ])("%s is refused with the place, and nothing is stored", async (_title, spoil, path) => {
     await open();
-    const error = await rejection(node.broker.call("taskflow.importTaskflow", spoil(good as never)));
+    const error = await rejection(node.broker.call("taskflow.importTaskflow", spoil(good)));
     expect(error).toMatchObject({ type: "TASKFLOW_VALIDATION_ERROR", code: 422 });
     expect((error.data as { path: string }[]).map((problem) => problem.path)).toContain(path);
     expect((await node.client.listTaskflows()).rows).toHaveLength(1);
@@ -233,7 +233,7 @@ describe("an export that is none", () => {
   test("keys that reach an object's inside are data, and stay there", async () => {
     await open();
     const hostile = JSON.parse('{"__proto__":{"polluted":1},"constructor":{"prototype":{"polluted":1}},"a":1}') as unknown;
-    const spoilt = at(`${task}/params`, hostile)(at(`${created}/meta`, hostile)(good as never) as never);
+    const spoilt = at(`${task}/params`, hostile)(at(`${created}/meta`, hostile)(good) as Json);
     const { taskflowId } = await node.client.importTaskflow(spoilt as TaskflowExport);
     expect(({} as Json)["polluted"]).toBeUndefined();
     const [stage] = Object.values((await node.client.getTaskflowDetails(taskflowId)).stages);

@@ -14,7 +14,7 @@ export function forwardOrder(
   taskflowId: string,
   order: CommandRequest,
 ): Promise<CommandResult | "not-mine" | "unheard"> {
-  return passOn(broker, node, EXECUTE_COMMAND_ACTION, taskflowId, { taskflowId, order });
+  return passOn(broker, node, EXECUTE_COMMAND_ACTION, taskflowId, { taskflowId, request: order });
 }
 
 /** Has a coordinator that owns the taskflow carry out one of the coordinators' own actions. */

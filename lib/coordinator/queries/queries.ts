@@ -1,4 +1,10 @@
 /** What is read of taskflows: by their coordinator from memory, of all others from the store. */
+import type { ActionAnswers, ActionParams } from "../../../schemas/actions/index.ts";
+import type { TaskflowSummary } from "../../../schemas/actions/taskflows.ts";
+import { DEFAULT_TASKS_SIZE } from "../../../schemas/actions/tasks.ts";
+import type { PreviousStageResponse } from "../../../schemas/execution-context.schema.ts";
+import type { TaskDetails, TaskflowDetails } from "../../../schemas/taskflow-details.schema.ts";
+import type { TaskflowEvent } from "../../../schemas/taskflow-event.schema.ts";
 import { previousRows } from "../../core/views/execution-context.ts";
 import { historyOf } from "../../core/views/history.ts";
 import { progressOf, effectiveStatus, taskDetails, taskflowDetails, type WaitReason } from "../../core/views/details.ts";
@@ -34,23 +40,10 @@ export interface Reader {
 /** Characters of a page of `previousStageRes`: with its frame it is a message of at most 64 KiB, where no single row is longer. */
 const PAGE_LENGTH = 56 * 1024;
 
-interface PreviousRow {
-  readonly taskId: string;
-  readonly response: unknown;
-}
-
 /** What of a tree is told: all stages, and all levels of nested taskflows, if nothing is said. */
 export interface Shown {
   readonly stages?: readonly string[];
   readonly depth?: number;
-}
-
-export interface TaskQuery {
-  readonly taskflowId: string;
-  readonly stageId?: string;
-  readonly status?: string | readonly string[];
-  readonly cursor?: string;
-  readonly pageSize?: number;
 }
 
 export interface QueriesOptions {
@@ -96,40 +89,41 @@ export class Queries {
    * The tree, with the nested ones in it.
    * @throws TASKFLOW_NOT_FOUND, STAGE_NOT_FOUND
    */
-  async details(reader: Reader, taskflowId: string, shown: Shown = {}): Promise<Record<string, unknown>> {
+  async details(reader: Reader, taskflowId: string, shown: Shown = {}): Promise<TaskflowDetails> {
     return this.#wholeTree(reader, await this.#flow(taskflowId), shown);
   }
 
-  async #wholeTree(reader: Reader, flow: Flow, { stages, depth = Infinity }: Shown): Promise<Record<string, unknown>> {
+  async #wholeTree(reader: Reader, flow: Flow, { stages, depth = Infinity }: Shown): Promise<TaskflowDetails> {
     const tree = this.#tree(reader, flow, stages);
     if (depth === 0 || flow.children.size === 0) return tree;
     const room = reader.isLocal ? Infinity : reader.maxBytes - bytesOf(tree);
     await addNestedTrees(branchOf(flow, tree), depth, room, async (id) => {
       const nested = await this.#coordinator.peek(id);
-      return nested && branchOf(nested, copyJson(taskflowDetails(nested, this.#waitReason)) as Record<string, unknown>);
+      return nested && branchOf(nested, copyJson(taskflowDetails(nested, this.#waitReason)) as TaskflowDetails);
     });
     return tree;
   }
 
-  #tree({ isLocal, maxBytes }: Reader, flow: Flow, stages: readonly string[] | undefined): Record<string, unknown> {
+  #tree({ isLocal, maxBytes }: Reader, flow: Flow, stages: readonly string[] | undefined): TaskflowDetails {
     const only = stages && new Set(stages.map((ref) => findStage(flow, ref)));
-    if (isLocal) return copyJson(taskflowDetails(flow, this.#waitReason, only)) as Record<string, unknown>;
+    if (isLocal) return copyJson(taskflowDetails(flow, this.#waitReason, only)) as TaskflowDetails;
     const shape = shapeOf(flow, only, maxBytes);
     const tree = taskflowDetails(flow, this.#waitReason, only, shape);
-    return shape ? truncateTree(tree, maxBytes) : tree;
+    if (shape) truncateTree(tree, maxBytes);
+    return tree;
   }
 
   /** @throws TASKFLOW_NOT_FOUND, TASK_NOT_FOUND */
-  async task(reader: Reader, taskflowId: string, ref: string): Promise<Record<string, unknown>> {
+  async task(reader: Reader, taskflowId: string, ref: string): Promise<TaskDetails> {
     const flow = await this.#flow(taskflowId);
     return this.#row(reader, flow, findTask(flow, ref));
   }
 
-  #row({ isLocal, maxBytes }: Reader, flow: Flow, task: Task): Record<string, unknown> {
+  #row({ isLocal, maxBytes }: Reader, flow: Flow, task: Task): TaskDetails {
     const row = taskDetails(flow, task, this.#waitReason);
-    if (isLocal) return copyJson(row) as Record<string, unknown>;
-    if (boundOfTask(task) <= maxBytes) return row;
-    return truncateTask(row, maxBytes, (field, text) => refer(flow.taskflowId, row["id"] as string, field, text));
+    if (isLocal) return copyJson(row) as TaskDetails;
+    if (boundOfTask(task) > maxBytes) truncateTask(row, maxBytes, (field, text) => refer(flow.taskflowId, row.id, field, text));
+    return row;
   }
 
   /**
@@ -141,17 +135,17 @@ export class Queries {
     taskflowId: string,
     ref: string,
     cursor?: string,
-  ): Promise<{ rows: unknown[]; nextCursor?: string }> {
+  ): Promise<ActionAnswers["getPreviousStageRes"]> {
     const flow = await this.#flow(taskflowId);
     const all = previousRows(flow, findTask(flow, ref).stage);
-    const rows: unknown[] = [];
+    const rows: PreviousStageResponse[] = [];
     let left = PAGE_LENGTH;
     for (let index = cursor === undefined ? 0 : decodeCursor(cursor); index < all.length; index++) {
       const text = all[index] ?? "null";
       const isWhole = isLocal || fits(text, maxBytes);
       left -= isWhole ? text.length : 0;
       if (left < 0 && rows.length > 0) return { rows, nextCursor: encodeCursor(index) };
-      const row = JSON.parse(text) as PreviousRow;
+      const row = JSON.parse(text) as Required<PreviousStageResponse>;
       rows.push(isWhole ? row : { ...row, response: refer(taskflowId, row.taskId, "response", JSON.stringify(row.response)) });
     }
     return { rows };
@@ -163,13 +157,13 @@ export class Queries {
   }
 
   /** Tasks in definition order, page by page; a page is shorter where more does not fit. @throws TASKFLOW_NOT_FOUND, STAGE_NOT_FOUND, RangeError for a bad cursor */
-  async tasks(reader: Reader, query: TaskQuery): Promise<{ rows: Record<string, unknown>[]; nextCursor?: string }> {
+  async tasks(reader: Reader, query: ActionParams["listTasks"]): Promise<ActionAnswers["listTasks"]> {
     const flow = await this.#flow(query.taskflowId);
     const pool = query.stageId === undefined ? flow.tasks : findStage(flow, query.stageId).tasks;
     const statuses = query.status === undefined ? undefined : new Set<unknown>([query.status].flat());
-    const pageSize = query.pageSize ?? 100;
+    const pageSize = query.pageSize ?? DEFAULT_TASKS_SIZE;
     const after = query.cursor === undefined ? -1 : decodeCursor(query.cursor);
-    const rows: Record<string, unknown>[] = [];
+    const rows: TaskDetails[] = [];
     let last = after;
     let left = reader.maxBytes;
     for (const task of pool) {
@@ -185,24 +179,23 @@ export class Queries {
   }
 
   /** Rows without tasks. What a row tells of an unfinished taskflow is read from its journal. @throws RangeError for a bad cursor */
-  async list(
-    query: TaskflowQuery,
-  ): Promise<{ rows: Record<string, unknown>[]; nextCursor?: string; counts: Partial<Record<string, number>> }> {
+  async list(query: TaskflowQuery): Promise<ActionAnswers["listTaskflows"]> {
     const page = await this.#store.list(query);
     const unfinished = page.rows.flatMap(({ taskflowId, finishedAt }) => (finishedAt === null ? taskflowId : []));
     const flows = await this.#coordinator.peekMany(unfinished);
     const rows = page.rows.map((row) => {
-      const { owner: _owner, fence: _fence, dueAt: _dueAt, format: _format, annotations: _annotations, ...told } = row;
-      const flow = flows.get(told.taskflowId);
-      if (!flow) return told;
+      const { owner: _owner, fence: _fence, dueAt: _dueAt, format: _format, annotations: _annotations, ...kept } = row;
+      const summary: TaskflowSummary = { ...kept, tags: kept.tags as string[] };
+      const flow = flows.get(row.taskflowId);
+      if (!flow) return summary;
       const { status, startedAt, finishedAt } = flow;
-      return { ...told, status, startedAt, finishedAt, progress: progressOf(flow) };
+      return { ...summary, status, startedAt, finishedAt, progress: progressOf(flow) };
     });
     return { ...page, rows };
   }
 
   /** The tree once the taskflow is finished, its compensation too. @throws TASKFLOW_NOT_FOUND, STAGE_NOT_FOUND, TASKFLOW_WAIT_TIMEOUT with the tree so far */
-  async wait(reader: Reader, taskflowId: string, timeoutMs: number, shown: Shown = {}): Promise<Record<string, unknown>> {
+  async wait(reader: Reader, taskflowId: string, timeoutMs: number, shown: Shown = {}): Promise<TaskflowDetails> {
     const deadline = this.#clock.monotonic() + timeoutMs;
     for (;;) {
       const flow = await this.#flow(taskflowId);
@@ -239,12 +232,7 @@ export class Queries {
    * Events with `seq` > `since`, in order, as many as fit, and the number of the latest there is.
    * @throws TASKFLOW_NOT_FOUND
    */
-  async events(
-    reader: Reader,
-    taskflowId: string,
-    since: number,
-    limit: number,
-  ): Promise<{ events: unknown[]; lastSeq: number; finished: boolean }> {
+  async events(reader: Reader, taskflowId: string, since: number, limit: number): Promise<ActionAnswers["getEvents"]> {
     const stored = await this.#store.read(taskflowId);
     if (!stored) throw taskflowError("TASKFLOW_NOT_FOUND", `There is no taskflow "${taskflowId}".`, { taskflowId });
     const entries = stored.entries.map(decodeEntry);
@@ -252,7 +240,7 @@ export class Queries {
     const { events, lastSeq } = historyOf(entries, flow, since, limit, this.#eventTreeLimit);
     const texts = events.map(({ text }) => text);
     const fitting = reader.isLocal ? texts : fitEvents(texts, reader.maxBytes);
-    return { events: fitting.map((text) => JSON.parse(text) as unknown), lastSeq, finished: isOver(flow) };
+    return { events: fitting.map((text) => JSON.parse(text) as TaskflowEvent), lastSeq, finished: isOver(flow) };
   }
 }
 

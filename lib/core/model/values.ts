@@ -1,22 +1,11 @@
+import type { TaskStatus } from "../../../schemas/common.schema.ts";
 import type { Options } from "../../../schemas/options.ts";
+import type { TaskErrorDetails as TaskError } from "../../../schemas/taskflow-details.schema.ts";
 
-export type TaskflowStatus = "WAITING" | "RUNNING" | "PAUSED" | "COMPLETED" | "PARTIAL_COMPLETED" | "FAILED" | "CANCELLED";
-export type StageStatus = "WAITING" | "RUNNING" | "COMPLETED" | "PARTIAL_COMPLETED" | "FAILED" | "CANCELLED" | "SKIPPED";
-export type TaskStatus = "WAITING" | "QUEUED" | "RUNNING" | "SUCCESS" | "FAILED" | "CANCELLED" | "SKIPPED";
+export type { JsonText, StageStatus, TaskflowStatus, TaskStatus } from "../../../schemas/common.schema.ts";
+export type { TaskErrorDetails as TaskError } from "../../../schemas/taskflow-details.schema.ts";
 /** What a task can be in the store: QUEUED is worked out when it is read. */
 export type StoredTaskStatus = Exclude<TaskStatus, "QUEUED">;
-/** The text of a JSON value. Encoded once where a value enters, then shared by the journal, the events and the messages. */
-export type JsonText = string & { readonly JsonText: never };
-/** What is kept of an error. */
-export interface TaskError {
-  type: string;
-  name: string;
-  message: string;
-  code?: number | string;
-  data?: unknown;
-  stack?: string;
-  nodeID?: string;
-}
 /** A task as `produce` took it. What `taskDetails` may be is for its type to say. */
 export interface TaskDefinition {
   readonly name: string;

@@ -1,8 +1,12 @@
 /** The tree of a taskflow as callers see it. */
+import type {
+  CompensationDetails,
+  StageDetails,
+  TaskDetails,
+  TaskflowDetails,
+} from "../../../schemas/taskflow-details.schema.ts";
 import { type Flow, isSettled, type Stage, type Task } from "../model/flow.ts";
-import { type TaskError } from "../model/values.ts";
 import { type JsonText } from "../model/values.ts";
-import { type TaskStatus } from "../model/values.ts";
 import { stageId, taskId } from "../model/ids.ts";
 
 /** What only the coordinator that drives a taskflow knows: why a due task has not been sent. */
@@ -23,11 +27,7 @@ export function progressOf(flow: Flow): number {
 }
 
 /** Status and reason as they are read: QUEUED and most reasons follow from the state. */
-export function effectiveStatus(
-  flow: Flow,
-  task: Task,
-  waitReason?: WaitReason,
-): { status: TaskStatus; statusReason: string | null } {
+export function effectiveStatus(flow: Flow, task: Task, waitReason?: WaitReason): Pick<TaskDetails, "status" | "statusReason"> {
   if (task.pendingResponse !== null) return { status: task.status, statusReason: "AWAITING_NESTED" };
   if (task.status !== "WAITING" || task.stage.status !== "RUNNING") return { status: task.status, statusReason: null };
   if (flow.status === "PAUSED") return { status: "WAITING", statusReason: "PAUSED" };
@@ -38,7 +38,7 @@ export function effectiveStatus(
   return { status: "WAITING", statusReason: task.retryAt === null ? null : "RETRY_DELAY" };
 }
 
-export function taskDetails(flow: Flow, task: Task, waitReason?: WaitReason, valueOf = parse): Record<string, unknown> {
+export function taskDetails(flow: Flow, task: Task, waitReason?: WaitReason, valueOf = parse): TaskDetails {
   const { definition } = task;
   return {
     id: taskId(flow.idBase, task.ordinal),
@@ -46,7 +46,7 @@ export function taskDetails(flow: Flow, task: Task, waitReason?: WaitReason, val
     name: definition.name,
     index: task.index,
     type: definition.type,
-    taskDetails: definition.taskDetails,
+    taskDetails: definition.taskDetails as TaskDetails["taskDetails"],
     params: definition.params ?? {},
     options: task.options,
     meta: definition.meta ?? {},
@@ -69,23 +69,17 @@ export function activeChildrenOf({ children, activeChildren }: Task): string[] {
   return children.filter(({ state }) => state === "active").map(({ id }) => id);
 }
 
-interface Compensation {
-  readonly status: "RUNNING" | "SUCCESS" | "FAILED";
-  readonly attempts: number;
-  readonly error?: TaskError;
-}
-
 /** It was, or is to be, carried out in this run. */
 export const isTouched = ({ open, status }: Task): boolean => open || isSettled(status);
 
 /** How far the undoing of a task is. */
-export function compensationOf({ status, attempts, attemptsOmitted, error }: Task): Compensation {
+export function compensationOf({ status, attempts, attemptsOmitted, error }: Task): CompensationDetails {
   const told = status === "SUCCESS" || status === "FAILED" ? status : "RUNNING";
   return { status: told, attempts: attempts.length + attemptsOmitted, ...(error ? { error } : {}) };
 }
 
 /** The same of a taskflow; undefined if nothing of it is, or was, undone. */
-export function flowCompensationOf({ undo }: Flow): Compensation | undefined {
+export function flowCompensationOf({ undo }: Flow): CompensationDetails | undefined {
   if (undo.status === "WAITING") return undefined;
   const told = undo.tasks.filter(isTouched);
   const failed = told.find(({ status }) => status === "FAILED");
@@ -101,8 +95,8 @@ function stageDetails(
   waitReason: WaitReason | undefined,
   most: number,
   valueOf: TreeShape["valueOf"] | undefined,
-): Record<string, unknown> {
-  const tasks: Record<string, unknown> = {};
+): StageDetails {
+  const tasks: StageDetails["tasks"] = {};
   const told = most < stage.tasks.length ? stage.tasks.slice(0, most) : stage.tasks;
   for (const task of told) tasks[taskId(flow.idBase, task.ordinal)] = taskDetails(flow, task, waitReason, valueOf);
   const { name, index, status, startedAt, finishedAt } = stage;
@@ -120,8 +114,8 @@ export function taskflowDetails(
   waitReason?: WaitReason,
   only?: ReadonlySet<Stage>,
   shape?: TreeShape,
-): Record<string, unknown> {
-  const stages: Record<string, unknown> = {};
+): TaskflowDetails {
+  const stages: TaskflowDetails["stages"] = {};
   let most = shape?.mostTasks ?? Number.POSITIVE_INFINITY;
   for (const stage of flow.stages) {
     if (only && !only.has(stage)) continue;
@@ -142,7 +136,7 @@ export function taskflowDetails(
     revision: flow.revision,
     options: flow.options,
     context: definition.context ?? {},
-    tags: definition.tags ?? [],
+    tags: [...(definition.tags ?? [])],
     attributes: definition.attributes ?? {},
     annotations: flow.annotations.map((annotation) => ({ ...annotation })),
     tenant: definition.tenant ?? null,

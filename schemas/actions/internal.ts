@@ -1,0 +1,49 @@
+/** Actions that coordinators and workers call at coordinators: no caller needs them, and they ask for no right. */
+import { Type } from "typebox";
+import { CommandRequestSchema, CommandResultSchema } from "../command.schema.ts";
+import { JsonObject } from "../common.schema.ts";
+import type { Action } from "./action.ts";
+import { closed, taskflowId, taskId } from "./params.ts";
+
+/** Without a result: the taskflow belongs to another coordinator. */
+const forwarded = Type.Object({ answer: Type.Optional(CommandResultSchema) }, closed);
+
+export const INTERNAL_ACTIONS = {
+  executeCommand: {
+    summary: "From a coordinator: a command for a taskflow that the called one owns.",
+    kind: "internal",
+    params: Type.Object({ taskflowId, request: CommandRequestSchema }, closed),
+    answer: forwarded,
+    errors: ["TASKFLOW_OVERLOADED", "STORE_UNAVAILABLE"],
+  },
+  produceBelow: {
+    summary: "From a coordinator: a taskflow below a task of one that the called one owns.",
+    kind: "internal",
+    params: Type.Object(
+      {
+        producer: Type.Object({ taskflowId, taskId, attempt: Type.Integer({ minimum: 0 }) }, closed),
+        taskflowId,
+        isChosen: Type.Boolean(),
+        taskflow: JsonObject("As `produce` takes it"),
+        meta: JsonObject("Of the producer"),
+      },
+      closed,
+    ),
+    answer: forwarded,
+    errors: ["TASKFLOW_OVERLOADED", "STORE_UNAVAILABLE"],
+  },
+  reportOutcome: {
+    summary: "From a worker: the outcome of an attempt whose call nobody awaits any more.",
+    kind: "internal",
+    params: Type.Object(
+      {
+        key: Type.String({ minLength: 1, maxLength: 512, description: "`taskflowId:taskId:attempt`" }),
+        action: Type.String({ minLength: 1, maxLength: 1_024, description: "The action that the attempt called" }),
+        outcome: JsonObject("`{ ok: true, response }` or `{ ok: false, error }`"),
+      },
+      closed,
+    ),
+    answer: Type.Object({ accepted: Type.Boolean({ description: "The worker need not report it again" }) }, closed),
+    errors: ["STORE_UNAVAILABLE"],
+  },
+} satisfies Record<string, Action>;

@@ -1,0 +1,134 @@
+/** Actions that produce and read taskflows. */
+import { Type, type Static } from "typebox";
+import { Count, Dictionary, Duration, Nullable, Ref, type TaskflowStatus, TaskflowId } from "../common.schema.ts";
+import { type Explanation } from "../explanation.schema.ts";
+import { FILTER } from "../filter.schema.ts";
+import { summaryFields, type TaskflowDetails } from "../taskflow-details.schema.ts";
+import type { TaskflowEvent } from "../taskflow-event.schema.ts";
+import { ProducedTaskflowSchema } from "../taskflow.schema.ts";
+import type { Action } from "./action.ts";
+import { closed, cursor, nextCursor, pageSize, shown, taskflowId } from "./params.ts";
+
+/** How long `waitForTaskflow` waits if its caller does not say. */
+export const DEFAULT_WAIT_MS = 60_000;
+export const DEFAULT_LIST_SIZE = 50;
+export const DEFAULT_EVENTS_SIZE = 500;
+
+/** Answer of the actions that store a new taskflow. */
+export const produced = {
+  taskflowId,
+  eventSubscription: Type.String({ description: "The NATS subject of its events" }),
+  existing: Type.Optional(Type.Literal(true, { description: "It had been stored before, and nothing was started" })),
+};
+const ProducedSchema = Type.Object(produced, closed);
+/** Answer of `produce`. */
+export interface Produced extends Static<typeof ProducedSchema> {}
+
+const text = Type.String();
+const SummarySchema = Type.Object(
+  {
+    ...summaryFields,
+    parentTaskflowId: Nullable(text),
+    template: Nullable(Type.String({ description: "The template that it was made of" })),
+    errorType: Nullable(Type.String({ description: "Of its error, or of the first task that failed for good" })),
+  },
+  closed,
+);
+/** A row of `listTaskflows`: a taskflow without its tasks. */
+export interface TaskflowSummary extends Static<typeof SummarySchema> {}
+
+export const StatusCounts = Type.Unsafe<Partial<Record<TaskflowStatus, number>>>({
+  ...Dictionary(Count("Taskflows of this status"), "Matches by status"),
+});
+
+const tree = Ref<TaskflowDetails>("TaskflowDetails");
+
+export const TASKFLOW_ACTIONS = {
+  produce: {
+    summary: "Stores a taskflow and starts it. With a `taskflowId` of your own it can be sent again safely.",
+    kind: "command",
+    right: "taskflow:produce",
+    params: ProducedTaskflowSchema,
+    answer: ProducedSchema,
+    errors: ["TASKFLOW_OVERLOADED", "STORE_UNAVAILABLE", "PARENT_TASK_NOT_RUNNING", "NESTING_TOO_DEEP", "TASKFLOW_CONFLICT"],
+  },
+  getTaskflowDetails: {
+    summary: "The whole tree, nested taskflows included.",
+    kind: "query",
+    right: "taskflow:read",
+    params: Type.Object({ taskflowId, ...shown }, closed),
+    answer: tree,
+    errors: ["TASKFLOW_NOT_FOUND", "STAGE_NOT_FOUND", "STORE_UNAVAILABLE"],
+  },
+  listTaskflows: {
+    summary: "Taskflows that match, with their number by status.",
+    kind: "query",
+    right: "taskflow:list",
+    params: Type.Object(
+      {
+        ...FILTER,
+        sort: Type.Optional(
+          Type.Enum(["createdAt", "-createdAt"], { default: "createdAt", description: "Oldest, or newest first" }),
+        ),
+        pageSize: pageSize(DEFAULT_LIST_SIZE),
+        cursor,
+      },
+      closed,
+    ),
+    answer: Type.Object({ rows: Type.Array(SummarySchema), nextCursor, counts: StatusCounts }, closed),
+    errors: ["STORE_UNAVAILABLE"],
+  },
+  waitForTaskflow: {
+    summary: "The tree once the taskflow is finished, whatever its status.",
+    kind: "query",
+    right: "taskflow:wait",
+    params: Type.Object(
+      {
+        taskflowId,
+        timeout: Type.Optional({ ...Duration(0, "How long to wait"), default: DEFAULT_WAIT_MS }),
+        ...shown,
+      },
+      closed,
+    ),
+    answer: tree,
+    errors: ["TASKFLOW_WAIT_TIMEOUT", "TASKFLOW_NOT_FOUND", "STAGE_NOT_FOUND", "STORE_UNAVAILABLE"],
+  },
+  getEvents: {
+    summary: "Events of a taskflow from its history, in order.",
+    kind: "query",
+    right: "taskflow:read",
+    params: Type.Object(
+      {
+        taskflowId,
+        since: Type.Optional(Type.Integer({ minimum: 0, default: 0, description: "`seq` of the last event that is known" })),
+        limit: pageSize(DEFAULT_EVENTS_SIZE),
+      },
+      closed,
+    ),
+    answer: Type.Object(
+      {
+        events: Type.Array(Ref<TaskflowEvent>("TaskflowEvent"), { description: "As many as fit into a message" }),
+        lastSeq: Count("`seq` of the latest event there is"),
+        finished: Type.Boolean({ description: "No event follows unless the taskflow is retried" }),
+      },
+      closed,
+    ),
+    errors: ["TASKFLOW_NOT_FOUND", "STORE_UNAVAILABLE"],
+  },
+  explainTaskflow: {
+    summary: "Why each unfinished part is not moving, and what would move it: in words and as data.",
+    kind: "query",
+    right: "taskflow:read",
+    params: Type.Object({ taskflowId }, closed),
+    answer: Ref<Explanation>("Explanation"),
+    errors: ["TASKFLOW_NOT_FOUND", "STORE_UNAVAILABLE"],
+  },
+  deleteTaskflow: {
+    summary: "Removes a finished taskflow, with all that is nested below it.",
+    kind: "operator",
+    right: "taskflow:delete",
+    params: Type.Object({ taskflowId }, closed),
+    answer: Type.Object({ taskflowId: TaskflowId }, closed),
+    errors: ["TASKFLOW_NOT_FOUND", "TASKFLOW_NOT_FINISHED", "STORE_UNAVAILABLE"],
+  },
+} satisfies Record<string, Action>;

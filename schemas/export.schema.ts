@@ -1,0 +1,47 @@
+/** Portable copies of taskflows, as `exportTaskflow` answers them and `importTaskflow` takes them. */
+import { Type, type Static } from "typebox";
+import { TaskflowId, Time } from "./common.schema.ts";
+
+const closed = { additionalProperties: false };
+
+/** Format of the journals that this version reads and writes. */
+const EXPORT_FORMAT = 1;
+
+/** An entry of the journal. Its facts are in `lib/validation/fact-schemas.ts`. */
+export const EntrySchema = Type.Object(
+  {
+    at: Type.Integer({ minimum: 0, maximum: 8_640_000_000_000_000, description: "Epoch milliseconds" }),
+    facts: Type.Array(Type.Unknown()),
+  },
+  closed,
+);
+
+const head = {
+  format: Type.Integer({ minimum: 1, description: "Of the entries" }),
+  taskflowId: Type.String({ minLength: 1, maxLength: 128, description: "Of the original" }),
+  revision: Type.Integer({ minimum: 1, description: "Number of entries" }),
+};
+const entries = Type.Array(Type.Unknown(), { minItems: 1, maxItems: 10_000_000, description: "For coordinators to read" });
+
+export const ExportSchema = Type.Object({ ...head, exportedAt: Time("When it was made"), entries }, closed);
+/** A portable copy: the answer of `exportTaskflow`, and what `importTaskflow` takes. Its `entries` are for coordinators to read. */
+export interface TaskflowExport extends Static<typeof ExportSchema> {}
+
+export const ExportChunkSchema = Type.Object(
+  {
+    ...head,
+    chunk: Type.String({ description: "A part of the JSON text of the export" }),
+    nextCursor: Type.Optional(Type.String({ description: "Where the next part begins; absent in the last one" })),
+  },
+  closed,
+);
+/** A chunk of the JSON text of an export that does not fit into one message. */
+export interface ExportChunk extends Static<typeof ExportChunkSchema> {}
+
+export const importParams = {
+  ...head,
+  format: Type.Unsafe<number>(Type.Literal(EXPORT_FORMAT)),
+  exportedAt: Type.Optional(Type.Integer({ minimum: 0 })),
+  entries,
+  newTaskflowId: Type.Optional({ ...TaskflowId, description: "Id of the copy; a new one if absent" }),
+};

@@ -79,6 +79,12 @@ export const ERRORS = {
     meaning: "This can be done to a finished taskflow only.",
     whatToDo: "Cancel it or wait for its end first.",
   },
+  TASKFLOW_READ_ONLY: {
+    code: 405,
+    kind: "action",
+    meaning: "Taskflows cannot be written through moleculer-db.",
+    whatToDo: "Call the actions of the service taskflow, such as taskflow.cancelTaskflow.",
+  },
   TASK_RUNNING: {
     code: 409,
     kind: "action",

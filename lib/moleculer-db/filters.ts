@@ -1,72 +1,91 @@
-/** What moleculer-db's `find`, `list` and `count` filter by, as SELECTs over a source with the columns `id` and `doc`. */
-import { invalidQuery, toCondition, toOperand } from "./query.ts";
-import type { DocumentQuery, SqlText } from "./query.ts";
+/** What moleculer-db's `find`, `list` and `count` hand to an adapter, checked and ready to be translated. */
+import { describeValue } from "../util/describe-value.ts";
+import { type Field, fieldOf, invalidFilter } from "./fields.ts";
+import { type Condition, type DocumentQuery, parseQuery } from "./query.ts";
 
 /** What `find` and `count` take; `count` leaves out limit, offset and sort. */
 export interface DocumentFilters {
   query?: DocumentQuery | null;
-  /** Text that any of `searchFields` contains, or any value of the document; case-insensitive in ASCII. */
+  /** Part of a text, in upper or lower case. */
   search?: string | null;
+  /** The same as `search`, which never tells upper from lower case. */
+  iSearch?: string | null;
+  /** Where to search. Default: id, name, tags and the values of attributes. */
   searchFields?: string | readonly string[] | null;
-  /** Paths, "-" in front for descending. */
+  /** Paths, "-" in front for descending. The last to decide is the id. */
   sort?: string | readonly string[] | null;
-  limit?: number | null;
-  offset?: number | null;
+  /** 0: no limit. */
+  limit?: number | string | null;
+  offset?: number | string | null;
 }
 
-export function toFind(source: SqlText, filters: DocumentFilters): SqlText {
-  const order = orderOf(filters.sort);
-  // A limit of 0 is none, as in moleculer-db's own adapter.
-  const limit = isPositive(filters.limit) ? filters.limit : -1;
-  const offset = isPositive(filters.offset) ? filters.offset : 0;
-  return join("SELECT id, doc FROM", source, whereOf(filters), order, { sql: "LIMIT ? OFFSET ?", values: [limit, offset] });
+export interface Search {
+  readonly text: string;
+  /** Undefined: id, name, tags and the values of attributes. */
+  readonly fields: readonly Field[] | undefined;
 }
 
-export function toCount(source: SqlText, filters: DocumentFilters): SqlText {
-  return join("SELECT count(*) AS count FROM", source, whereOf(filters));
+export interface Order {
+  readonly field: Exclude<Field, { kind: "list" }>;
+  readonly isDescending: boolean;
 }
 
-function join(head: string, source: SqlText, ...rest: readonly SqlText[]): SqlText {
+export interface Filters {
+  readonly condition: Condition;
+  readonly searches: readonly Search[];
+  readonly order: readonly Order[];
+  /** Undefined: no limit. */
+  readonly limit: number | undefined;
+  readonly offset: number;
+}
+
+const MAX_WORDS = 16;
+
+/** @throws TASKFLOW_VALIDATION_ERROR */
+export function parseFilters(filters: DocumentFilters): Filters {
   return {
-    sql: `${head} (${source.sql}) ${rest.map(({ sql }) => sql).join(" ")}`,
-    values: [source, ...rest].flatMap(({ values }) => values),
+    condition: parseQuery(filters.query),
+    searches: [...searchesOf("search", filters), ...searchesOf("iSearch", filters)],
+    order: orderOf(filters.sort),
+    limit: numberOf(filters.limit, "/limit") || undefined,
+    offset: numberOf(filters.offset, "/offset"),
   };
 }
 
-function whereOf(filters: DocumentFilters): SqlText {
-  const condition = toCondition(filters.query);
-  const search = searchOf(filters);
-  return { sql: `WHERE ${condition.sql} AND ${search.sql}`, values: [...condition.values, ...search.values] };
+function searchesOf(name: "search" | "iSearch", filters: DocumentFilters): Search[] {
+  const text: unknown = filters[name];
+  if (text === null || text === undefined || text === "") return [];
+  if (typeof text !== "string") throw invalidFilter(`/${name}`, `must be a string, got ${describeValue(text)}`);
+  const fields = wordsOf(filters.searchFields, "/searchFields").map((path) => {
+    const field = fieldOf(path, "/searchFields");
+    if (field.type === "number") throw invalidFilter("/searchFields", `must name fields that hold text, got "${path}"`);
+    return field;
+  });
+  return [{ text, fields: fields.length === 0 ? undefined : fields }];
 }
 
-function isPositive(value: number | null | undefined): value is number {
-  return typeof value === "number" && value > 0;
-}
-
-function wordsOf(words: string | readonly string[] | null | undefined): readonly string[] {
-  return typeof words === "string" ? words.split(/[,\s]+/).filter((word) => word !== "") : (words ?? []);
-}
-
-function orderOf(sort: DocumentFilters["sort"]): SqlText {
-  const fields = wordsOf(sort).map((field) =>
-    field.startsWith("-") ? { ...toOperand(field.slice(1)), direction: "DESC" } : { ...toOperand(field), direction: "ASC" },
-  );
-  const terms = [...fields.map(({ sql, direction }) => `${sql} ${direction}`), "id"];
-  return { sql: `ORDER BY ${terms.join(", ")}`, values: fields.flatMap(({ values }) => values) };
-}
-
-function searchOf(filters: DocumentFilters): SqlText {
-  const { search } = filters;
-  if (search === null || search === undefined || search === "") return { sql: "TRUE", values: [] };
-  if (typeof search !== "string") throw invalidQuery("`search` is a string.");
-  const pattern = `%${search.replace(/[\\%_]/g, "\\$&")}%`;
-  const fields = wordsOf(filters.searchFields).map(toOperand);
-  if (fields.length === 0) {
-    return {
-      sql: `(id LIKE ? ESCAPE '\\' OR EXISTS (SELECT 1 FROM json_each(doc) WHERE value LIKE ? ESCAPE '\\'))`,
-      values: [pattern, pattern],
-    };
+function orderOf(sort: DocumentFilters["sort"]): Order[] {
+  const byPath = new Map<string, Order>();
+  for (const word of wordsOf(sort, "/sort")) {
+    const isDescending = word.startsWith("-");
+    const field = fieldOf(isDescending ? word.slice(1) : word, "/sort");
+    if (field.kind === "list") throw invalidFilter("/sort", `must name fields with one value, got "${field.path}"`);
+    if (!byPath.has(field.path)) byPath.set(field.path, { field, isDescending });
   }
-  const terms = fields.map(({ sql }) => `${sql} LIKE ? ESCAPE '\\'`);
-  return { sql: `(${terms.join(" OR ")})`, values: fields.flatMap(({ values }) => [...values, pattern]) };
+  if (!byPath.has("_id")) byPath.set("_id", { field: { kind: "column", path: "_id", type: "string" }, isDescending: false });
+  return [...byPath.values()];
+}
+
+function wordsOf(given: unknown, place: string): readonly string[] {
+  const words: unknown = typeof given === "string" ? given.split(/[,\s]+/).filter((word) => word !== "") : (given ?? []);
+  if (!Array.isArray(words) || words.length > MAX_WORDS || !words.every((word) => typeof word === "string")) {
+    throw invalidFilter(place, `must be the names of up to ${MAX_WORDS} fields`);
+  }
+  return words;
+}
+
+function numberOf(given: unknown, place: string): number {
+  const number = given === null || given === undefined ? 0 : Number(given);
+  if (Number.isSafeInteger(number) && number >= 0) return number;
+  throw invalidFilter(place, `must be a whole number of 0 or more, got ${describeValue(given)}`);
 }

@@ -1,155 +1,147 @@
 /**
- * The part of MongoDB's query language that documents in SQLite are found by, as SQL with bound values.
+ * The part of MongoDB's query language by which taskflows are found, as a tree that each store
+ * translates:
  *
- * - `{ path: value }`, `$eq`, `$ne`, `$in`, `$nin`: strings, numbers, booleans and null; null also finds what is missing, as in MongoDB.
- * - `$gt`, `$gte`, `$lt`, `$lte`: strings or numbers, each compared with its own kind only.
- * - `$exists: true | false`.
+ * - `{ field: value }`, `$eq`, `$ne`, `$in`, `$nin`; null is the value of a field that has none.
+ * - `$gt`, `$gte`, `$lt`, `$lte`: strings and numbers, compared with their own type only.
+ * - `$exists: true | false`, of attributes; every other field exists.
  * - `$and`, `$or`: arrays of queries. Conditions beside one another must all hold.
  *
- * A path is a name or names joined by dots ("address.city"), each a key of an object: there are no positions in arrays, and a condition on
- * an array does not look at its elements. `_id` is the document's id. Anything else is refused with a sentence, never ignored.
+ * A condition on `tags` or `annotations` holds if it holds for one of them, and `$ne` and `$nin` if
+ * it holds for all, as in MongoDB. Everything else is refused: a filter that was ignored would match
+ * everything.
  */
-import { Errors } from "moleculer";
-import type { SQLInputValue } from "node:sqlite";
+import { describeValue } from "../util/describe-value.ts";
+import { pointerStep } from "../validation/problems.ts";
+import { type Field, fieldOf, invalidFilter, type Scalar } from "./fields.ts";
 
 const MAX_DEPTH = 16;
-/** Keys of one query, nested ones included. */
+/** Of one query, the values of `$in` counted. */
 const MAX_CONDITIONS = 1_000;
-const FORBIDDEN_KEYS: ReadonlySet<string> = new Set(["__proto__", "constructor", "prototype"]);
-const COMPARISONS: Readonly<Record<string, string>> = { $gt: ">", $gte: ">=", $lt: "<", $lte: "<=" };
 
+const COMPARISONS = { $gt: ">", $gte: ">=", $lt: "<", $lte: "<=" } as const;
+const OPERATORS = ["$eq", "$ne", "$in", "$nin", ...Object.keys(COMPARISONS), "$exists"];
+
+export type Comparison = keyof typeof COMPARISONS;
+
+/** A query by which taskflows are found: paths or `$and` and `$or`, with their conditions. */
 export interface DocumentQuery {
   readonly [pathOrOperator: string]: unknown;
 }
 
-/** SQL with its values in the order of its question marks. */
-export interface SqlText {
-  readonly sql: string;
-  readonly values: readonly SQLInputValue[];
+export type Condition =
+  | { readonly kind: "all" | "any"; readonly of: readonly Condition[] }
+  | { readonly kind: "not"; readonly of: Condition }
+  /** Its value is one of these. */
+  | { readonly kind: "in"; readonly field: Field; readonly values: readonly Scalar[] }
+  | { readonly kind: "compare"; readonly field: Field; readonly operator: Comparison; readonly value: string | number }
+  /** Its value is null, or there is none. */
+  | { readonly kind: "absent"; readonly field: Field };
+
+const ALWAYS: Condition = { kind: "all", of: [] };
+const NEVER: Condition = { kind: "any", of: [] };
+const not = (of: Condition): Condition => ({ kind: "not", of });
+
+/** SQL of a comparison; MongoDB has the operator itself. */
+export function sqlOf(operator: Comparison): string {
+  return COMPARISONS[operator];
 }
 
-/** A condition over the columns `id` and `doc`. */
-export function toCondition(query: DocumentQuery | null | undefined): SqlText {
-  if (query === null || query === undefined) return { sql: "TRUE", values: [] };
-  return new QueryTranslation().translate(query);
+/** @throws TASKFLOW_VALIDATION_ERROR for what is not known here */
+export function parseQuery(query: unknown): Condition {
+  return query === null || query === undefined ? ALWAYS : new QueryParser().parse(query, "/query", 0);
 }
 
-/** The value at a path, for ORDER BY. */
-export function toOperand(path: string): SqlText {
-  return path === "_id" ? { sql: "id", values: [] } : { sql: "json_extract(doc, ?)", values: [toJsonPath(path)] };
-}
-
-/** Splits a dotted path and refuses what could reach anything but a plain key. */
-export function splitPath(path: string): string[] {
-  const keys = path.split(".");
-  for (const key of keys) {
-    if (key === "" || key.startsWith("$") || FORBIDDEN_KEYS.has(key) || /["\\\u0000-\u001f]/.test(key)) {
-      throw invalidQuery(`"${path}" is not a path: names joined by dots, without quotes, backslashes or a leading $.`);
-    }
-  }
-  return keys;
-}
-
-export function invalidQuery(message: string): Error {
-  return new Errors.MoleculerClientError(message, 422, "INVALID_QUERY");
-}
-
-function toJsonPath(path: string): string {
-  return `$${splitPath(path)
-    .map((key) => `."${key}"`)
-    .join("")}`;
-}
-
-class QueryTranslation {
-  readonly #values: SQLInputValue[] = [];
+class QueryParser {
   #conditions = 0;
 
-  translate(query: DocumentQuery): SqlText {
-    const sql = this.#all(query, 0);
-    return { sql, values: this.#values };
-  }
-
-  #all(query: unknown, depth: number): string {
-    if (depth > MAX_DEPTH) throw invalidQuery(`A query may be nested ${MAX_DEPTH} levels deep.`);
-    const parts = Object.entries(asObject(query, "A query")).map(([key, value]) => {
-      if (++this.#conditions > MAX_CONDITIONS) throw invalidQuery(`A query may have ${MAX_CONDITIONS} conditions.`);
-      if (key === "$and" || key === "$or") return this.#group(key, value, depth);
-      if (key.startsWith("$")) throw invalidQuery(`The operator ${key} is not known here: use $and or $or.`);
-      return this.#field(key, value);
+  parse(query: unknown, place: string, depth: number): Condition {
+    if (depth > MAX_DEPTH) throw invalidFilter("/query", `must not be nested deeper than ${MAX_DEPTH} levels`);
+    const of = entriesOf(query, place, "fields and values").map(([key, value]) => {
+      const inner = place + pointerStep(key);
+      this.#count(1);
+      if (key === "$and" || key === "$or") return this.#group(key, value, inner, depth);
+      if (key.startsWith("$")) throw invalidFilter(inner, "must be a field, $and or $or");
+      return this.#field(fieldOf(key, inner), value, inner);
     });
-    return parts.length === 0 ? "TRUE" : `(${parts.join(" AND ")})`;
+    return of.length === 1 ? of[0]! : { kind: "all", of };
   }
 
-  #group(operator: "$and" | "$or", queries: unknown, depth: number): string {
-    if (!Array.isArray(queries) || queries.length === 0) throw invalidQuery(`${operator} takes an array of queries.`);
-    return `(${queries.map((query) => this.#all(query, depth + 1)).join(operator === "$and" ? " AND " : " OR ")})`;
-  }
-
-  #field(path: string, value: unknown): string {
-    if (value === null || typeof value !== "object") return this.#equals(path, value);
-    const operators = Object.entries(asObject(value, `The condition on "${path}"`));
-    if (operators.length === 0)
-      throw invalidQuery(`The condition on "${path}" is empty: compare with a value or an operator such as $in.`);
-    return `(${operators.map(([operator, operand]) => this.#operator(path, operator, operand)).join(" AND ")})`;
-  }
-
-  #operator(path: string, operator: string, operand: unknown): string {
-    if (operator === "$eq") return this.#equals(path, operand);
-    if (operator === "$ne") return `(${this.#equals(path, operand)} IS NOT TRUE)`;
-    if (operator === "$in") return this.#anyOf(path, operator, operand);
-    if (operator === "$nin") return `(${this.#anyOf(path, operator, operand)} IS NOT TRUE)`;
-    if (operator === "$exists") {
-      if (typeof operand !== "boolean") throw invalidQuery(`$exists of "${path}" takes true or false.`);
-      return `(${this.#type(path)} IS ${operand ? "NOT " : ""}NULL)`;
+  #group(operator: "$and" | "$or", queries: unknown, place: string, depth: number): Condition {
+    if (!Array.isArray(queries) || queries.length === 0) {
+      throw invalidFilter(place, `must be an array of queries, got ${describeValue(queries)}`);
     }
-    const comparison = Object.hasOwn(COMPARISONS, operator) ? COMPARISONS[operator] : undefined;
-    if (comparison === undefined) {
-      throw invalidQuery(
-        `The operator ${operator} on "${path}" is not known here: use $eq, $ne, $in, $nin, $gt, $gte, $lt, $lte or $exists.`,
-      );
+    const of = queries.map((query, index) => this.parse(query, place + pointerStep(index), depth + 1));
+    return { kind: operator === "$and" ? "all" : "any", of };
+  }
+
+  #field(field: Field, value: unknown, place: string): Condition {
+    if (value === null || typeof value !== "object") return this.#oneOf(field, [value], place);
+    const operators = entriesOf(value, place, "operators");
+    if (operators.length === 0) throw invalidFilter(place, `must be a value or have an operator such as $in`);
+    const of = operators.map(([operator, operand]) => this.#operator(field, operator, operand, place + pointerStep(operator)));
+    return of.length === 1 ? of[0]! : { kind: "all", of };
+  }
+
+  #operator(field: Field, operator: string, operand: unknown, place: string): Condition {
+    switch (operator) {
+      case "$eq":
+        return this.#oneOf(field, [operand], place);
+      case "$ne":
+        return not(this.#oneOf(field, [operand], place));
+      case "$in":
+        return this.#oneOf(field, arrayOf(operand, place), place);
+      case "$nin":
+        return not(this.#oneOf(field, arrayOf(operand, place), place));
+      case "$exists": {
+        if (typeof operand !== "boolean") throw invalidFilter(place, `must be true or false, got ${describeValue(operand)}`);
+        const exists = field.kind === "attribute" ? not({ kind: "absent", field }) : ALWAYS;
+        return operand ? exists : not(exists);
+      }
+      default:
+        if (!Object.hasOwn(COMPARISONS, operator)) {
+          throw invalidFilter(place, `must be an operator that is known here: ${OPERATORS.join(", ")}`);
+        }
+        return { kind: "compare", field, operator: operator as Comparison, value: boundOf(field, operand, place) };
     }
-    if (typeof operand !== "string" && typeof operand !== "number") {
-      throw invalidQuery(`${operator} of "${path}" takes a string or a number.`);
-    }
-    return this.#compare(path, comparison, operand);
   }
 
-  #anyOf(path: string, operator: string, operands: unknown): string {
-    if (!Array.isArray(operands)) throw invalidQuery(`${operator} of "${path}" takes an array.`);
-    this.#conditions += operands.length;
-    if (this.#conditions > MAX_CONDITIONS) throw invalidQuery(`A query may have ${MAX_CONDITIONS} conditions.`);
-    return operands.length === 0 ? "FALSE" : `(${operands.map((operand) => this.#equals(path, operand)).join(" OR ")})`;
+  #oneOf(field: Field, values: readonly unknown[], place: string): Condition {
+    this.#count(values.length - 1);
+    const scalars = values.filter((value) => value !== null).map((value) => scalarOf(field, value, place));
+    const present: Condition = { kind: "in", field, values: scalars };
+    if (scalars.length === values.length) return present;
+    // No tag and no part of an annotation is null.
+    const absent: Condition = field.kind === "list" ? NEVER : { kind: "absent", field };
+    return scalars.length === 0 ? absent : { kind: "any", of: [present, absent] };
   }
 
-  #equals(path: string, value: unknown): string {
-    // The type null is that of a stored null; NULL that of what is missing.
-    if (value === null) return `(coalesce(${this.#type(path)}, 'null') = 'null')`;
-    if (typeof value === "boolean") return `(${this.#type(path)} IS '${value}')`;
-    if (typeof value === "string" || typeof value === "number") return this.#compare(path, "=", value);
-    throw invalidQuery(`"${path}" is compared with ${describe(value)}: only strings, numbers, booleans and null can be.`);
-  }
-
-  #compare(path: string, comparison: string, value: string | number): string {
-    const ofKind = typeof value === "string" ? `${this.#type(path)} = 'text'` : `${this.#type(path)} IN ('integer', 'real')`;
-    const operand = toOperand(path);
-    this.#values.push(...operand.values, value);
-    return `(${ofKind} AND ${operand.sql} ${comparison} ?)`;
-  }
-
-  #type(path: string): string {
-    if (path === "_id") return "'text'";
-    this.#values.push(toJsonPath(path));
-    return "json_type(doc, ?)";
+  #count(conditions: number): void {
+    this.#conditions += conditions;
+    if (this.#conditions > MAX_CONDITIONS) throw invalidFilter("/query", `must not have more than ${MAX_CONDITIONS} conditions`);
   }
 }
 
-function asObject(value: unknown, what: string): object {
-  if (value === null || typeof value !== "object" || Array.isArray(value)) {
-    throw invalidQuery(`${what} is ${describe(value)}: an object is expected.`);
-  }
-  return value;
+function entriesOf(value: unknown, place: string, contents: string): [string, unknown][] {
+  if (value !== null && typeof value === "object" && !Array.isArray(value)) return Object.entries(value);
+  throw invalidFilter(place, `must be an object of ${contents}, got ${describeValue(value)}`);
 }
 
-function describe(value: unknown): string {
-  return value === null ? "null" : Array.isArray(value) ? "an array" : `of type ${typeof value}`;
+function arrayOf(value: unknown, place: string): readonly unknown[] {
+  if (Array.isArray(value)) return value;
+  throw invalidFilter(place, `must be an array, got ${describeValue(value)}`);
+}
+
+function scalarOf(field: Field, value: unknown, place: string): Scalar {
+  const isScalar = typeof value === "string" || typeof value === "number" || typeof value === "boolean";
+  if (isScalar && (field.type === "scalar" || typeof value === field.type)) return value;
+  const types = field.type === "scalar" ? "a string, a number, true, false" : `a ${field.type}`;
+  throw invalidFilter(place, `must be ${types} or null, got ${describeValue(value)}`);
+}
+
+function boundOf(field: Field, value: unknown, place: string): string | number {
+  const isBound = typeof value === "string" || typeof value === "number";
+  if (isBound && (field.type === "scalar" || typeof value === field.type)) return value;
+  const types = field.type === "scalar" ? "a string or a number" : `a ${field.type}`;
+  throw invalidFilter(place, `must be ${types}, got ${describeValue(value)}`);
 }

@@ -213,7 +213,7 @@ describeOnMongo("stores on one MongoDB", (server) => {
       await other.read(id);
       await other.commit([append(id, 2, { status: "COMPLETED" })]);
       // Its row says so to other coordinators a little later.
-      await other.flush();
+      await other.lastFinished("b", 1);
       const dying = new MongoStore({ url: proxied(), attemptMs: 100, patienceMs: 300 });
       await dying.open();
       proxy.fault = ({ name }) => (fault(name) ? "swallow" : undefined);

@@ -80,7 +80,7 @@ describe("what it cannot open", () => {
   it("says that a folder stands where the file should be", async () => {
     const file = newFile();
     mkdirSync(file);
-    await expect(openStore(file)).rejects.toThrow(`The store ${file} cannot be opened for writing`);
+    await expect(openStore(file)).rejects.toThrow(`The store ${file} cannot be opened`);
   });
 
   it("says which file or folder this user may not write", async () => {
@@ -90,9 +90,7 @@ describe("what it cannot open", () => {
     chmodSync(dirname(file), 0o777);
     chmodSync(`${file}.lock`, 0o666);
     await asNobody(async () => {
-      await expect(openStore(file)).rejects.toThrow(
-        `The store ${file} cannot be opened for writing: let this user read and write it`,
-      );
+      await expect(openStore(file)).rejects.toThrow(`The store ${file} cannot be opened: let this user read and write it`);
     });
     rmSync(`${file}.lock`);
     chmodSync(dirname(file), 0o555);

@@ -1,5 +1,5 @@
 /** What only the store on SQLite owes: durability in its file, and an engine that does not wait for lists. */
-import { describe, expect, it } from "@jest/globals";
+import { describe, expect, it, jest } from "@jest/globals";
 import { execFileSync } from "node:child_process";
 import { rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -55,13 +55,13 @@ describe("when the disk is full", () => {
     };
     const store = await openStore(join(disk.folder, "taskflow.db"), logger);
     try {
-      await disk.fill(store);
+      disk.fill();
       const stored = commitUntilItFails(store);
       expect(stored).toBeGreaterThan(5);
       const next: Write = { kind: "append", taskflowId: "f", revision: stored + 1, entry: ENTRY };
       expect(() => store.commit([next])).toThrow(expect.objectContaining({ type: "STORE_UNAVAILABLE", code: 503 }));
       expect((await store.read("f"))?.entries).toHaveLength(stored);
-      await disk.makeRoom(store);
+      disk.makeRoom();
       expect(store.commit([next])).toEqual(["stored"]);
       expect((await store.read("f"))?.entries).toHaveLength(stored + 1);
       expect(said).toEqual([
@@ -143,8 +143,8 @@ function commitUntilItFails(store: SqliteStore): number {
 interface SmallDisk {
   readonly kind: string;
   readonly folder: string;
-  fill(store: SqliteStore): Promise<void>;
-  makeRoom(store: SqliteStore): Promise<void>;
+  fill(): void;
+  makeRoom(): void;
   remove(): void;
 }
 
@@ -154,23 +154,26 @@ function smallDisk(): SmallDisk {
   try {
     execFileSync("mount", ["-t", "tmpfs", "-o", "size=4m", "tmpfs", folder], { stdio: "ignore" });
   } catch {
-    const limit = async (store: SqliteStore, pages: number): Promise<void> =>
-      store.transaction((database) => database.exec(`PRAGMA max_page_count = ${pages}`));
+    const opened = jest.spyOn(DatabaseSync.prototype, "exec");
+    const limit = (pages: number): void => {
+      const databases = new Set(opened.mock.contexts as DatabaseSync[]);
+      for (const database of databases) if (database.isOpen) database.exec(`PRAGMA max_page_count = ${pages}`);
+    };
     return {
       kind: "PRAGMA max_page_count",
       folder,
-      fill: async (store) => limit(store, 500),
-      makeRoom: async (store) => limit(store, 1_000_000),
-      remove: () => undefined,
+      fill: () => limit(500),
+      makeRoom: () => limit(1_000_000),
+      remove: () => opened.mockRestore(),
     };
   }
   return {
     kind: "a tmpfs of 4 MiB",
     folder,
-    async fill() {
+    fill() {
       writeFileSync(join(folder, "ballast"), Buffer.alloc(1024 * 1024));
     },
-    async makeRoom() {
+    makeRoom() {
       rmSync(join(folder, "ballast"));
     },
     remove: () => execFileSync("umount", [folder]),

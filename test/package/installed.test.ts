@@ -17,9 +17,14 @@ interface Manifest {
   readonly name: string;
   readonly version: string;
   readonly devDependencies: Readonly<Record<string, string>>;
+  readonly exports: Readonly<Record<string, string | { readonly types: string }>>;
+  readonly main: string;
+  readonly types: string;
+  readonly typesVersions: { readonly "*": Readonly<Record<string, readonly string[]>> };
 }
 
-const { name: PACKAGE, version, devDependencies } = JSON.parse(readText("package.json")) as Manifest;
+const manifest = JSON.parse(readText("package.json")) as Manifest;
+const { name: PACKAGE, version, devDependencies } = manifest;
 const example = codeBlocks("README.md", readText("README.md")).find(({ marks }) => marks.includes("run"))?.code ?? "";
 
 const tarball = join(tempFolder(), `${PACKAGE}-${version}.tgz`);
@@ -95,15 +100,24 @@ describe("the tarball", () => {
 describe("the doors", () => {
   const namesOf = (text: string): string[] => text.trim().split(",");
 
-  it("give callers and workers their own part, by import and by require", async () => {
+  it("give each user their own part, by import and by require", async () => {
     const client = ["NatsTransporter", "TaskflowClient", "defineTaskflow", "getEventsEndpoint", "isTaskflowError"];
     const worker = ["ExpectedError", "NatsTransporter", "PermanentError", "TaskflowWorker", "isTaskflowError"];
-    for (const [door, expected] of Object.entries({ client, worker })) {
+    const doors = { client, worker, "moleculer-db": ["TaskflowAdapter", "TaskflowDb"] };
+    for (const [door, expected] of Object.entries(doors)) {
       const imported = `import * as door from "${PACKAGE}/${door}"; console.log(Object.keys(door).sort().join());`;
       expect(namesOf(await run(`${door}.js`, imported))).toEqual(expected);
       const required = `const { ...door } = require("${PACKAGE}/${door}"); console.log(Object.keys(door).sort().join());`;
       expect(namesOf(await run(`${door}.cjs`, required))).toEqual(expected);
     }
+  });
+
+  it("are named for compilers that do not read exports, too", () => {
+    const { exports, main, types, typesVersions } = manifest;
+    expect({ default: main, types }).toEqual(exports["."]);
+    const named = Object.entries(typesVersions["*"]).map(([door, [file]]) => [`./${door}`, file]);
+    const declared = Object.entries(exports).map(([door, target]) => [door, typeof target === "object" ? target.types : ""]);
+    expect(named).toEqual(declared.filter(([door]) => door !== "." && door !== "./package.json"));
   });
 
   it("are one library: what one throws, another knows", async () => {
@@ -159,7 +173,9 @@ describe("the declarations", () => {
 
   it("are sound in themselves, and miss only the optional peers", () => {
     const ours = problemsOf("types.ts", code).filter((problem) => problem.startsWith(`node_modules/${PACKAGE}/`));
-    expect(ours.filter((problem) => !/ error TS2307: Cannot find module '(nats|mongodb)' /.test(problem))).toEqual([]);
+    expect(ours.filter((problem) => !/ error TS2307: Cannot find module '(nats|mongodb|moleculer-db)' /.test(problem))).toEqual(
+      [],
+    );
   });
 });
 
@@ -167,6 +183,7 @@ it("names the line that installs an optional peer where one is needed", async ()
   const code = `
     import { ServiceBroker } from "moleculer";
     import { NatsTransporter, TaskflowService, TaskflowWorker } from "${PACKAGE}";
+    import { TaskflowAdapter, TaskflowDb } from "${PACKAGE}/moleculer-db";
     const url = "mongodb://ada:secret@database/flows";
     const broker = new ServiceBroker({ logger: false });
     const tell = (error) => console.log(error.message);
@@ -174,10 +191,43 @@ it("names the line that installs an optional peer where one is needed", async ()
     try { broker.createService(TaskflowService({ store: url })); } catch (error) { tell(error); }
     broker.createService({ name: "worker", mixins: [TaskflowWorker({ ledger: url })] });
     await broker.start().catch(tell);
-    await broker.stop();`;
+    await broker.stop();
+    try { TaskflowDb({ store: "sqlite:flows.db" }); } catch (error) { tell(error); }
+    try { new TaskflowAdapter({ store: url }); } catch (error) { tell(error); }`;
   expect((await run("missing.js", code)).trim().split("\n")).toEqual([
     "NatsTransporter needs the package nats: npm install nats@2",
     'The store "mongodb://database/flows" needs the package mongodb: npm install mongodb@7',
     'The ledger "mongodb://database/flows" needs the package mongodb: npm install mongodb@7',
+    "TaskflowDb needs the package moleculer-db: npm install moleculer-db@0.9",
+    'The store "mongodb://database/flows" needs the package mongodb: npm install mongodb@7',
   ]);
+});
+
+describe("beside moleculer-db", () => {
+  const page = codeBlocks("docs/moleculer-db.md", readText("docs/moleculer-db.md"));
+  const code = page.find(({ marks }) => marks.includes("run"))?.code ?? "";
+
+  beforeAll(() => npm(folder, "install", "--prefer-offline", `moleculer-db@${devDependencies["moleculer-db"]}`), 240_000);
+
+  it("runs the example of its page as JavaScript with import, with require, and as TypeScript", async () => {
+    const expected = "1 order\n";
+    expect(await run("db.js", toJavaScript(code))).toBe(expected);
+    expect(await run("db.cjs", toCommonJs(toJavaScript(code)))).toBe(expected);
+    expect(problemsOf("db.ts", code, "--skipLibCheck")).toEqual([]);
+    expect(await run("db.ts", code)).toBe(expected);
+  });
+
+  it("has declarations that fit those of moleculer-db", () => {
+    const typed = `
+      import type { DbAdapter } from "moleculer-db";
+      import { TaskflowAdapter, TaskflowDb, type TaskflowDocument } from "${PACKAGE}/moleculer-db";
+      export const adapter: DbAdapter = new TaskflowAdapter({ store: "sqlite:flows.db" });
+      export const found: Promise<TaskflowDocument[]> = new TaskflowAdapter().find({ query: { status: "FAILED" } });
+      // @ts-expect-error a store is named by a text
+      TaskflowDb({ store: 1 });
+      // @ts-expect-error there is no such option
+      new TaskflowAdapter({ stoer: "sqlite:flows.db" });`;
+    expect(problemsOf("db-types.ts", typed, "--skipLibCheck")).toEqual([]);
+    expect(problemsOf("db-types.cts", typed, "--skipLibCheck")).toEqual([]);
+  });
 });

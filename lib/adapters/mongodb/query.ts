@@ -55,8 +55,8 @@ function filterOf(query: TaskflowQuery): Filter<RowDocument> {
   return { $and: conditions };
 }
 
-/** The characters as they are: what has a meaning in a regular expression stands behind a backslash. */
-function patternOf(text: string): string {
+/** A pattern for texts in lower case that contain this one, in whichever case it is given. */
+export function patternOf(text: string): string {
   return encodeText(text.toLowerCase()).replace(/[$()*+.?[\\\]^{|}]/g, String.raw`\$&`);
 }
 

@@ -4,7 +4,7 @@
  * Only single documents are ever written atomically, so a standalone server does as well as a replica set: no transactions, no pipelines, no
  * change streams.
  */
-import type { Collection, Db } from "mongodb";
+import type { Collection } from "mongodb";
 import type {
   Claimed,
   DuePlace,
@@ -20,15 +20,15 @@ import type {
   Write,
   WriteResult,
 } from "../../ports/store.ts";
-import { isTaskflowError } from "../../errors/errors.ts";
 import { Semaphore } from "../../util/semaphore.ts";
 import { checkQuery } from "../../ports/list-cursor.ts";
-import { formatProblem, STORE_FORMAT } from "../../ports/store-format.ts";
-import { explainOpening, isDuplicateKey, messageOf } from "./error.ts";
+import { STORE_FORMAT } from "../../ports/store-format.ts";
+import { isDuplicateKey, messageOf } from "./error.ts";
 import { MongoClaims } from "./claims.ts";
 import { MongoJournal } from "./journal.ts";
 import { MongoLink, type MongoLinkOptions } from "./client.ts";
 import { MongoOwners } from "./owners.ts";
+import { type MetaDocument, openStore } from "./open-store.ts";
 import { MongoPauses } from "./pause-rules.ts";
 import { deleteTaskflow, readTaskflows } from "./taskflow.ts";
 import { insertTaskflow } from "./taskflow.ts";
@@ -66,13 +66,7 @@ export class MongoStore implements Store {
 
   async open(): Promise<void> {
     if (this.#isOpen) return;
-    try {
-      await this.#link.connect();
-      await this.#prepare();
-    } catch (error) {
-      await this.#link.close();
-      throw error instanceof FormatError ? error : explainOpening(causeOf(error), this.name);
-    }
+    await openStore(this.#link, (isNew) => this.#prepare(isNew));
     this.#isOpen = true;
   }
 
@@ -244,30 +238,16 @@ export class MongoStore implements Store {
     }
   }
 
-  /** Resolves when what this store has committed is in the rows, too. The port's own calls see to that by themselves. */
-  async flush(): Promise<void> {
-    return this.#run(() => this.#rows.flush());
-  }
-
-  /** For other collections of the same database (`MongoDocumentAdapter`). Throws STORE_UNAVAILABLE if it is not open. */
-  get link(): { readonly database: Db } & Pick<MongoLink, "collection" | "once" | "persist"> {
-    return this.#link;
-  }
-
   get #taskflows(): Collection<RowDocument> {
     return this.#link.collection<RowDocument>(TASKFLOWS);
   }
 
-  /** Refuses another format before anything is written, then creates what is missing. */
-  async #prepare(): Promise<void> {
-    const meta = this.#link.collection<{ _id: string; format: number }>(META);
-    const stored = await this.#link.once(() => meta.findOne({ _id: "store" }));
-    const problem = stored === null ? undefined : formatProblem(this.name, stored.format);
-    if (problem !== undefined) throw new FormatError(problem);
+  /** Creates what is missing. */
+  async #prepare(isNew: boolean): Promise<void> {
     await this.#link.once(() => this.#taskflows.createIndexes([...INDEXES]));
-    if (stored !== null) return;
+    if (!isNew) return;
     try {
-      await meta.insertOne({ _id: "store", format: STORE_FORMAT });
+      await this.#link.collection<MetaDocument>(META).insertOne({ _id: "store", format: STORE_FORMAT });
     } catch (error) {
       // Another coordinator was opening it, too.
       if (!isDuplicateKey(error)) throw error;
@@ -286,10 +266,3 @@ export class MongoStore implements Store {
     }
   }
 }
-
-/** What the driver said, where it was made an error of ours. */
-function causeOf(error: unknown): unknown {
-  return error instanceof Error && isTaskflowError(error, "STORE_UNAVAILABLE") ? ((error as Error).cause ?? error) : error;
-}
-
-class FormatError extends Error {}

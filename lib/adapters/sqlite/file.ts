@@ -3,7 +3,7 @@
  * transaction on a database of its own there, which the operating system ends with the process, however it dies. (A lock on the
  * file itself would shut out our own reader, too.) The lock file stays behind and means nothing by itself.
  */
-import { mkdirSync, realpathSync } from "node:fs";
+import { existsSync, mkdirSync, realpathSync } from "node:fs";
 import { basename, dirname, join, resolve } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { formatProblem, STORE_FORMAT } from "../../ports/store-format.ts";
@@ -53,6 +53,30 @@ export function openFile(file: string): SqliteFile {
       closeDatabase(lock);
     },
   };
+}
+
+/**
+ * Checks that a file can be read beside its coordinator, whose lock it leaves alone.
+ * @returns its path
+ * @throws Error that says which file, what is wrong and what to do
+ */
+export function checkFile(file: string): string {
+  const path = resolve(file);
+  if (!existsSync(path)) {
+    throw new Error(`The store ${path} must exist: start a coordinator on it, or correct the path.`);
+  }
+  let database: DatabaseSync | undefined;
+  try {
+    database = new DatabaseSync(path, { readOnly: true, timeout: BUSY_TIMEOUT_MS });
+    checkIsOurs(database, path);
+    const isEmpty = readPragma(database, "user_version") === 0;
+    if (isEmpty) throw new Error(`The store ${path} must not be empty: start a coordinator on it, or correct the path.`);
+  } catch (error) {
+    throw explain(error, path);
+  } finally {
+    if (database !== undefined) closeDatabase(database);
+  }
+  return path;
 }
 
 /** Makes the folder; the same file gets the same name by whichever link it is reached, for the lock hangs on the name. */
@@ -127,7 +151,7 @@ function explain(error: unknown, path: string): Error {
 
 function sentenceOf(code: number | undefined, path: string): string | undefined {
   if (code === READONLY || code === CANTOPEN) {
-    return `The store ${path} cannot be opened for writing: let this user read and write it and its folder, or set another file in TASKFLOW_STORE.`;
+    return `The store ${path} cannot be opened: let this user read and write it and its folder, or set another file in TASKFLOW_STORE.`;
   }
   if (code === NOTADB) return `${path} is not a SQLite database: move it away, or set another file in TASKFLOW_STORE.`;
   if (code === CORRUPT) return `The store ${path} is damaged: put back a backup, or repair it with "sqlite3 ${path} .recover".`;

@@ -38,6 +38,9 @@ export class SqliteQueries {
       const columns = { name, tags, attributes, annotations };
       return this.#matcher(String(taskflowId), columns) ? 1 : 0;
     });
+    database.function("contains", { deterministic: true }, (value, text) =>
+      value !== null && String(value).toLowerCase().includes(String(text).toLowerCase()) ? 1 : 0,
+    );
   }
 
   list(query: TaskflowQuery): TaskflowPage {

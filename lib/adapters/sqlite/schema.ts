@@ -5,7 +5,7 @@
  *   refers to it by that, so that neither journal nor index repeats a text of 36 to 128 characters.
  * - `journal`: entries in the order in which they were stored. New entries of all taskflows are written next to one another, so a
  *   group commit touches the last pages of the table and of its index only (clustered by taskflow it was a third slower).
- * - `documents`: what services keep through moleculer-db's interface, see `document-adapter-sqlite.ts`.
+ * - `documents`: small collections of JSON documents, such as the pause rules.
  *
  * What is the usual case is stored as NULL: the root of a root, no tags, no attributes.
  */

@@ -5,7 +5,7 @@
  * The engine's verbs run in the caller's thread, where SQLite answers in microseconds. `list` may look at every row, so it runs in a
  * thread of its own on a connection that only reads (`sqlite-reader.ts`); memory has none and lists in the caller's thread.
  */
-import type { DatabaseSync, SQLInputValue, SQLOutputValue, StatementSync } from "node:sqlite";
+import type { StatementSync } from "node:sqlite";
 import { taskflowError } from "../../errors/errors.ts";
 import type {
   Claimed,
@@ -214,16 +214,6 @@ export class SqliteStore implements Store {
     } catch (error) {
       return { ok: false, kind, error: messageOf(error) };
     }
-  }
-
-  /** For other tables of the same file (`SqliteDocumentAdapter`): all that `work` writes is stored, or nothing and this throws. */
-  transaction<Result>(work: (database: DatabaseSync) => Result): Result {
-    return this.#write(({ file }) => work(file.database));
-  }
-
-  /** A SELECT of any length, beside the engine. It sees what was stored before. */
-  async select(sql: string, values: readonly SQLInputValue[]): Promise<Record<string, SQLOutputValue>[]> {
-    return this.#attempt(({ queries }) => queries.select(sql, values));
   }
 
   #prepare(file: SqliteFile): Opened {

@@ -3,16 +3,19 @@
  * does without it needs no installation of it.
  */
 import { createRequire } from "node:module";
+import type { ServiceSchema } from "moleculer";
 import type * as Mongodb from "mongodb";
 import type * as Nats from "nats";
 
 interface PeerPackages {
+  /** The mixin itself, which its declarations call a class. */
+  readonly "moleculer-db": ServiceSchema;
   readonly mongodb: typeof Mongodb;
   readonly nats: typeof Nats;
 }
 
-/** The major version that the line for npm names: that of peerDependencies in package.json. */
-const MAJORS: Readonly<Record<keyof PeerPackages, number>> = { mongodb: 7, nats: 2 };
+/** The version that the line for npm names: that of peerDependencies in package.json. */
+const VERSIONS: Readonly<Record<keyof PeerPackages, string>> = { "moleculer-db": "0.9", mongodb: "7", nats: "2" };
 
 const load = createRequire(import.meta.url);
 
@@ -25,7 +28,7 @@ export function loadPeer<Name extends keyof PeerPackages>(name: Name, neededBy: 
     return load(name) as PeerPackages[Name];
   } catch (error) {
     if (!isMissing(error, name)) throw error;
-    throw new Error(`${neededBy} needs the package ${name}: npm install ${name}@${MAJORS[name]}`, { cause: error });
+    throw new Error(`${neededBy} needs the package ${name}: npm install ${name}@${VERSIONS[name]}`, { cause: error });
   }
 }
 

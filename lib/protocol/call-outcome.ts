@@ -1,7 +1,7 @@
 /** How a call ended, in the engine's words: from its answer, or from what a worker tells of it later. */
 import type { JsonText } from "../core/model/values.ts";
 import type { Outcome } from "../core/execution/inputs.ts";
-import { classifyError, toTaskError } from "./task-error.ts";
+import { failedOutcome, toTaskError } from "./task-error.ts";
 
 export function answered(response: unknown): Outcome {
   const reportedFailure =
@@ -16,16 +16,13 @@ export function answered(response: unknown): Outcome {
 }
 
 /**
- * What a worker's ledger says: `{ ok: true, response }` or `{ ok: false, error }`, read as the answer of the call itself would have been. Undefined if
- * it is neither.
- *
- * @param action the action that the attempt called
+ * An outcome from a worker's ledger: `{ ok: true, response }` or `{ ok: false, error }`, read as the
+ * answer of the call itself would have been. Undefined if it is neither.
  */
-export function toldOutcome(told: unknown, action: string, now: number): Outcome | undefined {
+export function toldOutcome(told: unknown, now: number): Outcome | undefined {
   if (typeof told !== "object" || told === null || !("ok" in told)) return undefined;
   if (told.ok === true && "response" in told) return answered(told.response);
   if (told.ok !== false || !("error" in told) || typeof told.error !== "object" || told.error === null) return undefined;
-  const outcome = classifyError(told.error, action, false, now);
-  // It was kept as the outcome of a handler that ran.
-  return outcome.kind === "not-sent" ? undefined : outcome;
+  // A ledger keeps outcomes of handlers that ran, whatever an error says.
+  return failedOutcome(told.error, now);
 }

@@ -9,12 +9,12 @@ const MESSAGE_LIMIT = 8_192;
 const STACK_LIMIT = 16_384;
 const DATA_LIMIT = 262_144;
 
-/** Turned away before any handler ran, or never sent: told by Moleculer's own node, so without a `nodeID` on the error. */
-const NEVER_SENT: ReadonlySet<string> = new Set(["BrokerDisconnectedError", "RequestSkippedError", "QueueIsFullError"]);
-const NO_SERVICE: ReadonlySet<string> = new Set(["ServiceNotFoundError", "ServiceNotAvailableError"]);
-/** A worker with the mixin began nothing. */
+const NO_SERVICE: ReadonlySet<unknown> = new Set(["ServiceNotFoundError", "ServiceNotAvailableError"]);
+/** Raised by the caller's own node before anything is sent. */
+const NEVER_SENT: ReadonlySet<unknown> = new Set(["BrokerDisconnectedError", "RequestSkippedError", "QueueIsFullError"]);
+/** From a worker with the mixin: the handler did not run. */
 const TURNED_AWAY: ReadonlySet<unknown> = new Set(["TASKFLOW_FENCED", "TASK_LEDGER_UNAVAILABLE"]);
-const TOO_LARGE: ReadonlySet<unknown> = new Set(["MAX_PAYLOAD_EXCEEDED", "PAYLOAD_TOO_LARGE"]);
+const TURNED_AWAY_OR_UNKNOWN: ReadonlySet<unknown> = new Set([...TURNED_AWAY, "TASK_OUTCOME_UNKNOWN", "TASK_DELIVERY_REFUSED"]);
 
 interface ErrorLike {
   name?: unknown;
@@ -58,8 +58,7 @@ export function toTaskError(thrown: unknown): TaskError {
 
 /** `data.retryAfter` of an error: seconds, or an HTTP date. */
 function retryAfterMs(error: ErrorLike, now: number): number | undefined {
-  const { data } = error;
-  const value = typeof data === "object" && data !== null && "retryAfter" in data ? data.retryAfter : undefined;
+  const value = dataOf(error)["retryAfter"];
   if (typeof value === "number" && Number.isFinite(value)) return Math.max(0, value * 1000);
   if (typeof value !== "string") return undefined;
   if (/^\d+(\.\d+)?$/.test(value.trim())) return Number(value) * 1000;
@@ -67,50 +66,99 @@ function retryAfterMs(error: ErrorLike, now: number): number | undefined {
   return Number.isNaN(date) ? undefined : Math.max(0, date - now);
 }
 
+/** A request, as its caller knows it: an error is the bus's word about it only if it names this very request. */
+export interface Request {
+  readonly action: string;
+  /** The node that it was sent to. */
+  readonly node: string;
+  /** The node that sent it. */
+  readonly caller: string;
+  /** Of the attempt, if it is a task's. */
+  readonly key?: string;
+  /**
+   * For a call within the caller's own process: whether its handler has begun. Then no error has a
+   * `nodeID`, and nothing is lost on the way. Absent: the call went to another process.
+   */
+  readonly hasBegun?: boolean;
+}
+
+const dataOf = ({ data }: ErrorLike): Readonly<Record<string, unknown>> =>
+  typeof data === "object" && data !== null ? (data as Record<string, unknown>) : {};
+
 /**
- * @param action the action that was called
- * @param isLocal the handler runs in this process: then no error carries a `nodeID`, and nothing is lost on the way
+ * The bus's word about a request that failed; undefined: its handler ran and threw this.
+ *
+ * A handler's inner call can fail with the same errors, even for the same action. Moleculer names in
+ * them the node that an error is about: a node without the service names itself, and a full queue or
+ * a timeout at the worker name the caller. The worker mixin names the attempt.
  */
-export function classifyError(thrown: unknown, action: string, isLocal: boolean, now: number): Outcome {
-  const error: ErrorLike = typeof thrown === "object" && thrown !== null ? thrown : {};
-  const { name, data, nodeID } = error;
-  const isOurs = typeof data === "object" && data !== null && "action" in data && data.action === action;
-  const isRemote = typeof nodeID === "string";
-  if (typeof name === "string") {
-    if (NO_SERVICE.has(name) && (isOurs || (!isRemote && !isLocal))) return { kind: "not-sent" };
-    if (NEVER_SENT.has(name) && (isRemote || isLocal ? isOurs && name === "QueueIsFullError" : true)) return { kind: "not-sent" };
-    if (name === "RequestRejectedError" && !isRemote && isOurs) {
-      const message = "The node that ran the attempt is gone.";
-      return { kind: "unknown", error: { ...toTaskError(thrown), type: "WORKER_LOST", message } };
-    }
-    if (name === "RequestTimeoutError" && isOurs)
-      return { kind: "unknown", error: { ...toTaskError(thrown), type: "TASK_TIMEOUT" } };
+function wordOfTheBus(thrown: unknown, error: ErrorLike, request: Request): Outcome | undefined {
+  const { name, type } = error;
+  const data = dataOf(error);
+  if (TURNED_AWAY_OR_UNKNOWN.has(type)) {
+    if (request.key === undefined || data["key"] !== request.key) return undefined;
+    return TURNED_AWAY.has(type) ? { kind: "not-sent" } : { kind: "unknown", error: toTaskError(thrown) };
   }
-  if (isOurs && TURNED_AWAY.has(error.type)) return { kind: "not-sent" };
-  if (isOurs && error.type === "TASK_OUTCOME_UNKNOWN") return { kind: "unknown", error: toTaskError(thrown) };
-  if (TOO_LARGE.has(error.type) || TOO_LARGE.has(error.code)) {
-    const what = isRemote
-      ? "The work was done, but its answer does not fit into a message"
+  const isOf = (node: string): boolean => data["action"] === request.action && data["nodeID"] === node;
+  const timedOut = (): Outcome => ({ kind: "unknown", error: { ...toTaskError(thrown), type: "TASK_TIMEOUT" } });
+  if (request.hasBegun !== undefined) {
+    if (request.hasBegun) return undefined;
+    if (NO_SERVICE.has(name) || name === "QueueIsFullError") return { kind: "not-sent" };
+    return name === "RequestTimeoutError" ? timedOut() : undefined;
+  }
+  if (typeof error.nodeID === "string") {
+    if (NO_SERVICE.has(name) && isOf(request.node)) return { kind: "not-sent" };
+    if (name === "QueueIsFullError" && isOf(request.caller)) return { kind: "not-sent" };
+    return name === "RequestTimeoutError" && isOf(request.caller) ? timedOut() : undefined;
+  }
+  if (NO_SERVICE.has(name) || NEVER_SENT.has(name)) return { kind: "not-sent" };
+  if (name === "RequestTimeoutError") return timedOut();
+  if (name !== "RequestRejectedError") return undefined;
+  const message = "The node that ran the attempt is gone.";
+  return { kind: "unknown", error: { ...toTaskError(thrown), type: "WORKER_LOST", message } };
+}
+
+/** Can an error of a handler be taken for the bus's word about its own request? Then a worker with the mixin lets the outcome be fetched from its ledger. */
+export function resemblesWordOfTheBus(thrown: unknown, action: string): boolean {
+  const error: ErrorLike = typeof thrown === "object" && thrown !== null ? thrown : {};
+  const { name } = error;
+  const isOfTheBus = NO_SERVICE.has(name) || NEVER_SENT.has(name) || name === "RequestTimeoutError";
+  return isOfTheBus && dataOf(error)["action"] === action;
+}
+
+/** How a request that failed ended. */
+export function classifyError(thrown: unknown, request: Request, now: number): Outcome {
+  const error: ErrorLike = typeof thrown === "object" && thrown !== null ? thrown : {};
+  const word = wordOfTheBus(thrown, error, request);
+  if (word) return word;
+  if (error.code === "MAX_PAYLOAD_EXCEEDED" || error.type === "MAX_PAYLOAD_EXCEEDED") {
+    const isRemote = typeof error.nodeID === "string";
+    const subject = isRemote
+      ? "The worker's answer, or a message that its handler sent, does not fit into a message"
       : "The task does not fit into a message";
-    const message = `${what} of the bus (max_payload): ${String(error.message)}`;
+    const message = `${subject} of the bus (max_payload): ${String(error.message)}`;
     return { kind: "failed", error: { ...toTaskError(thrown), type: "PAYLOAD_TOO_LARGE", message }, permanent: true };
   }
-  // The work was done; doing it again gives the same answer.
-  if (error.type === "RESPONSE_NOT_SERIALIZABLE") return { kind: "failed", error: toTaskError(thrown), permanent: true };
+  return failedOutcome(thrown, now);
+}
+
+/** The outcome of a handler that threw. */
+export function failedOutcome(thrown: unknown, now: number): Extract<Outcome, { kind: "failed" }> {
+  const error: ErrorLike = typeof thrown === "object" && thrown !== null ? thrown : {};
   const abort = abortOf(thrown);
   const retryAfter = retryAfterMs(error, now);
   return {
     kind: "failed",
     error: toTaskError(thrown),
-    permanent: isPermanentError(thrown),
+    // The work was done; doing it again gives the same answer.
+    permanent: error.type === "RESPONSE_NOT_SERIALIZABLE" || isPermanentError(thrown),
     ...(retryAfter === undefined ? {} : { retryAfterMs: retryAfter }),
     ...(abort === undefined ? {} : { abort }),
   };
 }
 
-/** Did the worker refuse a delivery because a coordinator was told before that it never began? It says nothing of the attempt. */
-export function isRefusedDelivery(thrown: unknown, action: string): boolean {
-  const { type, data }: ErrorLike = typeof thrown === "object" && thrown !== null ? thrown : {};
-  const isOurs = typeof data === "object" && data !== null && "action" in data && data.action === action;
-  return isOurs && type === "TASK_DELIVERY_REFUSED";
+/** Did the worker refuse this delivery because it had answered `never` for it? That says nothing of the attempt. */
+export function isRefusedDelivery(thrown: unknown, key: string): boolean {
+  const error: ErrorLike = typeof thrown === "object" && thrown !== null ? thrown : {};
+  return error.type === "TASK_DELIVERY_REFUSED" && dataOf(error)["key"] === key;
 }

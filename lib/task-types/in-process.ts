@@ -3,7 +3,7 @@ import type { Outcome } from "../core/execution/inputs.ts";
 import type { Call, Dispatch } from "../ports/dispatch.ts";
 import type { DispatchPorts } from "../ports/task-types.ts";
 import { answered } from "../protocol/call-outcome.ts";
-import { classifyError } from "../protocol/task-error.ts";
+import { failedOutcome } from "../protocol/task-error.ts";
 
 /**
  * Does the work of one delivery and answers the task's response. What it throws is the task's error,
@@ -26,7 +26,7 @@ export function inProcess(work: Work): (ports: DispatchPorts) => Dispatch {
       offers: () => 1,
       carries: () => true,
       call(call, done) {
-        const { idempotencyKey: key, target } = call;
+        const { idempotencyKey: key } = call;
         const controller = new AbortController();
         running.set(key, controller);
         const end = (outcome: Outcome): void => {
@@ -37,7 +37,7 @@ export function inProcess(work: Work): (ports: DispatchPorts) => Dispatch {
           .then((copy) => work(copy, controller.signal))
           .then(
             (response) => end(answered(response)),
-            (error: unknown) => end(classifyError(error, target, true, Date.now())),
+            (error: unknown) => end(failedOutcome(error, Date.now())),
           );
         // The work goes on without a listener, and its outcome is still one.
         return () => {};

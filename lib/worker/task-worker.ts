@@ -10,6 +10,7 @@ import { taskflowError } from "../errors/errors.ts";
 import type { Logger } from "../ports/logger.ts";
 import { fits, MESSAGE_FRAME } from "../protocol/chunks.ts";
 import { withTimeout } from "../util/timer.ts";
+import { resemblesWordOfTheBus } from "../protocol/task-error.ts";
 import { RetryQueue } from "./retry-queue.ts";
 import { Fences } from "./fencing.ts";
 import { handleOf } from "./handle.ts";
@@ -98,23 +99,26 @@ export class TaskWorker {
     }
     for (;;) {
       const current = this.#runs.get(key);
-      if (!current) return this.#given(ctx, key, await this.#start(ctx, call, handler));
+      if (!current) return this.#given(ctx, call, await this.#start(ctx, call, handler));
       current.watch(call.timeoutMs);
       const result = await current.result;
       // Each delivery is given what was kept, and not an object that another one was given.
-      if (result.kind === "ended") return this.#given(ctx, key, { kind: "ended", ended: revived(result.ended.text) });
+      if (result.kind === "ended") return this.#given(ctx, call, { kind: "ended", ended: revived(result.ended.text) });
     }
   }
 
-  #given(ctx: Context, key: string, result: Result): unknown {
+  #given(ctx: Context, { key, action }: Delivery, result: Result): unknown {
     const isRemote = ctx.nodeID !== null && ctx.nodeID !== this.#ports.broker.nodeID;
     if (isRemote) ctx.meta = metaForAnswer(ctx.meta);
     if (result.kind === "turned-away") throw result.error;
     const { deliver, text } = result.ended;
+    const isClear = "value" in deliver ? fits(text, this.#maxBytes) : !resemblesWordOfTheBus(deliver.error, action);
+    if (isRemote && !isClear) {
+      this.#unfetched.add(key, text);
+      return toBeFetched(key);
+    }
     if ("error" in deliver) throw deliver.error;
-    if (!isRemote || fits(text, this.#maxBytes)) return deliver.value;
-    this.#unfetched.add(key, text);
-    return toBeFetched(key);
+    return deliver.value;
   }
 
   async #start(ctx: Context, call: Delivery, handler: Handler): Promise<Result> {

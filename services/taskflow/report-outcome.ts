@@ -6,9 +6,9 @@ import type { Engine } from "./engine.ts";
 
 export async function reportOutcome(
   { coordinator }: Engine,
-  { key, action, outcome: given }: ActionParams["reportOutcome"],
+  { key, outcome: given }: ActionParams["reportOutcome"],
 ): Promise<ActionAnswers["reportOutcome"]> {
-  const outcome = toldOutcome(given, action, Date.now());
+  const outcome = toldOutcome(given, Date.now());
   if (outcome) return { accepted: await coordinator.report(key, outcome) };
   const message = "must be { ok: true, response } or { ok: false, error }";
   throw validationError("The params of taskflow.reportOutcome are not valid", [{ path: "/outcome", message, keyword: "type" }]);

@@ -10,6 +10,7 @@ import { queryWorker } from "./outcome-query.ts";
 import { answered } from "../../protocol/call-outcome.ts";
 import { type LocalSubjects, localSubjects, maxMessageBytesOf, natsClientOf } from "./broker-link.ts";
 import { getEventsEndpoint } from "../../protocol/events-subject.ts";
+import { hasBegun, watchBegun } from "./begun.ts";
 import { forwardOrder } from "./forward-command.ts";
 import { KnownWorkers } from "./worker-registry.ts";
 import { LargeAnswers } from "./large-responses.ts";
@@ -64,6 +65,7 @@ export class MoleculerBus implements Bus {
     this.#workers = new KnownWorkers(broker);
     this.#endWatch = endCallsOfRestarted(broker);
     this.#isWatched = isWatched(broker);
+    watchBegun(broker);
   }
 
   /** What is being asked is never answered. */
@@ -146,7 +148,9 @@ export class MoleculerBus implements Bus {
       else done(answered(response));
     };
     const failed = (error: unknown): void => {
-      if (!isRefusedDelivery(error, call.target)) done(classifyError(error, call.target, isLocal, Date.now()));
+      if (isRefusedDelivery(error, call.idempotencyKey)) return;
+      const request = { action: call.target, node: call.node, caller: this.#broker.nodeID, key: call.idempotencyKey };
+      done(classifyError(error, isLocal ? { ...request, hasBegun: hasBegun(error) } : request, Date.now()));
     };
     if (!isLocal && !this.#isWatched) {
       const { target: action, node } = call;

@@ -36,7 +36,7 @@ export async function passOn(
     return data?.answer ?? "not-mine";
   } catch (error) {
     const { nodeID } = error as { nodeID?: unknown };
-    const outcome = classifyError(error, action, false, Date.now());
+    const outcome = classifyError(error, { action, node, caller: broker.nodeID }, Date.now());
     if (outcome.kind === "not-sent") return "not-mine";
     if (outcome.kind === "failed" && outcome.error.type === "PAYLOAD_TOO_LARGE" && nodeID === undefined) {
       const message = `What is asked of taskflow "${taskflowId}" does not fit into a message to its coordinator ${node}: make it smaller, or call that node.`;

@@ -103,7 +103,7 @@ interface Told {
 async function queryOnce(
   broker: ServiceBroker,
   { action, node }: Target,
-  { key, delivery, target: called }: OutcomeQuery,
+  { key, delivery }: OutcomeQuery,
   ageMs: number,
   isOver: () => boolean,
 ): Promise<Reply | undefined> {
@@ -111,7 +111,7 @@ async function queryOnce(
   const ask = (offset?: number): Promise<Told> => broker.call<Told, unknown>(action, { key, delivery, ageMs, offset }, options);
   try {
     const answer = (await ask()) as Told | null;
-    if (answer?.state !== "done" || answer.part === undefined) return replyOf(answer, called);
+    if (answer?.state !== "done" || answer.part === undefined) return replyOf(answer);
     const { part } = answer;
     const outcome = await fetching.run(() => {
       const until = performance.now() + FETCH_MS;
@@ -120,16 +120,16 @@ async function queryOnce(
         return (await ask(offset)).part;
       });
     });
-    return replyOf({ state: "done", outcome }, called);
+    return replyOf({ state: "done", outcome });
   } catch (error) {
     broker.logger.debug(`${node} did not answer for ${key}.`, error);
     return undefined;
   }
 }
 
-function replyOf(answer: Told | null, action: string): Reply {
+function replyOf(answer: Told | null): Reply {
   const { state, outcome: told } = answer ?? {};
   if (state === "running" || state === "interrupted" || state === "never") return { kind: state };
-  const outcome = state === "done" ? toldOutcome(told, action, Date.now()) : undefined;
+  const outcome = state === "done" ? toldOutcome(told, Date.now()) : undefined;
   return outcome ? { kind: "done", outcome } : { kind: "silent" };
 }

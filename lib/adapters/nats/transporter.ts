@@ -182,7 +182,10 @@ export class NatsTransporter extends NatsLink {
       return wire.payloadTooLarge(`The request of '${action}'`, bytes, limit, { packet: "REQUEST", action });
     }
     if (packet?.type === wire.RESPONSE) {
-      return wire.payloadTooLarge("The response", bytes, limit, { packet: "RESPONSE", outcome: wire.outcomeOf(packet.payload) });
+      return wire.payloadTooLarge("The handler ran, but its response", bytes, limit, {
+        packet: "RESPONSE",
+        outcome: wire.outcomeOf(packet.payload),
+      });
     }
     return wire.payloadTooLarge(`The message to '${topic}'`, bytes, limit, { packet: packet?.type });
   }

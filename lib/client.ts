@@ -16,6 +16,7 @@ export type { Explanation, Reason } from "../schemas/explanation.schema.ts";
 export type { ReasonCode } from "../schemas/reason-codes.ts";
 export type { EffectiveOptions, Options, TaskOptions } from "../schemas/options.ts";
 export type { StageDefinition, TaskDefinition, Taskflow } from "../schemas/taskflow.schema.ts";
+export type { AnyTaskDetails, TaskDetailsByType } from "../schemas/task-types/index.ts";
 export type {
   AttemptDetails,
   CompensationDetails,

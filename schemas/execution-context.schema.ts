@@ -2,7 +2,7 @@
 import { Type, type Static } from "typebox";
 import { TASK_STATUSES, type TaskStatus } from "./common.schema.ts";
 import type { EffectiveOptions } from "./options.ts";
-import type { AnyTaskDetails } from "./task-types/index.ts";
+import type { TypeAndDetails } from "./task-types/index.ts";
 
 export const PreviousStageResponseSchema = Type.Object(
   {
@@ -23,7 +23,7 @@ export interface ValueReference {
   count?: number;
 }
 
-export interface ExecutionTaskInfo {
+export type ExecutionTaskInfo = TypeAndDetails & {
   id: string;
   attempt: number;
   meta: Record<string, unknown>;
@@ -34,9 +34,7 @@ export interface ExecutionTaskInfo {
   nestedActiveRunningTaskFlowIds: string[];
   nestedTaskflows: string[];
   name: string;
-  type: string;
-  taskDetails: AnyTaskDetails;
-}
+};
 
 /** What a handler is told of the run that it is part of: `ctx.meta.taskflowExecutionContext`. */
 export interface TaskflowExecutionContext {

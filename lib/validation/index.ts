@@ -3,5 +3,6 @@ export { type OwnersCommand, readAnnotationFilter } from "./commands.ts";
 export { readTaskflowId, validateTaskflow, type TaskflowValidation } from "./definition.ts";
 export { validateExport, type ExportValidation } from "./import.ts";
 export { type CheckedAction, validateParams, validationError } from "./params.ts";
+export { taskChecks } from "./task-checks.ts";
 export type { Problem } from "./problems.ts";
 export { readParams, type ReadParams } from "./read-params.ts";

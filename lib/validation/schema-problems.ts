@@ -105,12 +105,17 @@ function translate(error: ErrorObject, base: string): Problem | undefined {
 
 function remark(error: ErrorObject): string {
   const { data } = error;
-  const isType = error.instancePath.endsWith("/type");
-  const unsupported = isType && error.keyword === "enum" && typeof data === "string" && RESERVED_TASK_TYPES.includes(data);
-  if (unsupported) return ", which is not supported by this version";
+  if (error.keyword === "enum" && typeof data === "string") return enumRemark(error, data);
   if (error.keyword === "maxLength" && typeof data === "string") return `, ${data.length} characters`;
   if (Array.isArray(data) && error.keyword === "maxItems") return " with too many elements";
   return "";
+}
+
+function enumRemark({ instancePath, params }: ErrorObject, value: string): string {
+  if (instancePath.endsWith("/type") && RESERVED_TASK_TYPES.includes(value)) return ", which is not supported by this version";
+  const allowed = (params["allowedValues"] as readonly unknown[]).filter((each) => typeof each === "string");
+  const nearest = suggestName(value, allowed);
+  return nearest === undefined ? "" : ` (did you mean ${JSON.stringify(nearest)}?)`;
 }
 
 const PATTERN_REMEDIES: Readonly<Record<string, string>> = {

@@ -24,7 +24,7 @@ type TypesByName = ReadonlyMap<string, TaskType>;
 
 const made = new WeakMap<TypesByName, TaskChecks>();
 
-/** @throws Error if the schema of a type is not a JSON Schema */
+/** @throws RangeError if the schema of a type is not a JSON Schema */
 export function taskChecks(types: TypesByName): TaskChecks {
   let checks = made.get(types);
   if (!checks) made.set(types, (checks = make(types)));
@@ -36,7 +36,7 @@ function make(types: TypesByName): TaskChecks {
   const schema = taskSchema(names);
   const details = new Map<string, DetailsCheck>();
   for (const [name, type] of types)
-    details.set(name, { type, isValid: compileFast(type.schema), errors: compileThorough(type.schema) });
+    details.set(name, { type, isValid: compileDetails(type), errors: compileThorough(type.schema) });
   return {
     isTaskflow: compileFast(taskflowSchema(names)),
     schema,
@@ -44,4 +44,12 @@ function make(types: TypesByName): TaskChecks {
     taskErrors: compileThorough(schema),
     details,
   };
+}
+
+function compileDetails({ name, schema }: TaskType): ValidateFunction {
+  try {
+    return compileFast(schema);
+  } catch (error) {
+    throw new RangeError(`taskTypes: the schema of ${name} must be a JSON Schema: ${(error as Error).message}`);
+  }
 }

@@ -28,7 +28,7 @@ export function deliveryOf(ctx: Context): Delivery | undefined {
   const action = ctx.action?.name;
   if (!context || typeof taskflow?.id !== "string" || typeof info?.taskDetails !== "object" || action === undefined)
     return undefined;
-  if (actionNameOf(info.taskDetails) !== action) return undefined;
+  if (info.type !== "ACTION" || actionNameOf(info.taskDetails) !== action) return undefined;
   const { timeout, exactlyOnceTaskExecution } = info.options ?? {};
   return {
     context,

@@ -19,6 +19,11 @@ export interface TaskDetailsByType extends BuiltInTaskDetails {}
 /** `taskDetails` of a task of any type. */
 export type AnyTaskDetails = TaskDetailsByType[keyof TaskDetailsByType];
 
+/** `type` and `taskDetails` of a task of any type. */
+export type TypeAndDetails = {
+  [Type in keyof TaskDetailsByType]: { type: Type; taskDetails: TaskDetailsByType[Type] };
+}[keyof TaskDetailsByType];
+
 /** The types that this version or a later one brings: names that no other type may take. */
 export const RESERVED_TASK_TYPES: readonly string[] = [
   "ACTION",

@@ -20,6 +20,7 @@ import { EXPLAIN_ACTION } from "../../lib/protocol/names.ts";
 import { parseDuration } from "../../lib/util/duration.ts";
 import type { Clock } from "../../lib/ports/clock.ts";
 import type { Store } from "../../lib/ports/store.ts";
+import { taskChecks } from "../../lib/validation/index.ts";
 import { taskTypesWith } from "../../lib/task-types/index.ts";
 import { TaskTypeRegistry } from "../../lib/task-types/registry.ts";
 import type { SendingTaskType } from "../../lib/ports/task-types.ts";
@@ -113,6 +114,9 @@ function askOwner(broker: ServiceBroker): (owner: string, taskflowId: string) =>
 export function createEngine(service: Service, given: TaskflowServiceOptions): Engine {
   const { broker, logger } = service;
   const env = readEnvironment();
+  const types = taskTypesWith(given.taskTypes);
+  // A schema that is none shows now, not in the first produce.
+  taskChecks(types);
   const store = typeof given.store === "object" ? given.store : storeOf(given.store ?? env.store);
   const eventTreeLimit = given.eventTreeLimit ?? env.eventTreeLimit;
   const bus = new MoleculerBus(broker);
@@ -128,7 +132,6 @@ export function createEngine(service: Service, given: TaskflowServiceOptions): E
     eventTreeLimit,
   };
   const pauses = new PauseRules({ store, clock, logger }, settings.owner);
-  const types = taskTypesWith(given.taskTypes);
   const taskTypes = new TaskTypeRegistry(types, { bus, nodeID: broker.nodeID });
   const coordinator = new Coordinator({ store, bus, clock, ids: systemIds, logger, taskTypes }, settings, pauses);
   return {

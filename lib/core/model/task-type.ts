@@ -21,7 +21,7 @@ export interface TaskType<Details = unknown> {
    * has room, and a slot is free. What it throws ends the task as FAILED, whatever retries are left:
    * the same would be thrown again.
    */
-  begin(task: DueTask<Details>, now: number): Begin;
+  begin(task: DueTask<Details>, now: number): Send | Done;
   /**
    * Who does the work, as the dispatch finds it and as rules that pause actions match it; for an
    * ACTION the action's name. Absent: the type's name.
@@ -32,21 +32,20 @@ export interface TaskType<Details = unknown> {
 }
 
 /**
- * What an attempt does, and who sees to it:
- *
- * - `send`: it is given to the type's dispatch once it is stored. The attempt is RUNNING until the
- *   dispatch says how it ended, or its `timeout` is over. The coordinator's effect runner sees to
- *   that; a crash, a lost link or a takeover has the dispatch asked for the outcome.
- * - `done`: the work is done by having been worked out. The engine stores the attempt and its
- *   success in one commit, with the response, so that nothing of it can be in doubt; nothing is
- *   called, and no time is taken. The response is any JSON value.
+ * The attempt is sent: once it is stored, the coordinator's effect runner gives it to the type's
+ * dispatch. It is RUNNING, and takes one of the coordinator's slots, until the dispatch says how it
+ * ended or its `timeout` is over. After a crash, a lost link or a takeover the dispatch is asked for
+ * the outcome.
  */
-export type Begin = Send | Done;
-
 export interface Send {
   readonly kind: "send";
 }
 
+/**
+ * The attempt is done by having been worked out: the engine stores that it began and that it
+ * succeeded in one commit, with the response, so that nothing of it can be in doubt. Nobody is
+ * called. The response is any JSON value; none is null.
+ */
 export interface Done {
   readonly kind: "done";
   readonly response: unknown;

@@ -62,6 +62,7 @@ export interface OutcomeQuery {
  */
 export type { OutcomeReply as Reply } from "../core/execution/inputs.ts";
 
+/** Reaches whoever does the work of one type. */
 export interface Dispatch {
   /** The node that the next attempt would go to, `preferred` if it does such work; undefined if none does now. */
   route(target: string, preferred?: string): string | undefined;

@@ -1,4 +1,7 @@
-/** Commands as coordinators pass them on (`taskflow.executeCommand`). Those of callers are checked before, by the action that they called. */
+/**
+ * Commands as coordinators forward them (`taskflow.executeCommand`). The action that a caller calls
+ * has validated its command before.
+ */
 import { Type, type Static } from "typebox";
 import { type JsonText, MAX_ID_LENGTH, MAX_REASON_LENGTH, Name, TASKFLOW_STATUSES, TaskflowId } from "./common.schema.ts";
 import { TaskOptionsSchema } from "./options.schema.ts";
@@ -20,22 +23,28 @@ export const ExpectSchema = Type.Object(
     ),
     revision: Type.Optional(Type.Integer({ minimum: 1, description: "`revision` of the details" })),
   },
-  { ...closed, description: "Valid only for the state that the decider saw; else TASKFLOW_CONFLICT" },
+  { ...closed, description: "The state on which the decision was based; if it has changed, TASKFLOW_CONFLICT" },
 );
-/** The state that the decider saw: all that is given must still hold, else `TASKFLOW_CONFLICT`. */
+/**
+ * The state on which the decision was based: every given field must still match, else
+ * `TASKFLOW_CONFLICT`.
+ */
 export type Expect = Readonly<Static<typeof ExpectSchema>>;
 
 export const CommandIdSchema = Type.String({
   minLength: 1,
   maxLength: MAX_ID_LENGTH,
-  description: "The same one again gets the first answer and does nothing",
+  description: "A repeated commandId gets the first answer and does nothing",
 });
 
 const SelectionSchema = Type.Object(
   { stage: optionalText, tasks: Type.Optional(Type.Unsafe<readonly string[]>(Type.Array(text))) },
   closed,
 );
-/** Stages and tasks are named by their id or their name. Without a stage the task is looked for in all; without tasks it is the whole stage. */
+/**
+ * Stages and tasks are given by id or by name. Without `stage`: tasks of any stage; without
+ * `tasks`: the whole stage.
+ */
 export type Selection = Readonly<Static<typeof SelectionSchema>>;
 
 const CancelSchema = Type.Object({ kind: kind("cancel"), reason: optionalText, compensate: flag, by: optionalText }, closed);
@@ -52,15 +61,15 @@ const RetrySchema = Type.Object(
   },
   closed,
 );
-/** Without a selection: of the whole taskflow what `mode` says. */
+/** Without a selection, `mode` applies to the whole taskflow. */
 export type RetryCommand = Readonly<Static<typeof RetrySchema>>;
 
 const PauseSchema = Type.Object({ kind: kind("pause"), reason: optionalText, by: optionalText }, closed);
-/** `by`: the taskflow whose pause reaches this one. */
+/** `by`: the ancestor that passes its pause on; absent for a person's own pause. */
 export type PauseCommand = Readonly<Static<typeof PauseSchema>>;
 
 const ResumeSchema = Type.Object({ kind: kind("resume"), reason: optionalText, by: optionalText }, closed);
-/** `by`: the taskflow that goes on; only its own pause is ended. */
+/** `by`: the ancestor that resumes; this ends only the pause it passed on. */
 export type ResumeCommand = Readonly<Static<typeof ResumeSchema>>;
 
 const CancelTaskSchema = Type.Object({ kind: kind("cancelTask"), task }, closed);
@@ -100,8 +109,9 @@ const LinkSchema = Type.Object(
   closed,
 );
 /**
- * From a coordinator: a handler of the task produces a nested taskflow, whose id its producer chose (`isChosen`). One that is
- * nested deeper than `maxDepth` is refused. `ended`: the child had ended before, and is adopted as it is.
+ * Sent by a coordinator: the task's handler produces a nested taskflow. `isChosen`: the producer
+ * chose the child's id. `maxDepth`: the deepest nesting allowed. `ended`: the child had already
+ * ended and is adopted with that status.
  */
 export type LinkCommand = Readonly<Static<typeof LinkSchema>>;
 
@@ -110,8 +120,9 @@ const JoinSchema = Type.Object(
   closed,
 );
 /**
- * From a coordinator: a nested taskflow has ended, runs again (an unfinished status), or was never stored (null). `seq` is the
- * child's at that time: of two such commands the one with the higher counts, whichever comes first.
+ * Sent by a coordinator: a nested taskflow has ended, runs again (an unfinished status), or was
+ * never stored (null). `seq` is the child's at that moment: the command with the higher one counts,
+ * in whatever order they arrive.
  */
 export type JoinCommand = Readonly<Static<typeof JoinSchema>>;
 
@@ -133,19 +144,19 @@ export const CommandRequestSchema = Type.Object(
   { id: Type.Optional(CommandIdSchema), expect: Type.Optional(ExpectSchema), command: CommandSchema },
   closed,
 );
-/** A command as it is given: `id` names it, so that the same one again gets the first answer and does nothing. */
+/** A command with its envelope. A repeated `id` gets the first answer and does nothing. */
 export type CommandRequest = Readonly<Static<typeof CommandRequestSchema>>;
 
 const RefusalSchema = Type.Object(
   { ok: Type.Literal(false), type: text, message: Type.String(), data: Type.Optional(Type.Unknown()) },
   closed,
 );
-/** Why a command is refused: an error of the catalogue, as data. */
+/** The reason for refusing a command: an error of the catalogue, as data. */
 export type Refusal = Readonly<Static<typeof RefusalSchema>>;
 
 export const CommandResultSchema = Type.Union([
   Type.Object({ ok: Type.Literal(true), data: Type.Unsafe<Readonly<Record<string, unknown>>>({ type: "object" }) }, closed),
   RefusalSchema,
 ]);
-/** `data`: plain JSON, the answer of the action. */
+/** `data`: the action's answer, plain JSON. */
 export type CommandResult = Readonly<Static<typeof CommandResultSchema>>;

@@ -1,8 +1,10 @@
 /**
- * The engine: given a taskflow, what has come in and the time, it names the facts that follow and what is to be done about them.
+ * The engine: from a taskflow, its inputs and the time it decides the facts to store and the
+ * effects to carry out.
  *
- * It changes the taskflow in place, fact by fact, so that a commit is just those facts. It knows no clock, no bus, no store and no
- * randomness: the same taskflow and inputs give the same facts. After a commit that failed the taskflow is dropped and read again.
+ * It changes the taskflow in place, fact by fact, so a commit is exactly those facts. It uses no
+ * clock, bus, store or randomness: the same taskflow and inputs give the same facts. If the commit
+ * fails, the owner drops the taskflow and reads it again.
  */
 import { isPastAge } from "./execution/max-age.ts";
 import { assertStep } from "./model/invariants.ts";
@@ -10,7 +12,7 @@ import type { Effect } from "./execution/effects.ts";
 import type { Fact } from "./journal/facts.ts";
 import { type Flow, isFinished, isOver } from "./model/flow.ts";
 import type { Input } from "./execution/inputs.ts";
-import { follow, tellParent } from "./execution/children.ts";
+import { follow, notifyParent } from "./execution/children.ts";
 import { dispatchDue, type Router } from "./execution/dispatch.ts";
 import { handleCommand } from "./commands/handle.ts";
 import { recover } from "./execution/recover.ts";
@@ -20,17 +22,17 @@ import type { CommandReply, Step } from "./execution/step.ts";
 import { ageTask, answerTask, expireTask, retryTask, timeOutTask } from "./execution/task.ts";
 
 export interface Decision {
-  /** To be stored, together, before any effect. None: nothing changed. */
+  /** Stored together, before any effect is carried out. Empty: nothing changed. */
   readonly facts: Fact[];
-  /** To be carried out once the facts are stored. */
+  /** Carried out once the facts are stored. */
   readonly effects: Effect[];
-  /** To be given once the facts are stored. */
+  /** Sent once the facts are stored. */
   readonly answers: CommandReply[];
 }
 
 /**
  * @param now epoch milliseconds of the store's clock; a step backwards is harmless
- * @param router sends the work that is due now; absent: nothing is sent
+ * @param router routes the work that is due now; absent: nothing is sent
  */
 export function decide(flow: Flow, inputs: readonly Input[], now: number, router?: Router): Decision {
   const step: Step = { flow, now, facts: [], effects: [], answers: [] };
@@ -38,7 +40,7 @@ export function decide(flow: Flow, inputs: readonly Input[], now: number, router
   const { retryAttempt } = flow;
   for (const input of inputs) take(step, input);
   if (router) dispatchDue(step, router);
-  if (isOver(flow) !== wasOver || (wasOver && flow.retryAttempt !== retryAttempt)) tellParent(step);
+  if (isOver(flow) !== wasOver || (wasOver && flow.retryAttempt !== retryAttempt)) notifyParent(step);
   assertStep(flow);
   return step;
 }
@@ -71,13 +73,15 @@ function take(step: Step, input: Input): void {
   }
 }
 
-/** The taskflow may be past its age: what waits in the stage that is open ends, what runs is awaited. */
+/**
+ * Past the taskflow's `maxAge`, waiting tasks of the running stage end; running attempts finish.
+ */
 function ageFlow(step: Step): void {
   const { flow, now } = step;
   if (!isPastAge(flow, now) || isFinished(flow.status)) return;
   const stage = flow.stages.find((candidate) => candidate.status === "RUNNING");
   if (!stage) return;
   for (const task of stage.tasks) if (task.open && task.status === "WAITING") expireTask(step, task);
-  // No decision is waited for any more.
+  // The stage no longer waits for a decision.
   afterSettled(step, stage);
 }

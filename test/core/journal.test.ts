@@ -128,8 +128,8 @@ describe("the journal", () => {
 
   test("is refused if it does not begin with a definition, or names a task or stage that is not there", () => {
     const run = new CoreRun([["a"]]).begin();
-    expect(() => replay([])).toThrow(/does not begin with the definition/);
-    expect(() => replay([{ at: 1, facts: [{ kind: "owned", fence: 2 }] }])).toThrow(/does not begin with the definition/);
+    expect(() => replay([])).toThrow('The first fact of a journal must be "created", got none.');
+    expect(() => replay([{ at: 1, facts: [{ kind: "owned", fence: 2 }] }])).toThrow('must be "created", got "owned"');
     const started = { kind: "started", task: 7, attempt: 0, node: "w" } as const;
     expect(() => replay([...run.entries, { at: 2, facts: [started] }])).toThrow(/no task 7/);
     expect(() => replay([...run.entries, { at: 2, facts: [{ kind: "stage", stage: 7, status: "RUNNING" }] }])).toThrow(

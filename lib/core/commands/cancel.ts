@@ -1,8 +1,7 @@
 /** Cancelling a taskflow: from the moment it is stored nothing of it is sent, and no timer of it fires. */
-import { latestAttempt } from "../model/flow.ts";
+import { isFinished, isSettled, latestAttempt, type Task } from "../model/flow.ts";
 import type { CommandResult, CancelCommand } from "../model/command.ts";
 import { compensate } from "../execution/compensation.ts";
-import { isFinished, isSettled, type Task } from "../model/flow.ts";
 import { dropAll } from "../execution/children.ts";
 import { finishedAlready } from "./pause.ts";
 import { record, type Step } from "../execution/step.ts";

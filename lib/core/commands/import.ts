@@ -11,17 +11,15 @@
  */
 import { isPastAge } from "../execution/max-age.ts";
 import { apply } from "../journal/apply.ts";
-import { latestAttempt } from "../model/flow.ts";
+import { type Flow, isFinished, isSettled, latestAttempt, type Task, taskAt } from "../model/flow.ts";
 import { assertFlow } from "../model/invariants.ts";
 import { build } from "../journal/build.ts";
-import { failure } from "../model/values.ts";
+import { AWAITING_DECISION, failure } from "../model/values.ts";
 import type { Created, Entry, Fact } from "../journal/facts.ts";
-import { type Flow, isFinished, isSettled, type Task, taskAt } from "../model/flow.ts";
 import { stageId, stageIndexOf, taskId, taskOrdinalOf } from "../model/ids.ts";
 import { pause } from "./pause.ts";
 import { afterSettled, begin } from "../execution/stage.ts";
 import { record, type Step } from "../execution/step.ts";
-import { AWAITING_DECISION } from "../model/values.ts";
 
 /** Why a copy of an unfinished taskflow is paused. */
 export const IMPORTED = "imported";

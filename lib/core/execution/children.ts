@@ -1,19 +1,23 @@
 /**
- * What a taskflow tells those below it and the one above it, and asks of them. What two taskflows tell one another are commands, and each is sent until
- * it is stored. A parent asks for its children whenever it is recovered, and every so often, so nothing hangs on a message that was lost.
+ * How a taskflow and its nested taskflows keep in step. They send each other commands, each
+ * repeated until the receiver has stored it. A parent also looks up its children whenever it is
+ * recovered, and at intervals, so no progress depends on a single message.
  */
 import type { Child, Task } from "../model/flow.ts";
 import { record, type Step } from "./step.ts";
 
-/** How often a parent looks what has become of its children, beside being told. */
+/** How often a parent looks up its children; they also report their ends themselves. */
 const FOLLOW_MS = 30_000;
 
-/** The attempt is repeated: what it produced and still runs is cancelled, but for those that it may produce again under the same id. */
+/**
+ * Called when an attempt is repeated: cancels the taskflows it produced that still run, except
+ * those with a chosen id, which the repetition may produce again and adopt.
+ */
 export function abandonChildren(step: Step, task: Task): void {
   for (const child of task.children) if (child.state === "active" && !child.isChosen) drop(step, child);
 }
 
-/** All of them: nobody waits for them any more. */
+/** Cancels all running children: no task waits for them any more. */
 export function dropAll(step: Step, children: Iterable<Child>): void {
   for (const child of children) if (child.state === "active") drop(step, child);
 }
@@ -27,7 +31,7 @@ function cancelChild({ effects }: Step, id: string): void {
   effects.push({ kind: "send-command", to: id, command: { kind: "cancel", reason: "Its parent gave it up." } });
 }
 
-/** Holding and going on reach the children that run. */
+/** Passes a pause or a resume on to the running children. */
 export function passOn(step: Step, kind: "pause" | "resume"): void {
   const { flow, effects } = step;
   if (flow.childCount.active === 0) return;
@@ -35,7 +39,10 @@ export function passOn(step: Step, kind: "pause" | "resume"): void {
     if (state === "active") effects.push({ kind: "send-command", to: id, command: { kind, by: flow.taskflowId } });
 }
 
-/** Looks what has become of the children, and goes on looking. What they are to do they are told again: another coordinator may have had it to tell. */
+/**
+ * Looks up the children, and schedules the next look. Repeats the commands they may have missed:
+ * the coordinator that owed them may be gone.
+ */
 export function follow(step: Step): void {
   const { children, childCount } = step.flow;
   step.flow.isFollowing = false;
@@ -47,15 +54,15 @@ export function follow(step: Step): void {
   lookLater(step);
 }
 
-/** While children run. */
+/** Schedules the next look at the children, once. */
 export function lookLater({ flow, effects, now }: Step): void {
   if (flow.isFollowing) return;
   flow.isFollowing = true;
   effects.push({ kind: "timer", at: now + FOLLOW_MS, input: { kind: "follow" } });
 }
 
-/** Tells the parent what has become of this one. */
-export function tellParent({ flow, effects }: Step): void {
+/** Reports the status of this taskflow to its parent. */
+export function notifyParent({ flow, effects }: Step): void {
   if (!flow.parent) return;
   const { status, taskflowId, seq } = flow;
   effects.push({ kind: "send-command", to: flow.parent.taskflowId, command: { kind: "join", child: taskflowId, status, seq } });

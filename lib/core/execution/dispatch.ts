@@ -1,6 +1,5 @@
 /** Begins the attempts that are due, within the limits of the stage and of the coordinator. */
-import { latestAttempt } from "../model/flow.ts";
-import { type Flow, type Stage, type Task, taskAt } from "../model/flow.ts";
+import { type Flow, latestAttempt, type Stage, type Task, taskAt } from "../model/flow.ts";
 import type { TaskTypes } from "../model/task-type.ts";
 import { beginAttempt } from "./begin.ts";
 import { abandonChildren } from "./children.ts";

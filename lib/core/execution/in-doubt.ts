@@ -2,9 +2,8 @@
  * Tasks that are to run again although their latest attempt may have succeeded unseen: its outcome was unknown, or they were cancelled while it
  * ran. A success that was recorded late, or that the worker tells of, is taken instead of a call.
  */
-import { latestAttempt } from "../model/flow.ts";
+import { latestAttempt, type Task } from "../model/flow.ts";
 import { failure, type TaskError } from "../model/values.ts";
-import type { Task } from "../model/flow.ts";
 import type { OutcomeReply } from "./inputs.ts";
 import { record, type Step } from "./step.ts";
 

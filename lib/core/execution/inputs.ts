@@ -1,7 +1,6 @@
 /** Inputs: what the world tells a taskflow. Each may come late, twice or never; `decide` makes nothing worse of it. */
 import type { CommandRequest } from "../model/command.ts";
-import type { TaskError } from "../model/values.ts";
-import type { JsonText } from "../model/values.ts";
+import type { JsonText, TaskError } from "../model/values.ts";
 
 /** How one delivery of an attempt ended. */
 export type Outcome =

@@ -5,12 +5,9 @@
  * If nobody can tell, the default mode delivers it again, and under `exactlyOnceTaskExecution` it ends with `TASK_OUTCOME_UNKNOWN`.
  */
 import { isTooOld } from "./max-age.ts";
-import { latestAttempt } from "../model/flow.ts";
-import { queryOutcome } from "./in-doubt.ts";
-import { failure } from "../model/values.ts";
-import { unknownOutcome, verdict } from "./in-doubt.ts";
-import { type Task, taskAt } from "../model/flow.ts";
-import { type TaskError } from "../model/values.ts";
+import { latestAttempt, type Task, taskAt } from "../model/flow.ts";
+import { queryOutcome, unknownOutcome, verdict } from "./in-doubt.ts";
+import { failure, type TaskError } from "../model/values.ts";
 import type { Input, OutcomeReply } from "./inputs.ts";
 import type { Step } from "./step.ts";
 import { failAttempt, isReportedFailure, settle, settleAttempt } from "./task.ts";

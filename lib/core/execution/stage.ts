@@ -1,11 +1,10 @@
 /** How a taskflow goes from stage to stage, and ends. */
 import { isPastAge, watchAge, watchTaskAge } from "./max-age.ts";
 import { passOn } from "./children.ts";
-import { failure } from "../model/values.ts";
+import { failure, type TaskError } from "../model/values.ts";
 import { compensate, wantsCompensation } from "./compensation.ts";
 import { resolveInDoubt } from "./in-doubt.ts";
 import { type Flow, isFinished, isSettled, type Stage } from "../model/flow.ts";
-import { type TaskError } from "../model/values.ts";
 import { stageId, taskId } from "../model/ids.ts";
 import { record, type Step } from "./step.ts";
 

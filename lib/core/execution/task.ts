@@ -1,14 +1,11 @@
 /** What becomes of a task: its attempts, their answers, its retries. */
 import { isPastAge, isTooOld } from "./max-age.ts";
-import { latestAttempt } from "../model/flow.ts";
+import { type Flow, isFinished, latestAttempt, type Task, taskAt } from "../model/flow.ts";
 import { queryOutcome } from "./in-doubt.ts";
 import { chanceOf, retryDelay } from "./backoff.ts";
-import { AWAITING_DECISION, failure } from "../model/values.ts";
+import { AWAITING_DECISION, failure, type JsonText, type TaskError } from "../model/values.ts";
 import { goOnUndoing } from "./compensation.ts";
 import type { Settled } from "../journal/facts.ts";
-import { type Flow, isFinished, type Task, taskAt } from "../model/flow.ts";
-import { type TaskError } from "../model/values.ts";
-import { type JsonText } from "../model/values.ts";
 import { taskId } from "../model/ids.ts";
 import type { Input, Outcome } from "./inputs.ts";
 import { afterSettled, stopIfAborted } from "./stage.ts";

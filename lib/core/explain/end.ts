@@ -1,11 +1,10 @@
 /** How a taskflow that is finished ended, and what could still be done about it. */
 import { explainOwner } from "./owner.ts";
 import { explainTask } from "./task.ts";
-import { nameOf } from "./reason.ts";
+import { count, cut, nameOf, type ReasonList } from "./reason.ts";
 import { type Flow, isSettled, nextUndo, type Task } from "../model/flow.ts";
 import { taskId } from "../model/ids.ts";
 import type { ReasonText } from "../model/task-type.ts";
-import { count, cut, type ReasonList } from "./reason.ts";
 import type { Observations } from "./observed.ts";
 
 /** How many nested taskflows are named. */

@@ -1,10 +1,9 @@
 /** What holds a taskflow as a whole, and its stages that have not begun. */
 import { ageLimit } from "../execution/max-age.ts";
 import { explainOwner } from "./owner.ts";
-import { nameOf } from "./reason.ts";
+import { count, cut, nameOf, type ReasonList, span } from "./reason.ts";
 import type { Flow, Stage, Task } from "../model/flow.ts";
 import { taskId } from "../model/ids.ts";
-import { count, cut, type ReasonList, span } from "./reason.ts";
 import type { Observations } from "./observed.ts";
 
 export function explainUnfinished(list: ReasonList, flow: Flow, around: Observations): void {

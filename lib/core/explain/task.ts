@@ -1,7 +1,6 @@
 /** Why a task of the running stage is not settled yet. */
 import { taskAgeLimit } from "../execution/max-age.ts";
-import { latestAttempt } from "../model/flow.ts";
-import type { Attempt, Flow, Task } from "../model/flow.ts";
+import { type Attempt, type Flow, latestAttempt, type Task } from "../model/flow.ts";
 import { type ReasonText, targetOf } from "../model/task-type.ts";
 import { capital, count, cut, nameOf, type ReasonList, span } from "./reason.ts";
 import { REQUERY_MS, MAX_DELIVERIES } from "../execution/outcome-query.ts";

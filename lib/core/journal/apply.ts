@@ -1,6 +1,7 @@
 /**
- * Carries out one fact on the state in place. It decides nothing, and replaying a journal through it gives the state that `decide` left:
- * whatever depends on the moment (clock, workers, limits) stands in the fact.
+ * Applies one fact to the state in place. It decides nothing: everything that depends on the moment
+ * (clock, workers, limits) is part of the fact, so replaying a journal gives the state that
+ * `decide` left.
  */
 import type { CommandHandled, Fact, FlowChanged } from "./facts.ts";
 import { type Flow, isFinished, latestAttempt } from "../model/flow.ts";
@@ -11,7 +12,7 @@ import { reset, selectWaiting, settle, update } from "./settlement.ts";
 import { changeChild, childOf, endChild, linkChild } from "./children.ts";
 import { startUndo } from "./compensation.ts";
 
-/** Commands whose answers a taskflow remembers. */
+/** Number of commands whose answers a taskflow remembers. */
 export const COMMANDS_KEPT = 100;
 
 const EVENTS: ReadonlySet<Fact["kind"]> = new Set([
@@ -25,7 +26,7 @@ const EVENTS: ReadonlySet<Fact["kind"]> = new Set([
   "reset",
 ]);
 
-/** True for a fact that changes a status: it is an event and takes the next `seq`. */
+/** A fact that changes a status is an event, and takes the next `seq`. */
 export function isEvent(fact: Fact): boolean {
   return EVENTS.has(fact.kind);
 }
@@ -108,7 +109,7 @@ function changeFlow(flow: Flow, fact: FlowChanged, at: number): void {
     flow.awaiting.clear();
     flow.due.clear();
     flow.repeats.clear();
-    // What was chosen and not reached is not chosen for a run to come.
+    // A selection that was not reached does not carry over to the next run.
     for (const stage of flow.stages) if (stage.count.selected > 0) forgetSelection(stage);
   }
 }

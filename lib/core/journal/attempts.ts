@@ -1,9 +1,9 @@
-/** The facts about attempts: started, redelivered, withdrawn, delayed, and responses that came too late. */
+/** The facts about attempts: started, redelivered, withdrawn, delayed, and late responses. */
 import { type Attempt, type Flow, latestAttempt, type Task } from "../model/flow.ts";
 import type { Delayed, LateResponse, Redelivered, Settled, Started, Withdrawn } from "./facts.ts";
 import { taskOf } from "./tasks.ts";
 
-/** Attempts that a task keeps: this many from the beginning, this many from the end. */
+/** A task keeps its first and its latest attempts; those between are only counted. */
 export const FIRST_ATTEMPTS = 10;
 export const LAST_ATTEMPTS = 90;
 
@@ -16,7 +16,7 @@ export function start(flow: Flow, fact: Started, at: number): void {
   task.response = null;
   task.error = null;
   task.inDoubt = null;
-  // What an earlier attempt produced under an id of its own choice, and still runs, is this one's.
+  // Children that still run have chosen ids: this attempt takes them over.
   for (const child of task.children) if (child.state === "active") child.attempt = fact.attempt;
   task.stage.count.running++;
   flow.due.delete(fact.task);
@@ -55,7 +55,7 @@ export function withdraw(flow: Flow, fact: Withdrawn): void {
 }
 
 export function endAttempt(flow: Flow, task: Task, status: Attempt["status"], at: number, fact: Delayed | Settled): void {
-  // A late success during the delay after the attempt's timeout belongs to that attempt too.
+  // A success that arrives in the delay after the attempt's timeout still belongs to that attempt.
   const isLateSuccess = task.status === "WAITING" && status === "SUCCESS";
   if (task.status !== "RUNNING" && !isLateSuccess) return;
   if (!isLateSuccess) task.stage.count.running--;

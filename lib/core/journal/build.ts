@@ -4,14 +4,14 @@ import type { Created } from "./facts.ts";
 import type { Flow, Stage, Task } from "../model/flow.ts";
 import type { TaskDefinition } from "../model/values.ts";
 
-/** The taskflow that its first fact describes: WAITING, nothing begun. */
+/** Builds the taskflow from its first fact: WAITING, nothing started. */
 export function build(created: Created, at: number): Flow {
   const { taskflowId, idBase, defaults, meta, definition, nested, copiedAt } = created;
   const options = resolveOptions(defaults, definition.options);
   const tasks: Task[] = [];
-  const stages = definition.stages.map((given, index): Stage => {
-    const stage = buildStage(index, given.name, resolveOptions(options, given.options));
-    for (const taskDefinition of given.tasks) {
+  const stages = definition.stages.map((stageDefinition, index): Stage => {
+    const stage = buildStage(index, stageDefinition.name, resolveOptions(options, stageDefinition.options));
+    for (const taskDefinition of stageDefinition.tasks) {
       const task = buildTask(stage, tasks.length, taskDefinition, resolveOptions(stage.options, taskDefinition.options), null);
       tasks.push(task);
       stage.tasks.push(task);
@@ -76,7 +76,7 @@ function buildStage(index: number, name: string, options: EffectiveOptions): Sta
   };
 }
 
-/** A task for each one that can be undone. */
+/** The stage of compensations: one task for each task that can be undone. */
 function buildUndo(index: number, tasks: readonly Task[], options: EffectiveOptions): Stage {
   const stage = buildStage(index, "compensation", options);
   for (const task of tasks) {

@@ -18,7 +18,7 @@ export function linkChild(flow: Flow, { task: ordinal, child: id, isChosen }: Li
 
 export function childOf(flow: Flow, id: string): Child {
   const child = flow.children.get(id);
-  if (!child) throw new Error(`Taskflow ${flow.taskflowId} has no nested taskflow ${id}: its journal does not fit.`);
+  if (!child) throw new Error(`Taskflow ${flow.taskflowId} has no nested taskflow ${id}: its journal is inconsistent.`);
   return child;
 }
 
@@ -37,14 +37,14 @@ export function endChild(flow: Flow, { child: id, status, seq }: ChildEnded): vo
 }
 
 export function changeChild({ childCount }: Flow, child: Child, state: Child["state"]): void {
-  for (const [at, sign] of [
+  for (const [counted, change] of [
     [child.state, -1],
     [state, 1],
   ] as const) {
-    if (at === "active") {
-      childCount.active += sign;
-      child.task.activeChildren += sign;
-    } else if (at === "abandoned") childCount.abandoned += sign;
+    if (counted === "active") {
+      childCount.active += change;
+      child.task.activeChildren += change;
+    } else if (counted === "abandoned") childCount.abandoned += change;
   }
   child.state = state;
 }

@@ -4,7 +4,9 @@ import { fill } from "../model/template.ts";
 import type { Compensating } from "./facts.ts";
 import { dueNextUndo, taskOf, unsettle } from "./tasks.ts";
 
-/** All of them are open; the first is due. Their params are made of what they undo. */
+/**
+ * Opens all compensations and makes the first due. Their params derive from the tasks they undo.
+ */
 export function startUndo(flow: Flow, { tasks }: Compensating, at: number): void {
   const { undo } = flow;
   undo.status = "RUNNING";
@@ -24,7 +26,7 @@ export function startUndo(flow: Flow, { tasks }: Compensating, at: number): void
   dueNextUndo(flow, at);
 }
 
-/** It was tried for this very success, and nobody could tell whether it worked. */
+/** An earlier compensation of the same success ended with an unknown outcome. */
 function inDoubtOfUndo({ status, error, options }: Task): Task["inDoubt"] {
   if (status !== "FAILED" || error?.type !== "TASK_OUTCOME_UNKNOWN") return null;
   return options.exactlyOnceTaskExecution ? "verify-or-fail" : "verify";

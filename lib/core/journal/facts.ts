@@ -1,29 +1,32 @@
 /**
- * Facts: everything that can happen to a taskflow, as it stands in its journal. `decide` makes them, `apply` carries them out,
- * and replaying all of them gives the taskflow again. A fact that changes a status is also an event, and takes the next `seq`.
+ * Facts: everything that can happen to a taskflow, as its journal stores it. `decide` creates them,
+ * `apply` applies them, and replaying all of them gives the taskflow again. A fact that changes a
+ * status is also an event, and takes the next `seq`.
  */
-import type { EffectiveOptions } from "../../../schemas/options.ts";
-import type { Options } from "../../../schemas/options.ts";
+import type { EffectiveOptions, Options } from "../../../schemas/options.ts";
 import type { CommandResult } from "../model/command.ts";
 import type { Pause, Parent } from "../model/flow.ts";
-import type { StoredDefinition } from "../model/values.ts";
-import type { TaskError } from "../model/values.ts";
-import type { JsonText } from "../model/values.ts";
-import type { TaskflowStatus } from "../model/values.ts";
+import type { JsonText, StoredDefinition, TaskError, TaskflowStatus } from "../model/values.ts";
 
 /** The first fact of every journal, and event 1 (TASKFLOW WAITING). */
 export interface Created {
   readonly kind: "created";
   readonly taskflowId: string;
   readonly idBase: string;
-  /** The service's options of that time: a later change of configuration does not alter a live run. */
+  /**
+   * The service's options when it was produced: a later change of configuration does not alter a
+   * live run.
+   */
   readonly defaults: EffectiveOptions;
   /** The producer's meta. */
   readonly meta: Readonly<Record<string, unknown>>;
   readonly definition: StoredDefinition;
-  /** Where it stands, if a task's handler produced it. */
+  /** Set if a task's handler produced it. */
   readonly nested?: Nested;
-  /** It is a copy, with the history of another one up to this time: no worker knows the keys of the attempts before it. */
+  /**
+   * Set on a copy, whose history before this time is the original's: no worker knows the keys of
+   * those attempts.
+   */
   readonly copiedAt?: number;
 }
 
@@ -35,7 +38,7 @@ export interface Nested {
   readonly context: unknown;
 }
 
-/** A coordinator drives the taskflow from here on. */
+/** A coordinator has taken the taskflow over; `fence` counts its owners. No event. */
 export interface Owned {
   readonly kind: "owned";
   readonly fence: number;
@@ -47,7 +50,7 @@ export interface FlowChanged {
   readonly status: "RUNNING" | "PAUSED" | "COMPLETED" | "PARTIAL_COMPLETED" | "FAILED" | "CANCELLED";
   readonly reason?: string;
   readonly error?: TaskError;
-  /** A new run begins: somebody decided so. */
+  /** A person's decision starts a new run. */
   readonly run?: true;
 }
 
@@ -55,13 +58,16 @@ export interface FlowChanged {
 export interface StageChanged {
   readonly kind: "stage";
   readonly stage: number;
-  /** RUNNING: only the chosen tasks of it become due. */
+  /** With RUNNING: only the selected tasks of the stage become due. */
   readonly only?: true;
-  /** WAITING: it is to run again. */
+  /** WAITING: the stage is about to run again. */
   readonly status: "WAITING" | "RUNNING" | "COMPLETED" | "PARTIAL_COMPLETED" | "FAILED" | "CANCELLED" | "SKIPPED";
 }
 
-/** An attempt begins: it is about to be sent to a node, or was worked out (no node). Event TASK RUNNING. */
+/**
+ * An attempt starts: it is about to be sent to a node, or was computed here (no node). Event TASK
+ * RUNNING.
+ */
 export interface Started {
   readonly kind: "started";
   readonly task: number;
@@ -69,28 +75,34 @@ export interface Started {
   readonly node?: string;
 }
 
-/** The running attempt is about to be sent once more, with the same number and key. No event. */
+/** The running attempt is about to be sent again, with the same number and key. No event. */
 export interface Redelivered {
   readonly kind: "redelivered";
   readonly task: number;
   readonly node: string;
 }
 
-/** The only delivery of the running attempt never left, or was turned away unread: as if it had not been. Event TASK WAITING. */
+/**
+ * The only delivery of the running attempt was never sent, or was rejected before it ran; the
+ * attempt is withdrawn. Event TASK WAITING.
+ */
 export interface Withdrawn {
   readonly kind: "withdrawn";
   readonly task: number;
-  /** Number of the attempt before it, at which the task stands again; 0 if there was none. */
+  /** The task returns to this attempt, the one before it; 0 if there was none. */
   readonly attempt: number;
 }
 
-/** The same of a repeated delivery: the attempt is still out, and due again. No event. */
+/**
+ * A redelivery was never sent, or was rejected before it ran: the attempt still runs and awaits
+ * redelivery. No event.
+ */
 export interface Undelivered {
   readonly kind: "undelivered";
   readonly task: number;
 }
 
-/** An attempt failed and another one follows at `retryAt`. Event TASK WAITING. */
+/** An attempt failed; the next is due at `retryAt`. Event TASK WAITING. */
 export interface Delayed {
   readonly kind: "delayed";
   readonly task: number;
@@ -99,41 +111,41 @@ export interface Delayed {
   readonly response?: JsonText;
 }
 
-/** The task is done with. Event TASK. */
+/** The task reached its final status in this run. Event TASK. */
 export interface Settled {
   readonly kind: "settled";
   readonly task: number;
   readonly status: "SUCCESS" | "FAILED" | "CANCELLED" | "SKIPPED";
   readonly response?: JsonText;
   readonly error?: TaskError;
-  /** A failure that keeps the next stage from running. */
+  /** The failure keeps the next stage from running. */
   readonly blocks?: true;
-  /** A handler asked that the whole taskflow ends. */
+  /** The handler ended the whole taskflow. */
   readonly abort?: true;
-  /** A failure that a person is to decide about. */
+  /** The failure awaits a person's decision. */
   readonly awaits?: true;
-  /** A person settled it: why. */
+  /** Set if a person settled it. */
   readonly reason?: string;
 }
 
-/** A settled task is to run again. Event TASK WAITING. */
+/** A settled task is about to run again. Event TASK WAITING. */
 export interface Reset {
   readonly kind: "reset";
   readonly task: number;
   readonly inDoubt?: "verify" | "verify-or-fail";
-  /** It never ran, and runs when its turn comes. */
+  /** It never ran, and runs when its stage is reached. */
   readonly follows?: true;
 }
 
-/** A task that never ran is to run though the stages before it block. No event. */
+/** A task that never ran is selected: it runs even if earlier stages block. No event. */
 export interface Selected {
   readonly kind: "selected";
   readonly task: number;
-  /** One by one: whatever its worker cannot tell, it runs. */
+  /** Selected individually: it runs even if its worker does not know the outcome. */
   readonly named?: true;
 }
 
-/** An answer of an attempt that was given up: kept, and nothing moves. No event. */
+/** An abandoned attempt answered: the response is kept and changes no status. No event. */
 export interface LateResponse {
   readonly kind: "late-response";
   readonly task: number;
@@ -142,13 +154,13 @@ export interface LateResponse {
   readonly error?: TaskError;
 }
 
-/** A person paused the taskflow (null: ended the pause). No event of its own. */
+/** A pause began (null: ended). No event of its own. */
 export interface Paused {
   readonly kind: "paused";
   readonly pause: Pause | null;
 }
 
-/** A task was given other params or options. No event. */
+/** A task's params or options were replaced. No event. */
 export interface Updated {
   readonly kind: "updated";
   readonly task: number;
@@ -156,7 +168,7 @@ export interface Updated {
   readonly options?: Options;
 }
 
-/** The handler of a running attempt produced a taskflow, or adopted one. No event. */
+/** The handler of a running attempt produced or adopted a taskflow. No event. */
 export interface Linked {
   readonly kind: "linked";
   readonly task: number;
@@ -164,35 +176,35 @@ export interface Linked {
   readonly isChosen?: true;
 }
 
-/** A nested taskflow has ended, or runs again; null: it was never stored. No event. */
+/** A nested taskflow has ended, runs again, or (null) was never stored. No event. */
 export interface ChildEnded {
   readonly kind: "child-ended";
   readonly child: string;
   readonly status: TaskflowStatus | null;
-  /** The child's, when that was so. */
+  /** The child's `seq` at that moment. */
   readonly seq?: number;
 }
 
-/** A nested taskflow is to be cancelled, and its end does not count. No event. */
+/** A nested taskflow is being cancelled, and its end does not count. No event. */
 export interface ChildAbandoned {
   readonly kind: "child-abandoned";
   readonly child: string;
 }
 
-/** The running attempt was answered; its nested taskflows are waited for. No event. */
+/** The running attempt has answered; the task waits for its nested taskflows. No event. */
 export interface Responded {
   readonly kind: "responded";
   readonly task: number;
   readonly response: JsonText;
 }
 
-/** What succeeded is undone, in this order: ordinals of the tasks that do it. No event of its own. */
+/** A compensation begins: ordinals of its tasks, in order. No event of its own. */
 export interface Compensating {
   readonly kind: "compensating";
   readonly tasks: readonly number[];
 }
 
-/** Nothing is left to undo. No event of its own. */
+/** The compensation has ended. No event of its own. */
 export interface Compensated {
   readonly kind: "compensated";
   readonly status: "COMPLETED" | "FAILED";
@@ -205,7 +217,7 @@ export interface Annotated {
   readonly value: unknown;
 }
 
-/** A command with an id was carried out, with this answer. No event. */
+/** A command with an id was carried out and answered. No event. */
 export interface CommandHandled {
   readonly kind: "command-handled";
   readonly id: string;
@@ -237,7 +249,7 @@ export type Fact =
   | Compensating
   | Compensated;
 
-/** Facts of one commit and the time at which they were decided. */
+/** The facts of one commit and the time of their decision. */
 export interface Entry {
   readonly at: number;
   readonly facts: readonly Fact[];

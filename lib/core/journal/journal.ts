@@ -1,6 +1,7 @@
 /**
- * The journal's text: entries are JSON, written by hand because responses and definitions are JSON text already and because this runs
- * for every commit. `{"at":<ms>,"facts":[{"kind":"started","task":1,"attempt":0,"node":"worker-1"},…]}`
+ * The journal's text. Entries are JSON, written by hand: responses and definitions are JSON text
+ * already, and this runs for every commit.
+ * `{"at":<ms>,"facts":[{"kind":"started","task":1,"attempt":0,"node":"worker-1"},…]}`
  */
 import { apply } from "./apply.ts";
 import { build } from "./build.ts";
@@ -8,10 +9,12 @@ import type { Created, Entry, Fact } from "./facts.ts";
 import type { Flow } from "../model/flow.ts";
 import type { JsonText } from "../model/values.ts";
 
-/** A fact as it reads from the text: responses are values there. */
+/** A fact as parsed from the text: its response is a value. */
 type ReadFact = Exclude<Fact, Created> & { response?: unknown };
 
-/** @param definition the definition's JSON text, used in place of encoding a `created` fact's definition again */
+/**
+ * @param definition the definition's JSON text, which saves encoding it again in a `created` fact
+ */
 export function encodeEntry(at: number, facts: readonly Fact[], definition?: string): string {
   let text = `{"at":${at},"facts":[`;
   for (let i = 0; i < facts.length; i++) {
@@ -23,7 +26,7 @@ export function encodeEntry(at: number, facts: readonly Fact[], definition?: str
 
 const quoted = new Map<string, string>();
 
-/** Node ids and statuses come again and again: their JSON text is kept. */
+/** Cached JSON texts: the same few node ids recur. */
 function quote(text: string): string {
   let json = quoted.get(text);
   if (json === undefined) {
@@ -72,7 +75,7 @@ export function decodeEntry(text: string): Entry {
   return restoreEntry(JSON.parse(text) as StoredEntry);
 }
 
-/** An entry as JSON reads it. */
+/** An entry as parsed from JSON. */
 export interface StoredEntry {
   readonly at: number;
   readonly facts: readonly (Created | ReadFact)[];
@@ -88,13 +91,13 @@ function restoreFact(fact: Created | ReadFact): Fact {
 }
 
 /**
- * The taskflow that a journal tells of.
- * @throws Error if the journal is not one of a taskflow
+ * Rebuilds a taskflow from its journal.
+ * @throws Error if the journal does not begin with a `created` fact
  */
 export function replay(entries: readonly Entry[]): Flow {
   const first = entries[0]?.facts[0];
   if (first?.kind !== "created")
-    throw new Error("A journal that does not begin with the definition of its taskflow cannot be read.");
+    throw new Error(`The first fact of a journal must be "created", got ${first ? `"${first.kind}"` : "none"}.`);
   const flow = build(first, entries[0]?.at ?? 0);
   for (const { at, facts } of entries) for (const fact of facts) if (fact.kind !== "created") apply(flow, fact, at);
   flow.revision = entries.length;

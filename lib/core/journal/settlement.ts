@@ -1,4 +1,4 @@
-/** The facts that settle a task, and those that make it run again or otherwise. */
+/** The facts that settle a task, make it run again, or change its params and options. */
 import { type Attempt, type Flow, isSettled, type Task } from "../model/flow.ts";
 import { resolveOptions } from "../model/options.ts";
 import { endAttempt } from "./attempts.ts";
@@ -56,7 +56,7 @@ export function reset(flow: Flow, fact: Reset, at: number): void {
   task.retryAt = null;
   task.error = null;
   task.inDoubt = fact.inDoubt ?? null;
-  // A success that came too late is taken instead of another attempt.
+  // A late success will be used instead of another attempt.
   if (latestStatus(task) !== "SUCCESS" || task.inDoubt === null) task.response = null;
   if (!fact.follows) select(flow, task, at);
 }
@@ -71,7 +71,7 @@ export function selectWaiting(flow: Flow, fact: Selected, at: number): void {
   select(flow, task, at);
 }
 
-/** It runs when its stage is entered, or now, if that has happened. */
+/** The task runs when its stage is entered, or now, if the stage already runs. */
 function select(flow: Flow, task: Task, at: number): void {
   if (task.stage.status === "RUNNING") {
     if (!task.open) open(flow, task, at);

@@ -5,7 +5,8 @@ import { close, open, taskOf } from "./tasks.ts";
 
 export function changeStage(flow: Flow, fact: StageChanged, at: number): void {
   const stage = flow.stages[fact.stage];
-  if (!stage) throw new Error(`Taskflow ${flow.taskflowId} has no stage ${fact.stage}: its journal does not fit its definition.`);
+  if (!stage)
+    throw new Error(`Taskflow ${flow.taskflowId} has no stage ${fact.stage}: its journal does not match its definition.`);
   const wasRunning = stage.status === "RUNNING";
   stage.status = fact.status;
   if (fact.status === "RUNNING") return enter(flow, stage, at, fact.only === true);
@@ -18,7 +19,7 @@ export function changeStage(flow: Flow, fact: StageChanged, at: number): void {
   stage.finishedAt = at;
   pass(flow);
   if (!wasRunning) return;
-  // It may have been left with work to do, for an earlier one that is to run again.
+  // A retry may leave a running stage with open tasks, to run an earlier stage again.
   if (stage.count.open > 0) stage.tasks.forEach(close);
   flow.due.clear();
   if (fact.status === "CANCELLED") for (const ordinal of flow.awaiting) taskOf(flow, ordinal).isResolved = true;

@@ -1,13 +1,16 @@
-/** Parts of a task's state that several facts change. */
+/** Changes to a task that several facts share. */
 import { type Flow, nextUndo, type Task, taskAt } from "../model/flow.ts";
 
 export function taskOf(flow: Flow, ordinal: number): Task {
   const task = taskAt(flow, ordinal);
-  if (!task) throw new Error(`Taskflow ${flow.taskflowId} has no task ${ordinal}: its journal does not fit its definition.`);
+  if (!task) throw new Error(`Taskflow ${flow.taskflowId} has no task ${ordinal}: its journal does not match its definition.`);
   return task;
 }
 
-/** From here on the task is to be settled before its stage ends. One in doubt is due once its worker was asked. */
+/**
+ * Its stage cannot end before the task is settled. A task in doubt is due once its worker has
+ * replied.
+ */
 export function open(flow: Flow, task: Task, at: number): void {
   task.open = true;
   task.stage.count.open++;
@@ -21,7 +24,7 @@ export function close(task: Task): void {
   task.stage.count.open--;
 }
 
-/** As if it had not been settled. */
+/** Takes a settled task out of all counts. */
 export function unsettle(flow: Flow, task: Task): void {
   const { count } = task.stage;
   if (!task.undoes) flow.settled--;

@@ -1,6 +1,7 @@
 /**
- * Commands: what people and other services decide about a taskflow. Each is one input of its mailbox, decided in its order, and
- * answered once what it changed is stored. One that is refused changes nothing.
+ * Commands: decisions that people and other services make about a taskflow. Each is one input of
+ * its mailbox, handled in order and answered once its facts are stored. A refused command changes
+ * nothing.
  */
 import type { Refusal } from "../../../schemas/command.schema.ts";
 

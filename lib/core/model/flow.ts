@@ -1,31 +1,44 @@
 /**
  * The state of a taskflow as the engine sees it. Read this first.
  *
- * A taskflow is a list of stages that run one after another; a stage is a set of tasks that run in parallel. All of it changes
- * through facts only (`facts.ts`, `apply.ts`): what is stored is the list of facts, and replaying it gives this state again.
+ * A taskflow is a list of stages that run one after another; a stage is a set of tasks that run in
+ * parallel. Only facts change this state (`facts.ts`, `apply.ts`): the store keeps the list of
+ * facts, and replaying it gives the state again.
  *
  * Taskflow
- * - WAITING: stored, not begun. Left by `flow RUNNING` in the same or the next commit.
- * - RUNNING: one stage is entered, or is about to be. Left when the last stage ended or a stage blocked.
- * - PAUSED: nothing new is dispatched; answers are still taken. By a person (`hold`), or because a decision is needed (`awaiting`).
- * - COMPLETED, PARTIAL_COMPLETED, FAILED, CANCELLED: finished. Only a person's decision leaves them (a retry, a task resolved by hand).
+ * - WAITING: stored, not started. `flow RUNNING` leaves it in the same or the next commit.
+ * - RUNNING: a stage runs or is about to. Left when the last stage ends or a stage blocks.
+ * - PAUSED: nothing new is dispatched; answers still count. A person paused it (`pause`), or a
+ *   failed task needs a decision (`awaiting`).
+ * - COMPLETED, PARTIAL_COMPLETED, FAILED, CANCELLED: finished. Only a person's decision leaves them
+ *   (a retry, a task resolved by hand).
  *
  * Stage
- * - WAITING: not reached, or to run again. - RUNNING: entered; its open tasks are to be settled. - the others: none of its tasks is open.
+ * - WAITING: not reached, or about to run again.
+ * - RUNNING: entered; it ends once its open tasks are settled.
+ * - All others: none of its tasks is open.
  *
  * Task
- * - WAITING: not begun in this run, or between two attempts (`retryAt`). An open one without `retryAt` is due.
- * - RUNNING: an attempt is out. It was stored, with its node, before it was sent.
+ * - WAITING: not started in this run, or between two attempts (`retryAt`). Open and without
+ *   `retryAt`, it is due.
+ * - RUNNING: an attempt is in flight. It was stored, with its node, before it was sent.
  * - SUCCESS, FAILED, CANCELLED, SKIPPED: settled.
  */
 import type { EffectiveOptions } from "../../../schemas/options.ts";
 import type { CommandResult } from "./command.ts";
-import type { StoredDefinition } from "./values.ts";
-import type { JsonText, StageStatus, StoredTaskStatus, TaskDefinition, TaskError, TaskflowStatus } from "./values.ts";
+import type {
+  JsonText,
+  StageStatus,
+  StoredDefinition,
+  StoredTaskStatus,
+  TaskDefinition,
+  TaskError,
+  TaskflowStatus,
+} from "./values.ts";
 
 export interface Attempt {
   attempt: number;
-  /** 1 at first, one more with each repeated delivery of the same attempt. */
+  /** Counts from 1; each redelivery of the same attempt adds one. */
   deliveries: number;
   startedAt: number;
   finishedAt: number | null;
@@ -34,23 +47,26 @@ export interface Attempt {
   error?: TaskError;
 }
 
-/** True for the statuses that only a person's decision leaves. */
+/** Only a person's decision leaves these statuses. */
 export function isFinished(status: TaskflowStatus): boolean {
   return status === "COMPLETED" || status === "PARTIAL_COMPLETED" || status === "FAILED" || status === "CANCELLED";
 }
 
-/** Finished, and nothing is left to do: no compensation, no nested taskflow that is still to be cancelled. It needs no owner any more. */
+/**
+ * Finished, with no compensation running and no nested taskflow left to cancel: it needs no owner
+ * any more.
+ */
 export function isOver(flow: Flow): boolean {
   return isFinished(flow.status) && flow.undo.status !== "RUNNING" && flow.childCount.abandoned === 0;
 }
 
-/** The task that is to be undone next, or is being undone. */
+/** The compensation that runs now, or runs next. */
 export function nextUndo({ undoing: { order, next }, undo, tasks }: Flow): Task | undefined {
   const ordinal = order[next];
   return ordinal === undefined ? undefined : undo.tasks[ordinal - tasks.length];
 }
 
-/** By ordinal: those of the stages first, then those that undo them. */
+/** By ordinal: the tasks of the stages first, then their compensations. */
 export function taskAt(flow: Flow, ordinal: number): Task | undefined {
   return flow.tasks[ordinal] ?? flow.undo.tasks[ordinal - flow.tasks.length];
 }
@@ -59,18 +75,23 @@ export function isSettled(status: StoredTaskStatus): boolean {
   return status !== "WAITING" && status !== "RUNNING";
 }
 
-/** A nested taskflow, as the task that its producer served sees it. */
+/** A nested taskflow, as seen by the task whose handler produced it. */
 export interface Child {
   readonly id: string;
   readonly task: Task;
-  /** Its producer chose its id: it may be produced again, and is adopted then. */
+  /** The producer chose its id: a repeated attempt may produce it again, and adopts it. */
   readonly isChosen: boolean;
-  /** Of the task: the one that waits for it. */
+  /** The task's attempt that waits for it. */
   attempt: number;
-  /** active: waited for. - ended. - abandoned: to be cancelled, and its end does not count. - gone: abandoned, and ended. */
+  /**
+   * - active: the task waits for it
+   * - ended
+   * - abandoned: being cancelled; its end does not count
+   * - gone: abandoned, and ended
+   */
   state: "active" | "ended" | "abandoned" | "gone";
   status: TaskflowStatus | null;
-  /** Of its latest news: what it told before that comes too late. */
+  /** `seq` of its latest report: earlier reports are ignored. */
   seq: number;
 }
 
@@ -83,48 +104,54 @@ export interface Parent {
 }
 
 export interface Task {
-  /** Its place among all tasks of the taskflow, from 0. With the taskflow's `idBase` it gives its id. */
+  /**
+   * Position among all tasks of the taskflow, from 0. Together with `idBase` it gives the task's
+   * id.
+   */
   readonly ordinal: number;
   readonly stage: Stage;
   readonly index: number;
   definition: TaskDefinition;
-  /** Effective options; one object for all tasks with the same ones. */
+  /** Effective options; tasks with equal options share one object. */
   options: EffectiveOptions;
   status: StoredTaskStatus;
   /** Number of the latest attempt; 0 before the first. Never reset. */
   attempt: number;
   /** Attempts dispatched in this run. */
   runAttempts: number;
-  /** The first 10 and the last 90. */
+  /** The first 10 and the latest 90. */
   attempts: Attempt[];
   attemptsOmitted: number;
-  /** When it could first have run in this run; its `maxAge` counts from here. */
+  /** When it became due in this run; its `maxAge` counts from here. */
   dueSince: number | null;
-  /** Between two attempts: when the next one is due. */
+  /** Between two attempts: when the next is due. */
   retryAt: number | null;
   response: JsonText | null;
   error: TaskError | null;
-  /** It failed, and that keeps the next stage from running. */
+  /** It failed, and its failure keeps the next stage from running. */
   blocks: boolean;
-  /** Its stage was entered, and it is to be settled before the stage ends. */
+  /** Its stage runs, and cannot end before this task is settled. */
   open: boolean;
   /** Chosen to run (again) when its stage is entered. */
   selected: boolean;
-  /** Its latest attempt may have succeeded unseen: before it runs again its worker is asked. `only`: it runs again only if it certainly did not. */
+  /**
+   * In doubt: its latest attempt may have succeeded unseen, so the worker is asked before the task
+   * runs again. `verify-or-fail`: it runs again only if that attempt certainly did not succeed.
+   */
   inDoubt: "verify" | "verify-or-fail" | null;
-  /** The task that it undoes; null for those of the stages. */
+  /** The task that this one compensates; null for a task of a stage. */
   readonly undoes: Task | null;
-  /** Undoes it. */
+  /** The task that compensates this one. */
   undo: Task | null;
-  /** Nested taskflows that its attempts produced. */
+  /** Nested taskflows produced by its attempts. */
   readonly children: Child[];
-  /** How many of them run. */
+  /** Number of children in the state `active`. */
   activeChildren: number;
-  /** The answer of its attempt, while nested taskflows are waited for. */
+  /** The attempt's answer, kept while the task waits for its nested taskflows. */
   pendingResponse: JsonText | null;
   /** A person settled it, or ended the taskflow that waited for a decision about it. */
   isResolved: boolean;
-  /** `seq` of the taskflow when it was settled last. */
+  /** The taskflow's `seq` when the task was last settled. */
   settledAt: number;
 }
 
@@ -136,10 +163,11 @@ export interface Stage {
   status: StageStatus;
   startedAt: number | null;
   finishedAt: number | null;
-  /** `seq` of the taskflow when a task of it was settled or reset last, and when one came to block it last. */
+  /** The taskflow's `seq` when a task of the stage was last settled or reset. */
   changedAt: number;
+  /** The taskflow's `seq` when a task of the stage last blocked it. */
   blockedAt: number;
-  /** Tasks by what they are now; kept by `apply`. */
+  /** Numbers of tasks by state; kept by `apply`. */
   readonly count: {
     settled: number;
     success: number;
@@ -153,7 +181,7 @@ export interface Stage {
 
 export interface Pause {
   readonly reason: string | null;
-  /** The taskflow whose pause it is, if it is not its own. */
+  /** The ancestor that passed its pause on; null: its own pause. */
   readonly by: string | null;
 }
 
@@ -165,7 +193,7 @@ export interface Annotation {
 
 export interface Flow {
   readonly taskflowId: string;
-  /** First 24 characters of the ids of its stages and tasks. */
+  /** The first 24 characters of the ids of its stages and tasks. */
   readonly idBase: string;
   readonly name: string | null;
   readonly definition: StoredDefinition;
@@ -174,19 +202,22 @@ export interface Flow {
   readonly options: EffectiveOptions;
   readonly rootId: string;
   readonly parent: Parent | null;
-  /** The execution context of that task, for this one's tasks to see. */
+  /** The parent task's execution context, visible to this taskflow's tasks. */
   readonly parentContext: unknown;
-  /** 0 for one that is not nested. */
+  /** 0 if it is not nested. */
   readonly depth: number;
   readonly createdAt: number;
-  /** Attempts that began before this time are another taskflow's, of which it is a copy. */
+  /** For a copy: attempts that started before this time belong to the original. 0 otherwise. */
   readonly copiedAt: number;
   readonly stages: Stage[];
   /** Every task of the stages, by ordinal. */
   readonly tasks: Task[];
-  /** The stage in which tasks are undone, one after another; none of `stages`. Its tasks follow those of the stages in their ordinals. */
+  /**
+   * The stage of the compensations, which run one after another; not in `stages`. The ordinals of
+   * its tasks follow those of the stages' tasks.
+   */
   readonly undo: Stage;
-  /** Ordinals of the tasks that undo, in the order of the latest compensation, and which of them is next. */
+  /** Ordinals of the latest compensation's tasks, in their order, and the index of the next. */
   undoing: { readonly order: readonly number[]; next: number };
   /** Nested taskflows, by id. */
   readonly children: Map<string, Child>;
@@ -196,39 +227,48 @@ export interface Flow {
   startedAt: number | null;
   finishedAt: number | null;
   retryAttempt: number;
-  /** When the latest run began: `createdAt`, or the latest manual retry. Its `maxAge` counts from here. */
+  /**
+   * When the latest run began: `createdAt`, or the latest manual retry. Its `maxAge` counts from
+   * here.
+   */
   runStartedAt: number;
-  /** `seq` of that; 0 in the first run. */
+  /** `seq` at that moment; 0 in the first run. */
   runSeq: number;
   error: TaskError | null;
-  /** Entries of its journal. */
+  /** Number of entries in its journal. */
   revision: number;
-  /** Changes of status so far: the number of its latest event. */
+  /** Number of status changes so far, which is the number of its latest event. */
   seq: number;
   /** Counts its owners. */
   fence: number;
-  /** So many stages, from the first on, have ended with nothing that blocks and nothing left to run. */
+  /** Number of leading stages that have ended with no task blocking and none left to run. */
   passed: number;
-  /** Settled tasks, for `progress`. */
+  /** Number of settled tasks, for `progress`. */
   settled: number;
-  /** A person paused it: why. It stands beside a decision that is needed, and outlives it. */
+  /** A person's pause. It is independent of a needed decision, and outlives it. */
   pause: (Pause & { readonly at: number }) | null;
-  /** Ordinals of the tasks that failed and wait for a person to decide. */
+  /** Ordinals of the failed tasks that wait for a person's decision. */
   readonly awaiting: Set<number>;
-  /** Answers of the latest commands, by their ids, oldest first. */
+  /** Answers to the latest commands, by command id, oldest first. */
   readonly commands: Map<string, CommandResult>;
   readonly annotations: Annotation[];
-  /** Ends early because a handler said so (`ExpectedError` with "workflow"), after what is running has answered. */
+  /**
+   * A handler ended the whole taskflow (`ExpectedError` with "workflow"): it ends as soon as the
+   * running attempts have.
+   */
   aborting: boolean;
-  /** Ordinals of the tasks whose next attempt waits to be sent, in the order in which they became due. Not stored: it follows from the rest and from timers. */
+  /**
+   * Ordinals of the tasks whose next attempt is due, in the order in which they became due. Not
+   * stored: it follows from the rest of the state and from timers.
+   */
   readonly due: Set<number>;
-  /** Ordinals of the tasks whose running attempt waits to be delivered again. Not stored either. */
+  /** Ordinals of the tasks whose running attempt awaits redelivery. Not stored either. */
   readonly repeats: Set<number>;
-  /** A timer is going to have its children looked at. Not stored. */
+  /** A timer for the next look at its children is set. Not stored. */
   isFollowing: boolean;
 }
 
-/** The record of the latest attempt. */
+/** @throws Error if the task has had no attempt */
 export function latestAttempt(task: Task): Attempt {
   const latest = task.attempts.at(-1);
   if (!latest) throw new Error(`Task ${task.definition.name} has had no attempt.`);

@@ -1,6 +1,7 @@
 /**
- * Ids of stages and tasks: UUIDs (version 8) made of the taskflow's base and a place, so that they need neither storing nor an index.
- * A base is 24 characters, `xxxxxxxx-xxxx-8xxx-yxxx-`; then follow `0000` for a stage or `0001` for a task, and the place in hex.
+ * Ids of stages and tasks: UUIDs (version 8) computed from the taskflow's base and a position, so
+ * that they need neither storage nor an index. A base is 24 characters, `xxxxxxxx-xxxx-8xxx-yxxx-`;
+ * `0000` for a stage or `0001` for a task follows, then the position in hex.
  */
 const STAGE = "0000";
 const TASK = "0001";
@@ -10,13 +11,13 @@ export function idBaseOf(uuid: string): string {
   return `${uuid.slice(0, 14)}8${uuid.slice(15, 24)}`;
 }
 
-/** Ends of ids, made once: an id is written several times for each change. */
-const KEPT = 16_384;
+/** Suffixes of ids, cached: each change writes an id several times. */
+const MAX_CACHED = 16_384;
 const stageEnds: string[] = [];
 const taskEnds: string[] = [];
 
 function endOf(ends: string[], kind: string, number: number): string {
-  if (number >= KEPT) return kind + number.toString(16).padStart(8, "0");
+  if (number >= MAX_CACHED) return kind + number.toString(16).padStart(8, "0");
   return (ends[number] ??= kind + number.toString(16).padStart(8, "0"));
 }
 
@@ -28,18 +29,18 @@ export function taskId(idBase: string, ordinal: number): string {
   return idBase + endOf(taskEnds, TASK, ordinal);
 }
 
-function place(idBase: string, kind: string, id: string): number | undefined {
+function positionIn(idBase: string, kind: string, id: string): number | undefined {
   if (id.length !== 36 || !id.startsWith(idBase) || !id.startsWith(kind, 24)) return undefined;
   const digits = id.slice(28);
   return /^[0-9a-f]{8}$/.test(digits) ? Number.parseInt(digits, 16) : undefined;
 }
 
-/** The index in a stage's id; undefined if it is no stage id of this taskflow. */
+/** The index in a stage's id; undefined if the id is not of a stage of this taskflow. */
 export function stageIndexOf(idBase: string, id: string): number | undefined {
-  return place(idBase, STAGE, id);
+  return positionIn(idBase, STAGE, id);
 }
 
-/** The ordinal in a task's id; undefined if it is no task id of this taskflow. */
+/** The ordinal in a task's id; undefined if the id is not of a task of this taskflow. */
 export function taskOrdinalOf(idBase: string, id: string): number | undefined {
-  return place(idBase, TASK, id);
+  return positionIn(idBase, TASK, id);
 }

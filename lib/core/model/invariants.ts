@@ -1,28 +1,29 @@
 /**
- * What always holds of a taskflow between two steps:
+ * Invariants of a taskflow between two steps:
  *
  *  1. At most one stage is RUNNING, and none in a finished taskflow.
- *  2. In the first run a stage that was never entered comes after every stage that was.
+ *  2. In the first run stages are entered in order, without gaps.
  *  3. In the first run a stage is entered only if no earlier stage blocks.
- *  4. The counts of a stage are what its tasks say.
+ *  4. The counts of a stage match its tasks.
  *  5. Only a running stage has open tasks, and only open tasks run.
  *  6. A task is RUNNING exactly while its latest attempt is.
- *  7. Attempts of a task are numbered upwards without repetition, and its `attempt` is that of the latest.
- *  8. A task in an automatic retry delay knows when it is due.
- *  9. Only waiting tasks of the running stage are due, and only running ones are to be delivered again.
- * 10. COMPLETED means that nothing failed and nothing is left.
- * 11. Decisions are waited for only while it is unfinished, about failed tasks of the running stage.
- * 12. It is undone only when it has ended, and until nothing is left to undo.
- * 13. An answer is held exactly while nested taskflows are waited for, and their counts are what they say.
- * 14. It is PAUSED exactly while somebody holds it or is to decide about it.
+ *  7. Attempt numbers of a task strictly increase, and its `attempt` is the latest.
+ *  8. Only a WAITING task has a retry time.
+ *  9. Only waiting tasks of the running stage are due, and only running tasks await redelivery.
+ * 10. COMPLETED means that no task failed and every task is settled.
+ * 11. Only failed tasks of the running stage await a decision, and only in an unfinished taskflow.
+ * 12. A compensation runs only in a finished taskflow, and only while a task of it is open.
+ * 13. A task keeps a pending answer exactly while it waits for nested taskflows, and the counts of
+ *     nested taskflows match their states.
+ * 14. It is PAUSED exactly while a pause holds or a decision is needed.
  */
 import { type Flow, isFinished, isSettled, type Stage, type Task, taskAt } from "./flow.ts";
 
-function violated(flow: Flow, invariant: number, what: string): never {
-  throw new Error(`Invariant ${invariant} of taskflow ${flow.taskflowId} does not hold: ${what}`);
+function violated(flow: Flow, invariant: number, observed: string): never {
+  throw new Error(`Invariant ${invariant} of taskflow ${flow.taskflowId} is violated: ${observed}`);
 }
 
-/** The cheap part, checked after every step in production too. */
+/** The cheap checks, run after every step in production too. */
 export function assertStep(flow: Flow): void {
   if (!isFinished(flow.status)) return;
   if (flow.undo.status !== "RUNNING" && (flow.due.size > 0 || flow.repeats.size > 0))
@@ -31,7 +32,7 @@ export function assertStep(flow: Flow): void {
     violated(flow, 10, `${flow.settled} of ${flow.tasks.length} tasks are settled`);
 }
 
-/** All of it, at the cost of looking at every task: for tests and simulation. */
+/** All checks, at the cost of visiting every task: for tests, simulation and imports. */
 export function assertFlow(flow: Flow): void {
   assertStep(flow);
   const running = flow.stages.filter((stage) => stage.status === "RUNNING");
@@ -42,16 +43,16 @@ export function assertFlow(flow: Flow): void {
   for (const stage of flow.stages) {
     const isFirstRun = flow.retryAttempt === 0;
     if (isFirstRun && stage.status !== "WAITING" && !reached)
-      violated(flow, 2, `stage ${stage.name} was entered before one that stands before it`);
+      violated(flow, 2, `stage ${stage.name} was entered before an earlier stage`);
     if (isFirstRun && stage.status !== "WAITING" && stage.status !== "CANCELLED" && blocked)
-      violated(flow, 3, `stage ${stage.name} was entered behind a stage that blocks`);
+      violated(flow, 3, `stage ${stage.name} was entered though an earlier stage blocks`);
     reached = stage.status !== "WAITING";
     blocked ||= stage.count.blocking > 0;
     assertStage(flow, stage);
   }
   assertStage(flow, flow.undo);
   if (flow.undo.status === "RUNNING" && (!isFinished(flow.status) || flow.undo.count.open === 0))
-    violated(flow, 12, `it is ${flow.status}, and ${flow.undo.count.open} tasks are to be undone`);
+    violated(flow, 12, `it is ${flow.status} and compensating, with ${flow.undo.count.open} tasks left`);
   assertChildren(flow);
   const isPaused = flow.pause !== null || flow.awaiting.size > 0;
   if ((flow.status === "PAUSED") !== isPaused) violated(flow, 14, `it is ${flow.status}`);
@@ -60,8 +61,7 @@ export function assertFlow(flow: Flow): void {
     if (!task?.open || task.stage.status !== "RUNNING" || task.status !== "WAITING") violated(flow, 9, `task ${ordinal} is due`);
   }
   for (const ordinal of flow.repeats) {
-    if (taskAt(flow, ordinal)?.status !== "RUNNING")
-      violated(flow, 9, `task ${ordinal} is to be delivered again and does not run`);
+    if (taskAt(flow, ordinal)?.status !== "RUNNING") violated(flow, 9, `task ${ordinal} awaits redelivery and is not running`);
   }
   for (const ordinal of flow.awaiting) {
     const task = taskAt(flow, ordinal);
@@ -72,15 +72,18 @@ export function assertFlow(flow: Flow): void {
 }
 
 function assertStage(flow: Flow, stage: Stage): void {
-  const of = (matches: (task: Task) => boolean) => stage.tasks.filter(matches).length;
+  const countTasks = (matches: (task: Task) => boolean) => stage.tasks.filter(matches).length;
   const { count } = stage;
-  const settled = of((task) => isSettled(task.status));
-  const success = of((task) => task.status === "SUCCESS");
-  const failed = of((task) => task.status === "FAILED" || task.status === "CANCELLED");
-  const runs = of((task) => task.status === "RUNNING");
-  const open = of((task) => task.open);
-  const selected = of((task) => task.selected);
-  const counted = { settled, success, failed, running: runs, blocking: of((task) => task.blocks), open, selected };
+  const open = countTasks((task) => task.open);
+  const counted = {
+    settled: countTasks((task) => isSettled(task.status)),
+    success: countTasks((task) => task.status === "SUCCESS"),
+    failed: countTasks((task) => task.status === "FAILED" || task.status === "CANCELLED"),
+    running: countTasks((task) => task.status === "RUNNING"),
+    blocking: countTasks((task) => task.blocks),
+    open,
+    selected: countTasks((task) => task.selected),
+  };
   if (JSON.stringify(counted) !== JSON.stringify(count)) {
     violated(flow, 4, `stage ${stage.name} counts ${JSON.stringify(count)}`);
   }
@@ -93,13 +96,13 @@ function assertTask(flow: Flow, task: Task): void {
   const { name } = task.definition;
   const latest = task.attempts.at(-1);
   if ((latest?.status === "RUNNING") !== (task.status === "RUNNING"))
-    violated(flow, 6, `task ${name} is ${task.status}, its attempt ${latest?.status}`);
+    violated(flow, 6, `task ${name} is ${task.status} and its attempt ${latest?.status}`);
   if (task.attempts.some((attempt, index) => index > 0 && attempt.attempt <= (task.attempts[index - 1]?.attempt ?? -1))) {
     violated(flow, 7, `attempts of task ${name} are numbered ${task.attempts.map((attempt) => attempt.attempt).join(", ")}`);
   }
   if (latest && latest.attempt !== task.attempt)
-    violated(flow, 7, `task ${name} is at attempt ${task.attempt}, its latest is ${latest.attempt}`);
-  if (task.status === "RUNNING" && !task.open) violated(flow, 5, `task ${name} runs and is not open`);
+    violated(flow, 7, `task ${name} is at attempt ${task.attempt} and its latest is ${latest.attempt}`);
+  if (task.status === "RUNNING" && !task.open) violated(flow, 5, `task ${name} is RUNNING and not open`);
   if (task.retryAt !== null && task.status !== "WAITING")
     violated(flow, 8, `task ${name} is ${task.status} and has a retry time`);
 }
@@ -115,5 +118,5 @@ function assertChildren(flow: Flow): void {
     violated(flow, 13, `its children count ${JSON.stringify(flow.childCount)}`);
   for (const task of flow.tasks)
     if (task.pendingResponse !== null && (task.status !== "RUNNING" || task.activeChildren === 0))
-      violated(flow, 13, `task ${task.ordinal} is ${task.status} and holds an answer`);
+      violated(flow, 13, `task ${task.ordinal} is ${task.status} and has a pending answer`);
 }

@@ -1,20 +1,20 @@
 /**
- * Options, resolved once. A taskflow of 100,000 tasks has a handful of different options:
- * `resolveOptions` gives equal ones as one frozen object, and their text is made once for each.
+ * Resolved options, shared. A taskflow of 100,000 tasks has a handful of different options:
+ * `resolveOptions` returns one frozen object for equal ones, and encodes each object once.
  */
 import { type EffectiveOptions, OPTIONS, type Options } from "../../../schemas/options.ts";
 import { defaultsOf, valuesOf } from "../../util/setting.ts";
 
 export const DEFAULT_OPTIONS: EffectiveOptions = defaultsOf(OPTIONS);
 
-/** Options resolved before, by the base and the override's text. Bounded: it starts anew when it is full. */
+/** Resolved options, by base and by the override's text. Bounded: cleared when full. */
 const MAX_SHARED = 4_096;
 let shared = new WeakMap<EffectiveOptions, Map<string, EffectiveOptions>>();
 let sharedCount = 0;
 
 /**
- * `base` with what `override` says: `base` itself if it says nothing, and one object for equal
- * overrides of one base. The override has passed validation.
+ * `base` with the values of a validated `override`: `base` itself if the override is empty, and the
+ * same object for equal overrides of the same base.
  */
 export function resolveOptions(base: EffectiveOptions, override?: Options): EffectiveOptions {
   if (override === undefined) return base;
@@ -35,7 +35,7 @@ export function resolveOptions(base: EffectiveOptions, override?: Options): Effe
 
 const texts = new WeakMap<EffectiveOptions, string>();
 
-/** JSON text; made once for each resolved object. */
+/** JSON text, encoded once for each resolved object. */
 export function optionsText(resolved: EffectiveOptions): string {
   let text = texts.get(resolved);
   if (text === undefined) {

@@ -4,7 +4,9 @@ export interface Problem {
   path: string;
   /** A sentence that names the path, the value, and what to do. */
   message: string;
-  /** The value that is there, shortened; absent where nothing is, or where it is an object or array. */
+  /**
+   * The value that is there, shortened; absent where nothing is, or where it is an object or array.
+   */
   value?: string | number | boolean | null;
   /** JSON Schema keyword, or name of the rule. */
   keyword?: string;

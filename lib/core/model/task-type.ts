@@ -18,8 +18,8 @@ export interface TaskType<Details = unknown> {
   check?(details: Details, at: () => string, rules: CheckRules): void;
   /**
    * What an attempt of a task does. Called when the attempt may begin: nothing pauses it, its stage
-   * has room, and a slot is free. What it throws ends the task as FAILED, whatever retries are left:
-   * the same would be thrown again.
+   * has room, and a slot is free. What it throws ends the task as FAILED, whatever retries are
+   * left: the same would be thrown again.
    */
   begin(task: DueTask<Details>, now: number): Send | Done;
   /**
@@ -27,7 +27,9 @@ export interface TaskType<Details = unknown> {
    * ACTION the action's name. Absent: the type's name.
    */
   target?(details: Details): string;
-  /** Says why a due task waits for which the type's dispatch finds nobody. Absent: general words. */
+  /**
+   * Says why a due task waits for which the type's dispatch finds nobody. Absent: general words.
+   */
   explain?(task: DueTask<Details>, observed: Observed): ReasonText;
 }
 

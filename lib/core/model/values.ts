@@ -4,9 +4,9 @@ import type { TaskErrorDetails as TaskError } from "../../../schemas/taskflow-de
 
 export type { JsonText, StageStatus, TaskflowStatus, TaskStatus } from "../../../schemas/common.schema.ts";
 export type { TaskErrorDetails as TaskError } from "../../../schemas/taskflow-details.schema.ts";
-/** What a task can be in the store: QUEUED is worked out when it is read. */
+/** Statuses in the store: QUEUED is derived on reading. */
 export type StoredTaskStatus = Exclude<TaskStatus, "QUEUED">;
-/** A task as `produce` took it. What `taskDetails` may be is for its type to say. */
+/** A task as `produce` accepted it. Its type defines `taskDetails`. */
 export interface TaskDefinition {
   readonly name: string;
   readonly type: string;
@@ -14,10 +14,10 @@ export interface TaskDefinition {
   readonly params?: unknown;
   readonly meta?: Readonly<Record<string, unknown>>;
   readonly options?: Options;
-  /** What undoes it: a task of the same type. */
+  /** Undoes it: a task of the same type. */
   readonly compensate?: { readonly taskDetails: unknown; readonly params?: unknown };
 }
-/** A definition as it is stored: checked, in the long form. Its options are still those that were written. */
+/** A definition as it is stored: validated, in the long form, with its options as written. */
 export interface StoredDefinition {
   readonly name?: string;
   readonly options?: Options;
@@ -31,9 +31,9 @@ export interface StoredDefinition {
     readonly tasks: readonly TaskDefinition[];
   }[];
 }
-/** The error of a task or a taskflow that the engine itself names. */
+/** An error of a task or a taskflow that the engine itself raises. */
 export function failure(type: string, message: string, data?: unknown): TaskError {
   return { type, name: "TaskflowError", message, ...(data === undefined ? {} : { data }) };
 }
-/** `statusReason` of a taskflow that is PAUSED until a person has decided about a failed task. */
+/** `statusReason` of a taskflow that is PAUSED until a person decides about a failed task. */
 export const AWAITING_DECISION = "AWAITING_DECISION";

@@ -6,7 +6,7 @@ import type {
   TaskflowDetails,
 } from "../../../schemas/taskflow-details.schema.ts";
 import { type Flow, isSettled, type Stage, type Task } from "../model/flow.ts";
-import { type JsonText } from "../model/values.ts";
+import type { JsonText } from "../model/values.ts";
 import { stageId, taskId } from "../model/ids.ts";
 
 /** What only the coordinator that drives a taskflow knows: why a due task has not been sent. */

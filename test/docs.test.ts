@@ -1,13 +1,15 @@
 /**
- * What the documentation shows works. By the language of a code block in README.md, CONTRIBUTING.md and docs/*.md:
+ * Every code block of the documentation (`*.md`) is checked by its language:
  *
- * - `ts`, `js`: type-checked against the package's doors, in a project of its own with the repository's strictness. Each block is a
- *   module; `broker` is there. What is marked `ts run` is also run, and must end by itself with exit code 0.
- * - `json`: is JSON.
- * - `sh`: its npm scripts exist, and the files that it names.
- * - `text`, `yaml`, `http`, `mermaid`: left alone. No other language, and no block without one.
+ * - `ts`, `js`: type-checked against the package's doors, in a project of its own with the
+ *   repository's strictness. Each block is a module; `broker` is there. Blocks marked `ts run` are
+ *   also run, and must end by themselves with exit code 0.
+ * - `json`: must be JSON.
+ * - `sh`: its npm scripts and the files that it names must exist.
+ * - `text`, `yaml`, `http`, `mermaid`: not checked. No other language, and no block without one.
  *
- * Links to files of the repository lead somewhere.
+ * Links to files of the repository, and to their headings, lead somewhere. Lines have at most 100
+ * columns.
  */
 import { beforeAll, describe, expect, it } from "@jest/globals";
 import { spawnSync } from "node:child_process";
@@ -24,7 +26,7 @@ const TESTED = new Set(["ts", "js", "json", "sh"]);
 const LEFT_ALONE = new Set(["text", "yaml", "http", "mermaid"]);
 const DOORS = new Map(Array.from(packageDoors(), ([specifier, path]) => [specifier, join(ROOT, path)]));
 
-const pages = repositoryFiles().filter((path) => /^(README|CONTRIBUTING)\.md$|^docs\/.*\.md$/.test(path));
+const pages = repositoryFiles().filter((path) => path.endsWith(".md"));
 const blocks = pages.flatMap((path) => codeBlocks(path, readText(path)));
 const blocksIn = (...languages: string[]): CodeBlock[] => blocks.filter(({ language }) => languages.includes(language));
 const where = ({ path, line }: CodeBlock): string => `${path}:${line}`;
@@ -120,15 +122,38 @@ describe("commands of the documentation", () => {
   });
 });
 
-it("links only to files that exist", () => {
+it("has lines of at most 100 columns, tables and addresses excepted", () => {
+  const isExcepted = (line: string): boolean => line.startsWith("|") || /https?:\/\/\S{40}/.test(line);
+  const long = pages.flatMap((path) =>
+    readText(path)
+      .split("\n")
+      .flatMap((line, index) => (line.length > 100 && !isExcepted(line) ? [`${path}:${index + 1}`] : [])),
+  );
+  expect(long).toEqual([]);
+});
+
+it("links only to files and headings that exist", () => {
   const missing = pages.flatMap((path) =>
-    [...readText(path).matchAll(/\]\((?!\w+:|#)([^)#\s]+)[^)]*\)/g)]
-      .map(([, target = ""]) => posix.join(posix.dirname(path), target))
-      .filter((target) => !existsSync(join(ROOT, target)))
-      .map((target) => `${path} links to ${target}`),
+    Array.from(readText(path).matchAll(/\]\((?!\w+:)([^)#\s]*)(?:#([^)\s]+))?[^)]*\)/g))
+      .filter(([, file, heading]) => {
+        const target = file ? posix.join(posix.dirname(path), file) : path;
+        if (!existsSync(join(ROOT, target))) return true;
+        return heading !== undefined && !headingsOf(readText(target)).includes(heading);
+      })
+      .map(([link]) => `${path} links to ${link}`),
   );
   expect(missing).toEqual([]);
 });
+
+/** The names by which GitHub links to the headings of a page. */
+function headingsOf(markdown: string): string[] {
+  return Array.from(markdown.matchAll(/^#+ (.+)$/gm), ([, heading = ""]) =>
+    heading
+      .toLowerCase()
+      .replaceAll(/[^\w\s-]/g, "")
+      .replaceAll(" ", "-"),
+  );
+}
 
 describe("how the documentation is read", () => {
   it("finds fenced blocks with their language, marks and lines, in lists too", () => {

@@ -34,54 +34,55 @@ function linesWith(path: string, pattern: RegExp): string[] {
     .flatMap((line, index) => (pattern.test(line) ? [`line ${index + 1}: ${line.trim().slice(0, 120)}`] : []));
 }
 
+// From the ground up. A folder imports from itself and from the folders above it in this list, and
+// from no other: so there is no circle of folders, and none of files across folders. A file that
+// stands below the rest of its folder has a place of its own.
+const FOLDERS = [
+  "lib/util",
+  "schemas/common.schema.ts",
+  "schemas/task-types",
+  "schemas",
+  "lib/errors",
+  "schemas/actions",
+  "lib/config",
+  "lib/core/model",
+  "lib/core/journal",
+  "lib/core/execution",
+  "lib/core/commands",
+  "lib/core/views",
+  "lib/core/explain",
+  "lib/core",
+  "lib/protocol",
+  "lib/ports",
+  "lib/task-types/action",
+  "lib/task-types",
+  "lib/validation",
+  "lib/adapters/system",
+  "lib/adapters/nats",
+  "lib/adapters/moleculer",
+  "lib/adapters/sqlite",
+  "lib/adapters/mongodb",
+  "lib/adapters",
+  "lib/moleculer-db",
+  "lib/worker/ledger",
+  "lib/worker",
+  "lib/client",
+  "lib/coordinator/flow-control",
+  "lib/coordinator/turn",
+  "lib/coordinator/ownership",
+  "lib/coordinator/commands",
+  "lib/coordinator",
+  "lib/coordinator/queries",
+  "lib/coordinator/operations",
+  "mixins",
+  "services/taskflow",
+  "services",
+  "lib",
+  ".",
+  "bin",
+];
+
 describe("what may import what", () => {
-  // From the ground up. A folder imports from itself and from the folders above it in this list,
-  // and from no other: so there is no circle of folders, and none of files across folders. A file
-  // that stands below the rest of its folder has a place of its own.
-  const FOLDERS = [
-    "lib/util",
-    "schemas/common.schema.ts",
-    "schemas/task-types",
-    "schemas",
-    "lib/errors",
-    "schemas/actions",
-    "lib/config",
-    "lib/core/model",
-    "lib/core/journal",
-    "lib/core/execution",
-    "lib/core/commands",
-    "lib/core/views",
-    "lib/core/explain",
-    "lib/core",
-    "lib/protocol",
-    "lib/ports",
-    "lib/task-types/action",
-    "lib/task-types",
-    "lib/validation",
-    "lib/adapters/system",
-    "lib/adapters/nats",
-    "lib/adapters/moleculer",
-    "lib/adapters/sqlite",
-    "lib/adapters/mongodb",
-    "lib/adapters",
-    "lib/moleculer-db",
-    "lib/worker/ledger",
-    "lib/worker",
-    "lib/client",
-    "lib/coordinator/flow-control",
-    "lib/coordinator/turn",
-    "lib/coordinator/ownership",
-    "lib/coordinator/commands",
-    "lib/coordinator",
-    "lib/coordinator/queries",
-    "lib/coordinator/operations",
-    "mixins",
-    "services/taskflow",
-    "services",
-    "lib",
-    ".",
-    "bin",
-  ];
   /** Packages that a part may import; any, where it is not named. */
   const PACKAGES: readonly (readonly [RegExp, RegExp])[] = [
     [/^lib\/core\//, /^$/],
@@ -122,6 +123,32 @@ describe("what may import what", () => {
     const light = ["lib/worker.ts", "lib/client.ts"];
     const heavy = /^lib\/(coordinator|adapters\/(sqlite|mongodb)\/store)/;
     expect(problems(light, (path) => [...loadedWith(path)].filter((loaded) => heavy.test(loaded)))).toEqual([]);
+  });
+});
+
+describe("what the documentation says of the folders", () => {
+  /** The folders of the tree, each a line of two more blanks than the folder that it is in. */
+  function foldersOfTree(lines: readonly string[]): string[] {
+    const open: string[] = [];
+    return lines.flatMap((line) => {
+      const [, indent, name] = /^((?: {2})*)([a-z-]+)\/ {2,}\S/.exec(line) ?? [];
+      if (indent === undefined || name === undefined) return [];
+      open.splice(indent.length / 2, Infinity, name);
+      return [open.join("/")];
+    });
+  }
+
+  it("has a line of docs/architecture.md for each, and no other", () => {
+    const [, page = ""] = readText("docs/architecture.md").split("## The tree");
+    const tree = page.split("```")[1]?.split("\n") ?? [];
+    const folders = FOLDERS.filter((folder) => folder !== "." && !folder.endsWith(".ts"));
+    expect(foldersOfTree(tree).toSorted()).toEqual(folders.toSorted());
+  });
+
+  it("has them in CONTRIBUTING.md in the order of their imports", () => {
+    const [, page = ""] = readText("CONTRIBUTING.md").split("## Layout");
+    const [, ...folders] = page.split("```")[1]?.trim().split(/\s+/) ?? [];
+    expect(folders).toEqual(FOLDERS.filter((folder) => folder !== "."));
   });
 });
 

@@ -131,7 +131,7 @@ describe("what the documentation says of the folders", () => {
   function foldersOfTree(lines: readonly string[]): string[] {
     const open: string[] = [];
     return lines.flatMap((line) => {
-      const [, indent, name] = /^((?: {2})*)([a-z-]+)\/ {2,}\S/.exec(line) ?? [];
+      const [, indent, name] = /^((?: {2})*)([a-z-]+)\/ +\S/.exec(line) ?? [];
       if (indent === undefined || name === undefined) return [];
       open.splice(indent.length / 2, Infinity, name);
       return [open.join("/")];

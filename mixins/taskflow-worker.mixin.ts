@@ -11,6 +11,7 @@ import type { Ledger } from "../lib/worker/ledger/ledger.ts";
 import { ledgerOf } from "../lib/worker/ledger/open.ts";
 import { deliveryOf } from "../lib/worker/delivery.ts";
 import { type OutcomeAnswer, TaskWorker } from "../lib/worker/task-worker.ts";
+import { recordOf } from "../lib/util/record.ts";
 
 export type { TaskflowHandle } from "../lib/worker/handle.ts";
 export type { Ledger, Asked, Begin, Begun, Finished } from "../lib/worker/ledger/ledger.ts";
@@ -101,10 +102,7 @@ interface Question {
 }
 
 function questionOf(params: unknown): Question {
-  const { key, delivery, ageMs, offset } = (typeof params === "object" && params !== null ? params : {}) as Record<
-    string,
-    unknown
-  >;
+  const { key, delivery, ageMs, offset } = recordOf(params);
   const problems: { path: string; message: string; keyword: string }[] = [];
   if (typeof key !== "string" || key === "" || key.length > 512) {
     problems.push({ path: "/key", message: "must be the key of an attempt, 1–512 characters", keyword: "type" });

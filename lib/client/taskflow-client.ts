@@ -17,6 +17,7 @@ import { isTaskflowError } from "../errors/errors.ts";
 import { sleep } from "../util/timer.ts";
 import { parseDuration } from "../util/duration.ts";
 import { type EventHandler, EventSubscription, type FetchEvents } from "./event-subscription.ts";
+import { recordOf } from "../util/record.ts";
 
 /** How long to wait for a taskflow, and what of it to answer. */
 export interface WaitOptions {
@@ -280,8 +281,5 @@ export class TaskflowClient implements ClientMethods {
 
 /** The wait goes on: time was up for one call, or the bus lost it. */
 function isPassing(error: unknown): boolean {
-  return (
-    isTaskflowError(error, "TASKFLOW_WAIT_TIMEOUT") ||
-    (typeof error === "object" && error !== null && "retryable" in error && error.retryable === true)
-  );
+  return isTaskflowError(error, "TASKFLOW_WAIT_TIMEOUT") || recordOf(error)["retryable"] === true;
 }

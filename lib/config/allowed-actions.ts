@@ -1,5 +1,6 @@
 /** Which actions tasks may call. */
-import { Utils } from "moleculer";
+import { BoundedMap } from "../util/bounded-map.ts";
+import { matchesGlob } from "../util/glob.ts";
 
 /** `TASKFLOW_ALLOWED_ACTIONS`: comma-separated patterns; absent or blank is `**`. */
 export function parseActionPatterns(text: string | undefined): string[] {
@@ -29,16 +30,8 @@ export function compileActionPatterns(patterns: readonly string[] = ["**"]): (ac
   const decide = (name: string): boolean => {
     if (name.startsWith("$node.")) return false;
     const candidates = name.startsWith("taskflow.") ? ownIncluded : included;
-    return candidates.some((pattern) => Utils.match(name, pattern)) && !excluded.some((pattern) => Utils.match(name, pattern));
+    return candidates.some((pattern) => matchesGlob(pattern, name)) && !excluded.some((pattern) => matchesGlob(pattern, name));
   };
-  const remembered = new Map<string, boolean>();
-  return (name) => {
-    let allowed = remembered.get(name);
-    if (allowed === undefined) {
-      allowed = decide(name);
-      if (remembered.size >= MAX_REMEMBERED) remembered.clear();
-      remembered.set(name, allowed);
-    }
-    return allowed;
-  };
+  const remembered = new BoundedMap<string, boolean>(MAX_REMEMBERED);
+  return (name) => remembered.getOrMake(name, decide);
 }

@@ -6,6 +6,7 @@
  */
 import { Errors } from "moleculer";
 import { ERRORS, type CatalogueEntry, type TaskflowErrorType } from "./catalogue.ts";
+import { recordOf } from "../util/record.ts";
 
 export { ERRORS, type CatalogueEntry, type TaskflowErrorType } from "./catalogue.ts";
 
@@ -57,15 +58,15 @@ export function isTaskflowError<T extends TaskflowErrorType = TaskflowErrorType>
   err: unknown,
   type?: T,
 ): err is TaskflowErrorLike<T> {
-  if (typeof err !== "object" || err === null || !("type" in err) || typeof err.type !== "string") return false;
-  return type === undefined ? Object.hasOwn(ERRORS, err.type) : err.type === type;
+  const found = recordOf(err)["type"];
+  return typeof found === "string" && (type === undefined ? Object.hasOwn(ERRORS, found) : found === type);
 }
 
 /** How far an ExpectedError reaches; undefined for every other error. */
 export function abortOf(err: unknown): "task" | "workflow" | undefined {
   if (!isTaskflowError(err, "EXPECTED_ERROR")) return undefined;
   const { data } = err;
-  return typeof data === "object" && data !== null && "abort" in data && data.abort === "workflow" ? "workflow" : "task";
+  return recordOf(data)["abort"] === "workflow" ? "workflow" : "task";
 }
 
 /** Client errors that a later attempt may not meet again. */
@@ -77,8 +78,8 @@ const TEMPORARY_CODES: ReadonlySet<number> = new Set([408, 425, 429]);
  */
 export function isPermanentError(err: unknown): boolean {
   if (isTaskflowError(err, "PERMANENT_ERROR") || isTaskflowError(err, "EXPECTED_ERROR")) return true;
-  if (typeof err !== "object" || err === null || ("retryable" in err && err.retryable === true)) return false;
-  if ("name" in err && err.name === "ValidationError") return true;
-  const code = "code" in err ? err.code : undefined;
+  const { retryable, name, code } = recordOf(err);
+  if (retryable === true) return false;
+  if (name === "ValidationError") return true;
   return typeof code === "number" && code >= 400 && code < 500 && !TEMPORARY_CODES.has(code);
 }

@@ -1,11 +1,11 @@
 /** How a call ended, in the engine's words: from its answer, or from what a worker tells of it later. */
 import type { JsonText } from "../core/model/values.ts";
 import type { Outcome } from "../core/execution/inputs.ts";
+import { isRecord, recordOf } from "../util/record.ts";
 import { failedOutcome, toTaskError } from "./task-error.ts";
 
 export function answered(response: unknown): Outcome {
-  const reportedFailure =
-    typeof response === "object" && response !== null && "success" in response && response.success === false;
+  const reportedFailure = recordOf(response)["success"] === false;
   try {
     return { kind: "answered", response: (JSON.stringify(response) ?? "null") as JsonText, reportedFailure };
   } catch (error) {
@@ -20,9 +20,8 @@ export function answered(response: unknown): Outcome {
  * answer of the call itself would have been. Undefined if it is neither.
  */
 export function toldOutcome(told: unknown, now: number): Outcome | undefined {
-  if (typeof told !== "object" || told === null || !("ok" in told)) return undefined;
-  if (told.ok === true && "response" in told) return answered(told.response);
-  if (told.ok !== false || !("error" in told) || typeof told.error !== "object" || told.error === null) return undefined;
+  const said = recordOf(told);
+  if (said["ok"] === true && "response" in said) return answered(said["response"]);
   // A ledger keeps outcomes of handlers that ran, whatever an error says.
-  return failedOutcome(told.error, now);
+  return said["ok"] === false && isRecord(said["error"]) ? failedOutcome(said["error"], now) : undefined;
 }

@@ -3,6 +3,7 @@
  * `taskflowOutcome`) is given its JSON text in parts, the first one in place of the outcome.
  */
 import { digestOf, chunkAt, joinChunks, type Chunk } from "./chunks.ts";
+import { recordOf } from "../util/record.ts";
 
 /** JSON text of an outcome, in bytes: beyond it no ledger keeps an answer (a document of MongoDB holds 16 MiB), and no coordinator fetches one. */
 export const LONGEST_OUTCOME = 15 * 1024 * 1024;
@@ -27,7 +28,7 @@ export function toBeFetched(key: string): { readonly $taskflowOutcome: string } 
 
 /** Nothing but the key of the very attempt makes it more than an answer of the handler's. */
 export function isToBeFetched(answer: unknown, key: string): boolean {
-  return typeof answer === "object" && answer !== null && "$taskflowOutcome" in answer && answer.$taskflowOutcome === key;
+  return recordOf(answer)["$taskflowOutcome"] === key;
 }
 
 /**
@@ -55,7 +56,7 @@ export async function joinOutcome(
 }
 
 function checked(part: unknown): OutcomeChunk {
-  const { chunk, nextOffset } = (typeof part === "object" && part !== null ? part : {}) as Partial<OutcomeChunk>;
+  const { chunk, nextOffset } = recordOf(part) as Partial<OutcomeChunk>;
   const isPart = typeof chunk === "string" && chunk !== "" && (nextOffset === undefined || Number.isSafeInteger(nextOffset));
   if (!isPart) throw new Error("it is no part of an outcome");
   return part as OutcomeChunk;

@@ -3,6 +3,7 @@ import type { TaskError } from "../core/model/values.ts";
 import type { Outcome } from "../core/execution/inputs.ts";
 import { omitted } from "./truncate.ts";
 import { abortOf, isPermanentError } from "../errors/errors.ts";
+import { recordOf } from "../util/record.ts";
 
 /** Longest texts kept of an error, in characters; data beyond it is replaced by its size. */
 const MESSAGE_LIMIT = 8_192;
@@ -82,8 +83,7 @@ export interface Request {
   readonly hasBegun?: boolean;
 }
 
-const dataOf = ({ data }: ErrorLike): Readonly<Record<string, unknown>> =>
-  typeof data === "object" && data !== null ? (data as Record<string, unknown>) : {};
+const dataOf = ({ data }: ErrorLike): Readonly<Record<string, unknown>> => recordOf(data);
 
 /**
  * The bus's word about a request that failed; undefined: its handler ran and threw this.
@@ -120,7 +120,7 @@ function wordOfTheBus(thrown: unknown, error: ErrorLike, request: Request): Outc
 
 /** Can an error of a handler be taken for the bus's word about its own request? Then a worker with the mixin lets the outcome be fetched from its ledger. */
 export function resemblesWordOfTheBus(thrown: unknown, action: string): boolean {
-  const error: ErrorLike = typeof thrown === "object" && thrown !== null ? thrown : {};
+  const error: ErrorLike = recordOf(thrown);
   const { name } = error;
   const isOfTheBus = NO_SERVICE.has(name) || NEVER_SENT.has(name) || name === "RequestTimeoutError";
   return isOfTheBus && dataOf(error)["action"] === action;
@@ -128,7 +128,7 @@ export function resemblesWordOfTheBus(thrown: unknown, action: string): boolean 
 
 /** How a request that failed ended. */
 export function classifyError(thrown: unknown, request: Request, now: number): Outcome {
-  const error: ErrorLike = typeof thrown === "object" && thrown !== null ? thrown : {};
+  const error: ErrorLike = recordOf(thrown);
   const word = wordOfTheBus(thrown, error, request);
   if (word) return word;
   if (error.code === "MAX_PAYLOAD_EXCEEDED" || error.type === "MAX_PAYLOAD_EXCEEDED") {
@@ -144,7 +144,7 @@ export function classifyError(thrown: unknown, request: Request, now: number): O
 
 /** The outcome of a handler that threw. */
 export function failedOutcome(thrown: unknown, now: number): Extract<Outcome, { kind: "failed" }> {
-  const error: ErrorLike = typeof thrown === "object" && thrown !== null ? thrown : {};
+  const error: ErrorLike = recordOf(thrown);
   const abort = abortOf(thrown);
   const retryAfter = retryAfterMs(error, now);
   return {
@@ -159,6 +159,6 @@ export function failedOutcome(thrown: unknown, now: number): Extract<Outcome, { 
 
 /** Did the worker refuse this delivery because it had answered `never` for it? That says nothing of the attempt. */
 export function isRefusedDelivery(thrown: unknown, key: string): boolean {
-  const error: ErrorLike = typeof thrown === "object" && thrown !== null ? thrown : {};
+  const error: ErrorLike = recordOf(thrown);
   return error.type === "TASK_DELIVERY_REFUSED" && dataOf(error)["key"] === key;
 }

@@ -10,6 +10,7 @@
  */
 
 import { CONTEXT_KEY } from "./names.ts";
+import { recordOf } from "../util/record.ts";
 
 /** What travels in small headers of its own, for workers in other languages and for people who look at the wire. */
 export interface WireHeaders {
@@ -78,8 +79,7 @@ export class WireContext {
 
 /** The execution context in a `ctx.meta`, whether it came over the wire or is still a `WireContext`; undefined if there is none. */
 export function readExecutionContext(meta: unknown): object | undefined {
-  if (typeof meta !== "object" || meta === null) return undefined;
-  const found = (meta as Record<string, unknown>)[CONTEXT_KEY];
+  const found = recordOf(meta)[CONTEXT_KEY];
   const context = found instanceof WireContext ? found.value : found;
   return typeof context === "object" && context !== null ? context : undefined;
 }

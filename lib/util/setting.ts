@@ -4,6 +4,7 @@
  */
 import { describeValue } from "./describe-value.ts";
 import type { JsonSchema, Kind } from "./kind.ts";
+import { isRecord } from "./record.ts";
 
 type Presence = "required" | "default" | "optional" | "alias";
 
@@ -162,8 +163,4 @@ export function valueSchemaOf(table: Table): JsonSchema {
     required: rows.filter(([, { presence }]) => presence !== "optional").map(([name]) => name),
     additionalProperties: false,
   };
-}
-
-export function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
 }

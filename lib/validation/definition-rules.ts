@@ -13,7 +13,8 @@ import { describeValue } from "../util/describe-value.ts";
 import { addSchemaProblems } from "./schema-problems.ts";
 import { type DetailsCheck, taskChecks } from "./task-checks.ts";
 import type { Setting } from "../util/setting.ts";
-import { ROOT, type Json, type Path, type RuleContext, isRecord } from "./rule-context.ts";
+import { ROOT, type Json, type Path, type RuleContext } from "./rule-context.ts";
+import { isRecord } from "../util/record.ts";
 
 /** Names that would reach an object's inside where names are keys. */
 const RESERVED_NAMES: ReadonlySet<unknown> = new Set(["__proto__", "constructor", "prototype"]);

@@ -18,7 +18,3 @@ export interface RuleContext extends DefinitionContext {
   /** Of the definition's JSON text: no part of it is longer. */
   readonly textLength: number;
 }
-
-export function isRecord(value: unknown): value is Json {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
-}

@@ -1,3 +1,5 @@
+import { BoundedMap } from "../util/bounded-map.ts";
+
 /** Taskflows whose fence is remembered; beyond it the one that was heard of longest ago goes. */
 const MAX_FENCES = 10_000;
 
@@ -6,18 +8,13 @@ const MAX_FENCES = 10_000;
  * it yet (it was frozen, or cut off).
  */
 export class Fences {
-  readonly #seen = new Map<string, number>();
+  readonly #seen = new BoundedMap<string, number>(MAX_FENCES);
 
   /** The higher fence that was seen before; undefined: it may pass. */
   outdatedBy(taskflowId: string, fence: number): number | undefined {
     const seen = this.#seen.get(taskflowId);
     if (seen !== undefined && seen > fence) return seen;
-    this.#seen.delete(taskflowId);
     this.#seen.set(taskflowId, fence);
-    if (this.#seen.size > MAX_FENCES) {
-      const oldest = this.#seen.keys().next();
-      if (!oldest.done) this.#seen.delete(oldest.value);
-    }
     return undefined;
   }
 }

@@ -9,6 +9,7 @@ import { toTaskError } from "../protocol/task-error.ts";
 import { payloadTooLarge } from "../adapters/nats/packets.ts";
 import { taskflowError } from "../errors/errors.ts";
 import { LONGEST_OUTCOME } from "../protocol/large-outcome.ts";
+import { recordOf } from "../util/record.ts";
 
 export interface WireError {
   readonly name: string;
@@ -41,8 +42,7 @@ interface ErrorLike {
   retryable?: unknown;
 }
 
-const isStream = (value: unknown): boolean =>
-  typeof value === "object" && value !== null && "pipe" in value && typeof value.pipe === "function";
+const isStream = (value: unknown): boolean => typeof recordOf(value)["pipe"] === "function";
 
 /** An answer may be larger than a message: its caller is told to fetch it then. @param maxBytes what an error may take */
 export function endedWell(value: unknown, nodeID: string, maxBytes: number): AttemptResult {
@@ -80,14 +80,12 @@ export function endedBadly(thrown: unknown, nodeID: string, maxBytes: number): A
 }
 
 function wireErrorOf(thrown: unknown, nodeID: string, limit: number): WireError {
-  const given: ErrorLike = typeof thrown === "object" && thrown !== null ? thrown : {};
+  const given: ErrorLike = recordOf(thrown);
   const known = toTaskError(thrown);
-  const { data } = known;
-  const isOmitted = typeof data === "object" && data !== null && ("$omitted" in data || "$unreadable" in data);
   const error: WireError = {
     ...known,
     // What an error says to the engine has to stay when the rest of its data goes.
-    ...(isOmitted ? { data: { ...data, ...wordsToTheEngine(given.data) } } : {}),
+    ...(isCut(known.data) ? { data: { ...recordOf(known.data), ...wordsToTheEngine(given.data) } } : {}),
     stack: known.stack ?? `${known.name}: ${known.message}`,
     retryable: given.retryable === true,
     nodeID: known.nodeID ?? nodeID,
@@ -98,23 +96,27 @@ function wireErrorOf(thrown: unknown, nodeID: string, limit: number): WireError 
 }
 
 function wordsToTheEngine(data: unknown): object {
-  if (typeof data !== "object" || data === null) return {};
-  const { abort, retryAfter } = data as { abort?: unknown; retryAfter?: unknown };
+  const { abort, retryAfter } = recordOf(data);
   const isShort = typeof retryAfter === "number" || (typeof retryAfter === "string" && retryAfter.length <= 64);
   return { ...(abort === "task" || abort === "workflow" ? { abort } : {}), ...(isShort ? { retryAfter } : {}) };
+}
+
+/** Is it the stand-in of data that is too large, or not JSON? */
+function isCut(data: unknown): boolean {
+  const { $omitted, $unreadable } = recordOf(data);
+  return $omitted !== undefined || $unreadable !== undefined;
 }
 
 /** Does the thrown error say all that the wire can hold of it? Then it may go out as it is. */
 function isSame(thrown: Error, { name, message, type, code, stack, data }: WireError): boolean {
   const given = thrown as ErrorLike;
-  const cutData = typeof data === "object" && data !== null && ("$omitted" in data || "$unreadable" in data);
   return (
     given.name === name &&
     given.message === message &&
     given.stack === stack &&
     (given.type === undefined || given.type === null || given.type === type) &&
     (given.code === undefined || given.code === null || given.code === code) &&
-    !cutData
+    !isCut(data)
   );
 }
 

@@ -11,6 +11,7 @@ import { backoff, sleep } from "../../lib/util/timer.ts";
 import type { ActionAnswers, ActionParams } from "../../schemas/actions/index.ts";
 import type { Call } from "./action.ts";
 import { type Engine, engineOf } from "./engine.ts";
+import { isRecord } from "../../lib/util/record.ts";
 
 /** How long the parent's owner is looked for: a takeover takes as long as a lease. */
 const PATIENCE_MS = 30_000;
@@ -46,8 +47,6 @@ function producerOf(given: unknown, meta: Readonly<Record<string, unknown>>): Pr
   if (typeof id !== "string" || typeof taskId !== "string" || typeof attempt !== "number") return undefined;
   return { taskflowId: id, taskId, attempt };
 }
-
-const isRecord = (value: unknown): value is Readonly<Record<string, unknown>> => typeof value === "object" && value !== null;
 
 export async function produce(engine: Engine, given: unknown, { service, ctx }: Call): Promise<ActionAnswers["produce"]> {
   const { coordinator } = engine;

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "@jest/globals";
-import { COMMANDS_KEPT } from "../../lib/core/journal/apply.ts";
+import { COMMANDS_KEPT } from "../../lib/core/journal/build.ts";
 import type { Command, Expect } from "../../lib/core/model/command.ts";
 import { decodeEntry, replay } from "../../lib/core/journal/journal.ts";
 import { ASK, cancelTask, ended, FATAL, resolve, retry } from "../helpers/commands.ts";

@@ -1,5 +1,6 @@
 import type { ServiceBroker } from "moleculer";
 import { LEDGER_KEY, OUTCOME_ACTION } from "../../protocol/names.ts";
+import { BoundedMap } from "../../util/bounded-map.ts";
 
 /** Nodes that are remembered; beyond it those that were heard of longest ago go. */
 const MAX_NODES = 10_000;
@@ -25,11 +26,11 @@ interface NodeChange {
 export class KnownWorkers {
   readonly #broker: ServiceBroker;
   /** Nodes that said goodbye: their processes are gone, and what those had in memory. */
-  readonly #departed = new Set<string>();
+  readonly #departed = new BoundedMap<string, true>(MAX_NODES);
   /** Nodes with a ledger that outlives their process. */
-  readonly #durable = new Set<string>();
+  readonly #durable = new BoundedMap<string, true>(MAX_NODES);
   readonly #left = ({ node, unexpected }: NodeChange): void => {
-    if (!unexpected) remember(this.#departed, node.id);
+    if (!unexpected) this.#departed.set(node.id, true);
   };
   readonly #came = ({ node }: NodeChange): void => void this.#departed.delete(node.id);
   readonly #changed = (): void => this.#look();
@@ -59,14 +60,7 @@ export class KnownWorkers {
     const { actions } = this.#broker.registry.actions as unknown as { actions: Map<string, { endpoints: OutcomeEndpoint[] }> };
     for (const [name, { endpoints }] of actions) {
       if (!name.endsWith(`.${OUTCOME_ACTION}`)) continue;
-      for (const { id, action } of endpoints) if (action[LEDGER_KEY]?.isDurable) remember(this.#durable, id);
+      for (const { id, action } of endpoints) if (action[LEDGER_KEY]?.isDurable) this.#durable.set(id, true);
     }
   }
-}
-
-function remember(nodes: Set<string>, node: string): void {
-  nodes.delete(node);
-  nodes.add(node);
-  const oldest = nodes.size > MAX_NODES ? nodes.values().next() : undefined;
-  if (oldest && !oldest.done) nodes.delete(oldest.value);
 }

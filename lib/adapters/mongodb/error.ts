@@ -1,6 +1,7 @@
 /**
  * Errors of MongoDB's driver, told by name, code and shape. (Not by `instanceof`: a package may be there twice.)
  */
+import { recordOf } from "../../util/record.ts";
 
 const DUPLICATE_KEY = 11_000;
 const COMMAND_NOT_FOUND = 59;
@@ -20,9 +21,7 @@ interface ErrorShape {
   readonly result?: unknown;
 }
 
-function shapeOf(error: unknown): ErrorShape {
-  return typeof error === "object" && error !== null ? error : {};
-}
+const shapeOf = (error: unknown): ErrorShape => recordOf(error);
 
 export function codeOf(error: unknown): number | undefined {
   const { code } = shapeOf(error);

@@ -13,6 +13,7 @@
 import type { Collection, UpdateFilter } from "mongodb";
 import { isFinished } from "../../core/model/flow.ts";
 import type { RowChange, TaskflowRow, Write, WriteResult } from "../../ports/store.ts";
+import { BoundedMap } from "../../util/bounded-map.ts";
 import { MongoInserts } from "./inserts.ts";
 import type { MongoLink } from "./client.ts";
 import { cut } from "./chunks.ts";
@@ -62,8 +63,8 @@ export class MongoJournal {
   readonly #link: MongoLink;
   readonly #rows: ProjectionWriter;
   readonly #inserts: MongoInserts;
-  readonly #known = new Map<string, Known>();
-  readonly #uncertain = new Map<string, Uncertain>();
+  readonly #known = new BoundedMap<string, Known>(KNOWN_LIMIT);
+  readonly #uncertain = new BoundedMap<string, Uncertain>(KNOWN_LIMIT);
   #last: Promise<unknown> = Promise.resolve();
 
   constructor(link: MongoLink, rows: ProjectionWriter) {
@@ -88,7 +89,6 @@ export class MongoJournal {
   remember(taskflowId: string, known: Known): void {
     const former = this.#known.get(taskflowId);
     if (former?.journal === known.journal && former.fence > known.fence) return;
-    if (this.#known.size >= KNOWN_LIMIT) this.#known.clear();
     this.#known.set(taskflowId, known);
   }
 
@@ -249,7 +249,6 @@ export class MongoJournal {
     const taskflowId = write.kind === "create" ? write.row.taskflowId : write.taskflowId;
     this.#known.delete(taskflowId);
     if (write.kind === "append" && plan !== undefined) {
-      if (this.#uncertain.size >= KNOWN_LIMIT) this.#uncertain.clear();
       this.#uncertain.set(taskflowId, { append: write, known: plan.known });
     }
   }

@@ -8,6 +8,7 @@
  */
 import type { DatabaseSync, StatementSync } from "node:sqlite";
 import type { RowChange, TaskflowRow, Write, WriteResult } from "../../ports/store.ts";
+import { BoundedMap } from "../../util/bounded-map.ts";
 import { isConstraint } from "./error.ts";
 import { isUnfinished } from "./schema.ts";
 
@@ -35,7 +36,7 @@ const CHANGE_COLUMNS: readonly (readonly [keyof RowChange, string])[] = [
 
 export class SqliteJournal {
   readonly #database: DatabaseSync;
-  readonly #known = new Map<string, Known>();
+  readonly #known = new BoundedMap<string, Known>(KNOWN_LIMIT);
   #nextNumber: number;
   readonly #insertPlainRow: StatementSync;
   readonly #insertRow: StatementSync;
@@ -118,7 +119,7 @@ export class SqliteJournal {
     }
     this.#nextNumber = number + 1;
     this.#insertEntry.get(number, 1, entry);
-    this.#remember(row.taskflowId, { number, revision: 1 });
+    this.#known.set(row.taskflowId, { number, revision: 1 });
     return "stored";
   }
 
@@ -183,15 +184,9 @@ export class SqliteJournal {
   #find(taskflowId: string): Known | undefined {
     const known = this.#known.get(taskflowId);
     if (known !== undefined) return known;
-    const found = this.#findTaskflow.get(taskflowId) as { number: number; revision: number } | undefined;
-    if (found === undefined) return undefined;
-    return this.#remember(taskflowId, { number: found.number, revision: found.revision });
-  }
-
-  #remember(taskflowId: string, known: Known): Known {
-    if (this.#known.size >= KNOWN_LIMIT) this.#known.clear();
-    this.#known.set(taskflowId, known);
-    return known;
+    const found = this.#findTaskflow.get(taskflowId) as Known | undefined;
+    if (found !== undefined) this.#known.set(taskflowId, { number: found.number, revision: found.revision });
+    return this.#known.get(taskflowId);
   }
 }
 

@@ -2,7 +2,8 @@
  * Rules that keep tasks from calling certain actions for a while. They stand in the store, for all coordinators; each looks there once a second, and at once
  * when it is told that they have changed.
  */
-import { matchesAction } from "../../config/action-pattern.ts";
+import { BoundedMap } from "../../util/bounded-map.ts";
+import { matchesGlob } from "../../util/glob.ts";
 import type { Clock } from "../../ports/clock.ts";
 import type { Logger } from "../../ports/logger.ts";
 import type { PauseRule, Store } from "../../ports/store.ts";
@@ -36,7 +37,7 @@ export class PauseRules implements Gate {
   readonly #ports: PauseRulesPorts;
   readonly #coordinator: string;
   readonly #listeners = new Set<() => void>();
-  readonly #remembered = new Map<string, PauseRule | undefined>();
+  readonly #remembered = new BoundedMap<string, PauseRule | undefined>(MAX_REMEMBERED);
   #rules: readonly PauseRule[] = [];
   #text = "[]";
   /** Reads end in the order in which they were asked for: an older answer never replaces a newer one. */
@@ -84,11 +85,7 @@ export class PauseRules implements Gate {
 
   ruleFor(action: string): PauseRule | undefined {
     if (this.#rules.length === 0) return undefined;
-    if (this.#remembered.has(action)) return this.#remembered.get(action);
-    const rule = this.rules.find(({ pattern }) => matchesAction(pattern, action));
-    if (this.#remembered.size >= MAX_REMEMBERED) this.#remembered.clear();
-    this.#remembered.set(action, rule);
-    return rule;
+    return this.#remembered.getOrMake(action, () => this.rules.find(({ pattern }) => matchesGlob(pattern, action)));
   }
 
   onChanged(listener: () => void): () => void {

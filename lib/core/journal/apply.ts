@@ -3,7 +3,7 @@
  * (clock, workers, limits) is part of the fact, so replaying a journal gives the state that
  * `decide` left.
  */
-import type { CommandHandled, Fact, FlowChanged } from "./facts.ts";
+import type { Fact, FlowChanged } from "./facts.ts";
 import { type Flow, isFinished, latestAttempt } from "../model/flow.ts";
 import { taskOf } from "./tasks.ts";
 import { delay, recordLateResponse, redeliver, start, withdraw } from "./attempts.ts";
@@ -11,9 +11,6 @@ import { changeStage, forgetSelection } from "./stages.ts";
 import { reset, selectWaiting, settle, update } from "./settlement.ts";
 import { changeChild, childOf, endChild, linkChild } from "./children.ts";
 import { startUndo } from "./compensation.ts";
-
-/** Number of commands whose answers a taskflow remembers. */
-export const COMMANDS_KEPT = 100;
 
 const EVENTS: ReadonlySet<Fact["kind"]> = new Set([
   "created",
@@ -70,7 +67,8 @@ export function apply(flow: Flow, fact: Exclude<Fact, { kind: "created" }>, at: 
       flow.annotations.push({ type: fact.type, value: fact.value, at });
       return;
     case "command-handled":
-      return remember(flow, fact);
+      flow.commands.set(fact.id, fact.answer);
+      return;
     case "linked":
       return linkChild(flow, fact);
     case "child-ended":
@@ -112,10 +110,4 @@ function changeFlow(flow: Flow, fact: FlowChanged, at: number): void {
     // A selection that was not reached does not carry over to the next run.
     for (const stage of flow.stages) if (stage.count.selected > 0) forgetSelection(stage);
   }
-}
-
-function remember(flow: Flow, { id, answer }: CommandHandled): void {
-  flow.commands.set(id, answer);
-  const oldest = flow.commands.keys().next();
-  if (flow.commands.size > COMMANDS_KEPT && !oldest.done) flow.commands.delete(oldest.value);
 }

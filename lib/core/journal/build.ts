@@ -1,8 +1,12 @@
 import type { EffectiveOptions } from "../../../schemas/options.ts";
+import { BoundedMap } from "../../util/bounded-map.ts";
 import { resolveOptions } from "../model/options.ts";
 import type { Created } from "./facts.ts";
 import type { Flow, Stage, Task } from "../model/flow.ts";
 import type { TaskDefinition } from "../model/values.ts";
+
+/** Number of commands whose answers a taskflow remembers. */
+export const COMMANDS_KEPT = 100;
 
 /** Builds the taskflow from its first fact: WAITING, nothing started. */
 export function build(created: Created, at: number): Flow {
@@ -52,7 +56,7 @@ export function build(created: Created, at: number): Flow {
     settled: 0,
     pause: null,
     awaiting: new Set(),
-    commands: new Map(),
+    commands: new BoundedMap(COMMANDS_KEPT),
     annotations: [],
     aborting: false,
     due: new Set(),

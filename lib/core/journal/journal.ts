@@ -3,6 +3,7 @@
  * already, and this runs for every commit.
  * `{"at":<ms>,"facts":[{"kind":"started","task":1,"attempt":0,"node":"worker-1"},…]}`
  */
+import { BoundedMap } from "../../util/bounded-map.ts";
 import { apply } from "./apply.ts";
 import { build } from "./build.ts";
 import type { Created, Entry, Fact } from "./facts.ts";
@@ -24,18 +25,10 @@ export function encodeEntry(at: number, facts: readonly Fact[], definition?: str
   return `${text}]}`;
 }
 
-const quoted = new Map<string, string>();
+const quoted = new BoundedMap<string, string>(1_000);
 
 /** Cached JSON texts: the same few node ids recur. */
-function quote(text: string): string {
-  let json = quoted.get(text);
-  if (json === undefined) {
-    if (quoted.size > 1000) quoted.clear();
-    json = JSON.stringify(text);
-    quoted.set(text, json);
-  }
-  return json;
-}
+const quote = (text: string): string => quoted.getOrMake(text, JSON.stringify);
 
 function encodeFact(fact: Fact, definition: string | undefined): string {
   switch (fact.kind) {

@@ -4,6 +4,7 @@ import { activeChildrenOf } from "./details.ts";
 import type { Flow, Stage, Task } from "../model/flow.ts";
 import type { JsonText } from "../model/values.ts";
 import { stageId, taskId } from "../model/ids.ts";
+import { isRecord } from "../../util/record.ts";
 
 /** A stage's answers as the tasks of the next one get them. */
 interface Answers {
@@ -114,8 +115,6 @@ export function nestedContext(flow: Flow, task: Task): unknown {
 }
 
 type Json = Readonly<Record<string, unknown>>;
-
-const isRecord = (value: unknown): value is Json => typeof value === "object" && value !== null;
 
 /** In place of a value that is left out; what is shorter than that stays. */
 function omit(value: unknown): unknown {

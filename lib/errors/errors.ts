@@ -36,6 +36,15 @@ export function taskflowError(type: TaskflowErrorType, message: string, data?: u
   return new TaskflowError(type, message, data);
 }
 
+/** What is thrown for a refusal, which is data; TASKFLOW_CONFLICT if its type is of a later version. */
+export function errorOfRefusal({ type, message, data }: { type: string; message: string; data?: unknown }): TaskflowError {
+  return taskflowError(Object.hasOwn(ERRORS, type) ? (type as TaskflowErrorType) : "TASKFLOW_CONFLICT", message, data);
+}
+
+export function taskflowNotFound(taskflowId: string): TaskflowError {
+  return taskflowError("TASKFLOW_NOT_FOUND", `There is no taskflow "${taskflowId}".`, { taskflowId });
+}
+
 /** Thrown by a handler: the task fails without another attempt. `data` is kept on the task's error. */
 export class PermanentError extends Errors.MoleculerError {
   constructor(message: string, data?: unknown) {

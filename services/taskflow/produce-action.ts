@@ -5,7 +5,7 @@ import { passOn } from "../../lib/adapters/moleculer/forward-command.ts";
 import { CONTEXT_KEY, PRODUCE_BELOW_ACTION } from "../../lib/protocol/names.ts";
 import type { CommandResult } from "../../lib/core/model/command.ts";
 import type { NewChild, Producer } from "../../lib/coordinator/commands/nesting.ts";
-import { ERRORS, taskflowError, type TaskflowErrorType } from "../../lib/errors/errors.ts";
+import { errorOfRefusal, taskflowError } from "../../lib/errors/errors.ts";
 import { readTaskflowId, validateTaskflow, validationError } from "../../lib/validation/index.ts";
 import { backoff, sleep } from "../../lib/util/timer.ts";
 import type { ActionAnswers, ActionParams } from "../../schemas/actions/index.ts";
@@ -136,6 +136,5 @@ export async function produceBelow(engine: Engine, params: ActionParams["produce
 /** @throws the refusal as an error of the catalogue */
 export function dataOf(answer: CommandResult): Readonly<Record<string, unknown>> {
   if (answer.ok) return answer.data;
-  const type = Object.hasOwn(ERRORS, answer.type) ? (answer.type as TaskflowErrorType) : "TASKFLOW_CONFLICT";
-  throw taskflowError(type, answer.message, answer.data);
+  throw errorOfRefusal(answer);
 }

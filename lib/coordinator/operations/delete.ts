@@ -1,6 +1,6 @@
 /** The action `deleteTaskflow`: a finished taskflow goes, with all that is nested below it. */
 import { type Flow, isOver } from "../../core/model/flow.ts";
-import { taskflowError } from "../../errors/errors.ts";
+import { taskflowError, taskflowNotFound } from "../../errors/errors.ts";
 import type { Store } from "../../ports/store.ts";
 import type { Coordinator } from "../coordinator.ts";
 
@@ -15,7 +15,7 @@ export async function deleteTaskflow(
   { taskflowId }: { taskflowId: string },
 ): Promise<{ taskflowId: string }> {
   const flow = await coordinator.peek(taskflowId);
-  if (!flow) throw missing(taskflowId);
+  if (!flow) throw taskflowNotFound(taskflowId);
   const root = flow.rootId === taskflowId ? flow : await coordinator.peek(flow.rootId);
   const ids: string[] = [];
   for (const each of [root, ...(await familyOf(coordinator, flow))]) {
@@ -26,7 +26,7 @@ export async function deleteTaskflow(
   for (const id of ids.toReversed()) {
     const result = await store.delete(id);
     if (result === "active") throw unfinished(taskflowId, flow);
-    if (result === "missing" && id === taskflowId) throw missing(taskflowId);
+    if (result === "missing" && id === taskflowId) throw taskflowNotFound(taskflowId);
   }
   return { taskflowId };
 }
@@ -42,9 +42,6 @@ async function familyOf(coordinator: DeletePorts["coordinator"], flow: Flow): Pr
     }
   return nested;
 }
-
-const missing = (taskflowId: string): Error =>
-  taskflowError("TASKFLOW_NOT_FOUND", `There is no taskflow "${taskflowId}".`, { taskflowId });
 
 function unfinished(taskflowId: string, { taskflowId: id, status }: Flow): Error {
   const why = id === taskflowId ? `it is ${status}` : `"${id}" of the same tree is ${status}`;

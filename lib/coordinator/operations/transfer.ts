@@ -4,7 +4,7 @@ import type { Entry } from "../../core/journal/facts.ts";
 import type { TaskflowStatus } from "../../core/model/values.ts";
 import { idBaseOf } from "../../core/model/ids.ts";
 import { decodeEntry, encodeEntry } from "../../core/journal/journal.ts";
-import { taskflowError } from "../../errors/errors.ts";
+import { taskflowError, taskflowNotFound } from "../../errors/errors.ts";
 import { chunkAt } from "../../protocol/chunks.ts";
 import { validationError } from "../../validation/index.ts";
 import type { StoredTaskflow } from "../../ports/store.ts";
@@ -60,7 +60,7 @@ export class Transfer {
   /** @throws TASKFLOW_NOT_FOUND, RangeError for a bad cursor */
   async export({ maxBytes }: Reader, taskflowId: string, cursor?: string): Promise<Exported> {
     const stored = await this.#ports.store.read(taskflowId);
-    if (!stored) throw taskflowError("TASKFLOW_NOT_FOUND", `There is no taskflow "${taskflowId}".`, { taskflowId });
+    if (!stored) throw taskflowNotFound(taskflowId);
     const idBase = idBaseIn(stored);
     const place = cursor === undefined ? undefined : readCursor(cursor);
     if (place && (place.idBase !== idBase || place.revision > stored.entries.length)) throw notAPlace(cursor);

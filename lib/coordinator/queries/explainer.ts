@@ -4,7 +4,7 @@ import { explain } from "../../core/explain/explain.ts";
 import { type Flow, isOver, taskAt } from "../../core/model/flow.ts";
 import { targetOf } from "../../core/model/task-type.ts";
 import type { OwnerState, Sent, Observations } from "../../core/explain/observed.ts";
-import { isTaskflowError, taskflowError } from "../../errors/errors.ts";
+import { isTaskflowError, taskflowError, taskflowNotFound } from "../../errors/errors.ts";
 import type { Clock } from "../../ports/clock.ts";
 import type { Network } from "../../ports/network.ts";
 import type { PauseRule, Store, StoredTaskflow } from "../../ports/store.ts";
@@ -44,7 +44,7 @@ export class Explainer {
     const cared = coordinator.inspect(taskflowId);
     if (cared) return this.#explainOwn(taskflowId);
     const stored = await store.read(taskflowId);
-    if (!stored) throw taskflowError("TASKFLOW_NOT_FOUND", `There is no taskflow "${taskflowId}".`, { taskflowId });
+    if (!stored) throw taskflowNotFound(taskflowId);
     const { flow } = rehydrate(stored);
     const { owner } = stored.row;
     if (!isOver(flow) && owner !== null && owner !== this.#settings.owner) {
@@ -62,7 +62,7 @@ export class Explainer {
       throw error;
     });
     if (typeof found === "string") return unreadable(taskflowId, found);
-    if (!found) throw taskflowError("TASKFLOW_NOT_FOUND", `There is no taskflow "${taskflowId}".`, { taskflowId });
+    if (!found) throw taskflowNotFound(taskflowId);
     const health = isOver(found) ? undefined : await this.#soon(this.#ports.store.health()).catch(() => undefined);
     const storeError = isOver(found) || health?.ok ? null : (health?.error ?? "it does not answer.");
     return explain(found, this.#around(this.#driving(found), storeError));

@@ -8,11 +8,12 @@ import type { TaskflowEvent } from "../../../schemas/taskflow-event.schema.ts";
 import { previousRows } from "../../core/views/execution-context.ts";
 import { historyOf } from "../../core/views/history.ts";
 import { progressOf, effectiveStatus, taskDetails, taskflowDetails, type WaitReason } from "../../core/views/details.ts";
-import { type Flow, isOver, type Stage, type Task } from "../../core/model/flow.ts";
-import { stageId, stageIndexOf, taskOrdinalOf } from "../../core/model/ids.ts";
+import { type Flow, isOver, type Task } from "../../core/model/flow.ts";
+import type { Refusal } from "../../core/model/command.ts";
+import { findStage, findTask } from "../../core/model/find.ts";
 import { targetOf } from "../../core/model/task-type.ts";
 import { decodeEntry, replay } from "../../core/journal/journal.ts";
-import { taskflowError } from "../../errors/errors.ts";
+import { errorOfRefusal, taskflowError, taskflowNotFound } from "../../errors/errors.ts";
 import { bytesOf, fitEvents } from "../../protocol/truncate.ts";
 import { copyJson } from "../../util/copy-json.ts";
 import type { Clock } from "../../ports/clock.ts";
@@ -63,7 +64,7 @@ export class Queries {
   readonly #waitReason: WaitReason;
   readonly #values = new Values(async (taskflowId, taskId) => {
     const flow = await this.#flow(taskflowId);
-    return { flow, task: findTask(flow, taskId) };
+    return { flow, task: orThrow(findTask(flow, taskId)) };
   });
 
   constructor({ coordinator, store, taskTypes, clock, gate, eventTreeLimit }: QueriesOptions) {
@@ -81,7 +82,7 @@ export class Queries {
   /** @throws TASKFLOW_NOT_FOUND */
   async #flow(taskflowId: string): Promise<Flow> {
     const flow = await this.#coordinator.peek(taskflowId);
-    if (!flow) throw taskflowError("TASKFLOW_NOT_FOUND", `There is no taskflow "${taskflowId}".`, { taskflowId });
+    if (!flow) throw taskflowNotFound(taskflowId);
     return flow;
   }
 
@@ -105,7 +106,7 @@ export class Queries {
   }
 
   #tree({ isLocal, maxBytes }: Reader, flow: Flow, stages: readonly string[] | undefined): TaskflowDetails {
-    const only = stages && new Set(stages.map((ref) => findStage(flow, ref)));
+    const only = stages && new Set(stages.map((ref) => orThrow(findStage(flow, ref))));
     if (isLocal) return copyJson(taskflowDetails(flow, this.#waitReason, only)) as TaskflowDetails;
     const shape = shapeOf(flow, only, maxBytes);
     const tree = taskflowDetails(flow, this.#waitReason, only, shape);
@@ -116,7 +117,7 @@ export class Queries {
   /** @throws TASKFLOW_NOT_FOUND, TASK_NOT_FOUND */
   async task(reader: Reader, taskflowId: string, ref: string): Promise<TaskDetails> {
     const flow = await this.#flow(taskflowId);
-    return this.#row(reader, flow, findTask(flow, ref));
+    return this.#row(reader, flow, orThrow(findTask(flow, ref)));
   }
 
   #row({ isLocal, maxBytes }: Reader, flow: Flow, task: Task): TaskDetails {
@@ -137,7 +138,7 @@ export class Queries {
     cursor?: string,
   ): Promise<ActionAnswers["getPreviousStageRes"]> {
     const flow = await this.#flow(taskflowId);
-    const all = previousRows(flow, findTask(flow, ref).stage);
+    const all = previousRows(flow, orThrow(findTask(flow, ref)).stage);
     const rows: PreviousStageResponse[] = [];
     let left = PAGE_LENGTH;
     for (let index = cursor === undefined ? 0 : decodeCursor(cursor); index < all.length; index++) {
@@ -159,7 +160,7 @@ export class Queries {
   /** Tasks in definition order, page by page; a page is shorter where more does not fit. @throws TASKFLOW_NOT_FOUND, STAGE_NOT_FOUND, RangeError for a bad cursor */
   async tasks(reader: Reader, query: ActionParams["listTasks"]): Promise<ActionAnswers["listTasks"]> {
     const flow = await this.#flow(query.taskflowId);
-    const pool = query.stageId === undefined ? flow.tasks : findStage(flow, query.stageId).tasks;
+    const pool = query.stageId === undefined ? flow.tasks : orThrow(findStage(flow, query.stageId)).tasks;
     const statuses = query.status === undefined ? undefined : new Set<unknown>([query.status].flat());
     const pageSize = query.pageSize ?? DEFAULT_TASKS_SIZE;
     const after = query.cursor === undefined ? -1 : decodeCursor(query.cursor);
@@ -199,7 +200,7 @@ export class Queries {
     const deadline = this.#clock.monotonic() + timeoutMs;
     for (;;) {
       const flow = await this.#flow(taskflowId);
-      for (const ref of shown.stages ?? []) findStage(flow, ref);
+      for (const ref of shown.stages ?? []) orThrow(findStage(flow, ref));
       if (isOver(flow)) return this.#wholeTree(reader, flow, shown);
       const left = deadline - this.#clock.monotonic();
       if (left <= 0)
@@ -234,7 +235,7 @@ export class Queries {
    */
   async events(reader: Reader, taskflowId: string, since: number, limit: number): Promise<ActionAnswers["getEvents"]> {
     const stored = await this.#store.read(taskflowId);
-    if (!stored) throw taskflowError("TASKFLOW_NOT_FOUND", `There is no taskflow "${taskflowId}".`, { taskflowId });
+    if (!stored) throw taskflowNotFound(taskflowId);
     const entries = stored.entries.map(decodeEntry);
     const flow = replay(entries);
     const { events, lastSeq } = historyOf(entries, flow, since, limit, this.#eventTreeLimit);
@@ -244,28 +245,10 @@ export class Queries {
   }
 }
 
-/** By id or name. @throws STAGE_NOT_FOUND */
-export function findStage(flow: Flow, ref: string): Stage {
-  const index = stageIndexOf(flow.idBase, ref);
-  const found = (index === undefined ? undefined : flow.stages[index]) ?? flow.stages.find((stage) => stage.name === ref);
-  if (found) return found;
-  const known = flow.stages.slice(0, 10).map((stage) => `"${stage.name}" (${stageId(flow.idBase, stage.index)})`);
-  const message = `Taskflow "${flow.taskflowId}" has no stage "${ref}". It has ${known.join(", ")}${flow.stages.length > 10 ? ", …" : ""}.`;
-  throw taskflowError("STAGE_NOT_FOUND", message, { taskflowId: flow.taskflowId, stage: ref });
-}
-
-/** By id, or by a name that only one task has. @throws TASK_NOT_FOUND */
-export function findTask(flow: Flow, ref: string): Task {
-  const ordinal = taskOrdinalOf(flow.idBase, ref);
-  const byId = ordinal === undefined ? undefined : flow.tasks[ordinal];
-  if (byId) return byId;
-  const named = flow.tasks.filter((task) => task.definition.name === ref);
-  if (named.length === 1 && named[0]) return named[0];
-  const why = named.length > 1 ? `${named.length} tasks of this name: give the id` : "no such task";
-  throw taskflowError("TASK_NOT_FOUND", `Taskflow "${flow.taskflowId}": task "${ref}": ${why}.`, {
-    taskflowId: flow.taskflowId,
-    task: ref,
-  });
+/** @throws STAGE_NOT_FOUND, TASK_NOT_FOUND */
+function orThrow<Found extends object>(found: Found | Refusal): Found {
+  if ("ok" in found) throw errorOfRefusal(found);
+  return found;
 }
 
 function encodeCursor(ordinal: number): string {

@@ -5,6 +5,7 @@ import { duration } from "../lib/util/kind.ts";
 
 /** 10 years of 365.25 days, in milliseconds. */
 export { MAX_DURATION_MS };
+export * from "./statuses.ts";
 /** `pageSize` of a list. */
 export const MAX_PAGE_SIZE = 1_000;
 /** Tags or attributes of a taskflow, however high `settings.limits` are. */
@@ -21,25 +22,6 @@ export const TASKFLOW_ID_PATTERN = "^[A-Za-z0-9_:-]{1,128}$";
 export const NAME_PATTERN = "^[^\\u0000-\\u001f\\u007f-\\u009f]*$";
 /** Names parts of an action may be made of; a dot only between two parts. It keeps white space, CR/LF and wildcards off the bus. */
 export const ACTION_PART_PATTERN = "^[A-Za-z0-9_$-]+(\\.[A-Za-z0-9_$-]+)*$";
-export const TASKFLOW_STATUSES = [
-  "WAITING",
-  "RUNNING",
-  "PAUSED",
-  "COMPLETED",
-  "PARTIAL_COMPLETED",
-  "FAILED",
-  "CANCELLED",
-] as const;
-export const STAGE_STATUSES = ["WAITING", "RUNNING", "COMPLETED", "PARTIAL_COMPLETED", "FAILED", "CANCELLED", "SKIPPED"] as const;
-export const TASK_STATUSES = ["WAITING", "QUEUED", "RUNNING", "SUCCESS", "FAILED", "CANCELLED", "SKIPPED"] as const;
-
-/** Status of a taskflow. */
-export type TaskflowStatus = (typeof TASKFLOW_STATUSES)[number];
-/** Status of a stage. */
-export type StageStatus = (typeof STAGE_STATUSES)[number];
-/** Status of a task. QUEUED is worked out when it is read: due, and held back by its coordinator. */
-export type TaskStatus = (typeof TASK_STATUSES)[number];
-
 export const Name = (description: string) =>
   Type.String({ minLength: 1, maxLength: MAX_NAME_LENGTH, pattern: NAME_PATTERN, description });
 

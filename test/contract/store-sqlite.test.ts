@@ -4,10 +4,12 @@ import { execFileSync } from "node:child_process";
 import { rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
-import { DUE, INDEXES, isUnfinished, NEXT_OWNER, OWNED_BY, SCHEMA, TASKFLOW_STATUSES } from "../../lib/adapters/sqlite/schema.ts";
+import { DUE, INDEXES, NEXT_OWNER, OWNED_BY, SCHEMA } from "../../lib/adapters/sqlite/schema.ts";
+import { isFinished } from "../../lib/core/model/flow.ts";
 import type { SqliteStore } from "../../lib/adapters/sqlite/store.ts";
 import { isTaskflowError } from "../../lib/errors/errors.ts";
 import type { Write } from "../../lib/ports/store.ts";
+import { TASKFLOW_STATUSES } from "../../schemas/statuses.ts";
 import { eventually } from "../helpers/eventually.ts";
 import { startReadyProcess } from "../helpers/processes.ts";
 import { tempFolder } from "../helpers/temp.ts";
@@ -112,7 +114,7 @@ describe("beside the engine", () => {
   });
 
   it("agrees with its index on what is finished", () => {
-    expect(TASKFLOW_STATUSES.filter(isUnfinished)).toEqual(["WAITING", "RUNNING", "PAUSED"]);
+    expect(TASKFLOW_STATUSES.filter((status) => !isFinished(status))).toEqual(["WAITING", "RUNNING", "PAUSED"]);
     for (const status of ["WAITING", "RUNNING", "PAUSED"]) expect(DUE).toContain(`'${status}'`);
   });
 });

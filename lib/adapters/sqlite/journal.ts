@@ -7,10 +7,10 @@
  * Statements are run with `get()`, which for a statement without rows costs less than `run()`: it makes no result object.
  */
 import type { DatabaseSync, StatementSync } from "node:sqlite";
+import { isFinished } from "../../core/model/flow.ts";
 import type { RowChange, TaskflowRow, Write, WriteResult } from "../../ports/store.ts";
 import { BoundedMap } from "../../util/bounded-map.ts";
 import { isConstraint } from "./error.ts";
-import { isUnfinished } from "./schema.ts";
 
 /** A taskflow in use. */
 interface Known {
@@ -171,7 +171,7 @@ export class SqliteJournal {
     known.revision = revision;
     if (change !== undefined) {
       this.changeRow(known.number, change);
-      if (change.status !== undefined && !isUnfinished(change.status)) this.#known.delete(taskflowId);
+      if (change.status !== undefined && isFinished(change.status)) this.#known.delete(taskflowId);
     }
     return "stored";
   }

@@ -6,9 +6,11 @@
  * that is left: exact for every character, without wildcards, and case-insensitive beyond ASCII, which LIKE is not.
  */
 import type { DatabaseSync, SQLInputValue, SQLOutputValue } from "node:sqlite";
+import { TASKFLOW_STATUSES } from "../../../schemas/statuses.ts";
+import { isFinished } from "../../core/model/flow.ts";
 import type { RowAnnotation, TaskflowPage, TaskflowQuery } from "../../ports/store.ts";
 import { checkQuery, decodeCursor, encodeCursor } from "../../ports/list-cursor.ts";
-import { isUnfinished, ROW_COLUMNS, TASKFLOW_STATUSES, toRow, UNFINISHED } from "./schema.ts";
+import { ROW_COLUMNS, toRow, UNFINISHED } from "./schema.ts";
 import type { RowColumns } from "./schema.ts";
 
 interface Condition {
@@ -108,7 +110,7 @@ function conditionsOf(query: TaskflowQuery): Condition[] {
   equal("template", query.template);
   anyOf("status", query.status);
   // Lets SQLite take the small index of what is not finished.
-  if (query.status !== undefined && query.status.every(isUnfinished)) conditions.push({ sql: UNFINISHED, values: [] });
+  if (query.status !== undefined && !query.status.some(isFinished)) conditions.push({ sql: UNFINISHED, values: [] });
   anyOf("error_type", query.errorType);
   if (query.createdAfter !== undefined) conditions.push({ sql: "created_at > ?", values: [query.createdAfter] });
   if (query.createdBefore !== undefined) conditions.push({ sql: "created_at < ?", values: [query.createdBefore] });

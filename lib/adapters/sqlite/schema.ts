@@ -17,16 +17,6 @@ import type { RowAnnotation, TaskflowRow } from "../../ports/store.ts";
 /** "TFLW", kept in `application_id`: tells our files from any other SQLite database. */
 export const APPLICATION_ID = 0x54_46_4c_57;
 
-export const TASKFLOW_STATUSES = [
-  "WAITING",
-  "RUNNING",
-  "PAUSED",
-  "COMPLETED",
-  "PARTIAL_COMPLETED",
-  "FAILED",
-  "CANCELLED",
-] as const satisfies TaskflowStatus[];
-
 /**
  * Part of every query that the index `unfinished` is to serve; it must stand there word for word. Not `IN (…)`: for a list of three SQLite
  * builds a table each time a row is written, which cost a sixth of the throughput.
@@ -54,10 +44,6 @@ export const THESE = `SELECT ${FOUND}, owner FROM taskflows WHERE taskflow_id IN
 /** Roots that finished before a time, with nothing unfinished in them. */
 export const EXPIRED = `SELECT taskflow_id AS taskflowId FROM taskflows AS root WHERE finished_at < ? AND root_id IS NULL AND NOT ${UNFINISHED}
   AND NOT EXISTS (SELECT 1 FROM taskflows WHERE root_id = root.taskflow_id AND ${UNFINISHED}) ORDER BY finished_at LIMIT ?`;
-
-export function isUnfinished(status: TaskflowStatus): boolean {
-  return status === "WAITING" || status === "RUNNING" || status === "PAUSED";
-}
 
 /** Those that are no guard: made where one is missing, whenever a file is opened. */
 export const INDEXES = `

@@ -6,6 +6,7 @@
  * thread of its own on a connection that only reads (`sqlite-reader.ts`); memory has none and lists in the caller's thread.
  */
 import type { StatementSync } from "node:sqlite";
+import { isFinished } from "../../core/model/flow.ts";
 import { taskflowError } from "../../errors/errors.ts";
 import type {
   Claimed,
@@ -31,7 +32,7 @@ import { SqliteOwners } from "./owners.ts";
 import { SqlitePauses } from "./pause-rules.ts";
 import { SqliteQueries } from "./query.ts";
 import { SqliteReader } from "./reader.ts";
-import { isUnfinished, ROW_COLUMNS, toRow } from "./schema.ts";
+import { ROW_COLUMNS, toRow } from "./schema.ts";
 import type { RowColumns } from "./schema.ts";
 
 export interface SqliteStoreOptions {
@@ -135,7 +136,7 @@ export class SqliteStore implements Store {
   async reopen(taskflowId: string, owner: string, fence: number): Promise<boolean> {
     return this.#write((opened) => {
       const columns = opened.readRow.get(taskflowId) as (RowColumns & { number: number }) | undefined;
-      if (columns?.fence !== fence || isUnfinished(columns.status)) return false;
+      if (columns?.fence !== fence || !isFinished(columns.status)) return false;
       opened.owners.take(owner, columns.number);
       opened.journal.changeRow(columns.number, { status: "RUNNING", finishedAt: null, dueAt: 0 });
       return true;
@@ -192,7 +193,7 @@ export class SqliteStore implements Store {
     return this.#write((opened) => {
       const columns = opened.readRow.get(taskflowId) as RowColumns | undefined;
       if (columns === undefined) return "missing";
-      if (isUnfinished(columns.status)) return "active";
+      if (!isFinished(columns.status)) return "active";
       opened.journal.delete(taskflowId);
       return "deleted";
     });

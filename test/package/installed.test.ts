@@ -150,6 +150,17 @@ describe("the README's example", () => {
   });
 });
 
+describe("a task type of a user's own", () => {
+  const code =
+    codeBlocks("docs/task-types.md", readText("docs/task-types.md")).find(({ marks }) => marks.includes("run"))?.code ?? "";
+
+  it("adds its details to those that definitions take, and runs", async () => {
+    expect(code).toContain(`declare module "${PACKAGE}"`);
+    expect(problemsOf("own-type.ts", code, "--skipLibCheck")).toEqual([]);
+    expect(await run("own-type.ts", code)).toMatch(/^COMPLETED /);
+  });
+});
+
 describe("the declarations", () => {
   const code = `
     import { ServiceBroker } from "moleculer";

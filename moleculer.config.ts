@@ -1,15 +1,18 @@
 /** The broker of a coordinator, from the environment. `npm start` uses it, and so can `moleculer-runner --config moleculer.config.ts`. */
 import { hostname } from "node:os";
 import type { BrokerOptions } from "moleculer";
+import { BROKER_SETTINGS } from "./lib/config/broker-settings.ts";
+import { readEnvironment } from "./lib/config/environment.ts";
+import { valuesOf } from "./lib/util/setting.ts";
 import { NatsTransporter } from "./lib/adapters/nats/transporter.ts";
 
-const { NATS_URL, NAMESPACE, NODE_ID, LOG_LEVEL } = process.env;
+const { natsUrl, namespace, nodeID, logLevel } = valuesOf(BROKER_SETTINGS, readEnvironment(BROKER_SETTINGS));
 
 const config: BrokerOptions = {
-  namespace: NAMESPACE ?? "",
-  nodeID: NODE_ID ?? `taskflow-${hostname()}-${process.pid}`,
-  ...(NATS_URL ? { transporter: new NatsTransporter({ url: NATS_URL }) } : {}),
-  logger: { type: "Console", options: { level: LOG_LEVEL ?? "info", formatter: "short" } },
+  namespace: namespace ?? "",
+  nodeID: nodeID ?? `taskflow-${hostname()}-${process.pid}`,
+  ...(natsUrl === undefined ? {} : { transporter: new NatsTransporter({ url: natsUrl }) }),
+  logger: { type: "Console", options: { level: logLevel, formatter: "short" } },
   // The engine times every attempt itself; this one is for calls that forgot theirs.
   requestTimeout: 60_000,
   // A repeated call is a repeated execution: the engine decides about those.

@@ -15,7 +15,7 @@ export {
   type TaskType,
   type TypedTask,
 } from "./core/model/task-type.ts";
-export type { Problem } from "./core/model/problem.ts";
+export type { Problem } from "./util/problem.ts";
 export type { Outcome, OutcomeReply } from "./core/execution/inputs.ts";
 export type { Call, Dispatch, OutcomeQuery } from "./ports/dispatch.ts";
 export type { DispatchPorts, SendingTaskType } from "./ports/task-types.ts";

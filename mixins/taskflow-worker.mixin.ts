@@ -5,35 +5,22 @@
 import type { ActionHandler, ActionSchema, Context, Service, ServiceBroker, ServiceSchema } from "moleculer";
 import { taskflowError } from "../lib/errors/errors.ts";
 import { ABORT_EVENT, LEDGER_KEY, OUTCOME_ACTION, WORKER_KEY, WORKER_VERSION } from "../lib/protocol/names.ts";
-import { parseDuration } from "../lib/util/duration.ts";
+import { checkSettings } from "../lib/config/settings.ts";
+import { valuesOf } from "../lib/util/setting.ts";
 import type { TaskflowHandle } from "../lib/worker/handle.ts";
 import type { Ledger } from "../lib/worker/ledger/ledger.ts";
 import { ledgerOf } from "../lib/worker/ledger/open.ts";
 import { deliveryOf } from "../lib/worker/delivery.ts";
+import { type TaskflowWorkerOptions, WORKER_SETTINGS } from "../lib/worker/settings.ts";
 import { type OutcomeAnswer, TaskWorker } from "../lib/worker/task-worker.ts";
 import { recordOf } from "../lib/util/record.ts";
 
 export type { TaskflowHandle } from "../lib/worker/handle.ts";
+export type { TaskflowWorkerOptions } from "../lib/worker/settings.ts";
 export type { Ledger, Asked, Begin, Begun, Finished } from "../lib/worker/ledger/ledger.ts";
 
 /** A context with the handle, for the type of a handler's parameter. */
 export type TaskflowContext<Params = Record<string, unknown>> = Context<Params> & { readonly taskflow?: TaskflowHandle };
-
-/** What the factory of the worker mixin takes. */
-export interface TaskflowWorkerOptions {
-  /**
-   * Where attempts and their outcomes are remembered: `"memory"` (default; ends with the process), `"sqlite:<file>"` (one process; survives its
-   * crash), a `mongodb://…` URL (shared by all nodes of the service), or a ledger of your own. All nodes of a service use the same kind.
-   */
-  ledger?: string | Ledger;
-  /** How long an outcome is remembered: ms or "24h". Default 24 h. */
-  keepFor?: number | string;
-  /** Outcomes remembered at most, beside what runs; the oldest go. Default 100,000; not of a MongoDB ledger. */
-  ledgerLimit?: number;
-}
-
-const DEFAULT_KEEP_FOR = "24h";
-const DEFAULT_LIMIT = 100_000;
 
 interface Worker {
   readonly worker: TaskWorker;
@@ -49,20 +36,12 @@ interface Settings {
   readonly keepForMs: number;
 }
 
-/** @throws RangeError with a sentence that names the option */
-function settingsOf({
-  ledger = "memory",
-  keepFor = DEFAULT_KEEP_FOR,
-  ledgerLimit = DEFAULT_LIMIT,
-}: TaskflowWorkerOptions): Settings {
-  const keepForMs = parseDuration(keepFor);
-  if (keepForMs < 1) throw new RangeError(`keepFor of TaskflowWorker is ${String(keepFor)}: give it at least 1 ms.`);
-  if (!Number.isInteger(ledgerLimit) || ledgerLimit < 1) {
-    throw new RangeError(`ledgerLimit of TaskflowWorker is ${String(ledgerLimit)}: give it a whole number from 1.`);
-  }
+/** @throws TASKFLOW_VALIDATION_ERROR */
+function settingsOf(options: TaskflowWorkerOptions): Settings {
+  const given = checkSettings("The options of TaskflowWorker", WORKER_SETTINGS, options);
+  const { ledger, keepFor: keepForMs, ledgerLimit: maxRecords } = valuesOf(WORKER_SETTINGS, given);
   // Each service has its own; this one only tells what is wrong, and of which kind they are.
-  const makeLedger = (): Ledger =>
-    typeof ledger === "string" ? ledgerOf(ledger, { keepForMs, maxRecords: ledgerLimit }) : ledger;
+  const makeLedger = (): Ledger => (typeof ledger === "string" ? ledgerOf(ledger, { keepForMs, maxRecords }) : ledger);
   const { isShared, isDurable } = makeLedger();
   return { makeLedger, isShared, isDurable, keepForMs };
 }
@@ -128,7 +107,7 @@ function questionOf(params: unknown): Question {
  * Factory of the worker mixin: `mixins: [TaskflowWorker()]`. Every action of the service that a task calls has `ctx.taskflow`. The service gets one
  * more action, `taskflowOutcome`, which coordinators ask after a crash or a loss of the bus.
  *
- * @throws RangeError for an option that is wrong; a ledger that cannot be opened makes the service's start reject
+ * @throws TASKFLOW_VALIDATION_ERROR for options that are wrong; a ledger that cannot be opened makes the service's start reject
  */
 export function TaskflowWorker(options: TaskflowWorkerOptions = {}): Partial<ServiceSchema> {
   const { makeLedger, isShared, isDurable, keepForMs } = settingsOf(options);

@@ -4,10 +4,12 @@
  */
 import type { Context, Service, ServiceSchema } from "moleculer";
 import { HEARTBEAT_EVENT, PAUSES_CHANGED_EVENT, RELEASED_EVENT } from "../lib/protocol/names.ts";
-import { createEngine, type Engine, engineOf, engines, type TaskflowServiceOptions } from "./taskflow/engine.ts";
+import { SERVICE_SETTINGS, type TaskflowServiceOptions } from "../lib/config/service-settings.ts";
+import { checkSettings } from "../lib/config/settings.ts";
+import { createEngine, type Engine, engineOf, engines } from "./taskflow/engine.ts";
 import { moleculerActions } from "./taskflow/handlers.ts";
 
-export type { TaskflowServiceOptions } from "./taskflow/engine.ts";
+export type { TaskflowServiceOptions } from "../lib/config/service-settings.ts";
 
 const TAKERS = { groups: ["taskflow"] };
 
@@ -23,9 +25,10 @@ async function start(engine: Engine): Promise<void> {
  * Factory of the coordinator's service schema, for `broker.createService(TaskflowService({ … }))` or as a mixin.
  * Opening the store makes `started` reject with a sentence that says what to do.
  *
- * @throws RangeError, when a broker creates the service, for a setting or an environment variable that is wrong
+ * @throws TASKFLOW_VALIDATION_ERROR for options that are wrong; when a broker creates the service, for `settings` and environment variables
  */
 export function TaskflowService(given: TaskflowServiceOptions = {}): ServiceSchema {
+  checkSettings("The options of TaskflowService", SERVICE_SETTINGS, given);
   return {
     name: "taskflow",
     actions: moleculerActions(),

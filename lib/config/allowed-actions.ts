@@ -2,15 +2,6 @@
 import { BoundedMap } from "../util/bounded-map.ts";
 import { matchesGlob } from "../util/glob.ts";
 
-/** `TASKFLOW_ALLOWED_ACTIONS`: comma-separated patterns; absent or blank is `**`. */
-export function parseActionPatterns(text: string | undefined): string[] {
-  const patterns = (text ?? "")
-    .split(",")
-    .map((pattern) => pattern.trim())
-    .filter((pattern) => pattern !== "");
-  return patterns.length === 0 ? ["**"] : patterns;
-}
-
 /** Names remembered with their answer; they come from requests, so that their number has an end. */
 const MAX_REMEMBERED = 10_000;
 

@@ -5,20 +5,19 @@
  */
 import type { DbAdapter } from "moleculer-db";
 import { readEnvironment } from "../config/environment.ts";
+import { checkSettings } from "../config/settings.ts";
 import { taskflowError } from "../errors/errors.ts";
 import type { TaskflowRow } from "../ports/store.ts";
 import { describeValue } from "../util/describe-value.ts";
+import { valuesOf } from "../util/setting.ts";
 import { invalidFilter, type TaskflowDocument } from "./fields.ts";
 import { type DocumentFilters, parseFilters } from "./filters.ts";
 import { sourceOf } from "./open-source.ts";
 import type { DocumentQuery } from "./query.ts";
+import { ADAPTER_SETTINGS, type TaskflowAdapterOptions } from "./settings.ts";
 import type { TaskflowSource } from "./source.ts";
 
-/** What `TaskflowAdapter` takes. */
-export interface TaskflowAdapterOptions {
-  /** The store's URL: `sqlite:<file>` or `mongodb://…`. Default: `TASKFLOW_STORE`, else `sqlite:./data/taskflow.db`. */
-  store?: string;
-}
+export type { TaskflowAdapterOptions } from "./settings.ts";
 
 const MAX_IDS = 1_000;
 
@@ -31,9 +30,11 @@ export class TaskflowAdapter implements DbAdapter {
   // functions as they are: so all copies have one source.
   private readonly source: () => TaskflowSource;
 
-  /** @throws RangeError if the URL names no store, Error with the line that installs a missing driver */
-  constructor({ store = readEnvironment().store }: TaskflowAdapterOptions = {}) {
-    const source = sourceOf(store);
+  /** @throws TASKFLOW_VALIDATION_ERROR for options that are wrong, Error with the line that installs a missing driver */
+  constructor(options: TaskflowAdapterOptions = {}) {
+    checkSettings("The options of TaskflowAdapter", ADAPTER_SETTINGS, options);
+    const given = options.store === undefined ? readEnvironment(ADAPTER_SETTINGS) : options;
+    const source = sourceOf(valuesOf(ADAPTER_SETTINGS, given).store);
     this.source = () => source;
   }
 

@@ -2,7 +2,7 @@
 import { taskflowError } from "../errors/errors.ts";
 import type { TaskflowRow } from "../ports/store.ts";
 import { describeValue } from "../util/describe-value.ts";
-import { suggestName } from "../validation/suggest.ts";
+import { suggestName } from "../util/suggest.ts";
 
 /** A taskflow as a document: its projection, without what only the engine needs. */
 export interface TaskflowDocument extends Omit<TaskflowRow, "taskflowId" | "fence" | "dueAt" | "format"> {

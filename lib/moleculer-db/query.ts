@@ -12,7 +12,7 @@
  * everything.
  */
 import { describeValue } from "../util/describe-value.ts";
-import { pointerStep } from "../validation/problems.ts";
+import { pointerStep } from "../util/problem.ts";
 import { type Field, fieldOf, invalidFilter, type Scalar } from "./fields.ts";
 
 const MAX_DEPTH = 16;

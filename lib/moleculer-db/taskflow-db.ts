@@ -5,10 +5,12 @@
 import type { ActionSchema, Context, Service, ServiceSchema, ServiceSettingSchema } from "moleculer";
 import type { DbServiceSettings } from "moleculer-db";
 import { loadPeer } from "../adapters/system/peer-package.ts";
+import { checkSettings } from "../config/settings.ts";
 import { describeValue } from "../util/describe-value.ts";
 import { sleep } from "../util/timer.ts";
-import { TaskflowAdapter, type TaskflowAdapterOptions } from "./adapter.ts";
+import { TaskflowAdapter } from "./adapter.ts";
 import { invalidFilter } from "./fields.ts";
+import { ADAPTER_SETTINGS, type TaskflowAdapterOptions } from "./settings.ts";
 
 /** What the factory of the service takes. */
 export type TaskflowDbOptions = TaskflowAdapterOptions;
@@ -29,9 +31,10 @@ type SanitizeParams = (this: Service, ctx: Context, params: object) => { limit?:
  * Its actions `find`, `list`, `count` and `get` are those of moleculer-db, uncached; `taskflowId` is
  * their id field. Its start fails if the store cannot be opened within 10 s.
  *
- * @throws Error with the line that installs moleculer-db, if it is missing
+ * @throws TASKFLOW_VALIDATION_ERROR for options that are wrong, Error with the line that installs a missing moleculer-db
  */
 export function TaskflowDb(options: TaskflowDbOptions = {}): ServiceSchema {
+  checkSettings("The options of TaskflowDb", ADAPTER_SETTINGS, options);
   const { actions = {}, started: _retriesForEver, ...mixin } = loadPeer("moleculer-db", "TaskflowDb");
   const sanitizeParams = mixin.methods?.["sanitizeParams"] as SanitizeParams;
   // What others write would not clear a cache here.

@@ -18,8 +18,8 @@ export interface Kind<Given = unknown, Value = Given> {
   readonly read: (given: unknown) => Value | undefined;
   /** Turns the text of an environment variable into the given form; the text itself if absent. */
   readonly parse?: (text: string) => unknown;
-  /** A message never repeats the value. */
-  readonly isSecret?: true;
+  /** Ends a refusal in place of ", got …", where the value may hold a secret. */
+  readonly got?: (given: unknown) => string;
   /** Exists for the type checker alone. */
   readonly given?: Given;
 }
@@ -98,7 +98,8 @@ export const text: Kind<string> = {
   read: (given) => (typeof given === "string" && given !== "" ? given : undefined),
 };
 
-export const secret: Kind<string> = { ...text, isSecret: true };
+/** Text that no message repeats. */
+export const secret: Kind<string> = { ...text, got: (given) => (typeof given === "string" ? "" : `, got a ${typeof given}`) };
 
 export function oneOf<const Name extends string>(...names: readonly Name[]): Kind<Name> {
   const quoted = names.map((name) => JSON.stringify(name));
@@ -109,12 +110,12 @@ export function oneOf<const Name extends string>(...names: readonly Name[]): Kin
   };
 }
 
-/** Texts; separated by commas in an environment variable. @param example for a refusal */
-export function listOf(noun: string, example: string): Kind<readonly string[]> {
+/** A list of texts; separated by commas in an environment variable. */
+export function listOf(expects: string): Kind<readonly string[]> {
   return {
-    expects: `a list of ${noun}, such as ${example}`,
-    schema: { type: "array", items: { type: "string", minLength: 1 } },
-    read: (given) => (Array.isArray(given) && given.every(isText) ? given : undefined),
+    expects,
+    schema: { type: "array", items: { type: "string", minLength: 1 }, minItems: 1 },
+    read: (given) => (Array.isArray(given) && given.length > 0 && given.every(isText) ? given : undefined),
     parse: (given) =>
       given
         .split(",")

@@ -129,13 +129,13 @@ export function defaultsOf<T extends Table>(table: T): ValuesOf<T> {
 function readOne(name: string, kind: Kind, given: unknown): unknown {
   const value = kind.read(given);
   if (value !== undefined) return value;
-  throw new RangeError(`${name} must be ${kind.expects}, got ${describeGiven(kind, given)}.`);
+  throw new RangeError(refusalOf(name, kind, given));
 }
 
-/** A value in a refusal, without the credentials of a URL. */
-export function describeGiven(kind: Kind, given: unknown): string {
-  if (kind.isSecret && given !== null && typeof given !== "object") return `a ${typeof given}`;
-  return describeValue(typeof given === "string" ? given.replace(/\/\/[^/]*@/g, "//…@") : given);
+/** Why a value is refused; without the credentials of a URL. @param shown as it was written */
+export function refusalOf(place: string, kind: Kind, given: unknown, shown = given): string {
+  const written = typeof shown === "string" ? shown.replace(/:.*@/, ":…@") : shown;
+  return `${place} must be ${kind.expects}${kind.got?.(given) ?? `, got ${describeValue(written)}`}.`;
 }
 
 /** JSON Schema of what people write. */

@@ -5,11 +5,13 @@ import { TASK_OPTIONS } from "../../schemas/options.ts";
 import type { Command, CommandRequest, Selection } from "../core/model/command.ts";
 import type { JsonText } from "../core/model/values.ts";
 import type { Limits } from "../config/limits.ts";
-import { validateParams, validationError } from "./params.ts";
+import { validationError } from "../errors/validation-error.ts";
+import type { Problem } from "../util/problem.ts";
+import { validateParams } from "./params.ts";
 import type { TaskflowQuery } from "../ports/store.ts";
 import { rowAnnotation } from "../ports/row-annotation.ts";
 import { encodeJson } from "./encode.ts";
-import { type Problem, ProblemList } from "./problems.ts";
+import { ProblemList } from "./problems.ts";
 import { withoutAliases } from "../util/setting.ts";
 import { checkTaskChange, checkValue } from "./definition-rules.ts";
 

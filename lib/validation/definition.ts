@@ -6,7 +6,8 @@ import { StageHeadSchema, TaskflowHeadSchema, type TaskflowDefinition } from "..
 import { TASKFLOW_ID_PATTERN } from "../../schemas/common.schema.ts";
 import { compileFast, compileThorough } from "./ajv.ts";
 import { encodeJson } from "./encode.ts";
-import { ProblemList, type Problem } from "./problems.ts";
+import type { Problem } from "../util/problem.ts";
+import { ProblemList } from "./problems.ts";
 import { describeValue } from "../util/describe-value.ts";
 import { checkRules } from "./definition-rules.ts";
 import type { DefinitionContext } from "./rule-context.ts";

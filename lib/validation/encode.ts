@@ -7,7 +7,7 @@
  * its stack) is a problem that names the place.
  */
 import { copyJson } from "../util/copy-json.ts";
-import { placeOf, pointerStep, type Problem } from "./problems.ts";
+import { placeOf, pointerStep, type Problem } from "../util/problem.ts";
 import { describeValue } from "../util/describe-value.ts";
 
 export type Encoded =

@@ -2,7 +2,8 @@
 export { type OwnersCommand, readAnnotationFilter } from "./commands.ts";
 export { readTaskflowId, validateTaskflow, type TaskflowValidation } from "./definition.ts";
 export { validateExport, type ExportValidation } from "./import.ts";
-export { type CheckedAction, validateParams, validationError } from "./params.ts";
+export { type CheckedAction, validateParams } from "./params.ts";
 export { taskChecks } from "./task-checks.ts";
-export type { Problem } from "./problems.ts";
 export { readParams, type ReadParams } from "./read-params.ts";
+export { validationError } from "../errors/validation-error.ts";
+export type { Problem } from "../util/problem.ts";

@@ -1,9 +1,10 @@
 /** Params of all actions but `produce`, checked against the schemas of the catalogue. */
 import type { ValidateFunction } from "ajv";
 import { ACTIONS, type ActionName, type ActionParams } from "../../schemas/actions/index.ts";
-import { taskflowError, type TaskflowError } from "../errors/errors.ts";
+import { validationError } from "../errors/validation-error.ts";
+import type { Problem } from "../util/problem.ts";
 import { compileFast, compileThorough } from "./ajv.ts";
-import { ProblemList, type Problem } from "./problems.ts";
+import { ProblemList } from "./problems.ts";
 import { describeValue } from "../util/describe-value.ts";
 import { addSchemaProblems } from "./schema-problems.ts";
 
@@ -28,12 +29,6 @@ export function validateParams<A extends CheckedAction>(actionName: A, params: u
   const given = params ?? {};
   if (validators.isValid(given)) return given as ActionParams[A];
   throw validationError(`The params of taskflow.${actionName} are not valid`, findProblems(validators, given));
-}
-
-/** The error that lists problems; its message begins with `what` and tells the first. */
-export function validationError(what: string, problems: readonly Problem[]): TaskflowError {
-  const more = problems.length > 1 ? ` (and ${problems.length - 1} more in data)` : "";
-  return taskflowError("TASKFLOW_VALIDATION_ERROR", `${what}: ${problems[0]?.message ?? "unknown problem."}${more}`, problems);
 }
 
 function findProblems(validators: Validators, params: unknown): Problem[] {

@@ -1,8 +1,5 @@
-/** What is wrong with params, as TASKFLOW_VALIDATION_ERROR lists it in `data`. */
-import type { Problem } from "../core/model/problem.ts";
-import { shorten } from "../util/describe-value.ts";
-
-export type { Problem } from "../core/model/problem.ts";
+/** Lists of problems: bounded, however much is wrong. */
+import type { Problem } from "../util/problem.ts";
 
 const MAX_LISTED = 100;
 const MAX_COUNTED = 2_000;
@@ -43,22 +40,4 @@ export class ProblemList {
       { path: "", message: `${number} more problems are not listed: correct these first.`, keyword: "more", more },
     ];
   }
-}
-
-/** One step of a JSON pointer. A key of any length comes from outside, so that it is cut. */
-export function pointerStep(key: string | number): string {
-  if (typeof key === "number") return `/${key}`;
-  const short = key.length > 256 ? `${key.slice(0, 256)}…` : key;
-  return `/${short.replaceAll("~", "~0").replaceAll("/", "~1")}`;
-}
-
-/** A path in a sentence. */
-export function placeOf(path: string): string {
-  return path === "" ? "The whole" : path;
-}
-
-/** The value of a problem: scalars only. */
-export function valueOf(value: unknown): { value?: string | number | boolean | null } {
-  if (typeof value === "string") return { value: shorten(value) };
-  return typeof value === "number" || typeof value === "boolean" || value === null ? { value } : {};
 }

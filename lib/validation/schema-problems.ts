@@ -5,9 +5,10 @@ import { OPTIONS, TASK_OPTIONS } from "../../schemas/options.ts";
 import { RESERVED_TASK_TYPES } from "../../schemas/task-types/index.ts";
 import { NOT_YET } from "../../schemas/taskflow.schema.ts";
 import { parseDuration } from "../util/duration.ts";
-import { placeOf, pointerStep, valueOf, type Problem, type ProblemList } from "./problems.ts";
+import { placeOf, pointerStep, type Problem, unknownKey, valueOf } from "../util/problem.ts";
+import type { ProblemList } from "./problems.ts";
 import { describeValue } from "../util/describe-value.ts";
-import { suggestName } from "./suggest.ts";
+import { suggestName } from "../util/suggest.ts";
 
 /** The keywords that pruning reads. */
 interface SchemaNode {
@@ -75,11 +76,7 @@ function unknownProperty(parent: string, key: string, known: readonly string[]):
   if (Object.hasOwn(OPTIONS, key) && !Object.hasOwn(TASK_OPTIONS, key))
     return problem("is an option of the taskflow only: set it in /options.");
   if (key === "tasks" && parent === "") return problem("cannot stand beside stages: give one of the two.");
-  const suggestion = suggestName(key, known);
-  if (suggestion !== undefined) return problem(`is not known here: did you mean ${JSON.stringify(suggestion)}?`);
-  return problem(
-    known.length === 0 ? "is not known here: no params are taken." : `is not known here: there are ${known.join(", ")}.`,
-  );
+  return problem(known.length === 0 ? "is not known here: no params are taken." : unknownKey(key, known));
 }
 
 /** Undefined for an error that only sums up others. */

@@ -71,11 +71,11 @@ it.each([
   ["memory:", "memory:"],
   ["sqlite::memory:", "sqlite::memory:"],
   ["sqlite:", "sqlite:"],
-  ["postgres://ada:secret@host/db", "postgres://…@host/db"],
+  ["postgres://ada:secret@host/db", "postgres:…@host/db"],
 ])("refuses %s, which nothing outside can read", (url, shown) => {
   expect(() => new TaskflowAdapter({ store: url })).toThrow(
-    new RangeError(
-      `store must be sqlite:<file> or mongodb://<host>/<database>, got "${shown}": only files and servers can be read from outside.`,
+    new Error(
+      `The options of TaskflowAdapter are not valid: /store must be sqlite:<file> or mongodb://<host>/<database> (only files and servers can be read from outside), got "${shown}".`,
     ),
   );
 });

@@ -1,5 +1,7 @@
 import { describe, expect, test } from "@jest/globals";
-import { DEFAULT_LIMITS, resolveLimits, type Limits } from "../../lib/config/limits.ts";
+import { DEFAULT_LIMITS, LIMITS, type Limits } from "../../lib/config/limits.ts";
+import { settingProblems } from "../../lib/config/settings.ts";
+import { valuesOf } from "../../lib/util/setting.ts";
 import { MAX_DURATION_MS } from "../../schemas/common.schema.ts";
 import { aStage, aTask, aTaskflow, nested, problemsOf, withTask, type Loose } from "../helpers/definitions.ts";
 
@@ -72,7 +74,7 @@ describe("at a limit a taskflow is accepted, one over it is refused with the lim
   });
 });
 
-describe("settings.limits", () => {
+describe("limits of the service", () => {
   test("a limit that the settings lower or raise is the one that counts", () => {
     expect(problemsOf(aTaskflow({ tags: tags(3) }), { tags: 2 })).toEqual([expect.objectContaining({ path: "/tags", limit: 2 })]);
     expect(problemsOf(aTaskflow({ tags: tags(1_000) }), { tags: 1_000 })).toEqual([]);
@@ -82,19 +84,19 @@ describe("settings.limits", () => {
     expect(problemsOf(aTaskflow({ stages: stages(2) }), over).map((problem) => problem.keyword)).toEqual(["stages", "tasks"]);
   });
 
-  test("the defaults hold where the settings say nothing", () => {
-    expect(resolveLimits()).toEqual(DEFAULT_LIMITS);
-    expect(resolveLimits({ tasks: 5, stages: undefined })).toEqual({ ...DEFAULT_LIMITS, tasks: 5 });
+  test("the defaults hold where nothing else is said", () => {
+    expect(valuesOf(LIMITS, {})).toEqual(DEFAULT_LIMITS);
+    expect(valuesOf(LIMITS, { tasks: 5 })).toEqual({ ...DEFAULT_LIMITS, tasks: 5 });
   });
 
   test.each<[Record<string, unknown>, string]>([
-    [{ task: 5 }, "settings.limits.task is not known"],
-    [{ tasks: -1 }, "settings.limits.tasks is -1"],
-    [{ tasks: "5" }, 'settings.limits.tasks is "5"'],
-    [{ tasks: 1.5 }, "settings.limits.tasks is 1.5"],
-    [{ tags: 1_001 }, "settings.limits.tags is 1001: give at most 1000"],
-    [{ jsonDepth: 1_001 }, "settings.limits.jsonDepth is 1001"],
-  ])("%j is refused with a sentence that names it", (settings, sentence) => {
-    expect(() => resolveLimits(settings)).toThrow(sentence);
+    [{ task: 5 }, '/task is not known here: did you mean "tasks"?'],
+    [{ tasks: -1 }, "/tasks must be a whole number of at least 0, got -1."],
+    [{ tasks: "5" }, '/tasks must be a whole number of at least 0, got "5".'],
+    [{ tasks: 1.5 }, "/tasks must be a whole number of at least 0, got 1.5."],
+    [{ tags: 1_001 }, "/tags must be a whole number from 0 to 1000, got 1001."],
+    [{ jsonDepth: 1_001 }, "/jsonDepth must be a whole number from 0 to 1000, got 1001."],
+  ])("%j is refused with a sentence that names it", (limits, sentence) => {
+    expect(settingProblems(LIMITS, limits, "").map(({ message }) => message)).toEqual([sentence]);
   });
 });

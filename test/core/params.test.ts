@@ -1,5 +1,8 @@
 import { describe, expect, test } from "@jest/globals";
-import { compileActionPatterns, parseActionPatterns } from "../../lib/config/allowed-actions.ts";
+import { compileActionPatterns } from "../../lib/config/allowed-actions.ts";
+import { readEnvironment } from "../../lib/config/environment.ts";
+import { SERVICE_SETTINGS } from "../../lib/config/service-settings.ts";
+import { valuesOf } from "../../lib/util/setting.ts";
 import { isTaskflowError } from "../../lib/errors/errors.ts";
 import { type CheckedAction, validateParams, type Problem } from "../../lib/validation/index.ts";
 import { ACTIONS } from "../../schemas/actions/index.ts";
@@ -123,7 +126,8 @@ describe("the actions that tasks may call", () => {
     ["**,!users.remove", "users.remove", false],
     ["users.ge?", "users.get", true],
   ])("patterns %j and action %s: %s", (patterns, action, allowed) => {
-    const isAllowed = compileActionPatterns(parseActionPatterns(patterns));
+    const given = readEnvironment(SERVICE_SETTINGS, { TASKFLOW_ALLOWED_ACTIONS: patterns });
+    const isAllowed = compileActionPatterns(valuesOf(SERVICE_SETTINGS, given).allowedActions);
     expect([isAllowed(action), isAllowed(action)]).toEqual([allowed, allowed]);
   });
 });

@@ -74,7 +74,9 @@ describe("credentials and options", () => {
       maxReconnectAttempts: 3,
     });
     expect(resolveNatsOptions({ url, token: "t" }).connection).not.toHaveProperty("user");
-    expect(() => resolveNatsOptions("nats://a:1,http://ada:secret@b")).toThrow(/^NATS URL number 2 is not valid(?!.*secret)/);
+    expect(() => resolveNatsOptions("nats://a:1,http://ada:secret@b")).toThrow(
+      /^(?!.*secret)The options of NatsTransporter are not valid: \/url must be .*: number 2 is none\.$/,
+    );
   });
 
   test("wrong credentials are told in one line and tried again, until the server knows them", async () => {

@@ -215,10 +215,10 @@ test("hooks and versions are part of what is remembered", async () => {
 });
 
 test("options that are wrong are refused with a sentence, and a ledger that cannot be opened keeps the service from starting", async () => {
-  expect(() => TaskflowWorker({ ledger: "redis://x" })).toThrow(/names no ledger/);
-  expect(() => TaskflowWorker({ keepFor: "soon" })).toThrow(/is not a duration/);
-  expect(() => TaskflowWorker({ keepFor: 0 })).toThrow(/at least 1 ms/);
-  expect(() => TaskflowWorker({ ledgerLimit: 0.5 })).toThrow(/a whole number from 1/);
+  expect(() => TaskflowWorker({ ledger: "redis://x" })).toThrow(/\/ledger must be memory, sqlite:<file>/);
+  expect(() => TaskflowWorker({ keepFor: "soon" })).toThrow(/\/keepFor must be a duration from 1 ms/);
+  expect(() => TaskflowWorker({ keepFor: 0 })).toThrow(/\/keepFor must be a duration from 1 ms/);
+  expect(() => TaskflowWorker({ ledgerLimit: 0.5 })).toThrow(/\/ledgerLimit must be a whole number of at least 1/);
   const node = createNode(new NatsTransporter({ url: server.url }), {
     services: [{ name: "svc", mixins: [TaskflowWorker({ ledger: "sqlite:/dev/null/ledger.db" })] }],
   });

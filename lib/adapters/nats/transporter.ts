@@ -20,7 +20,7 @@ import { asBuffer, encodeHeaders, headerBlock, readContextHeader } from "./heade
 import * as wire from "./packets.ts";
 import type { WirePacket } from "./packets.ts";
 
-export type { NatsTransporterOptions } from "./options.ts";
+export type { NatsTransporterOptions } from "./settings.ts";
 export type { NatsStatus, NatsStatusListener } from "./status.ts";
 
 /** By how much a middleware (encryption) may lengthen a payload before the exact check in `send`. */
@@ -42,7 +42,7 @@ interface MoleculerTransit {
 
 /**
  * `transporter: new NatsTransporter({ url: "nats://host:4222" })` in a node's broker options. One instance serves one broker.
- * The constructor throws for a URL that is not valid; the error does not repeat it.
+ * The constructor throws TASKFLOW_VALIDATION_ERROR for options that are not valid; it repeats no URL.
  */
 export class NatsTransporter extends NatsLink {
   readonly #held = new OfflineBuffer();

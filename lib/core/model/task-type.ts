@@ -6,7 +6,7 @@
  * memory, so that the same journal means the same everywhere. Work that has to reach somebody is
  * done by the type's dispatch (`lib/ports/dispatch.ts`).
  */
-import type { Problem } from "./problem.ts";
+import type { Problem } from "../../util/problem.ts";
 
 /** A kind of work that tasks can be of. `Details`: `taskDetails` of its tasks. */
 export interface TaskType<Details = unknown> {

@@ -7,7 +7,7 @@ import { REASON_CODES, type ReasonCode } from "../../schemas/reason-codes.ts";
 import type { Observations } from "../../lib/core/explain/observed.ts";
 import { CoreRun, error, failed, json, START } from "../helpers/core-run.ts";
 import { readText } from "../helpers/source-files.ts";
-import { around, type Case, command, own, rule, sentFlow } from "./explain/case.ts";
+import { observed, type Case, command, own, rule, sentFlow } from "./explain/case.ts";
 import { END_CASES } from "./explain/end-cases.ts";
 import { FLOW_CASES } from "./explain/flow-cases.ts";
 import { TASK_CASES } from "./explain/task-cases.ts";
@@ -17,7 +17,7 @@ const CASES: readonly Case[] = [...TASK_CASES, ...FLOW_CASES, ...END_CASES];
 const explained = ({ make, more = {}, later = 0 }: Case): Explanation => {
   const run = make();
   run.now += later;
-  return explain(run.flow, around(run, more));
+  return explain(run.flow, observed(run, more));
 };
 
 describe("each reason", () => {
@@ -48,21 +48,21 @@ describe("what does not belong to a state is not told", () => {
     ["at rest in the store", { owner: own({ isLoaded: false, restsUntil: START + 1 }) }, ["DUE", "EARLIER_STAGE"]],
   ])("a due task with %s", (_title, more, codes) => {
     const run = new CoreRun([["a"], ["b"]]).begin();
-    expect(explain(run.flow, around(run, more)).reasons.map(({ code }) => code)).toEqual(codes);
+    expect(explain(run.flow, observed(run, more)).reasons.map(({ code }) => code)).toEqual(codes);
   });
 
   test("a paused taskflow tells of what runs, and not of what waits", () => {
     const run = new CoreRun([["a", "b"]], { options: { maxConcurrency: 1 } }).begin();
     run.send();
     command(run, { kind: "pause" });
-    expect(explain(run.flow, around(run)).reasons.map(({ code }) => code)).toEqual(["PAUSED", "RUNNING"]);
+    expect(explain(run.flow, observed(run)).reasons.map(({ code }) => code)).toEqual(["PAUSED", "RUNNING"]);
   });
 
   test("a state that was read from the store is explained as the one in memory", () => {
     const run = sentFlow({ maxRetries: 1 });
     run.answer("a", failed());
     const flow = replay(run.entries.map(({ at, facts }) => decodeEntry(encodeEntry(at, facts))));
-    expect(explain(flow, around(run))).toEqual(explain(run.flow, around(run)));
+    expect(explain(flow, observed(run))).toEqual(explain(run.flow, observed(run)));
   });
 });
 
@@ -70,9 +70,9 @@ test("tells at most 20 reasons of a code and 100 in all, and counts the rest", (
   const names = Array.from({ length: 1_000 }, (_, index) => `t${index}`);
   const run = new CoreRun([names, ...Array.from({ length: 200 }, (_, index) => [`later${index}`])]).begin();
   run.send(500);
-  const { reasons, omitted, summary } = explain(run.flow, around(run));
-  const told = Map.groupBy(reasons, ({ code }) => code);
-  expect(Array.from(told, ([code, list]) => [code, list.length])).toEqual([
+  const { reasons, omitted, summary } = explain(run.flow, observed(run));
+  const kept = Map.groupBy(reasons, ({ code }) => code);
+  expect(Array.from(kept, ([code, list]) => [code, list.length])).toEqual([
     ["DUE", 20],
     ["RUNNING", 20],
     ["EARLIER_STAGE", 20],
@@ -87,6 +87,6 @@ test("an answer with the longest names and errors still fits into a message", ()
   run.send();
   const long = { ...error("X".repeat(256)), message: "€".repeat(100_000), nodeID: "n".repeat(256) };
   for (const name of names) run.answer(name, failed({ error: long }));
-  const answer = explain(run.flow, around(run));
+  const answer = explain(run.flow, observed(run));
   expect(Buffer.byteLength(json(answer))).toBeLessThan(256 * 1024);
 });

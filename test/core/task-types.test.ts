@@ -11,7 +11,7 @@ import { taskTypesWith } from "../../lib/task-types/index.ts";
 import { TaskTypeRegistry } from "../../lib/task-types/registry.ts";
 import type { Options } from "../../schemas/options.ts";
 import { answered, calls, CoreRun, failed, fingerprint, routerTo, START, written } from "../helpers/core-run.ts";
-import { around } from "./explain/case.ts";
+import { observed } from "./explain/case.ts";
 
 /** Gives its details back, and fails where they say so. */
 const echo: TaskType<{ value?: unknown; fails?: string }> = {
@@ -242,7 +242,7 @@ describe("a type that is not known here", () => {
   test("is named by explain, with what would help", () => {
     const run = unknown();
     const offers = (): number => types.dispatchOf(run.task("a")).offers("GONE");
-    expect(explain(run.flow, around(run, { types, offers })).reasons).toMatchObject([
+    expect(explain(run.flow, observed(run, { types, offers })).reasons).toMatchObject([
       {
         code: "NO_WORKER",
         sentence: 'Task "a" of stage "s0" waits: this coordinator does not know the type GONE.',
@@ -261,15 +261,15 @@ describe("a type that is not known here", () => {
 });
 
 describe("types of one's own", () => {
-  test("that find nobody are explained in general words, unless they have their own", () => {
+  test("without an explanation of their own are explained in general words when no worker serves them", () => {
     const far: TaskType = { name: "FAR", schema: {}, begin: () => ({ kind: "send" }), target: () => "mars" };
     const registry = new TaskTypeRegistry(taskTypesWith([far]), { bus: {} as Bus, nodeID: "c1" });
     const run = runOf([[{ name: "a", type: "FAR", taskDetails: {} }]]);
-    const { reasons } = explain(run.flow, around(run, { types: registry, offers: () => 0 }));
+    const { reasons } = explain(run.flow, observed(run, { types: registry, offers: () => 0 }));
     expect(reasons).toMatchObject([
       {
         code: "NO_WORKER",
-        sentence: 'Task "a" of stage "s0" waits: nobody does work of the type FAR for mars now.',
+        sentence: 'Task "a" of stage "s0" waits: no worker serves mars (type FAR) right now.',
         data: { type: "FAR", target: "mars" },
       },
     ]);

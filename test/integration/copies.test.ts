@@ -102,7 +102,7 @@ test("one that was not finished is paused, across a restart too, until somebody 
   const again = await start();
   expect((await again.client.explainTaskflow("copy")).reasons[0]).toMatchObject({
     code: "PAUSED",
-    sentence: expect.stringMatching(/^It is paused since .*: imported\.$/),
+    sentence: expect.stringMatching(/^It has been paused for .*: imported\.$/),
   });
   const { client } = await startLocalNode({ services: [other.service] });
   expect(await rejection(client.explainTaskflow("copy"))).toMatchObject({ type: "TASKFLOW_NOT_FOUND" });

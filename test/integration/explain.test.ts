@@ -63,7 +63,7 @@ test("from no worker over its attempts to its end", async () => {
   broker.createService(service);
   await eventually(async () => expect(codes(await client.explainTaskflow(taskflowId))).toEqual(["RUNNING", "EARLIER_STAGE"]));
   const [running] = (await client.explainTaskflow(taskflowId)).reasons;
-  expect(running?.sentence).toMatch(/^Task "slow" of stage "one" runs on home since .*; it times out in (1 min|59\.\d s)\.$/);
+  expect(running?.sentence).toMatch(/^Task "slow" of stage "one" has been running on home for .*; it times out in (1 min|59\.\d s)\.$/);
   await client.pauseActions("svc.fail", "broken");
   letGo();
   await eventually(async () => expect(codes(await client.explainTaskflow(taskflowId))).toEqual(["ACTION_PAUSED"]));
@@ -104,7 +104,7 @@ test("asked of another coordinator, its owner answers; once that is silent, the 
   const { taskflowId } = await a.client.produce({ stages: [stageOf("one", ["beating"])] });
   await eventually(async () => expect(codes(await b.client.explainTaskflow(taskflowId))).toEqual(["HEARTBEAT"]));
   expect((await b.client.explainTaskflow(taskflowId)).reasons[0]?.sentence).toMatch(
-    /^Task "beating" of stage "one" runs on worker since .*, its last heartbeat was .* ago; it times out in/,
+    /^Task "beating" of stage "one" has been running on worker for .*, its last heartbeat was .* ago; it times out in/,
   );
   // Its link is cut, and nobody has noticed yet.
   await a.node.broker.transit?.disconnect();

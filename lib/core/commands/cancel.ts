@@ -1,4 +1,4 @@
-/** Cancelling a taskflow: from the moment it is stored nothing of it is sent, and no timer of it fires. */
+/** Cancels a taskflow: once the facts are stored, no attempt is sent and no timer has an effect. */
 import { isFinished, isSettled, latestAttempt, type Task } from "../model/flow.ts";
 import type { CommandResult, CancelCommand } from "../model/command.ts";
 import { compensate } from "../execution/compensation.ts";
@@ -22,7 +22,10 @@ export function cancel(step: Step, { reason, compensate: isUndone }: CancelComma
   return { ok: true, data: { taskflowId, status: flow.status } };
 }
 
-/** Settles an unfinished task as CANCELLED. Its handler is told; what it still answers is recorded and moves nothing. */
+/**
+ * Settles an unfinished task as CANCELLED and aborts its handler. A late answer is recorded and
+ * changes no status.
+ */
 export function giveUp(step: Step, task: Task): void {
   const { ordinal, attempt, options } = task;
   if (task.status === "RUNNING") {
@@ -31,7 +34,7 @@ export function giveUp(step: Step, task: Task): void {
   }
   dropAll(step, task.children);
   const blocks = options.continueOnTaskFailure ? {} : { blocks: true as const };
-  // It may be a success that came too late: a retry finds it.
+  // It may be a late success, which a retry will use.
   const kept = task.response === null ? {} : { response: task.response };
   record(step, { kind: "settled", task: ordinal, status: "CANCELLED", ...kept, ...blocks });
 }

@@ -1,13 +1,16 @@
 /**
- * A copy of a taskflow, made of its journal: the same history under an id of its own. The original knows nothing of it, and the workers neither: the
- * keys of its attempts are others.
+ * Copies a taskflow from its journal: the same history under a new id. Neither the original nor the
+ * workers know the copy, because the keys of its attempts differ.
  *
- * A finished taskflow is copied as it is. One that is not is PAUSED, so that nothing of it runs before somebody resumes it:
+ * A finished taskflow is copied as it is. An unfinished one is PAUSED, so that nothing runs before
+ * a person resumes it:
  *
- * - An attempt that was running may have been carried out for the original. In the default mode it is delivered again, as after a crash; under
- *   `exactlyOnceTaskExecution` it ends with `TASK_OUTCOME_UNKNOWN`, and a person decides. Nobody is asked for it, now or before a later retry.
- * - Nested taskflows stay the original's. Where some still ran, the attempt that produced them is repeated.
- * - A compensation that was under way has failed: nobody knows what the original has undone.
+ * - A running attempt may have done its work for the original. In the default mode it is delivered
+ *   again, as after a crash; under `exactlyOnceTaskExecution` it ends with `TASK_OUTCOME_UNKNOWN`,
+ *   and a person decides. No worker is asked about it, now or before a later retry.
+ * - Nested taskflows stay the original's. If some still ran, the attempt that produced them is
+ *   repeated.
+ * - A running compensation has failed: the copy cannot know how far the original got.
  */
 import { isPastAge } from "../execution/max-age.ts";
 import { apply } from "../journal/apply.ts";
@@ -21,7 +24,7 @@ import { pause } from "./pause.ts";
 import { afterSettled, begin } from "../execution/stage.ts";
 import { record, type Step } from "../execution/step.ts";
 
-/** Why a copy of an unfinished taskflow is paused. */
+/** Pause reason of an unfinished copy, and type of the annotation that names its origin. */
 export const IMPORTED = "imported";
 
 export interface Copy {
@@ -34,7 +37,7 @@ export interface Identity {
   readonly idBase: string;
 }
 
-/** The entry of a journal that does not follow from those before it. */
+/** An entry of the journal that contradicts the entries before it. */
 export class JournalError extends Error {
   readonly entry: number;
 
@@ -45,16 +48,16 @@ export class JournalError extends Error {
 }
 
 /**
- * @param journal of which the first fact is `created`, and no other is
- * @throws JournalError if it is not the journal of a taskflow
+ * @param journal its first fact must be `created`, and no other
+ * @throws JournalError if the entries contradict each other
  */
 export function copyJournal(journal: readonly Entry[], identity: Identity, now: number): Copy {
   const original = journal[0]?.facts[0] as Created;
-  // By the clock of wherever it comes from.
+  // The original's clock may be ahead.
   const copiedAt = Math.max(now, ...journal.slice(-1).map(({ at }) => at + 1));
   const entries = journal.map(({ at, facts }) => ({
     at,
-    facts: facts.flatMap((fact) => own(fact, original, { ...identity, copiedAt })),
+    facts: facts.flatMap((fact) => adopt(fact, original, { ...identity, copiedAt })),
   }));
   const flow = replayed(entries);
   const step: Step = { flow, now, facts: [], effects: [], answers: [] };
@@ -66,8 +69,12 @@ export function copyJournal(journal: readonly Entry[], identity: Identity, now: 
   return { entries: [...entries, { at: now, facts: step.facts }], flow };
 }
 
-/** The fact as the copy has it. Commands were given to the original. */
-function own(fact: Fact, original: Created, { taskflowId, idBase, copiedAt }: Identity & { readonly copiedAt: number }): Fact[] {
+/** The fact as it stands in the copy's journal; command ids belong to the original only. */
+function adopt(
+  fact: Fact,
+  original: Created,
+  { taskflowId, idBase, copiedAt }: Identity & { readonly copiedAt: number },
+): Fact[] {
   if (fact.kind === "command-handled") return [];
   if (fact.kind === "created") {
     const { nested: _, ...rest } = fact;
@@ -79,7 +86,7 @@ function own(fact: Fact, original: Created, { taskflowId, idBase, copiedAt }: Id
   return [{ ...fact, error: { ...fact.error, data: Object.fromEntries(renamed) as unknown } }];
 }
 
-/** Where the error of a taskflow names a stage or task. */
+/** Translates an id of a stage or task inside a taskflow's error. */
 function rename(value: unknown, from: string, to: string): unknown {
   if (typeof value !== "string") return value;
   const stage = stageIndexOf(from, value);
@@ -106,10 +113,10 @@ function checkWhole(flow: Flow): void {
   if (isFinished(flow.status) || flow.status === "WAITING") return;
   const current = flow.stages.find(({ status }) => status === "RUNNING");
   if (current && (current.count.open > 0 || flow.awaiting.size > 0)) return;
-  throw new Error(`It is ${flow.status}, and no stage of it has anything left to do.`);
+  throw new Error(`The taskflow is ${flow.status}, and no stage has work left.`);
 }
 
-/** What only the original can go on with ends. */
+/** Ends everything that only the original can continue. */
 function settleForCopy(step: Step): void {
   const { flow } = step;
   if (flow.status === "WAITING") begin(step);
@@ -125,7 +132,7 @@ function loseRunning(step: Step, task: Task): void {
   const { flow, now } = step;
   const { ordinal, options } = task;
   if (!options.exactlyOnceTaskExecution) {
-    // Else it is delivered again, as the same attempt.
+    // Without nested taskflows the same attempt is delivered again.
     if (task.pendingResponse !== null || task.activeChildren > 0)
       record(step, { kind: "delayed", task: ordinal, retryAt: now, error: lost(task) });
     return;
@@ -147,7 +154,7 @@ function loseRunning(step: Step, task: Task): void {
 
 function lost(task: Task): ReturnType<typeof failure> {
   const { attempt, nodeID } = latestAttempt(task);
-  const message = `Attempt ${attempt} ran on ${nodeID ?? "some node"} when the taskflow was exported: nobody can tell the copy how it ended. Look at the original.`;
+  const message = `Attempt ${attempt} was running on ${nodeID ?? "a node"} at the time of the export. Its outcome is unknown to the copy: see the original.`;
   return failure("TASK_OUTCOME_UNKNOWN", message);
 }
 
@@ -156,7 +163,10 @@ function endUndoing(step: Step): void {
   for (const ordinal of flow.undoing.order) {
     const task = taskAt(flow, ordinal);
     if (!task || isSettled(task.status)) continue;
-    const error = failure("TASK_OUTCOME_UNKNOWN", "The taskflow was exported while it was being undone. Look at the original.");
+    const error = failure(
+      "TASK_OUTCOME_UNKNOWN",
+      "The taskflow was exported during its compensation. The outcome is unknown to the copy: see the original.",
+    );
     record(step, { kind: "settled", task: ordinal, status: "FAILED", error });
   }
   record(step, { kind: "compensated", status: "FAILED" });

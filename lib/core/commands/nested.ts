@@ -1,6 +1,6 @@
 /**
- * Nested taskflows: those that the handler of a task produced. The parent's link is stored before the child; its task is finished when its own
- * answer is in and none of them runs any more (`answered` in task.ts).
+ * Nested taskflows, produced by a task's handler. The parent's link is stored before the child; the
+ * task ends once its own answer is in and none of its children runs (`answered` in task.ts).
  */
 import { lookLater } from "../execution/children.ts";
 import { type CommandResult, type JoinCommand, type LinkCommand, refuse } from "../model/command.ts";
@@ -9,19 +9,22 @@ import { taskOrdinalOf } from "../model/ids.ts";
 import { record, type Step } from "../execution/step.ts";
 import { settleNested } from "../execution/task.ts";
 
-/** A handler of the task produces a taskflow. One that stands below another task of this taskflow stays there. */
+/**
+ * The task's handler produces a taskflow. A child already linked to another task of this taskflow
+ * stays there.
+ */
 export function link(step: Step, { taskId: id, attempt, child, isChosen, ended, maxDepth }: LinkCommand): CommandResult {
   const { flow } = step;
   const { taskflowId, depth, rootId } = flow;
   const ordinal = taskOrdinalOf(flow.idBase, id);
   const task = ordinal === undefined ? undefined : taskAt(flow, ordinal);
   if (task?.status !== "RUNNING" || task.attempt !== attempt) {
-    const now = task ? `is ${task.status} at attempt ${task.attempt}` : "is not known";
-    const message = `Task ${id} of taskflow "${taskflowId}" ${now}: its attempt ${attempt} cannot produce a nested taskflow any more.`;
+    const now = task ? `it is ${task.status} at attempt ${task.attempt}` : "it does not exist";
+    const message = `Task ${id} of taskflow "${taskflowId}" must be RUNNING at attempt ${attempt} to produce a nested taskflow, and ${now}.`;
     return refuse("PARENT_TASK_NOT_RUNNING", message, { taskflowId, taskId: id, attempt });
   }
   if (depth >= maxDepth) {
-    const message = `Taskflow "${taskflowId}" is nested ${depth} deep: one below it would be deeper than ${maxDepth}. Produce it with detached: true, or flatten it.`;
+    const message = `A nested taskflow must be at most ${maxDepth} deep, got ${depth + 1} (below taskflow "${taskflowId}"). Produce it with detached: true, or flatten it.`;
     return refuse("NESTING_TOO_DEEP", message, { taskflowId, depth: depth + 1, limit: maxDepth });
   }
   const known = flow.children.get(child);
@@ -36,7 +39,7 @@ export function link(step: Step, { taskId: id, attempt, child, isChosen, ended, 
   return { ok: true, data: { ...data, isLinked: true } };
 }
 
-/** What a nested taskflow has come to. */
+/** A nested taskflow reports its status. */
 export function join(step: Step, { child, status, seq }: JoinCommand): CommandResult {
   const { flow } = step;
   const known = flow.children.get(child);

@@ -1,4 +1,4 @@
-/** Holding a taskflow, and letting it go on. */
+/** Pauses and resumes a taskflow. */
 import { type CommandResult, type PauseCommand, refuse, type ResumeCommand } from "../model/command.ts";
 import { type Flow, isFinished } from "../model/flow.ts";
 import { passOn } from "../execution/children.ts";
@@ -6,15 +6,15 @@ import { begin } from "../execution/stage.ts";
 import { record, type Step } from "../execution/step.ts";
 import { AWAITING_DECISION } from "../model/values.ts";
 
-/** `statusReason` of a taskflow that somebody paused. */
+/** `statusReason` of a taskflow that a person, or its parent's pause, has paused. */
 export const PAUSED = "PAUSED";
 
 export function pause(step: Step, { reason, by }: PauseCommand): CommandResult {
   const { flow } = step;
   if (isFinished(flow.status)) return finishedAlready(flow, "paused");
-  // Otherwise nothing would begin it when it goes on.
+  // Resuming does not begin a taskflow, so it begins before it pauses.
   begin(step);
-  // One that somebody paused stays so, whatever becomes of its parent.
+  // A person's own pause takes precedence over the parent's.
   if (flow.pause === null) {
     record(step, { kind: "paused", pause: { reason: reason ?? null, by: by ?? null } });
     if (flow.awaiting.size === 0) record(step, { kind: "flow", status: "PAUSED", reason: PAUSED });
@@ -22,49 +22,49 @@ export function pause(step: Step, { reason, by }: PauseCommand): CommandResult {
   } else if (by === undefined && flow.pause.by !== null) {
     record(step, { kind: "paused", pause: { reason: reason ?? null, by: null } });
   }
-  return said(flow);
+  return pauseResult(flow);
 }
 
 export function resume(step: Step, { by }: ResumeCommand): CommandResult {
   const { flow } = step;
   if (isFinished(flow.status)) return finishedAlready(flow, "resumed");
   const { pause: current } = flow;
-  if (by !== undefined && current?.by !== by) return said(flow);
-  if (current === null) return notHeld(flow);
+  if (by !== undefined && current?.by !== by) return pauseResult(flow);
+  if (current === null) return notPaused(flow);
   record(step, { kind: "paused", pause: null });
   passOn(step, "resume");
-  if (flow.awaiting.size === 0) goOnUnlessHeld(step);
-  return said(flow);
+  if (flow.awaiting.size === 0) resumeUnlessPaused(step);
+  return pauseResult(flow);
 }
 
-/** What was waited for is decided: RUNNING again, or PAUSED by whoever paused it meanwhile. */
-export function goOnUnlessHeld(step: Step): void {
+/** Nothing awaits a decision any more: RUNNING again, or still PAUSED by a person's pause. */
+export function resumeUnlessPaused(step: Step): void {
   const { flow } = step;
   if (flow.pause === null) record(step, { kind: "flow", status: "RUNNING" });
   else record(step, { kind: "flow", status: "PAUSED", reason: PAUSED });
 }
 
-/** A new run of a taskflow in which somebody is still to decide, or that somebody holds. */
+/** A new run stays PAUSED while a decision is needed or a pause holds. */
 export function pauseAgain(step: Step): void {
   const { flow } = step;
   if (flow.awaiting.size > 0) record(step, { kind: "flow", status: "PAUSED", reason: AWAITING_DECISION });
   else if (flow.pause !== null) record(step, { kind: "flow", status: "PAUSED", reason: PAUSED });
 }
 
-function said({ taskflowId, status, statusReason }: Flow): CommandResult {
+function pauseResult({ taskflowId, status, statusReason }: Flow): CommandResult {
   return { ok: true, data: { taskflowId, status, statusReason } };
 }
 
-function notHeld(flow: Flow): CommandResult {
+function notPaused(flow: Flow): CommandResult {
   const { taskflowId, status } = flow;
-  const why =
+  const message =
     flow.statusReason === AWAITING_DECISION
-      ? "it waits for a decision about a failed task: retry, resolve or cancel"
-      : `it is ${status}, not PAUSED`;
-  return refuse("TASKFLOW_CONFLICT", `Taskflow "${taskflowId}" cannot be resumed: ${why}.`, { taskflowId, status });
+      ? `Taskflow "${taskflowId}" cannot be resumed: it waits for a decision about a failed task. Retry, resolve or cancel that task.`
+      : `Taskflow "${taskflowId}" must be PAUSED to be resumed, and is ${status}.`;
+  return refuse("TASKFLOW_CONFLICT", message, { taskflowId, status });
 }
 
 export function finishedAlready({ taskflowId, status }: Flow, verb: string): CommandResult {
-  const message = `Taskflow "${taskflowId}" is ${status} already: it cannot be ${verb} any more.`;
+  const message = `Taskflow "${taskflowId}" is already ${status} and cannot be ${verb} any more.`;
   return refuse("TASKFLOW_ALREADY_FINISHED", message, { taskflowId, status });
 }

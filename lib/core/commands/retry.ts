@@ -1,8 +1,9 @@
 /**
  * A person's retry: a new run of a taskflow that has ended, or that waits for a decision.
  *
- * The chosen tasks are reset, and their stages run again in stage order. Stages that never ran follow as usual; a stage behind one that blocked
- * before runs only what was chosen of it, and what blocks anew ends the run. What it would do is planned first, and the plan is what a dry run answers.
+ * The selected tasks are reset, and their stages run again in order. Stages that never ran follow
+ * as usual. A stage behind one that blocked in an earlier run runs only its selected tasks; a new
+ * blocking failure ends the run. A plan comes first, and is the answer to a dry run.
  */
 import { watchAge, watchTaskAge } from "../execution/max-age.ts";
 import { type CommandResult, refuse, type Refusal, type RetryCommand, type Selection } from "../model/command.ts";
@@ -17,11 +18,11 @@ import { afterSettled, closeStage, goOn } from "../execution/stage.ts";
 import { record, type Step } from "../execution/step.ts";
 
 interface Plan {
-  /** Run again, in order. */
+  /** Tasks that run again, in order. */
   readonly again: ReadonlySet<Task>;
-  /** Named one by one. */
+  /** Tasks selected individually. */
   readonly named: ReadonlySet<Task>;
-  /** Still to run, and run when their turn comes. */
+  /** Tasks that never ran, and run when their stage is reached. */
   readonly follow: ReadonlySet<Task>;
 }
 
@@ -42,7 +43,7 @@ interface Choice {
   readonly stages: Iterable<Stage>;
 }
 
-/** What a retry would run, if it is allowed. */
+/** Plans the retry; `retry` checks whether it is allowed. */
 function planRetry(flow: Flow, command: RetryCommand): Plan | Refusal {
   const { selection, mode, cascade } = command;
   const choice: Choice | Refusal = selection ? choose(flow, selection) : { named: new Set(), stages: flow.stages };
@@ -56,7 +57,7 @@ function planRetry(flow: Flow, command: RetryCommand): Plan | Refusal {
   if (!selection && mode === undefined && flow.awaiting.size > 0) {
     for (const ordinal of flow.awaiting) again.add(flow.tasks[ordinal] as Task);
   } else {
-    // Of the whole taskflow, what was not reached follows.
+    // Without a selection, tasks that were not reached only follow.
     for (const stage of stages) add(stage, (task) => isWanted(task) && (selection !== undefined || !isUntouched(task)));
   }
   if (cascade) {
@@ -64,7 +65,7 @@ function planRetry(flow: Flow, command: RetryCommand): Plan | Refusal {
     if (first !== -1)
       for (const stage of flow.stages.slice(first + 1)) add(stage, (task) => isWanted(task) && !isUntouched(task));
   }
-  // What is under way of a taskflow that waits for a decision goes on by itself.
+  // While a decision is needed, tasks in flight continue by themselves.
   for (const task of again) if (task.open && !named.has(task)) again.delete(task);
   const follow = flow.awaiting.size > 0 && again.size === 0 ? new Set<Task>() : followers(flow, again);
   return { again: new Set(flow.tasks.filter((task) => again.has(task))), named, follow };
@@ -87,17 +88,20 @@ function choose(flow: Flow, selection: readonly Selection[]): Choice | Refusal {
   return { named, stages };
 }
 
-/** Which tasks of a stage are meant, if nobody names them. */
+/** Which tasks of a stage the command covers, if it names none. */
 function wantedBy({ mode, force }: RetryCommand): (task: Task) => boolean {
   if (mode === "failed") return (task) => !isDone(task);
   if (mode === "all" || force) return () => true;
   return (task) => !task.options.exactlyOnceTaskExecution || !isDone(task);
 }
 
-/** Its work stands: what was undone does not. */
+/** The task's work stands: it was done and not undone. */
 const isDone = (task: Task): boolean => (task.status === "SUCCESS" && !isUndone(task)) || task.status === "SKIPPED";
 
-/** What did not run yet and will, if all goes well: all of it stands behind nothing that goes on blocking, or was chosen in the run that waits for a decision. */
+/**
+ * Tasks that have not run and will, if nothing else fails: no earlier task goes on blocking, or
+ * they were selected for the run that waits for a decision.
+ */
 function followers(flow: Flow, again: ReadonlySet<Task>): Set<Task> {
   const follow = new Set<Task>();
   let isBlocked = false;
@@ -108,7 +112,7 @@ function followers(flow: Flow, again: ReadonlySet<Task>): Set<Task> {
   return follow;
 }
 
-/** It is still to run: it was not reached, or was cancelled together with its stage before that. */
+/** The task has not run: it was not reached, or was cancelled with its stage before that. */
 function isUntouched({ status, stage, runAttempts }: Task): boolean {
   const wasNotReached = stage.status === "CANCELLED" && stage.startedAt === null && runAttempts === 0;
   return status === "WAITING" || (status === "CANCELLED" && wasNotReached);
@@ -118,16 +122,16 @@ function notRetryable(flow: Flow): Refusal | undefined {
   const { taskflowId, status } = flow;
   const refusal = (why: string): Refusal =>
     refuse("TASKFLOW_NOT_RETRYABLE", `Taskflow "${taskflowId}" cannot be retried: ${why}.`, { taskflowId, status });
-  if (flow.aborting) return refusal("a handler has ended it, and it waits only for what runs");
+  if (flow.aborting) return refusal("a handler ended it, and it waits for running attempts");
   if (flow.awaiting.size > 0) return undefined;
-  if (flow.undo.status === "RUNNING") return refusal("what succeeded is being undone: wait until that has ended");
+  if (flow.undo.status === "RUNNING") return refusal("it is being compensated; wait until that has ended");
   if (!isFinished(status)) return refusal(`it is ${status}`);
   if (status === "COMPLETED" && flow.options.exactlyOnceTaskExecution)
-    return refusal("it is COMPLETED, and executes its tasks exactly once");
+    return refusal("it is COMPLETED and executes its tasks exactly once");
   return undefined;
 }
 
-/** How many tasks an error names. */
+/** Maximum number of tasks that an error names. */
 const LISTED = 10;
 
 function exactlyOnce(flow: Flow, { again, named }: Plan, { mode, force }: RetryCommand): Refusal | undefined {
@@ -143,13 +147,16 @@ function exactlyOnce(flow: Flow, { again, named }: Plan, { mode, force }: RetryC
   const names = guarded.slice(0, LISTED).map(({ definition, stage }) => `"${definition.name}" of stage "${stage.name}"`);
   const more = guarded.length > LISTED ? ` and ${guarded.length - LISTED} more` : "";
   const message =
-    `Taskflow "${flow.taskflowId}": ${names.join(", ")}${more} succeeded and must not be executed twice (exactlyOnceTaskExecution). ` +
+    `Taskflow "${flow.taskflowId}": ${names.join(", ")}${more} succeeded and must not run twice (exactlyOnceTaskExecution). ` +
     "Leave them out, or give force: true.";
   const tasks = guarded.slice(0, LISTED).map((task) => taskId(flow.idBase, task.ordinal));
   return refuse("TASKFLOW_EXACTLY_ONCE", message, { taskflowId: flow.taskflowId, tasks });
 }
 
-/** Of a taskflow that waits for a decision: what is under way must not be named, and a stage that is to be left must not run. */
+/**
+ * While a decision is needed, tasks in flight must not be selected, and the current stage must not
+ * be left while one of its tasks runs.
+ */
 function underWay(flow: Flow, { again, named }: Plan): Refusal | undefined {
   const busy = Array.from(named).find((task) => task.open);
   if (busy?.status === "RUNNING") return runsNow(flow, busy);
@@ -159,8 +166,8 @@ function underWay(flow: Flow, { again, named }: Plan): Refusal | undefined {
   }
   const current = currentStage(flow);
   if (!current || !leaves(current, again)) return undefined;
-  const one = current.tasks.find((task) => task.status === "RUNNING");
-  return one && runsNow(flow, one);
+  const running = current.tasks.find((task) => task.status === "RUNNING");
+  return running && runsNow(flow, running);
 }
 
 const currentStage = (flow: Flow): Stage | undefined => flow.stages.find((stage) => stage.status === "RUNNING");
@@ -197,7 +204,7 @@ function applyPlan(step: Step, { again, named }: Plan): void {
   afterSettled(step, stays);
 }
 
-/** A stage of which something is to run (again) waits for its turn, and so do those tasks. */
+/** Puts a stage with tasks that run (again) back to WAITING, and those tasks too. */
 function putBack(step: Step, stage: Stage, again: ReadonlySet<Task>, named: ReadonlySet<Task>): void {
   const tasks = stage.tasks.filter((task) => again.has(task) || isUntouched(task));
   if (tasks.length === 0) return;
@@ -206,7 +213,7 @@ function putBack(step: Step, stage: Stage, again: ReadonlySet<Task>, named: Read
   for (const task of tasks) {
     const { ordinal } = task;
     const inDoubt = inDoubtOf(task, named.has(task));
-    // One that waits between two attempts has been left with its stage, and begins anew too.
+    // A task left between two attempts, together with its stage, starts anew too.
     if (isSettled(task.status) || (!task.open && task.retryAt !== null))
       record(step, {
         kind: "reset",
@@ -218,7 +225,10 @@ function putBack(step: Step, stage: Stage, again: ReadonlySet<Task>, named: Read
   }
 }
 
-/** Its latest attempt may have succeeded: nobody could tell, or it was cancelled while it ran, or its success came too late. */
+/**
+ * The latest attempt may have succeeded: its outcome was unknown, it was cancelled while it ran, or
+ * its success came late.
+ */
 function inDoubtOf({ attempts, options, response, status }: Task, isNamed: boolean): "verify" | "verify-or-fail" | undefined {
   const latest = attempts.at(-1);
   const isLate = latest?.status === "SUCCESS" && (status === "FAILED" || status === "CANCELLED") && response !== null;

@@ -1,4 +1,4 @@
-/** What people decide about single tasks. */
+/** Commands for single tasks. */
 import { watchAge, watchTaskAge } from "../execution/max-age.ts";
 import { giveUp } from "./cancel.ts";
 import {
@@ -12,7 +12,7 @@ import {
 import { findTask } from "../model/find.ts";
 import { type Flow, isFinished, isSettled, type Stage, type Task } from "../model/flow.ts";
 import { stageId, taskId } from "../model/ids.ts";
-import { finishedAlready, goOnUnlessHeld } from "./pause.ts";
+import { finishedAlready, resumeUnlessPaused } from "./pause.ts";
 import { afterSettled, closeStage, endOf, goOn } from "../execution/stage.ts";
 import { record, type Step } from "../execution/step.ts";
 
@@ -25,10 +25,10 @@ export function cancelTask(step: Step, command: CancelTaskCommand): CommandResul
   giveUp(step, task);
   refreshStageStatus(step, task.stage);
   afterSettled(step, task.stage);
-  return told(flow, task);
+  return taskResult(flow, task);
 }
 
-/** Settles a task that failed or waits, and the taskflow goes on from there. */
+/** Settles a failed or waiting task by hand; the taskflow continues from there. */
 export function resolveTask(step: Step, command: ResolveTaskCommand): CommandResult {
   const { flow } = step;
   const { outcome, response, reason } = command;
@@ -53,32 +53,35 @@ export function resolveTask(step: Step, command: ResolveTaskCommand): CommandRes
     watchAge(step);
     goOn(step);
   } else {
-    if (wasAwaiting && flow.awaiting.size === 0) goOnUnlessHeld(step);
+    if (wasAwaiting && flow.awaiting.size === 0) resumeUnlessPaused(step);
     afterSettled(step, task.stage);
   }
-  return told(flow, task);
+  return taskResult(flow, task);
 }
 
-/** Nothing can be made of a decision now. */
+/** Refuses a decision that would conflict with work in flight. */
 function undecidable(flow: Flow, task: Task): Refusal | undefined {
   if (task.status === "RUNNING") return runsNow(flow, task);
   const why =
     flow.undo.status === "RUNNING"
-      ? "what succeeded is being undone"
+      ? "is being compensated"
       : flow.aborting && isSettled(task.status)
-        ? "a handler has ended it, and it waits for what runs"
+        ? "was ended by a handler and waits for running attempts"
         : undefined;
   if (why === undefined) return undefined;
   const { taskflowId, status } = flow;
-  return refuse("TASKFLOW_NOT_FINISHED", `Taskflow "${taskflowId}": ${why}. Decide once that is over.`, { taskflowId, status });
+  return refuse("TASKFLOW_NOT_FINISHED", `Taskflow "${taskflowId}" ${why}. Try again when that has ended.`, {
+    taskflowId,
+    status,
+  });
 }
 
-/** With what a stage is now that has ended before, it may have ended otherwise. */
+/** Corrects the status of an ended stage after a change to one of its tasks. */
 function refreshStageStatus(step: Step, stage: Stage): void {
   if (stage.status !== "WAITING" && stage.status !== "RUNNING" && stage.status !== endOf(stage)) closeStage(step, stage);
 }
 
-/** Other params or options for the attempts to come. */
+/** Replaces params or options for later attempts. */
 export function updateTask(step: Step, { task: ref, params, options }: UpdateTaskCommand): CommandResult {
   const { flow } = step;
   const task = findTask(flow, ref);
@@ -91,21 +94,21 @@ export function updateTask(step: Step, { task: ref, params, options }: UpdateTas
     ...(options === undefined ? {} : { options }),
   });
   if (task.open) watchTaskAge(step, task);
-  return told(flow, task);
+  return taskResult(flow, task);
 }
 
-function told(flow: Flow, task: Task): CommandResult {
+function taskResult(flow: Flow, task: Task): CommandResult {
   const { taskflowId, idBase } = flow;
   const ids = { stageId: stageId(idBase, task.stage.index), taskId: taskId(idBase, task.ordinal) };
   return { ok: true, data: { taskflowId, ...ids, taskStatus: task.status, status: flow.status } };
 }
 
 function notActive(flow: Flow, task: Task): Refusal {
-  const message = `Task "${task.definition.name}" of taskflow "${flow.taskflowId}" is ${task.status}: there is nothing to decide about it.`;
+  const message = `Task "${task.definition.name}" of taskflow "${flow.taskflowId}" is ${task.status} and needs no decision.`;
   return refuse("TASK_NOT_ACTIVE", message, { taskflowId: flow.taskflowId, task: task.definition.name, status: task.status });
 }
 
 export function runsNow(flow: Flow, task: Task): Refusal {
-  const message = `Task "${task.definition.name}" of taskflow "${flow.taskflowId}" is running: wait for its answer, or cancel it first.`;
+  const message = `Task "${task.definition.name}" of taskflow "${flow.taskflowId}" is running. Wait for its answer, or cancel it first.`;
   return refuse("TASK_RUNNING", message, { taskflowId: flow.taskflowId, taskId: taskId(flow.idBase, task.ordinal) });
 }

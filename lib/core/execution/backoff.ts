@@ -3,9 +3,10 @@ import type { EffectiveOptions } from "../../../schemas/options.ts";
 /**
  * Wait before the next automatic attempt, in ms.
  *
- * @param failures attempts of this run that have failed, from 1
- * @param chance 0 ≤ chance < 1, takes the place of randomness for jitter: the wait is shortened by up to `jitter` of itself
- * @param retryAfterMs what the error itself asked for; it wins, capped by `maxDelay`
+ * @param failures number of failed attempts in this run, from 1
+ * @param chance 0 ≤ chance < 1: replaces randomness; jitter shortens the wait by up to its `jitter`
+ *   fraction
+ * @param retryAfterMs requested by the error itself; takes precedence, capped by `maxDelay`
  */
 export function retryDelay(options: EffectiveOptions, failures: number, chance: number, retryAfterMs?: number): number {
   const { retryDelay: base, backoff } = options;
@@ -18,7 +19,7 @@ export function retryDelay(options: EffectiveOptions, failures: number, chance: 
   return Math.round(delay * (1 - backoff.jitter * chance));
 }
 
-/** A number in [0, 1) that only depends on the text and the two numbers (FNV-1a with a final mix): jitter without randomness. */
+/** A hash of its arguments in [0, 1) (FNV-1a with a final mix): jitter without randomness. */
 export function chanceOf(text: string, a: number, b: number): number {
   let hash = 0x811c9dc5;
   for (const part of [text, String(a), String(b)]) {

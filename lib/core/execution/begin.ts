@@ -2,18 +2,20 @@ import type { TaskError, JsonText } from "../model/values.ts";
 import type { DueTask, TaskTypes } from "../model/task-type.ts";
 import type { Outcome } from "./inputs.ts";
 
-/** Asks the task's type what an attempt does: how it ended, if that is worked out; undefined: it is to be sent. */
+/**
+ * Begins an attempt by its task's type: the outcome, if the type computed one; undefined: send it.
+ */
 export function beginAttempt(types: TaskTypes, task: DueTask, now: number): Outcome | undefined {
   try {
     const begun = types.typeOf(task).begin(task, now);
-    return begun.kind === "send" ? undefined : workedOut(begun.response);
+    return begun.kind === "send" ? undefined : computed(begun.response);
   } catch (thrown) {
-    // The type may be a user's. Asked again it would throw again.
+    // A user's type may throw. Types are pure, so a second call would throw the same.
     return { kind: "failed", error: errorOf(thrown), permanent: true };
   }
 }
 
-function workedOut(response: unknown): Outcome {
+function computed(response: unknown): Outcome {
   try {
     return { kind: "answered", response: (JSON.stringify(response) ?? "null") as JsonText, reportedFailure: false };
   } catch (thrown) {

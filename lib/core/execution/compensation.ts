@@ -1,13 +1,14 @@
 /**
- * Undoing what succeeded, in reverse order of completion, one task after another. Each has a task of its own that does it, in a stage beside the others
- * (`flow.undo`), so that it is called, retried, timed and asked for like any other.
+ * Compensation: undoes the tasks that succeeded, in reverse order of completion, one after another.
+ * Each has a compensating task in a stage beside the others (`flow.undo`), so that dispatch,
+ * retries, timeouts and outcome queries work as for any task.
  */
 import { watchTaskAge } from "./max-age.ts";
 import { resolveInDoubt } from "./in-doubt.ts";
 import { type Flow, isSettled, nextUndo, type Task } from "../model/flow.ts";
 import { record, type Step } from "./step.ts";
 
-/** Begins, if there is something to undo. */
+/** Starts a compensation, if there is something to undo. */
 export function compensate(step: Step): void {
   const { flow } = step;
   const undos = flow.tasks.filter(isToBeUndone).sort((a, b) => b.settledAt - a.settledAt || b.ordinal - a.ordinal);
@@ -20,19 +21,22 @@ function isToBeUndone({ status, undo }: Task): boolean {
   return status === "SUCCESS" && undo !== null && undo.status !== "SUCCESS";
 }
 
-/** It succeeded, and was undone afterwards. */
+/** The task succeeded and was undone afterwards. */
 export function isUndone({ undo }: Task): boolean {
   return undo?.status === "SUCCESS";
 }
 
-/** Does the end of a taskflow that failed ask for it? What failed says so; where nothing did (it grew too old), the taskflow. */
+/**
+ * Whether a failed taskflow compensates: the options of the tasks that blocked it decide, or the
+ * taskflow's own if none did (it passed its maxAge).
+ */
 export function wantsCompensation(flow: Flow): boolean {
   const blocking = flow.stages.flatMap((stage) => (stage.count.blocking > 0 ? stage.tasks.filter((task) => task.blocks) : []));
   if (blocking.length === 0) return flow.options.onFailure === "compensate";
   return blocking.some((task) => task.options.onFailure === "compensate");
 }
 
-/** After one was settled. */
+/** Called after a compensating task was settled. */
 export function goOnUndoing(step: Step): void {
   const { undo } = step.flow;
   if (undo.count.open > 0) return watchNext(step);

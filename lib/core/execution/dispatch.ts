@@ -9,12 +9,12 @@ import { expireTask, settleAttempt } from "./task.ts";
 
 /** The coordinator's free slots, types and nodes, handed to `decide` for one turn. */
 export interface Router {
-  /** Attempts that may begin now, over all stages. */
+  /** Number of attempts that may begin now, over all stages. */
   readonly free: number;
   readonly types: TaskTypes;
-  /** The node that the next attempt of a task is sent to; undefined: none serves it now. */
+  /** Chooses the node for a task's next attempt; undefined: no node serves it now. */
   route(task: Task): string | undefined;
-  /** More is due than may begin now. */
+  /** Called if more is due than may begin now. */
   full(): void;
 }
 
@@ -24,12 +24,12 @@ function isDispatching({ status, undo }: Flow): boolean {
 }
 
 /**
- * Attempts to be delivered again go first, then new ones in the order in which they became due, as
- * far as the stage's `maxConcurrency` allows.
+ * Redeliveries go first, then new attempts in the order in which they became due, up to the stage's
+ * `maxConcurrency`.
  *
- * A task that is too old ends instead, and one whose work is worked out ends as it begins. With the
- * last one its stage ends, and the tasks of the next stage join `due` while it is gone through, so
- * that they begin in the same turn. `free` bounds what is worked out in a turn, too.
+ * A task past its maxAge ends instead, and a computed one ends as it begins. The last of them ends
+ * its stage: the tasks of the next stage join `due` during the loop and begin in the same turn.
+ * `free` bounds the computed tasks of a turn, too.
  */
 export function dispatchDue(step: Step, router: Router): void {
   const { flow } = step;
@@ -42,7 +42,7 @@ export function dispatchDue(step: Step, router: Router): void {
   for (const ordinal of flow.due) {
     if (!isDispatching(flow) || flow.aborting) return;
     const task = taskAt(flow, ordinal) as Task;
-    // All tasks that are due are of one stage: a full stage leaves nothing to begin.
+    // All due tasks belong to one stage: if it is full, none can begin.
     if (isFull(task.stage)) return;
     if (free <= 0) return router.full();
     if (isTooOld(flow, task, step.now)) expireTask(step, task);
@@ -53,7 +53,7 @@ export function dispatchDue(step: Step, router: Router): void {
 const isFull = ({ count, options: { maxConcurrency } }: Stage): boolean =>
   maxConcurrency !== undefined && count.running >= maxConcurrency;
 
-/** True: it is sent. */
+/** Returns true if it is sent. */
 function deliverAgain(step: Step, router: Router, task: Task): boolean {
   const node = router.route(task);
   if (node === undefined) return false;
@@ -63,7 +63,7 @@ function deliverAgain(step: Step, router: Router, task: Task): boolean {
   return true;
 }
 
-/** True: an attempt has begun. */
+/** Returns true if an attempt has begun. */
 function begin(step: Step, router: Router, task: Task): boolean {
   const { ordinal } = task;
   const attempt = task.attempts.length === 0 ? 0 : task.attempt + 1;

@@ -1,12 +1,17 @@
-/** Effects: what is to be done once the facts are stored. Losing one (a crash) is repaired by `recover`; doing one twice is harmless. */
+/**
+ * Effects: carried out once the facts are stored. `recover` repairs the loss of one (a crash);
+ * carrying one out twice is harmless.
+ */
 import type { Command } from "../model/command.ts";
 import type { TaskError } from "../model/values.ts";
 import type { Input } from "./inputs.ts";
 
 export type Effect =
-  /** Send the attempt to the node, and watch its time. */
+  /** Send the attempt to the node, and watch its timeout. */
   | { readonly kind: "call"; readonly task: number; readonly attempt: number; readonly delivery: number; readonly node: string }
-  /** Ask for the outcome of an attempt of which nothing is heard; the reply comes back as `asked`, with the cause. */
+  /**
+   * Query the outcome of a silent attempt; the reply comes back as `outcome-reply`, with the cause.
+   */
   | {
       readonly kind: "query-outcome";
       readonly task: number;
@@ -18,11 +23,11 @@ export type Effect =
       readonly patienceMs: number;
       readonly cause?: TaskError;
     }
-  /** Tell the node that nobody waits for the attempt any more. */
+  /** Ask the node to abort the attempt: its answer is not needed any more. */
   | { readonly kind: "abort"; readonly task: number; readonly attempt: number; readonly node: string }
-  /** Give another taskflow a command, until it is stored or refused. */
+  /** Send another taskflow a command, repeatedly until it is stored or refused. */
   | { readonly kind: "send-command"; readonly to: string; readonly command: Command }
-  /** Look what has become of these taskflows: the end of each, or that it is not there, comes back as the command `join`. */
+  /** Look up these taskflows: each one's end or absence comes back as the command `join`. */
   | { readonly kind: "follow"; readonly children: readonly string[] }
-  /** Give the input back at that time. */
+  /** Feed the input back at that time. */
   | { readonly kind: "timer"; readonly at: number; readonly input: Input };

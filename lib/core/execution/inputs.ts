@@ -1,4 +1,7 @@
-/** Inputs: what the world tells a taskflow. Each may come late, twice or never; `decide` makes nothing worse of it. */
+/**
+ * Inputs: events of the world around a taskflow. Each may come late, twice or never; `decide`
+ * tolerates all three.
+ */
 import type { CommandRequest } from "../model/command.ts";
 import type { JsonText, TaskError } from "../model/values.ts";
 
@@ -12,15 +15,15 @@ export type Outcome =
       readonly error: TaskError;
       readonly permanent: boolean;
       readonly retryAfterMs?: number;
-      /** From an `ExpectedError`: how far it reaches. */
+      /** From an `ExpectedError`: ends the task, or the whole taskflow. */
       readonly abort?: "task" | "workflow";
     }
-  /** Nobody can tell whether the work was done. */
+  /** The work may or may not have been done. */
   | { readonly kind: "unknown"; readonly error: TaskError }
-  /** It never left, or was turned away unread. */
+  /** Never sent, or rejected before it ran. */
   | { readonly kind: "not-sent" };
 
-/** What is known of an attempt of which nothing is heard, once somebody was asked (`ports/bus.ts` says when each may be said). */
+/** The reply to an outcome query; `ports/bus.ts` defines when each kind may be given. */
 export type OutcomeReply =
   | { readonly kind: "done"; readonly outcome: Outcome }
   | { readonly kind: "running" }
@@ -29,9 +32,9 @@ export type OutcomeReply =
   | { readonly kind: "silent" };
 
 export type Input =
-  /** It is stored: it may start. */
+  /** The taskflow is stored and may start. */
   | { readonly kind: "begin" }
-  /** `delivery`: the one that it answers; absent: nobody knows which. */
+  /** `delivery`: the one that it answers; absent: unknown. */
   | {
       readonly kind: "answer";
       readonly task: number;
@@ -39,37 +42,40 @@ export type Input =
       readonly delivery?: number;
       readonly outcome: Outcome;
     }
-  /** An attempt's time is over. */
+  /** An attempt's timeout is over. */
   | { readonly kind: "timeout"; readonly task: number; readonly attempt: number }
-  /** What was sent before this moment may be lost: the coordinator's own link was down. */
+  /** The coordinator's own link was down: deliveries and answers of these tasks may be lost. */
   | { readonly kind: "link-lost"; readonly tasks: readonly number[] }
-  /** A worker that said `running` is to be asked once more. */
+  /** Time to query a worker again that replied `running`. */
   | { readonly kind: "requery"; readonly task: number; readonly attempt: number; readonly cause?: TaskError }
-  /** The answer to the effect `ask`. */
+  /** The reply to the effect `query-outcome`. */
   | {
       readonly kind: "outcome-reply";
       readonly task: number;
       readonly attempt: number;
       readonly delivery: number;
-      /** That delivery's, and when its attempt began: numbers are used again after a delivery that never left. */
+      /** Node and start of that attempt: a withdrawn attempt's number is used again. */
       readonly node: string;
       readonly startedAt: number;
       readonly reply: OutcomeReply;
       readonly cause?: TaskError;
     }
-  /** It is time to look what has become of the nested taskflows. */
+  /** Time to look up the nested taskflows. */
   | { readonly kind: "follow" }
   /** A retry delay is over. */
   | { readonly kind: "retry-due"; readonly task: number; readonly attempt: number }
-  /** The age of the taskflow (no task) or of a task may be over. */
+  /** The `maxAge` of the taskflow (no task) or of a task may be over. */
   | { readonly kind: "age"; readonly task?: number }
-  /** Somebody decides something about it; the answer bears the ticket. */
+  /** A command; its answer carries the same `correlationId`. */
   | ({ readonly kind: "command"; readonly correlationId: number } & CommandRequest)
-  /** A coordinator has read it from the store and goes on with it. `inFlight`: tasks whose latest delivery this very coordinator still listens to. */
+  /**
+   * A coordinator has read the taskflow from the store and continues it. `inFlight`: tasks whose
+   * latest delivery this very coordinator still listens to.
+   */
   | {
       readonly kind: "recover";
       readonly fence: number;
       readonly inFlight?: ReadonlySet<number>;
-      /** It had ended, and was taken into care for a command. */
+      /** It had ended, and was loaded to handle a command. */
       readonly isReopened?: true;
     };

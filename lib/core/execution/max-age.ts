@@ -1,8 +1,10 @@
-/** Age budgets (`maxAge`): of a run of the taskflow, and of a task since it could first have run in it. */
+/**
+ * Age limits (`maxAge`): of a run of the taskflow, and of a task since it became due in that run.
+ */
 import type { Flow, Task } from "../model/flow.ts";
 import type { Step } from "./step.ts";
 
-/** When no attempt of it may start any more; null: without limit. */
+/** The time from which no attempt may start any more; null: no limit. */
 export function ageLimit(flow: Flow): number | null {
   const { maxAge } = flow.options;
   return maxAge === undefined ? null : flow.runStartedAt + maxAge;
@@ -18,20 +20,20 @@ export function isPastAge(flow: Flow, now: number): boolean {
   return limit !== null && now >= limit;
 }
 
-/** True if no attempt of the task may start any more: its own age or that of the taskflow is over. */
+/** No attempt of the task may start any more: its own maxAge or that of the taskflow is over. */
 export function isTooOld(flow: Flow, task: Task, now: number): boolean {
   const limit = taskAgeLimit(task);
-  // What is to be undone is undone however old the taskflow is.
+  // The taskflow's maxAge does not stop compensations.
   return (task.undoes === null && isPastAge(flow, now)) || (limit !== null && now >= limit);
 }
 
-/** Has the taskflow looked at again when its age is over. */
+/** Sets a timer for the end of the taskflow's maxAge. */
 export function watchAge({ flow, effects }: Step): void {
   const at = ageLimit(flow);
   if (at !== null) effects.push({ kind: "timer", at, input: { kind: "age" } });
 }
 
-/** The age of a task matters only where it ends before that of its taskflow. */
+/** Sets a timer for the end of a task's maxAge, if it ends before that of the taskflow. */
 export function watchTaskAge({ flow, effects }: Step, task: Task): void {
   const at = taskAgeLimit(task);
   const flowLimit = ageLimit(flow);

@@ -1,8 +1,10 @@
 /**
- * Attempts of which nothing is heard: the worker is asked before anything is repeated or given up.
+ * Outcome queries: the coordinator asks the worker about a silent attempt before it repeats or
+ * gives up the attempt.
  *
- * What it knows counts like an answer. If it is at it, it is waited for. If the attempt has never begun and never will, it is delivered again.
- * If nobody can tell, the default mode delivers it again, and under `exactlyOnceTaskExecution` it ends with `TASK_OUTCOME_UNKNOWN`.
+ * An outcome counts like an answer. While the attempt runs, the task waits. If the attempt never
+ * started and never will, it is delivered again. If no worker knows, the default mode delivers it
+ * again; under `exactlyOnceTaskExecution` it ends with `TASK_OUTCOME_UNKNOWN`.
  */
 import { isTooOld } from "./max-age.ts";
 import { latestAttempt, type Task, taskAt } from "../model/flow.ts";
@@ -14,13 +16,13 @@ import { failAttempt, isReportedFailure, settle, settleAttempt } from "./task.ts
 
 type InputOf<Kind extends Input["kind"]> = Extract<Input, { kind: Kind }>;
 
-/** An attempt is delivered at most this often. */
+/** Maximum number of deliveries of one attempt. */
 export const MAX_DELIVERIES = 5;
 
-/** How often a worker that is at it is asked again, should its report be lost. */
+/** How often a worker that runs the attempt is asked again, in case its answer is lost. */
 export const REQUERY_MS = 5_000;
 
-function running(step: Step, ordinal: number, attempt?: number): Task | undefined {
+function runningTask(step: Step, ordinal: number, attempt?: number): Task | undefined {
   const task = taskAt(step.flow, ordinal);
   return task?.status === "RUNNING" && task.pendingResponse === null && (attempt === undefined || task.attempt === attempt)
     ? task
@@ -28,16 +30,18 @@ function running(step: Step, ordinal: number, attempt?: number): Task | undefine
 }
 
 export function linkLost(step: Step, ordinal: number): void {
-  const task = running(step, ordinal);
+  const task = runningTask(step, ordinal);
   if (task && !step.flow.repeats.has(ordinal)) queryOutcome(step, task);
 }
 
 export function requery(step: Step, { task: ordinal, attempt, cause }: InputOf<"requery">): void {
-  const task = running(step, ordinal, attempt) ?? taskInDoubt(step, ordinal, attempt);
+  const task = runningTask(step, ordinal, attempt) ?? taskInDoubt(step, ordinal, attempt);
   if (task && !step.flow.repeats.has(ordinal)) queryOutcome(step, task, cause);
 }
 
-/** A task that is to run again, and of whose latest attempt nothing is known yet. */
+/**
+ * A task that is about to run again while the outcome of its latest attempt is still being queried.
+ */
 function taskInDoubt({ flow }: Step, ordinal: number, attempt: number): Task | undefined {
   const task = taskAt(flow, ordinal);
   const isDoubtful = task?.open && task.inDoubt !== null && task.attempt === attempt && !flow.due.has(ordinal);
@@ -48,9 +52,9 @@ export function handleOutcomeReply(step: Step, input: InputOf<"outcome-reply">):
   const { task: ordinal, attempt, delivery, node, startedAt, reply, cause } = input;
   const inDoubt = taskInDoubt(step, ordinal, attempt);
   if (inDoubt) return settleInDoubt(step, inDoubt, reply);
-  const task = running(step, ordinal, attempt);
+  const task = runningTask(step, ordinal, attempt);
   if (!task || step.flow.repeats.has(ordinal)) return;
-  // Delivered again meanwhile, or begun anew: the reply is about the past.
+  // Redelivered or started anew since: the reply is outdated.
   const latest = latestAttempt(task);
   if (latest.deliveries !== delivery || latest.nodeID !== node || latest.startedAt !== startedAt) return;
   switch (reply.kind) {
@@ -89,7 +93,10 @@ function settleInDoubt(step: Step, task: Task, reply: OutcomeReply): void {
   }
 }
 
-/** It reports when it is done. Its attempt's time still counts in the default mode; where nothing may be repeated, only its age does. */
+/**
+ * The worker answers when it is done. In the default mode the attempt's timeout still applies;
+ * where nothing may be repeated, only the maxAge does.
+ */
 function waitForWorker(step: Step, task: Task, cause: TaskError | undefined): void {
   const { ordinal, attempt, options } = task;
   if (isTooOld(step.flow, task, step.now)) return giveUp(step, task, cause);
@@ -106,13 +113,15 @@ function deliverAgain(step: Step, task: Task, cause: TaskError | undefined): voi
   else step.flow.repeats.add(task.ordinal);
 }
 
-/** In the default mode it is a failed attempt like any other; else it must not be repeated. */
+/**
+ * In the default mode the attempt counts as failed; under exactlyOnceTaskExecution the task ends.
+ */
 function giveUp(step: Step, task: Task, cause: TaskError | undefined): void {
   const { deliveries, nodeID } = latestAttempt(task);
-  const why = cause?.message ?? `nobody answered for it, and it was delivered ${deliveries} times.`;
+  const why = cause?.message ?? `No worker knew it, after ${deliveries} ${deliveries === 1 ? "delivery" : "deliveries"}.`;
   const error = failure(
     "TASK_OUTCOME_UNKNOWN",
-    `Nobody can tell whether the work was done: ${why}`,
+    `The outcome of the attempt is unknown; check whether its work was done. ${why}`,
     cause ? { cause } : undefined,
   );
   failAttempt(step, task, {

@@ -7,8 +7,8 @@ import { begin } from "./stage.ts";
 import { record, type Step } from "./step.ts";
 
 /**
- * A coordinator goes on with a taskflow that it has read from the store. What was sent before may be running, done, or never have left: it is
- * asked for. What waits gets its timers back.
+ * Continues a taskflow that a coordinator has read from the store. Attempts sent before may be
+ * running, done or never sent: their outcome is queried. Waiting tasks get their timers back.
  */
 export function recover(step: Step, { fence, inFlight, isReopened }: Extract<Input, { kind: "recover" }>): void {
   const { flow } = step;
@@ -31,7 +31,7 @@ export function recover(step: Step, { fence, inFlight, isReopened }: Extract<Inp
 
 function recoverTask(step: Step, task: Task, inFlight: ReadonlySet<number> | undefined): void {
   const { flow } = step;
-  // One that runs may wait again.
+  // A running task may wait again, and its maxAge then applies.
   if (task.open) watchTaskAge(step, task);
   if (task.status === "WAITING") recoverWaiting(step, task);
   else if (task.status !== "RUNNING" || task.pendingResponse !== null) return;

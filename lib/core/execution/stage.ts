@@ -1,4 +1,4 @@
-/** How a taskflow goes from stage to stage, and ends. */
+/** Stage transitions, and the end of a taskflow. */
 import { isPastAge, watchAge, watchTaskAge } from "./max-age.ts";
 import { passOn } from "./children.ts";
 import { failure, type TaskError } from "../model/values.ts";
@@ -16,7 +16,10 @@ export function begin(step: Step): void {
   goOn(step);
 }
 
-/** Enters the next stage that is to run; the taskflow ends if there is none. In a later run that may be one before those that ran. */
+/**
+ * Enters the next stage that has work, or ends the taskflow. After a retry that may be a stage
+ * before others that have already run.
+ */
 export function goOn(step: Step): void {
   const { flow, now } = step;
   let isBlocked = false;
@@ -27,11 +30,11 @@ export function goOn(step: Step): void {
       if (stage.status !== "WAITING") record(step, { kind: "stage", stage: index, status: "WAITING" });
       enter(step, stage, isBlocked);
       if (stage.count.open > 0) return;
-      // Nothing of it is left to do.
+      // Late successes settled all of its tasks.
       closeStage(step, stage);
     }
     if (stage.count.blocking === 0) continue;
-    // What blocked before the run does not keep back what was chosen for it.
+    // A failure from an earlier run does not hold back tasks selected for this run.
     if (stage.blockedAt > flow.runSeq) break;
     isBlocked = true;
   }
@@ -52,7 +55,10 @@ function enter(step: Step, stage: Stage, onlyChosen: boolean): void {
   }
 }
 
-/** Called after a task of the stage was settled: it ends with the last of its open tasks, unless a person is to decide about one. */
+/**
+ * Called after a task of the stage was settled: the last open task ends it, unless a decision is
+ * needed.
+ */
 export function afterSettled(step: Step, stage: Stage): void {
   if (stage.status !== "RUNNING") return;
   const { flow, now } = step;
@@ -61,8 +67,8 @@ export function afterSettled(step: Step, stage: Stage): void {
 }
 
 /**
- * A taskflow that a handler aborted ends when nothing of it runs any more. What waits for another attempt ends with it; what never ran
- * stays WAITING.
+ * Ends an aborted taskflow once none of its attempts runs. Tasks that wait for another attempt fail
+ * with their latest error; tasks that never ran stay WAITING.
  */
 export function stopIfAborted(step: Step, stage: Stage): void {
   if (!step.flow.aborting || stage.status !== "RUNNING" || stage.count.running > 0) return;
@@ -79,12 +85,12 @@ export function endStage(step: Step, stage: Stage): void {
   return goOn(step);
 }
 
-/** Says how a stage has ended, and no more. */
+/** Records how a stage ended, without moving on. */
 export function closeStage(step: Step, stage: Stage): void {
   record(step, { kind: "stage", stage: stage.index, status: endOf(stage) });
 }
 
-/** How a stage ends whose tasks are what they are. */
+/** The final status that follows from the stage's tasks. */
 export function endOf({ count, tasks }: Stage): "COMPLETED" | "PARTIAL_COMPLETED" | "FAILED" {
   const unfinished = tasks.length - count.settled;
   if (count.failed + unfinished === 0) return "COMPLETED";
@@ -93,13 +99,13 @@ export function endOf({ count, tasks }: Stage): "COMPLETED" | "PARTIAL_COMPLETED
 
 function finish(step: Step): void {
   const { flow, now } = step;
-  // Its end is the end of its pause.
+  // Its end also ends the pause that it passed on to its children.
   if (flow.pause !== null) passOn(step, "resume");
   const blocked = flow.aborting || flow.stages.some((stage) => stage.count.blocking > 0);
   const failed = flow.stages.reduce((sum, stage) => sum + stage.count.failed, 0);
   const success = flow.stages.reduce((sum, stage) => sum + stage.count.success, 0);
   if (isPastAge(flow, now)) {
-    const message = `The taskflow is older than its maxAge of ${flow.options.maxAge} ms.`;
+    const message = `The taskflow has passed its maxAge of ${flow.options.maxAge} ms.`;
     return fail(step, failure("MAX_AGE_EXCEEDED", message));
   }
   if (blocked || (failed > 0 && success === 0)) return fail(step, failureOf(flow));
@@ -111,7 +117,10 @@ function fail(step: Step, error: TaskError): void {
   if (wantsCompensation(step.flow)) compensate(step);
 }
 
-/** The error of the taskflow: that of the first task that stopped it, else of the first that failed, with where it stands. */
+/**
+ * The error of the first task that stopped the taskflow, else of the first that failed, with their
+ * ids.
+ */
 function failureOf(flow: Flow): TaskError {
   const isBlocked = flow.stages.some((stage) => stage.count.blocking > 0);
   for (const stage of flow.stages) {
@@ -126,5 +135,5 @@ function failureOf(flow: Flow): TaskError {
       };
     }
   }
-  return failure("TASKFLOW_FAILED", "Nothing of the taskflow succeeded.");
+  return failure("TASKFLOW_FAILED", "No task of the taskflow succeeded.");
 }

@@ -4,7 +4,7 @@ import type { Effect } from "./effects.ts";
 import type { Fact } from "../journal/facts.ts";
 import type { Flow } from "../model/flow.ts";
 
-/** One run of `decide` under way: what has been decided so far. */
+/** One run of `decide`, with the decisions made so far. */
 export interface Step {
   readonly flow: Flow;
   /** Epoch milliseconds of the store's clock. */
@@ -14,13 +14,13 @@ export interface Step {
   readonly answers: CommandReply[];
 }
 
-/** The answer to a command, to be given once the facts are stored. */
+/** The answer to a command, sent once the facts are stored. */
 export interface CommandReply {
   readonly correlationId: number;
   readonly answer: CommandResult;
 }
 
-/** Decides a fact: from here on it holds. */
+/** Records a fact and applies it at once. */
 export function record(step: Step, fact: Exclude<Fact, { kind: "created" }>): void {
   step.facts.push(fact);
   apply(step.flow, fact, step.now);

@@ -1,4 +1,4 @@
-/** What becomes of a task: its attempts, their answers, its retries. */
+/** The course of a task: attempts, answers, retries, its end. */
 import { isPastAge, isTooOld } from "./max-age.ts";
 import { type Flow, isFinished, latestAttempt, type Task, taskAt } from "../model/flow.ts";
 import { queryOutcome } from "./in-doubt.ts";
@@ -13,12 +13,15 @@ import { record, type Step } from "./step.ts";
 
 type InputOf<Kind extends Input["kind"]> = Extract<Input, { kind: Kind }>;
 
-/** An answer counts for the attempt that runs, whichever delivery it answers; a late success also in the delay after that attempt's timeout. */
+/**
+ * An answer counts for the running attempt, whichever delivery it belongs to. A late success also
+ * counts in the delay after its attempt's timeout.
+ */
 export function answerTask(step: Step, { task: ordinal, attempt, delivery, outcome }: InputOf<"answer">): void {
   const task = taskAt(step.flow, ordinal);
   if (!task || task.attempt !== attempt || task.attempts.length === 0) return;
   if (task.status === "RUNNING") {
-    // It was answered before, and waits for what it produced.
+    // Already answered: the task waits for its nested taskflows.
     if (task.pendingResponse !== null) return;
     if (isSuperseded(step.flow, task, delivery) && (outcome.kind === "unknown" || outcome.kind === "not-sent")) return;
     return settleAttempt(step, task, outcome);
@@ -29,13 +32,16 @@ export function answerTask(step: Step, { task: ordinal, attempt, delivery, outco
   } else recordLateResponse(step, task, outcome);
 }
 
-/** It is to be tried again, and its latest attempt may have succeeded. */
+/** The task is about to run again, and its latest attempt may have succeeded. */
 function isAwaited(flow: Flow, { status, error, inDoubt, undoes, open }: Task): boolean {
   if (status !== "WAITING" || (undoes ? !open : isFinished(flow.status))) return false;
   return inDoubt !== null || error?.type === "TASK_TIMEOUT" || error?.type === "TASK_OUTCOME_UNKNOWN";
 }
 
-/** An answer of an attempt that was given up: a retry finds it. What certainly failed is of interest only where nothing else is known of it. */
+/**
+ * Keeps the answer of an abandoned attempt for a later retry. A failure is news only for a
+ * cancelled attempt, whose outcome is otherwise unknown.
+ */
 function recordLateResponse(step: Step, task: Task, outcome: Outcome): void {
   if (!awaitsLate(task)) return;
   if (outcome.kind === "answered" && !isReportedFailure(task, outcome)) {
@@ -45,14 +51,14 @@ function recordLateResponse(step: Step, task: Task, outcome: Outcome): void {
   }
 }
 
-/** Would an answer of its latest attempt be recorded, although nobody waits for it? */
+/** Whether a late answer of the latest attempt would still be recorded. */
 export function awaitsLate({ attempts, status }: Task): boolean {
   const latest = attempts.at(-1);
   if (!latest || status === "SUCCESS" || status === "SKIPPED") return false;
   return latest.status === "CANCELLED" || latest.error?.type === "TASK_OUTCOME_UNKNOWN";
 }
 
-/** What became of a delivery is of no interest any more where a later one is out, or is about to be. */
+/** The fate of a delivery no longer matters once a later one is in flight or due. */
 function isSuperseded(flow: Flow, task: Task, delivery = latestAttempt(task).deliveries): boolean {
   return delivery < latestAttempt(task).deliveries || flow.repeats.has(task.ordinal);
 }
@@ -65,7 +71,7 @@ export function settleAttempt(step: Step, task: Task, outcome: Outcome): void {
   switch (outcome.kind) {
     case "answered": {
       if (!isReportedFailure(task, outcome)) return answered(step, task, outcome.response);
-      const error = failure("TASK_REPORTED_FAILURE", "The answer says success: false.");
+      const error = failure("TASK_REPORTED_FAILURE", "The handler's answer has success: false.");
       return failAttempt(step, task, { error, permanent: false, response: outcome.response });
     }
     case "failed":
@@ -85,7 +91,7 @@ export function settleAttempt(step: Step, task: Task, outcome: Outcome): void {
 export function settle(step: Step, task: Task, fact: Omit<Settled, "kind" | "task">): void {
   const { flow, now } = step;
   if (task.undoes) {
-    // Whatever becomes of it, nothing is blocked, and nobody is asked.
+    // A compensating task neither blocks a stage nor needs a decision.
     const { blocks: _blocks, abort: _abort, ...rest } = fact;
     record(step, { kind: "settled", task: task.ordinal, ...rest });
     return goOnUndoing(step);
@@ -101,14 +107,14 @@ function succeed(step: Step, task: Task, response: JsonText): void {
   settle(step, task, { status: "SUCCESS", response });
 }
 
-/** The handler has answered: the task is finished, unless taskflows that it produced run. */
+/** The handler has answered: the task succeeds, unless taskflows that it produced still run. */
 function answered(step: Step, task: Task, response: JsonText): void {
   if (task.children.length === 0 || !task.options.waitForNested) return succeed(step, task, response);
   record(step, { kind: "responded", task: task.ordinal, response });
   settleNested(step, task);
 }
 
-/** A task whose own answer is in ends with the last of them. */
+/** Once its own answer is in, the task ends with the last of its nested taskflows. */
 export function settleNested(step: Step, task: Task): void {
   const { pendingResponse } = task;
   if (pendingResponse === null || task.activeChildren > 0) return;
@@ -116,9 +122,9 @@ export function settleNested(step: Step, task: Task): void {
     return state === "ended" && attempt === task.attempt && (status === "FAILED" || status === "CANCELLED");
   });
   if (failed.length === 0) return succeed(step, task, pendingResponse);
-  const names = failed.map(({ id, status }) => `"${id}" is ${status ?? "lost"}`).join(", ");
+  const ends = failed.map(({ id, status }) => `"${id}" is ${status}`).join(", ");
   const taskflows = failed.map(({ id, status }) => ({ taskflowId: id, status }));
-  const error = failure("NESTED_TASKFLOW_FAILED", `Of the taskflows that the task produced, ${names}.`, { taskflows });
+  const error = failure("NESTED_TASKFLOW_FAILED", `Nested taskflows did not succeed: ${ends}.`, { taskflows });
   failAttempt(step, task, { error, permanent: false, response: pendingResponse });
 }
 
@@ -147,13 +153,13 @@ export function failAttempt(step: Step, task: Task, failed: Failure): void {
   step.effects.push({ kind: "timer", at: retryAt, input: { kind: "retry-due", task: ordinal, attempt: task.attempt } });
 }
 
-/** The wait after the latest attempt of a task, if it fails and another one may follow. */
+/** The wait before the next attempt of a task, if the latest fails. */
 export function delayAfter(flow: Flow, task: Task, retryAfterMs?: number): number {
   const chance = task.options.backoff.jitter === 0 ? 0 : chanceOf(taskId(flow.idBase, task.ordinal), task.attempt, 0);
   return retryDelay(task.options, task.runAttempts, chance, retryAfterMs);
 }
 
-/** An attempt of which nobody has told how it ended: in the default mode it has failed, else its worker is asked. */
+/** An attempt without a known end: in the default mode it failed, else its outcome is queried. */
 function loseAttempt(step: Step, task: Task, error: TaskError): void {
   if (task.options.exactlyOnceTaskExecution) queryOutcome(step, task, error);
   else failAttempt(step, task, { error, permanent: false });
@@ -169,7 +175,9 @@ export function timeOutTask(step: Step, { task: ordinal, attempt }: InputOf<"tim
   });
 }
 
-/** A retry delay is over: from here on the task is due. It is no fact, for the time of the next attempt is stored already. */
+/**
+ * A retry delay is over: the task is due. No fact is needed, because `retryAt` is already stored.
+ */
 export function retryTask(step: Step, { task: ordinal, attempt }: InputOf<"retry-due">): void {
   const { flow, now } = step;
   const task = taskAt(flow, ordinal);
@@ -187,17 +195,17 @@ export function retryTask(step: Step, { task: ordinal, attempt }: InputOf<"retry
 function tooOld(task: Task, lastError: TaskError | null): TaskError {
   const maxAge = task.options.maxAge ?? null;
   const data = lastError ? { maxAge, lastError } : { maxAge };
-  return failure("MAX_AGE_EXCEEDED", "The time in which the task could be tried is over.", data);
+  return failure("MAX_AGE_EXCEEDED", "No further attempt may start: the maxAge of the task or of its taskflow is over.", data);
 }
 
-/** The age of a task may be over: an open one ends, one that runs is awaited. */
+/** Past its maxAge a waiting task ends; a running attempt finishes. */
 export function ageTask(step: Step, ordinal: number): void {
   const task = taskAt(step.flow, ordinal);
   if (task?.open && task.status === "WAITING" && task.dueSince !== null && isTooOld(step.flow, task, step.now))
     expireTask(step, task);
 }
 
-/** Ends a task that waits: no attempt of it may start any more. */
+/** Ends a waiting task: no attempt of it may start any more. */
 export function expireTask(step: Step, task: Task): void {
   const blocks = task.options.continueOnTaskFailure ? {} : ({ blocks: true } as const);
   const response = task.response === null ? {} : { response: task.response };

@@ -1,4 +1,7 @@
-/** Says in words and as data why each unfinished part of a taskflow is not moving, and what would move it. */
+/**
+ * Explains, in words and as data, why each unfinished part of a taskflow is not moving, and what
+ * would move it.
+ */
 import type { Explanation, Reason } from "../../../schemas/explanation.schema.ts";
 import type { ReasonCode } from "../../../schemas/reason-codes.ts";
 import { explainEnd } from "./end.ts";
@@ -8,24 +11,24 @@ import { type Flow, isFinished, isSettled } from "../model/flow.ts";
 import { count, cut, ReasonList } from "./reason.ts";
 import type { Observations } from "./observed.ts";
 
-export function explain(flow: Flow, around: Observations): Explanation {
+export function explain(flow: Flow, observed: Observations): Explanation {
   const list = new ReasonList(flow);
-  if (isFinished(flow.status)) explainEnd(list, flow, around);
+  if (isFinished(flow.status)) explainEnd(list, flow, observed);
   else {
-    explainUnfinished(list, flow, around);
+    explainUnfinished(list, flow, observed);
     const current = flow.stages.find(({ status }) => status === "RUNNING");
-    for (const task of current?.tasks ?? []) if (!isSettled(task.status)) explainTask(list, flow, task, around);
+    for (const task of current?.tasks ?? []) if (!isSettled(task.status)) explainTask(list, flow, task, observed);
   }
   if (list.isEmpty) {
     list.add("PROGRESSING", undefined, () => ({
-      sentence: "Nothing holds it: its next step is under way.",
-      movedBy: "Nothing is needed.",
+      sentence: "Nothing holds it up: its next step is under way.",
+      movedBy: "No action is needed.",
     }));
   }
   const { reasons, omitted } = list.toArray();
   const { taskflowId, status } = flow;
-  const rest = Object.keys(omitted).length > 0 ? { omitted } : {};
-  return { taskflowId, status, summary: summaryOf(flow, reasons, omitted), reasons, ...rest };
+  const others = Object.keys(omitted).length > 0 ? { omitted } : {};
+  return { taskflowId, status, summary: summaryOf(flow, reasons, omitted), reasons, ...others };
 }
 
 function summaryOf(flow: Flow, reasons: readonly Reason[], omitted: Partial<Record<ReasonCode, number>>): string {

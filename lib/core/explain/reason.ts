@@ -1,18 +1,18 @@
-/** Why a part of a taskflow is not moving. */
+/** Reasons why parts of a taskflow are not moving, and the words they share. */
 import type { Reason } from "../../../schemas/explanation.schema.ts";
 import { REASON_CODES, type ReasonCode } from "../../../schemas/reason-codes.ts";
 import type { Flow, Stage, Task } from "../model/flow.ts";
 import { stageId, taskId } from "../model/ids.ts";
 import type { ReasonText } from "../model/task-type.ts";
 
-/** Reasons that are told in all, and of one code. */
-const MOST = 100;
-const MOST_OF_A_CODE = 20;
+/** Maximum number of reasons in an explanation, and of one code. */
+const MAX_REASONS = 100;
+const MAX_OF_A_CODE = 20;
 
-/** Collects reasons: so many are told that they fit into a message, the rest is counted by code. */
+/** Collects reasons. It keeps as many as fit into a message, and counts the others by code. */
 export class ReasonList {
   readonly #flow: Flow;
-  readonly #told = new Map<ReasonCode, Reason[]>();
+  readonly #kept = new Map<ReasonCode, Reason[]>();
   readonly #counts = new Map<ReasonCode, number>();
 
   constructor(flow: Flow) {
@@ -24,32 +24,34 @@ export class ReasonList {
   }
 
   /**
-   * @param about the task or stage that it is about; the taskflow if absent
-   * @param tell called only for a reason that is told
+   * @param about the task or stage concerned; undefined: the taskflow
+   * @param describe called only for a reason that is kept
    */
-  add(code: ReasonCode, about: Task | Stage | undefined, tell: () => ReasonText): void {
+  add(code: ReasonCode, about: Task | Stage | undefined, describe: () => ReasonText): void {
     this.#counts.set(code, (this.#counts.get(code) ?? 0) + 1);
-    const told = this.#told.get(code) ?? [];
-    this.#told.set(code, told);
-    if (told.length >= MOST_OF_A_CODE) return;
-    const { sentence, data = {}, movedBy } = tell();
-    told.push({ code, sentence, data, movedBy, ...this.#place(about) });
+    const kept = this.#kept.get(code) ?? [];
+    this.#kept.set(code, kept);
+    if (kept.length >= MAX_OF_A_CODE) return;
+    const { sentence, data = {}, movedBy } = describe();
+    kept.push({ code, sentence, data, movedBy, ...this.#idsOf(about) });
   }
 
-  #place(about: Task | Stage | undefined): { stageId?: string; taskId?: string } {
+  #idsOf(about: Task | Stage | undefined): { stageId?: string; taskId?: string } {
     const { idBase } = this.#flow;
     if (!about) return {};
     if (!("stage" in about)) return { stageId: stageId(idBase, about.index) };
     return { stageId: stageId(idBase, about.stage.index), taskId: taskId(idBase, about.ordinal) };
   }
 
-  /** In the order of the codes, then of the tasks; `omitted`: how many more there are, by code. */
+  /**
+   * In the order of the codes, then of the tasks. `omitted`: the number of other reasons, by code.
+   */
   toArray(): { reasons: Reason[]; omitted: Partial<Record<ReasonCode, number>> } {
-    const reasons = REASON_CODES.flatMap((code) => this.#told.get(code) ?? []).slice(0, MOST);
+    const reasons = REASON_CODES.flatMap((code) => this.#kept.get(code) ?? []).slice(0, MAX_REASONS);
     const omitted: Partial<Record<ReasonCode, number>> = {};
     for (const code of REASON_CODES) {
-      const left = (this.#counts.get(code) ?? 0) - reasons.filter((reason) => reason.code === code).length;
-      if (left > 0) omitted[code] = left;
+      const others = (this.#counts.get(code) ?? 0) - reasons.filter((reason) => reason.code === code).length;
+      if (others > 0) omitted[code] = others;
     }
     return { reasons, omitted };
   }
@@ -71,7 +73,7 @@ export function span(ms: number): string {
 const pair = (large: number, unit: string, small: number, smallUnit: string): string =>
   small === 0 ? `${large} ${unit}` : `${large} ${unit} ${small} ${smallUnit}`;
 
-/** Texts come from outside and have any length. */
+/** Texts from outside may have any length. */
 export function cut(text: string, length = 200): string {
   return text.length > length ? `${text.slice(0, length)}…` : text;
 }

@@ -36,8 +36,8 @@ export interface TaskType<Details = unknown> {
 /**
  * The attempt is sent: once it is stored, the coordinator's effect runner gives it to the type's
  * dispatch. It is RUNNING, and takes one of the coordinator's slots, until the dispatch says how it
- * ended or its `timeout` is over. After a crash, a lost link or a takeover the dispatch is asked for
- * the outcome.
+ * ended or its `timeout` is over. After a crash, a lost link or a takeover the dispatch is asked
+ * for the outcome.
  */
 export interface Send {
   readonly kind: "send";

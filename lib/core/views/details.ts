@@ -9,14 +9,14 @@ import { type Flow, isSettled, type Stage, type Task } from "../model/flow.ts";
 import type { JsonText } from "../model/values.ts";
 import { stageId, taskId } from "../model/ids.ts";
 
-/** What only the coordinator that drives a taskflow knows: why a due task has not been sent. */
+/** Why a due task has not been sent; only the taskflow's owner knows. */
 export type WaitReason = (task: Task) => "PAUSED" | "NO_WORKER" | "CONCURRENCY_LIMIT" | undefined;
 
-/** What is told of a tree that has to be small. */
+/** Limits for a tree that must stay small. */
 export interface TreeShape {
-  /** Tasks beyond the first so many are only counted, in `tasksOmitted` of their stages. */
+  /** Tasks beyond this number are only counted, in `tasksOmitted` of their stages. */
   readonly mostTasks: number;
-  /** What stands for a response. */
+  /** Renders a response. */
   readonly valueOf: (text: JsonText) => unknown;
 }
 
@@ -26,7 +26,7 @@ export function progressOf(flow: Flow): number {
   return flow.tasks.length === 0 ? 100 : Math.floor((100 * flow.settled) / flow.tasks.length);
 }
 
-/** Status and reason as they are read: QUEUED and most reasons follow from the state. */
+/** Status and reason as callers read them: QUEUED and most reasons are derived from the state. */
 export function effectiveStatus(flow: Flow, task: Task, waitReason?: WaitReason): Pick<TaskDetails, "status" | "statusReason"> {
   if (task.pendingResponse !== null) return { status: task.status, statusReason: "AWAITING_NESTED" };
   if (task.status !== "WAITING" || task.stage.status !== "RUNNING") return { status: task.status, statusReason: null };
@@ -69,45 +69,47 @@ export function activeChildrenOf({ children, activeChildren }: Task): string[] {
   return children.filter(({ state }) => state === "active").map(({ id }) => id);
 }
 
-/** It was, or is to be, carried out in this run. */
+/** The compensating task ran, or will run, in this run. */
 export const isTouched = ({ open, status }: Task): boolean => open || isSettled(status);
 
-/** How far the undoing of a task is. */
+/** The state of a task's compensation. */
 export function compensationOf({ status, attempts, attemptsOmitted, error }: Task): CompensationDetails {
-  const told = status === "SUCCESS" || status === "FAILED" ? status : "RUNNING";
-  return { status: told, attempts: attempts.length + attemptsOmitted, ...(error ? { error } : {}) };
+  return {
+    status: status === "SUCCESS" || status === "FAILED" ? status : "RUNNING",
+    attempts: attempts.length + attemptsOmitted,
+    ...(error ? { error } : {}),
+  };
 }
 
-/** The same of a taskflow; undefined if nothing of it is, or was, undone. */
+/** The state of a taskflow's compensation; undefined if none has begun in this run. */
 export function flowCompensationOf({ undo }: Flow): CompensationDetails | undefined {
   if (undo.status === "WAITING") return undefined;
-  const told = undo.tasks.filter(isTouched);
-  const failed = told.find(({ status }) => status === "FAILED");
-  const attempts = told.reduce((sum, task) => sum + task.attempts.length + task.attemptsOmitted, 0);
+  const touched = undo.tasks.filter(isTouched);
+  const failed = touched.find(({ status }) => status === "FAILED");
+  const attempts = touched.reduce((sum, task) => sum + task.attempts.length + task.attemptsOmitted, 0);
   const status = undo.status === "RUNNING" ? "RUNNING" : undo.status === "FAILED" ? "FAILED" : "SUCCESS";
   return { status, attempts, ...(failed?.error ? { error: failed.error } : {}) };
 }
 
-/** @param most tasks that are told */
 function stageDetails(
   flow: Flow,
   stage: Stage,
   waitReason: WaitReason | undefined,
-  most: number,
+  mostTasks: number,
   valueOf: TreeShape["valueOf"] | undefined,
 ): StageDetails {
   const tasks: StageDetails["tasks"] = {};
-  const told = most < stage.tasks.length ? stage.tasks.slice(0, most) : stage.tasks;
-  for (const task of told) tasks[taskId(flow.idBase, task.ordinal)] = taskDetails(flow, task, waitReason, valueOf);
+  const shown = mostTasks < stage.tasks.length ? stage.tasks.slice(0, mostTasks) : stage.tasks;
+  for (const task of shown) tasks[taskId(flow.idBase, task.ordinal)] = taskDetails(flow, task, waitReason, valueOf);
   const { name, index, status, startedAt, finishedAt } = stage;
-  const left = stage.tasks.length - told.length;
-  const tasksOmitted = left > 0 ? { tasksOmitted: left } : {};
+  const omitted = stage.tasks.length - shown.length;
+  const tasksOmitted = omitted > 0 ? { tasksOmitted: omitted } : {};
   return { id: stageId(flow.idBase, index), name, index, status, startedAt, finishedAt, tasks, ...tasksOmitted };
 }
 
 /**
- * The whole tree (section 4.1 of the contract).
- * @param only the stages to include; all if absent
+ * The whole tree.
+ * @param only the stages to include; absent: all
  */
 export function taskflowDetails(
   flow: Flow,
@@ -116,11 +118,11 @@ export function taskflowDetails(
   shape?: TreeShape,
 ): TaskflowDetails {
   const stages: TaskflowDetails["stages"] = {};
-  let most = shape?.mostTasks ?? Number.POSITIVE_INFINITY;
+  let mostTasks = shape?.mostTasks ?? Number.POSITIVE_INFINITY;
   for (const stage of flow.stages) {
     if (only && !only.has(stage)) continue;
-    stages[stageId(flow.idBase, stage.index)] = stageDetails(flow, stage, waitReason, most, shape?.valueOf);
-    most = Math.max(0, most - stage.tasks.length);
+    stages[stageId(flow.idBase, stage.index)] = stageDetails(flow, stage, waitReason, mostTasks, shape?.valueOf);
+    mostTasks = Math.max(0, mostTasks - stage.tasks.length);
   }
   const { definition } = flow;
   const compensation = flowCompensationOf(flow);

@@ -1,17 +1,17 @@
-/** When something can happen to a taskflow next, if nobody tells it anything. */
+/** When a taskflow next has something to do without a new input. */
 import { ageLimit, taskAgeLimit } from "../execution/max-age.ts";
 import type { Flow, Task } from "../model/flow.ts";
 
-/** No time at all: it waits for somebody. Still an integer, so that it can be stored and compared like any other. */
+/** It waits for an input. An integer, so that it is stored and compared like any other time. */
 export const NEVER = Number.MAX_SAFE_INTEGER;
 
 /**
- * 0 where something is under way or could be done now; else the earliest time at which a delay or an age is over, or `NEVER`. Until then all of it is in its
- * journal, and `recover` makes of that what it is in memory.
+ * 0 if work is in flight or could be done now; else the earliest end of a delay or a maxAge, or
+ * `NEVER`. Until that time the taskflow may leave memory: `recover` restores it from its journal.
  */
 export function nextDue(flow: Flow): number {
   if (flow.status === "WAITING") return 0;
-  // What it has to tell its children it tells while it is in memory.
+  // It sends commands to its children only while it is in memory.
   if (flow.childCount.active + flow.childCount.abandoned > 0) return 0;
   const stage = flow.stages.find((candidate) => candidate.status === "RUNNING");
   if (!stage || stage.count.running > 0 || flow.repeats.size > 0) return 0;
@@ -23,7 +23,7 @@ export function nextDue(flow: Flow): number {
 }
 
 function dueOf(task: Task, isPaused: boolean): number {
-  // Its worker is being asked.
+  // An outcome query is in flight.
   if (task.inDoubt !== null) return 0;
   const limit = taskAgeLimit(task) ?? NEVER;
   return isPaused ? limit : Math.min(limit, task.retryAt ?? 0);

@@ -1,6 +1,7 @@
 /**
- * Events of a taskflow as JSON text. What is the same from one event to the next is encoded once: each task and stage has a fragment that
- * lives until it changes, and the events of one commit share one tree, the taskflow after that commit.
+ * Events of a taskflow as JSON text. Unchanged parts are encoded once: each task and stage has a
+ * fragment that lives until it changes, and the events of one commit share one tree, the taskflow
+ * after that commit.
  */
 import { compensationOf, flowCompensationOf, isTouched, progressOf, taskflowDetails } from "./details.ts";
 import type { Fact } from "../journal/facts.ts";
@@ -8,17 +9,19 @@ import { type Flow, type Stage, type Task, taskAt } from "../model/flow.ts";
 import { stageId, taskId } from "../model/ids.ts";
 import { AWAITING_DECISION } from "../model/values.ts";
 
-/** One event as JSON, in two pieces: the events of one commit end alike, so that a bus may encode that piece once. */
+/**
+ * One event as JSON, in two pieces: a bus can encode the piece that a commit's events share once.
+ */
 export class EventText {
   readonly taskflowId: string;
   readonly seq: number;
-  /** Of the Moleculer event: `task.success`, `stage.running`, `flow.completed`. */
+  /** Name of the Moleculer event: `task.success`, `stage.running`, `flow.completed`. */
   readonly topic: string;
-  /** What is its own: all before `taskflowObject`. */
+  /** The event's own piece: everything before `taskflowObject`. */
   readonly own: string;
-  /** What it shares with the events of the same commit. */
+  /** The piece that it shares with the events of the same commit. */
   readonly shared: string;
-  /** Of a Moleculer event beside it, with the same text. */
+  /** Topic of a second Moleculer event with the same text. */
   readonly also: string | undefined;
 
   constructor(taskflowId: string, seq: number, { topic, also }: Description, own: string, shared: string) {
@@ -35,7 +38,7 @@ export class EventText {
   }
 }
 
-/** No task's fragment is shorter than this, so the size of a large tree need not be found out by writing it. */
+/** No task's fragment is shorter, so a tree that is certainly too large is never encoded. */
 const SHORTEST_TASK = 80;
 
 export class EventWriter {
@@ -44,15 +47,15 @@ export class EventWriter {
   readonly #tasks: (string | undefined)[] = [];
   readonly #stages: (string | undefined)[] = [];
 
-  /** @param limit bytes from which a state tree gives way to counts */
+  /** @param limit length above which counts replace the state tree */
   constructor(flow: Flow, limit: number) {
     this.#flow = flow;
     this.#limit = limit;
   }
 
   /**
-   * The events of facts that were stored together; the taskflow stands as they left it.
-   * @param firstSeq `seq` of the first of them
+   * The events of one commit. The taskflow must be in the state that the commit left.
+   * @param firstSeq `seq` of the first event
    */
   write(facts: readonly Fact[], at: number, firstSeq: number): EventText[] {
     this.#forget(facts);
@@ -70,13 +73,13 @@ export class EventWriter {
     return events;
   }
 
-  /** Changes were stored whose events nobody asked for: what is kept of them is outdated. */
+  /** Drops all fragments: changes were stored for which no events were written. */
   skip(): void {
     this.#tasks.length = 0;
     this.#stages.length = 0;
   }
 
-  /** Event 1: to be written before anything else of the taskflow is decided. */
+  /** Event 1. Must be written before any further decision about the taskflow. */
   creation(at: number): EventText {
     const { taskflowId } = this.#flow;
     return new EventText(taskflowId, 1, CREATION, ownPiece(CREATION, taskflowId, 1, at), sharedPiece(this.tree()));
@@ -86,18 +89,18 @@ export class EventWriter {
     for (const fact of facts) {
       if ("task" in fact) {
         const changed = taskAt(this.#flow, fact.task);
-        // What undoes a task is told of in that task.
-        const told = changed?.undoes ?? changed;
-        if (!told) continue;
-        this.#tasks[told.ordinal] = undefined;
-        this.#stages[told.stage.index] = undefined;
+        // A compensation is part of the fragment of the task it undoes.
+        const owner = changed?.undoes ?? changed;
+        if (!owner) continue;
+        this.#tasks[owner.ordinal] = undefined;
+        this.#stages[owner.stage.index] = undefined;
       } else if (fact.kind === "compensating" || fact.kind === "compensated") {
         this.skip();
       } else if (fact.kind === "stage") this.#stages[fact.stage] = undefined;
     }
   }
 
-  /** `taskflowObject`: the taskflow as it is, as far as its option `eventTree` tells of it. */
+  /** `taskflowObject`: the current state, in the detail that the option `eventTree` chooses. */
   tree(): string {
     const flow = this.#flow;
     if (flow.options.eventTree === "full") return JSON.stringify(taskflowDetails(flow));
@@ -138,7 +141,10 @@ export class EventWriter {
   }
 }
 
-/** One piece of memory. What `+` puts together stays a tree of its parts, which live as long as it does and are gone through each time that it is written. */
+/**
+ * One flat string. `+` would build a rope, which keeps its parts alive and is traversed each time
+ * it is written.
+ */
 const flat = (parts: readonly string[]): string => parts.join("");
 
 function taskFragment(flow: Flow, task: Task): string {
@@ -161,7 +167,9 @@ function taskFragment(flow: Flow, task: Task): string {
   return flat(parts);
 }
 
-/** Tasks by status, from the counts of the stages: as cheap in a large taskflow as in a small one. */
+/**
+ * Tasks by status, from the counts of the stages: the cost does not depend on the number of tasks.
+ */
 function countTasks(flow: Flow): Record<string, number> {
   let settled = 0;
   let success = 0;
@@ -182,7 +190,7 @@ function countTasks(flow: Flow): Record<string, number> {
   };
 }
 
-/** An event's text is these two, one after the other. */
+/** The text of an event is its own piece followed by the shared piece. */
 export function ownPiece({ type, data }: Description, taskflowId: string, seq: number, at: number): string {
   return `{"eventType":"${type}","seq":${seq},"timestamp":${at},"data":{"taskflowId":"${taskflowId}",${data}`;
 }
@@ -201,7 +209,7 @@ interface Description {
 
 const topics = { task: new Map<string, string>(), stage: new Map<string, string>(), flow: new Map<string, string>() };
 
-/** One text for each, which whoever looks it up need not hash again. */
+/** One string per topic, so that lookups by it need not hash it again. */
 function topicOf(subject: keyof typeof topics, status: string): string {
   let topic = topics[subject].get(status);
   if (topic === undefined) topics[subject].set(status, (topic = `${subject}.${status.toLowerCase()}`));
@@ -229,16 +237,19 @@ const describeTask = (
   };
 };
 
-/** At each fact the attempt at which its task stood, where its next one began in the same commit; undefined if no task is to run again in it. */
+/**
+ * For each fact, the attempt of its task at that point, if a later attempt started in the same
+ * commit. Undefined if the commit resets no task.
+ */
 function attemptsAt(facts: readonly Fact[]): (number | undefined)[] | undefined {
   if (!facts.some(({ kind }) => kind === "reset")) return undefined;
-  const before = new Map<number, number>();
+  const attemptBefore = new Map<number, number>();
   const attempts: (number | undefined)[] = [];
   for (let index = facts.length - 1; index >= 0; index--) {
     const fact = facts[index] as Fact;
     if (!("task" in fact)) continue;
-    attempts[index] = before.get(fact.task);
-    if (fact.kind === "started") before.set(fact.task, Math.max(0, fact.attempt - 1));
+    attempts[index] = attemptBefore.get(fact.task);
+    if (fact.kind === "started") attemptBefore.set(fact.task, Math.max(0, fact.attempt - 1));
   }
   return attempts;
 }
@@ -246,8 +257,8 @@ function attemptsAt(facts: readonly Fact[]): (number | undefined)[] | undefined 
 const attemptOf = (flow: Flow, task: number): number => taskAt(flow, task)?.attempt ?? 0;
 
 /**
- * What a fact says to subscribers; undefined if it is no event.
- * @param at the attempt of its task by then, if the flow has gone on since
+ * A fact as subscribers see it; undefined if it is no event.
+ * @param at the task's attempt at that point, if the flow has moved on since
  */
 export function describe(flow: Flow, fact: Fact, at?: number): Description | undefined {
   switch (fact.kind) {

@@ -1,4 +1,7 @@
-/** The execution context: what a task's handler is told of the run that it is part of, as JSON text made of shared pieces. */
+/**
+ * The execution context: the part of a run that a task's handler sees, as JSON text made of shared
+ * pieces.
+ */
 import { optionsText } from "../model/options.ts";
 import { activeChildrenOf } from "./details.ts";
 import type { Flow, Stage, Task } from "../model/flow.ts";
@@ -6,20 +9,23 @@ import type { JsonText } from "../model/values.ts";
 import { stageId, taskId } from "../model/ids.ts";
 import { isRecord } from "../../util/record.ts";
 
-/** A stage's answers as the tasks of the next one get them. */
-interface Answers {
+/** The responses of a stage, as the tasks of the next stage receive them. */
+interface StageResponses {
   readonly changedAt: number;
   readonly count: number;
   readonly text: string;
 }
 
-/** By stage: one that has ended changes only where it runs again or a person decides about a task of it. */
-const answersOf = new WeakMap<Stage, Answers>();
+/**
+ * By stage. An ended stage changes only if it runs again or a person decides about one of its
+ * tasks.
+ */
+const responsesOf = new WeakMap<Stage, StageResponses>();
 
-/** Characters of a context that always travels by value. */
+/** A context of up to this many characters always travels by value. */
 export const CONTEXT_BUDGET = 65_536;
 
-/** The stage whose responses a stage is given: the nearest one before it that was not skipped. */
+/** The stage whose responses a stage receives: the nearest one before it that was not skipped. */
 export function previousStage(flow: Flow, stage: Stage): Stage | undefined {
   for (let index = stage.index - 1; index >= 0; index--) {
     const candidate = flow.stages[index];
@@ -28,7 +34,10 @@ export function previousStage(flow: Flow, stage: Stage): Stage | undefined {
   return undefined;
 }
 
-/** The rows of `previousStageRes` of the tasks of a stage as JSON texts, in definition order; none for the first stage. */
+/**
+ * The rows of a stage's `previousStageRes` as JSON texts, in definition order; none for the first
+ * stage.
+ */
 export function previousRows(flow: Flow, stage: Stage): string[] {
   const previous = previousStage(flow, stage);
   return previous ? rowsOf(flow, previous) : [];
@@ -42,36 +51,40 @@ function rowsOf(flow: Flow, { tasks }: Stage): string[] {
   });
 }
 
-/** `previousStageRes` of the tasks of a stage; undefined for the first stage. */
-function previousAnswers(flow: Flow, stage: Stage): Answers | undefined {
+/** A stage's `previousStageRes`; undefined for the first stage. */
+function previousResponses(flow: Flow, stage: Stage): StageResponses | undefined {
   const previous = previousStage(flow, stage);
   if (!previous) return undefined;
-  const known = answersOf.get(previous);
-  if (known && known.changedAt === previous.changedAt) return known;
+  const cached = responsesOf.get(previous);
+  if (cached && cached.changedAt === previous.changedAt) return cached;
   const { changedAt, tasks } = previous;
-  const made = { changedAt, count: tasks.length, text: `[${rowsOf(flow, previous).join(",")}]` };
-  answersOf.set(previous, made);
-  return made;
+  const responses = { changedAt, count: tasks.length, text: `[${rowsOf(flow, previous).join(",")}]` };
+  responsesOf.set(previous, responses);
+  return responses;
 }
 
-/** What the handler is told of its meta: with the context of the parent's task, which tells of its own parent, and so on. */
-function toldMeta(flow: Flow, task: Task): Record<string, unknown> {
+/**
+ * The meta as the handler sees it: with the parent task's context, which contains its own parent's,
+ * and so on.
+ */
+function contextMeta(flow: Flow, task: Task): Record<string, unknown> {
   const meta = metaOf(flow, task);
   return flow.parent ? { ...meta, taskflowExecutionContext: flow.parentContext } : meta;
 }
 
-/** The meta that travels with a task: the producer's, then the task's own. */
+/** The meta that travels with a task: the producer's, overridden by the task's own. */
 export function metaOf(flow: Flow, task: Task): Record<string, unknown> {
   return { ...flow.meta, ...task.definition.meta };
 }
 
 /**
  * The execution context of the running attempt of a task.
- * @param fits asked where it is longer than `CONTEXT_BUDGET`: may so many characters travel by value? If not, the answers of the stage before go by
- * reference, and params that would still be too long are left out here (the handler has them as its own)
+ * @param fits asked beyond `CONTEXT_BUDGET`: may this many characters travel by value? If not, the
+ *   responses of the previous stage travel by reference, and params that are still too long are
+ *   omitted (the handler receives them as its own)
  */
 export function executionContext(flow: Flow, task: Task, fits: (length: number) => boolean): JsonText {
-  const previous = task.undoes ? undefined : previousAnswers(flow, task.stage);
+  const previous = task.undoes ? undefined : previousResponses(flow, task.stage);
   const params = JSON.stringify(task.definition.params ?? {});
   const whole = contextText(flow, task, previous?.text, params);
   if (whole.length <= CONTEXT_BUDGET || fits(whole.length)) return whole;
@@ -89,7 +102,7 @@ function contextText(flow: Flow, task: Task, previous: string | undefined, param
   const id = taskId(flow.idBase, task.ordinal);
   const forwarded = options.forwardContext ? `"context":${JSON.stringify(flow.definition.context ?? null)},` : "";
   const info =
-    `{"id":"${id}","attempt":${attempt},"meta":${JSON.stringify(toldMeta(flow, task))},"params":${params},` +
+    `{"id":"${id}","attempt":${attempt},"meta":${JSON.stringify(contextMeta(flow, task))},"params":${params},` +
     `"options":${optionsText(options)},"status":"${task.status}","nestedActiveRunningTaskFlowIds":${JSON.stringify(activeChildrenOf(task))},` +
     `"nestedTaskflows":${task.children.length === 0 ? "[]" : JSON.stringify(task.children.map((child) => child.id))},` +
     `"name":${JSON.stringify(definition.name)},"type":"${definition.type}","taskDetails":${JSON.stringify(definition.taskDetails)}}`;
@@ -99,12 +112,12 @@ function contextText(flow: Flow, task: Task, previous: string | undefined, param
     `"taskId":"${id}","delivery":${delivery},"fence":${flow.fence},"taskInfo":${info}}}`) as JsonText;
 }
 
-/** Bytes of the context that a nested taskflow keeps of its parent. */
+/** Length of the parent's context that a nested taskflow keeps in full. */
 const NESTED_BUDGET = 16_384;
 
 /**
- * The execution context of the running attempt of a task as the taskflows that it produces keep it, all levels above in it. Past a size only what tells
- * where they stand is left, at every level.
+ * The execution context of a running attempt, as the taskflows it produces keep it: all levels
+ * above included. Beyond the budget only the ids that place them are left, at every level.
  */
 export function nestedContext(flow: Flow, task: Task): unknown {
   const text = executionContext(flow, task, () => true);
@@ -116,7 +129,7 @@ export function nestedContext(flow: Flow, task: Task): unknown {
 
 type Json = Readonly<Record<string, unknown>>;
 
-/** In place of a value that is left out; what is shorter than that stays. */
+/** Replaces a value by its length; shorter values stay. */
 function omit(value: unknown): unknown {
   const bytes = value === undefined ? 0 : JSON.stringify(value).length;
   return bytes <= 64 ? value : { $omitted: bytes };
@@ -130,22 +143,22 @@ function shorten(context: unknown, keepMeta: boolean): unknown {
   const { params, options, meta, nestedTaskflows, nestedActiveRunningTaskFlowIds, ...info } = taskInfo;
   const { taskflowExecutionContext: parent, ...own } = isRecord(meta) ? meta : {};
   const kept = keepMeta ? own : { $omitted: JSON.stringify(own).length };
-  const left = {
+  const shortened = {
     params: omit(params),
     options: omit(options),
     nestedTaskflows: omit(nestedTaskflows),
     nestedActiveRunningTaskFlowIds: omit(nestedActiveRunningTaskFlowIds),
     meta: parent === undefined ? kept : { ...kept, taskflowExecutionContext: shorten(parent, keepMeta) },
   };
-  return { ...rest, taskflow: { ...place, taskInfo: { ...info, ...left } } };
+  return { ...rest, taskflow: { ...place, taskInfo: { ...info, ...shortened } } };
 }
 
-/** Names the attempt to workers that remember outcomes. */
+/** Identifies the running attempt to workers that keep outcomes. */
 export function idempotencyKey(flow: Flow, task: Task): string {
   return keyOf(flow, task, task.attempt);
 }
 
-/** The same of an earlier attempt. */
+/** The idempotency key of an earlier attempt. */
 export function keyOf(flow: Flow, task: Task, attempt: number): string {
   return `${flow.taskflowId}:${taskId(flow.idBase, task.ordinal)}:${attempt}`;
 }

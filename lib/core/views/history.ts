@@ -1,4 +1,4 @@
-/** The events that a journal tells of: what subscribers missed. */
+/** Past events, rebuilt from the journal for subscribers that missed them. */
 import { apply, isEvent } from "../journal/apply.ts";
 import { build } from "../journal/build.ts";
 import { describe, EventText, EventWriter, ownPiece, sharedPiece } from "./events.ts";
@@ -13,11 +13,11 @@ export interface History {
 }
 
 /**
- * Ids, statuses, times and errors are those of the change; the answer of a task is there unless a later attempt replaced it; the tree is the
- * taskflow as it is now.
+ * Ids, statuses, times and errors are those of the change. A task's response is included unless a
+ * later attempt replaced it. The tree is the taskflow as it is now.
  *
- * @param flow the taskflow as the whole journal leaves it
- * @param limit most events to give
+ * @param flow the taskflow in the state that the whole journal leaves
+ * @param limit maximum number of events
  */
 export function historyOf(entries: readonly Entry[], flow: Flow, since: number, limit: number, eventTreeLimit: number): History {
   const first = entries[0]?.facts[0];
@@ -44,7 +44,7 @@ function eventText(then: Flow, now: Flow, fact: Fact, seq: number, at: number, s
   return new EventText(taskflowId, seq, subject, ownPiece(subject, taskflowId, seq, at), shared);
 }
 
-/** Answers that a later attempt replaced are not told again. */
+/** Drops a response that a later attempt replaced. */
 function withoutReplaced(then: Flow, now: Flow, fact: Fact): Fact {
   if ((fact.kind !== "settled" && fact.kind !== "delayed") || fact.response === undefined) return fact;
   if (taskAt(then, fact.task)?.attempt === taskAt(now, fact.task)?.attempt) return fact;

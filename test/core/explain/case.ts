@@ -19,7 +19,7 @@ export const own = (more: Partial<Own> = {}): Own => ({
   ...more,
 });
 
-export const around = (run: CoreRun, more: Partial<Observations> = {}): Observations => ({
+export const observed = (run: CoreRun, more: Partial<Observations> = {}): Observations => ({
   now: run.now,
   coordinator: "c1",
   owner: own(),
@@ -34,8 +34,8 @@ export const around = (run: CoreRun, more: Partial<Observations> = {}): Observat
   ...more,
 });
 
-export const command = (run: CoreRun, given: Command): CoreRun => {
-  run.give({ kind: "command", correlationId: 1, command: given });
+export const command = (run: CoreRun, input: Command): CoreRun => {
+  run.give({ kind: "command", correlationId: 1, command: input });
   return run;
 };
 

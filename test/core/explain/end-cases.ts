@@ -25,7 +25,7 @@ export const END_CASES: readonly Case[] = [
       run.answer("b", answered(1));
       return run;
     },
-    sentence: "It ran to its end: 1 task succeeded, 1 failed or were cancelled, which their options allow.",
+    sentence: "It ran to its end: 1 task succeeded, 1 failed or was cancelled, as their options allow.",
   },
   {
     code: "FAILED",
@@ -56,7 +56,7 @@ export const END_CASES: readonly Case[] = [
       run.answer("a", failed());
       return run;
     },
-    sentence: 'Stage "s1" was never reached: task "a" of stage "s0" is FAILED, and that blocks.',
+    sentence: 'Stage "s1" was never reached: task "a" of stage "s0" is FAILED and blocks it.',
   },
   {
     code: "CANCELLED",
@@ -78,7 +78,7 @@ export const END_CASES: readonly Case[] = [
       produce(run, "child-1");
       return command(run, { kind: "cancel" });
     },
-    sentence: "It has 1 nested taskflow still to be cancelled.",
+    sentence: "It is still cancelling 1 nested taskflow.",
     data: { nested: ["child-1"] },
   },
   {
@@ -86,7 +86,7 @@ export const END_CASES: readonly Case[] = [
     title: "what succeeded is being undone",
     make: () => undoing(),
     sentence:
-      'What succeeded is being undone, the latest first: 0 of 1 task done, task "a (compensation)" of stage "compensation" is next.',
+      'Its compensation is running, latest task first: 0 of 1 task done, task "a (compensation)" of stage "compensation" is next.',
     data: { done: 0, tasks: 1 },
   },
   {
@@ -109,6 +109,6 @@ export const END_CASES: readonly Case[] = [
       run.flow.stages[0]!.status = "WAITING";
       return run;
     },
-    sentence: "Nothing holds it: its next step is under way.",
+    sentence: "Nothing holds it up: its next step is under way.",
   },
 ];

@@ -8,14 +8,14 @@ export const FLOW_CASES: readonly Case[] = [
     title: "stored, and not begun",
     make: () => new CoreRun([["a"]]),
     later: 2_000,
-    sentence: "It is stored since 2 s and has not begun.",
+    sentence: "It has been stored for 2 s and has not started.",
   },
   {
     code: "PAUSED",
     title: "a person paused it",
     make: () => command(new CoreRun([["a"]]).begin(), { kind: "pause", reason: "until Monday" }),
     later: 8_000_000,
-    sentence: "It is paused since 2 h 13 min: until Monday.",
+    sentence: "It has been paused for 2 h 13 min: until Monday.",
     data: { reason: "until Monday", since: START, by: null },
     movedBy: 'resumeTaskflow { taskflowId: "flow-1" }',
   },
@@ -23,7 +23,7 @@ export const FLOW_CASES: readonly Case[] = [
     code: "PAUSED_BY_PARENT",
     title: "it is paused with the one above it",
     make: () => command(new CoreRun([["a"]]).begin(), { kind: "pause", by: "parent" }),
-    sentence: "It is paused together with taskflow parent, above it, since 0 ms.",
+    sentence: "It has been paused for 0 ms together with its parent, taskflow parent.",
     movedBy: 'resumeTaskflow { taskflowId: "parent" }',
   },
   {
@@ -34,7 +34,7 @@ export const FLOW_CASES: readonly Case[] = [
       run.answer("a", failed());
       return run;
     },
-    sentence: 'A person is to decide: task "a" of stage "s0" failed with BROKEN at attempt 0: It is BROKEN.',
+    sentence: 'A person must decide: task "a" of stage "s0" failed with BROKEN at attempt 0: It is BROKEN.',
     data: { decisions: ["retryTaskflow", "resolveTask", "cancelTaskflow"], attempt: 0 },
   },
   {
@@ -45,7 +45,7 @@ export const FLOW_CASES: readonly Case[] = [
       const all = { pattern: "**", reason: "TASKFLOW_PAUSED", since: START - 5_000, coordinator: "c1" };
       return { pausedBy: () => all, everythingPausedBy: all };
     })(),
-    sentence: "Coordinator c1 is paused since 5 s (TASKFLOW_PAUSED): nothing is sent.",
+    sentence: "Coordinator c1 has been paused for 5 s (TASKFLOW_PAUSED): nothing is sent.",
     movedBy: 'resumeActions { pattern: "**" }',
   },
   {
@@ -60,36 +60,35 @@ export const FLOW_CASES: readonly Case[] = [
     title: "the coordinator's lease has lapsed",
     make: () => new CoreRun([["a"]]).begin(),
     more: { owner: own({ hasLease: false }) },
-    sentence:
-      "Its coordinator c1 could not show the store that it lives, so that it sends nothing: another one may have taken over.",
+    sentence: "Its coordinator c1 could not renew its lease and sends nothing: another coordinator may have taken over.",
   },
   {
     code: "BUS_DOWN",
     title: "the link to the bus is down",
     make: () => new CoreRun([["a"]]).begin(),
     more: { isBusUp: false },
-    sentence: "Its coordinator c1 has no link to the bus: nothing is sent, and no answer comes.",
+    sentence: "Its coordinator c1 has no connection to the bus: it sends nothing and receives no answers.",
   },
   {
     code: "STORE_UNAVAILABLE",
     title: "the store cannot be used",
     make: () => sentFlow(),
     more: { storeError: "disk full" },
-    sentence: "The store cannot be used, so that nothing can go on: disk full",
+    sentence: "The store is unavailable and nothing can proceed: disk full",
   },
   {
     code: "NO_OWNER",
     title: "nobody drives it",
     make: () => sentFlow(),
     more: { owner: { kind: "nobody" } },
-    sentence: "No coordinator drives it: its last one gave it up.",
+    sentence: "It has no owner right now: its last coordinator released it.",
   },
   {
     code: "OWNER_SILENT",
     title: "the owner is silent",
     make: () => sentFlow(),
     more: { owner: { kind: "other", node: "c2", silentMs: 7_300, leaseMs: 10_000 } },
-    sentence: "Its coordinator c2 is silent since 7.3 s; another one takes over after 10 s of silence.",
+    sentence: "Its coordinator c2 has been silent for 7.3 s; another one takes over after 10 s of silence.",
   },
   {
     code: "OWNER_SILENT",
@@ -103,7 +102,7 @@ export const FLOW_CASES: readonly Case[] = [
     title: "the owner lives, and could not be asked",
     make: () => sentFlow(),
     more: { owner: { kind: "other", node: "c2", silentMs: 400, leaseMs: 10_000 } },
-    sentence: "Coordinator c2 drives it and could not be asked; this is what the store tells.",
+    sentence: "Coordinator c2 owns it and could not be asked; this explanation comes from the store.",
   },
   {
     code: "PUT_ASIDE",
@@ -111,7 +110,7 @@ export const FLOW_CASES: readonly Case[] = [
     make: () => sentFlow(),
     more: { owner: own({ isLoaded: false }) },
     sentence:
-      "It belongs to coordinator c1, which does not have it in its care: it is being read, or it was put aside after an error that the log tells.",
+      "It belongs to coordinator c1, which has not loaded it: it is being read, or was put aside after an error that the log describes.",
   },
   {
     code: "ABORTING",
@@ -122,7 +121,7 @@ export const FLOW_CASES: readonly Case[] = [
       run.answer("a", failed({ permanent: true, abort: "workflow" }));
       return run;
     },
-    sentence: "A handler ended the whole taskflow by an ExpectedError: it ends FAILED when 1 running task has answered.",
+    sentence: "A handler ended the whole taskflow with an ExpectedError: it ends FAILED once 1 running task has answered.",
   },
   {
     code: "MAX_AGE",
@@ -135,7 +134,7 @@ export const FLOW_CASES: readonly Case[] = [
     code: "EARLIER_STAGE",
     title: "a stage waits for one before it",
     make: () => sentFlow(),
-    sentence: 'Stage "s1" waits for stage "s0", of which 0 of 1 task are done.',
+    sentence: 'Stage "s1" waits for stage "s0": 0 of 1 task is done.',
   },
   {
     code: "BLOCKED",
@@ -146,7 +145,7 @@ export const FLOW_CASES: readonly Case[] = [
       run.answer("a", failed());
       return run;
     },
-    sentence: 'Stage "s1" will not run: task "a" of stage "s0" is FAILED, and that blocks what comes after.',
+    sentence: 'Stage "s1" will not run: task "a" of stage "s0" is FAILED and blocks later stages.',
     data: { error: "BROKEN" },
   },
 ];

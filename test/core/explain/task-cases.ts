@@ -8,7 +8,7 @@ export const TASK_CASES: readonly Case[] = [
     title: "an attempt is out",
     make: () => sentFlow(),
     later: 5_000,
-    sentence: 'Task "a" of stage "s0" runs on w1 since 5 s (attempt 0); it times out in 55 s.',
+    sentence: 'Task "a" of stage "s0" has been running on w1 for 5 s (attempt 0); it times out in 55 s.',
     data: { attempt: 0, nodeID: "w1", deliveries: 1, timeout: 60_000, timesOutAt: START + 60_000 },
   },
   {
@@ -20,7 +20,7 @@ export const TASK_CASES: readonly Case[] = [
       run.send(1_000, "w2");
       return run;
     },
-    sentence: 'Task "a" of stage "s0" runs on w2 since 0 ms (attempt 0, delivered 2 times); it times out in 1 min.',
+    sentence: 'Task "a" of stage "s0" has been running on w2 for 0 ms (attempt 0, delivered 2 times); it times out in 1 min.',
     data: { deliveries: 2 },
   },
   {
@@ -30,7 +30,7 @@ export const TASK_CASES: readonly Case[] = [
     later: 70_000,
     more: { owner: own({ sent: () => ({ sentAt: START, heardAt: START + 68_500, isUnsent: false }) }) },
     sentence:
-      'Task "a" of stage "s0" runs on w1 since 1 min 10 s (attempt 0), its last heartbeat was 1.5 s ago; it times out in 58.5 s.',
+      'Task "a" of stage "s0" has been running on w1 for 1 min 10 s (attempt 0), its last heartbeat was 1.5 s ago; it times out in 58.5 s.',
     data: { heardAt: START + 68_500, timesOutAt: START + 128_500 },
   },
   {
@@ -38,7 +38,7 @@ export const TASK_CASES: readonly Case[] = [
     title: "nothing is heard of an attempt",
     make: () => sentFlow(),
     more: { owner: own({ sent: () => undefined }) },
-    sentence: 'Nothing is heard of attempt 0 of task "a" of stage "s0": w1 is asked how it ended.',
+    sentence: 'Attempt 0 of task "a" of stage "s0" is silent: w1 is asked for its outcome.',
     movedBy: /delivered again/,
   },
   {
@@ -47,7 +47,7 @@ export const TASK_CASES: readonly Case[] = [
     make: () => sentFlow({ exactlyOnceTaskExecution: true }),
     more: { owner: own({ sent: () => undefined }) },
     sentence:
-      'Nobody knows yet how attempt 0 of task "a" of stage "s0" ended, and it must not be repeated: w1 is asked, every 5 s while it is at work.',
+      'The outcome of attempt 0 of task "a" of stage "s0" is unknown, and it must not be repeated: w1 is asked for it, every 5 s while the attempt runs.',
     movedBy: /TASK_OUTCOME_UNKNOWN/,
   },
   {
@@ -58,7 +58,8 @@ export const TASK_CASES: readonly Case[] = [
       run.takeOver(2);
       return run;
     },
-    sentence: 'Attempt 0 of task "a" of stage "s0" is about to be delivered again (delivery 2 of at most 5): nobody knows of it.',
+    sentence:
+      'Attempt 0 of task "a" of stage "s0" is about to be delivered again (delivery 2 of at most 5): no outcome is known.',
     data: { deliveries: 1, mostDeliveries: 5 },
   },
   {
@@ -66,14 +67,14 @@ export const TASK_CASES: readonly Case[] = [
     title: "a delivery never left",
     make: () => sentFlow(),
     more: { owner: own({ sent: () => ({ sentAt: 0, heardAt: null, isUnsent: true }) }) },
-    sentence: 'Attempt 0 of task "a" of stage "s0" could not be sent to w1; it is tried again at once.',
+    sentence: 'Attempt 0 of task "a" of stage "s0" could not be sent to w1; it is retried at once.',
   },
   {
     code: "WORKER_GONE",
     title: "the worker is not there any more",
     make: () => sentFlow(),
     more: { isConnected: () => false },
-    sentence: 'Attempt 0 of task "a" of stage "s0" was sent to w1, which is not connected any more.',
+    sentence: 'Attempt 0 of task "a" of stage "s0" was sent to w1, which is no longer connected.',
   },
   {
     code: "RETRY_DELAY",
@@ -107,7 +108,7 @@ export const TASK_CASES: readonly Case[] = [
       command(run, { kind: "cancel" });
       return command(run, { kind: "retry" });
     },
-    sentence: 'Task "a" of stage "s0" may have succeeded unseen in attempt 0: its worker is asked before it runs again.',
+    sentence: 'Task "a" of stage "s0" may have succeeded unseen in attempt 0: its worker is asked before the task runs again.',
   },
   {
     code: "NO_WORKER",
@@ -123,7 +124,7 @@ export const TASK_CASES: readonly Case[] = [
     title: "its action is paused",
     make: () => new CoreRun([["a"]]).begin(),
     more: { pausedBy: () => rule },
-    sentence: 'Task "a" of stage "s0" waits: calls of svc.* are paused since 1 min (a drill).',
+    sentence: 'Task "a" of stage "s0" waits: calls of svc.* have been paused for 1 min (a drill).',
     movedBy: 'resumeActions { pattern: "svc.*" }',
   },
   {
@@ -134,7 +135,7 @@ export const TASK_CASES: readonly Case[] = [
       run.send();
       return run;
     },
-    sentence: 'Task "c" of stage "s0" waits its turn: 2 tasks of the stage run, and maxConcurrency is 2.',
+    sentence: 'Task "c" of stage "s0" waits its turn: 2 tasks of the stage are running, and maxConcurrency is 2.',
     data: { running: 2, maxConcurrency: 2 },
   },
   {
@@ -142,21 +143,21 @@ export const TASK_CASES: readonly Case[] = [
     title: "the coordinator has no slot",
     make: () => new CoreRun([["a"]]).begin(),
     more: { owner: own({ inFlight: 1_000 }) },
-    sentence: 'Task "a" of stage "s0" waits for a free slot: its coordinator has 1000 attempts in flight, its limit.',
+    sentence: 'Task "a" of stage "s0" waits for a free slot: its coordinator has 1000 attempts in flight, and its limit is 1000.',
   },
   {
     code: "DUE",
     title: "nothing is in the way",
     make: () => new CoreRun([["a"]]).begin(),
     later: 3,
-    sentence: 'Task "a" of stage "s0" is due since 3 ms and about to be sent.',
+    sentence: 'Task "a" of stage "s0" has been due for 3 ms and is about to be sent.',
   },
   {
     code: "TASK_MAX_AGE",
     title: "its task's age ends that",
     make: () => new CoreRun([{ a: { maxAge: 90_000 } }]).begin(),
     later: 1_000,
-    sentence: 'No attempt of task "a" of stage "s0" starts after 1 min 29 s from now: then its maxAge is over.',
+    sentence: 'Attempts of task "a" of stage "s0" can start for another 1 min 29 s: then its maxAge is over.',
   },
   {
     code: "NOT_SELECTED",
@@ -168,7 +169,7 @@ export const TASK_CASES: readonly Case[] = [
       command(run, { kind: "retry", selection: [{ tasks: ["b"] }] });
       return run;
     },
-    sentence: 'Task "c" of stage "s1" is not part of this run: its stage runs only what was chosen of it.',
+    sentence: 'Task "c" of stage "s1" is not part of this run: its stage runs only selected tasks.',
   },
   {
     code: "AWAITING_NESTED",

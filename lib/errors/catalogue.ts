@@ -91,47 +91,17 @@ export const ERRORS = {
     meaning: "The task is running and cannot be changed now.",
     whatToDo: "Cancel the task or wait for its answer.",
   },
-  TASK_ALREADY_CLAIMED: {
-    code: 409,
-    kind: "action",
-    meaning: "Another worker holds the task.",
-    whatToDo: "Take another one from fetchTasks.",
-  },
-  TASK_CLAIM_MISMATCH: {
-    code: 409,
-    kind: "action",
-    meaning: "Only the worker that claimed the task may report on it.",
-    whatToDo: "Claim the task first, and report under the same `worker`.",
-  },
   TASK_NOT_ACTIVE: {
     code: 409,
     kind: "action",
     meaning: "The task is settled, or not waiting for a result: there is nothing to decide about it.",
     whatToDo: "Drop it: the task was settled, cancelled or taken back meanwhile.",
   },
-  TEMPLATE_EXISTS: {
-    code: 409,
-    kind: "action",
-    meaning: "There is a template of this namespace, name and version.",
-    whatToDo: "Give it another version, or use updateTemplate.",
-  },
   PARENT_TASK_NOT_RUNNING: {
     code: 409,
     kind: "action",
     meaning: "The task whose handler produced this taskflow is no longer running.",
     whatToDo: "Produce before the handler answers, or with `detached: true`.",
-  },
-  TEMPLATE_NOT_FOUND: {
-    code: 404,
-    kind: "action",
-    meaning: "There is no template of this namespace, name and version.",
-    whatToDo: "getAllTemplates lists those that exist.",
-  },
-  TASKFLOW_FORBIDDEN: {
-    code: 403,
-    kind: "action",
-    meaning: "The `authorize` hook of the service said no.",
-    whatToDo: "Ask whoever runs the service for the right.",
   },
   TASKFLOW_OVERLOADED: {
     code: 503,
@@ -226,18 +196,6 @@ export const ERRORS = {
     kind: "task",
     meaning: "A taskflow of which nothing succeeded, without an error of its own.",
     whatToDo: "Look at its tasks.",
-  },
-  EXPRESSION_ERROR: {
-    code: 422,
-    kind: "task",
-    meaning: "An expression of the task could not be worked out; nothing was called.",
-    whatToDo: "Correct the expression or the data that it reads.",
-  },
-  LIMIT_EXCEEDED: {
-    code: 422,
-    kind: "task",
-    meaning: "A limit was reached while the taskflow ran, such as the number of tasks that forEach makes.",
-    whatToDo: "Split the work into several taskflows, or raise the limit in settings.limits.",
   },
   PERMANENT_ERROR: {
     code: 422,

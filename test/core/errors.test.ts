@@ -45,15 +45,11 @@ describe("the catalogue", () => {
       TASKFLOW_CONFLICT: 409,
       TASKFLOW_NOT_FINISHED: 409,
       TASK_RUNNING: 409,
-      TASK_ALREADY_CLAIMED: 409,
-      TASK_CLAIM_MISMATCH: 409,
       TASK_NOT_ACTIVE: 409,
-      TEMPLATE_EXISTS: 409,
       PARENT_TASK_NOT_RUNNING: 409,
-      TEMPLATE_NOT_FOUND: 404,
-      TASKFLOW_FORBIDDEN: 403,
       TASKFLOW_OVERLOADED: 503,
       STORE_UNAVAILABLE: 503,
+      TASKFLOW_READ_ONLY: 405,
     };
     const actions = types.filter((type) => ERRORS[type].kind === "action");
     expect(Object.fromEntries(actions.map((type) => [type, ERRORS[type].code]))).toEqual(codes);

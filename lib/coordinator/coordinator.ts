@@ -72,7 +72,7 @@ export class Coordinator {
       lapsed: () => this.#turns.lookAgain(),
     });
     const finished = new ReopenFinished(ports, settings, this.#turns, {
-      load: (stored, fence) => this.#residency.reopen(stored, fence),
+      load: (restored, fence) => this.#residency.reopen(restored, fence),
       unsure: () => this.#lease.doubt(),
     });
     this.#late = new LateAnswers(ports, this.#turns, this.#residency, finished);

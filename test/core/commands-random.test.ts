@@ -2,9 +2,9 @@ import { isDeepStrictEqual } from "node:util";
 import { describe, expect, test } from "@jest/globals";
 import fc from "fast-check";
 import { isEvent } from "../../lib/core/journal/apply.ts";
-import type { RetryCommand } from "../../lib/core/model/command.ts";
+import type { Command, RetryCommand } from "../../lib/core/model/command.ts";
 import { assertFlow } from "../../lib/core/model/invariants.ts";
-import type { Decision } from "../../lib/core/decide.ts";
+import { decide, type Decision } from "../../lib/core/decide.ts";
 import { type Flow, isFinished } from "../../lib/core/model/flow.ts";
 import { taskId } from "../../lib/core/model/ids.ts";
 import type { Outcome } from "../../lib/core/execution/inputs.ts";
@@ -12,9 +12,17 @@ import { decodeEntry, replay } from "../../lib/core/journal/journal.ts";
 import { aMove, anOutcome, aRetry, fitting, play, someFlow } from "../helpers/core-moves.ts";
 import { answered, type CoreRun, failed, fingerprint, NEVER, picture, written } from "../helpers/core-run.ts";
 
-/** The journal tells the same taskflow, and its events are numbered without gaps. */
+const TRIED: readonly Command[] = [{ kind: "cancel" }, { kind: "retry", mode: "all" }];
+
+/**
+ * The journal tells the same taskflow, also after something was decided on another state of the same entries, and its events are
+ * numbered without gaps.
+ */
 function expectReplayed(run: CoreRun): void {
-  const again = replay(written(run).map(decodeEntry));
+  const entries = written(run).map(decodeEntry);
+  const tried = replay(entries);
+  for (const command of TRIED) decide(tried, [{ kind: "command", correlationId: 0, command }], run.now);
+  const again = replay(entries);
   // Much faster than `toEqual`.
   expect(isDeepStrictEqual(picture(again), picture(run.flow))).toBe(true);
   assertFlow(again);

@@ -222,7 +222,7 @@ export const MUTANTS_OF_THE_COORDINATOR: readonly Mutant[] = [
   {
     title: "last events not announced at a takeover",
     noticedBy: [13, 29],
-    change: [residency, "if (flow.fence !== fence) announceLast(bus, entries, flow, eventTreeLimit);", ""],
+    change: [residency, "if (flow.fence !== fence) announceLast(this.#ports.bus, entries, flow, eventTreeLimit);", ""],
   },
   {
     title: "one that is to end takes over what it gave up",

@@ -12,6 +12,7 @@ import { backoff, sleep, withTimeout } from "../../util/timer.ts";
 import type { Residency } from "../ownership/residency.ts";
 import type { ReopenFinished } from "../ownership/reopen.ts";
 import type { Ports } from "../turn/ports.ts";
+import { rehydrate } from "../turn/rehydrate.ts";
 import type { CoordinatorSettings } from "../turn/settings.ts";
 import type { TurnLoop } from "../turn/loop.ts";
 
@@ -82,9 +83,10 @@ export class CommandRouter {
       return owner === this.#settings.owner ? this.#load(taskflowId, order) : owner === null ? {} : { owner };
     const keeper = await this.#finished.eligibleOwner(stored.row);
     if (keeper !== undefined) return keeper === null ? {} : { owner: keeper };
-    const { facts, answers } = this.#finished.preview(stored, [{ kind: "command", correlationId: 0, ...order }]);
+    const restored = rehydrate(stored);
+    const { facts, answers } = this.#finished.preview(restored, [{ kind: "command", correlationId: 0, ...order }]);
     if (facts.length === 0) return answerOf(answers[0]?.answer);
-    const taken = await this.#finished.take(stored);
+    const taken = await this.#finished.take(restored);
     return taken ? answerOf(await this.#turns.command(taken, order)) : {};
   }
 

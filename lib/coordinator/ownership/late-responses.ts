@@ -7,6 +7,7 @@ import { awaitsLate } from "../../core/execution/task.ts";
 import type { Residency } from "./residency.ts";
 import type { ReopenFinished } from "./reopen.ts";
 import type { Ports } from "../turn/ports.ts";
+import { rehydrate } from "../turn/rehydrate.ts";
 import type { TurnLoop } from "../turn/loop.ts";
 import type { LateAnswer } from "../turn/effect-handlers.ts";
 
@@ -91,8 +92,9 @@ export class LateAnswers {
     if (!resident) {
       // Whoever goes on with it asks the workers.
       if (!isFinished(stored.row.status) || (await this.#finished.eligibleOwner(stored.row)) !== undefined) return false;
-      if (this.#finished.preview(stored, answers).facts.length === 0) return true;
-      resident = await this.#finished.take(stored);
+      const restored = rehydrate(stored);
+      if (this.#finished.preview(restored, answers).facts.length === 0) return true;
+      resident = await this.#finished.take(restored);
     }
     if (!resident) return false;
     this.#turns.give(resident, ...answers);

@@ -6,16 +6,17 @@ import { decide, type Decision } from "../../core/decide.ts";
 import { isFinished, isOver } from "../../core/model/flow.ts";
 import type { Input } from "../../core/execution/inputs.ts";
 import { taskflowError } from "../../errors/errors.ts";
-import type { StoredTaskflow, TaskflowRow } from "../../ports/store.ts";
+import { replay } from "../../core/journal/journal.ts";
+import type { TaskflowRow } from "../../ports/store.ts";
 import type { Ports } from "../turn/ports.ts";
 import type { Resident } from "../turn/resident.ts";
-import { rehydrate } from "../turn/rehydrate.ts";
+import type { Restored } from "../turn/rehydrate.ts";
 import { type CoordinatorSettings, FORMAT } from "../turn/settings.ts";
 import type { TurnLoop } from "../turn/loop.ts";
 
 export interface FinishedListener {
   /** Takes one that is this coordinator's from now on into care. */
-  readonly load: (stored: StoredTaskflow, fence: number) => Resident | undefined;
+  readonly load: (restored: Restored, fence: number) => Resident | undefined;
   /** Perhaps one is this coordinator's: nobody knows. */
   readonly unsure: () => void;
 }
@@ -41,11 +42,11 @@ export class ReopenFinished {
   }
 
   /**
-   * What would be decided, if it were taken.
+   * What would be decided, if it were taken. `decide` changes the state that it is given, so this one is a second state of the same entries.
    * @throws TASKFLOW_OVERLOADED if it would go on, and this coordinator drives as many as it may
    */
-  preview(stored: StoredTaskflow, inputs: readonly Input[]): Decision {
-    const { flow } = rehydrate(stored);
+  preview({ entries }: Restored, inputs: readonly Input[]): Decision {
+    const flow = replay(entries);
     const decision = decide(flow, inputs, this.#ports.clock.now());
     const { size } = this.#turns.residents;
     if (!isOver(flow) && size >= this.#settings.maxActive) {
@@ -56,13 +57,13 @@ export class ReopenFinished {
   }
 
   /** Undefined if somebody else was faster, or it is of no use here: it is to be looked at anew. */
-  async take(stored: StoredTaskflow): Promise<Resident | undefined> {
-    const { taskflowId, fence, format } = stored.row;
+  async take(restored: Restored): Promise<Resident | undefined> {
+    const { taskflowId, fence, format } = restored.row;
     const isTaken = format <= FORMAT && !this.#turns.isStopped && (await this.#reopen(taskflowId, fence));
     if (!isTaken || this.#turns.isStopped) return undefined;
     if (this.#turns.isResident(taskflowId, fence + 1)) return this.#turns.residents.get(taskflowId);
     // Nothing is stored of a finished taskflow under the fence that it had.
-    return this.#listener.load(stored, fence + 1);
+    return this.#listener.load(restored, fence + 1);
   }
 
   async #reopen(taskflowId: string, fence: number): Promise<boolean> {

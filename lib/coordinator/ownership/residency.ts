@@ -12,7 +12,7 @@ import type { Claimed, DuePlace, StoredTaskflow } from "../../ports/store.ts";
 import { announceLast } from "../turn/republish.ts";
 import type { Ports } from "../turn/ports.ts";
 import { Resident } from "../turn/resident.ts";
-import { repairProjectionIfFinished, rehydrateOrLog } from "../turn/rehydrate.ts";
+import { repairProjectionIfFinished, rehydrateOrLog, type Restored } from "../turn/rehydrate.ts";
 import { type CoordinatorSettings, horizonOf, READ_BATCH } from "../turn/settings.ts";
 import type { TurnLoop } from "../turn/loop.ts";
 
@@ -214,27 +214,28 @@ export class Residency {
     void this.#add(stored, stored.row.fence);
   }
 
-  /** Takes one into care that is finished, and about which something is to be decided; undefined if it cannot be read. */
-  reopen(stored: StoredTaskflow, fence: number): Resident | undefined {
-    void this.#add(stored, fence, true);
-    return this.#turns.residents.get(stored.row.taskflowId);
+  /** Takes one into care that is finished, and about which something is to be decided. */
+  reopen(restored: Restored, fence: number): Resident | undefined {
+    void this.#enter(restored, fence, true);
+    return this.#turns.residents.get(restored.row.taskflowId);
+  }
+
+  async #add(stored: StoredTaskflow, fence: number): Promise<void> {
+    const restored = this.#isStopped ? undefined : rehydrateOrLog(stored, this.#ports.logger);
+    if (restored) await this.#enter(restored, fence);
   }
 
   /** At once; what it promises is the row of one that has ended, so that nobody finds it unfinished again. */
-  async #add(stored: StoredTaskflow, fence: number, isReopened = false): Promise<void> {
+  async #enter({ row, entries, flow }: Restored, fence: number, isReopened = false): Promise<void> {
     if (this.#isStopped) return;
-    const { bus, logger } = this.#ports;
     const { eventTreeLimit } = this.#settings;
-    const { taskflowId, dueAt } = stored.row;
-    const restored = rehydrateOrLog(stored, logger);
-    if (!restored) return;
-    const { entries, flow } = restored;
+    const { taskflowId, dueAt } = row;
     const there = this.#turns.residents.get(taskflowId);
     // It is just being stored, or was, while it was read.
     if (there && (this.#turns.isResident(taskflowId, fence) || (there.creation && there.flow.idBase === flow.idBase))) return;
     // What this coordinator has stored itself it has announced.
-    if (flow.fence !== fence) announceLast(bus, entries, flow, eventTreeLimit);
-    if (isOver(flow) && !isReopened) return repairProjectionIfFinished(this.#ports, stored.row, flow);
+    if (flow.fence !== fence) announceLast(this.#ports.bus, entries, flow, eventTreeLimit);
+    if (isOver(flow) && !isReopened) return repairProjectionIfFinished(this.#ports, row, flow);
     const resident = new Resident(flow, eventTreeLimit, fence, dueAt);
     this.#turns.add(resident, { kind: "recover", fence, ...(isReopened ? { isReopened } : {}) });
   }

@@ -29,6 +29,20 @@ export const TaskErrorSchema = Type.Object(
     message: text,
     code: Type.Optional(Type.Unsafe<number | string>({ type: ["number", "string"] })),
     data: Type.Optional(anything("Nested 64 deep at most")),
+    causes: Type.Optional(
+      Type.Array(
+        Type.Object(
+          {
+            type: text,
+            name: text,
+            message: text,
+            code: Type.Optional(Type.Unsafe<number | string>({ type: ["number", "string"] })),
+          },
+          closed,
+        ),
+        { description: "The errors below it (`cause`, `errors`), nearest first: at most 5, 4 KiB each" },
+      ),
+    ),
     stack: Type.Optional(text),
     nodeID: Type.Optional(Type.String({ description: "The node that it comes from" })),
   },

@@ -71,9 +71,8 @@ export class EventSubscription {
   }
 
   #heard(text: string): void {
-    if (this.#ended) return;
-    const event = JSON.parse(text) as TaskflowEvent;
-    if (event.seq <= this.#lastSeq || this.#early.size >= MAX_EARLY) return;
+    const event = this.#ended ? undefined : eventOf(text);
+    if (!event || event.seq <= this.#lastSeq || this.#early.size >= MAX_EARLY) return;
     this.#early.set(event.seq, event);
     if (event.seq > this.#lastSeq + 1 && !this.#running) this.#isMissing = true;
     this.#wake();
@@ -130,6 +129,17 @@ export class EventSubscription {
       this.#lookAgain();
     }, this.#lookMs);
     this.#timer.unref();
+  }
+}
+
+/** Anybody may publish on the subject: a message that is no event is ignored. */
+function eventOf(text: string): TaskflowEvent | undefined {
+  try {
+    const event: unknown = JSON.parse(text);
+    const isEvent = typeof event === "object" && event !== null && "seq" in event && Number.isSafeInteger(event.seq);
+    return isEvent ? (event as TaskflowEvent) : undefined;
+  } catch {
+    return undefined;
   }
 }
 

@@ -2,16 +2,18 @@
 import type { JsonText } from "../core/model/values.ts";
 import type { Outcome } from "../core/execution/inputs.ts";
 import { isRecord, recordOf } from "../util/record.ts";
-import { failedOutcome, toTaskError } from "./task-error.ts";
+import { toTaskError } from "./kept-error.ts";
+import { failedOutcome } from "./task-error.ts";
 
 export function answered(response: unknown): Outcome {
-  const reportedFailure = recordOf(response)["success"] === false;
   try {
+    // A handler of this process may answer an object whose getters throw.
+    const reportedFailure = recordOf(response)["success"] === false;
     return { kind: "answered", response: (JSON.stringify(response) ?? "null") as JsonText, reportedFailure };
   } catch (error) {
-    // Only a handler in this process can answer what is not JSON.
-    const message = `The work was done, but its answer is not JSON: ${(error as Error).message}`;
-    return { kind: "failed", error: { ...toTaskError(error), type: "RESPONSE_NOT_SERIALIZABLE", message }, permanent: true };
+    const known = toTaskError(error);
+    const message = `The work was done, but its answer is not JSON: ${known.message}`;
+    return { kind: "failed", error: { ...known, type: "RESPONSE_NOT_SERIALIZABLE", message }, permanent: true };
   }
 }
 

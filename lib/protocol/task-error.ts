@@ -1,14 +1,8 @@
-/** What is kept of an error that a call ended with, and what it says about the work (`docs/delivery.md` has the table). */
-import type { TaskError } from "../core/model/values.ts";
+/** How a request that failed ended: the bus's word about it, or the error of its handler (`docs/delivery.md` has the table). */
 import type { Outcome } from "../core/execution/inputs.ts";
-import { omitted } from "./truncate.ts";
 import { abortOf, isPermanentError } from "../errors/errors.ts";
-import { recordOf } from "../util/record.ts";
-
-/** Longest texts kept of an error, in characters; data beyond it is replaced by its size. */
-const MESSAGE_LIMIT = 8_192;
-const STACK_LIMIT = 16_384;
-const DATA_LIMIT = 262_144;
+import { MAX_DURATION_MS } from "../util/duration.ts";
+import { dataOf, type ErrorLike, readable, toTaskError } from "./kept-error.ts";
 
 const NO_SERVICE: ReadonlySet<unknown> = new Set(["ServiceNotFoundError", "ServiceNotAvailableError"]);
 /** Raised by the caller's own node before anything is sent. */
@@ -17,54 +11,22 @@ const NEVER_SENT: ReadonlySet<unknown> = new Set(["BrokerDisconnectedError", "Re
 const TURNED_AWAY: ReadonlySet<unknown> = new Set(["TASKFLOW_FENCED", "TASK_LEDGER_UNAVAILABLE"]);
 const TURNED_AWAY_OR_UNKNOWN: ReadonlySet<unknown> = new Set([...TURNED_AWAY, "TASK_OUTCOME_UNKNOWN", "TASK_DELIVERY_REFUSED"]);
 
-interface ErrorLike {
-  name?: unknown;
-  message?: unknown;
-  code?: unknown;
-  type?: unknown;
-  data?: unknown;
-  stack?: unknown;
-  nodeID?: unknown;
-}
+/** Numbers from here on are no delays in seconds, but times: epoch seconds, then epoch milliseconds. */
+const EPOCH_SECONDS = 1_000_000_000;
+const EPOCH_MILLISECONDS = 100_000_000_000;
 
-const cut = (text: string, limit: number): string =>
-  text.length <= limit ? text : `${text.slice(0, limit)}… (${text.length} characters)`;
-
-/** `data` of an error as plain JSON, or what can be said of it. */
-function plainData(data: unknown): unknown {
-  try {
-    const text = JSON.stringify(data);
-    if (text === undefined) return undefined;
-    return text.length <= DATA_LIMIT ? (JSON.parse(text) as unknown) : omitted(text.length);
-  } catch (error) {
-    return { $unreadable: String(error) };
-  }
-}
-
-export function toTaskError(thrown: unknown): TaskError {
-  const error: ErrorLike = typeof thrown === "object" && thrown !== null ? thrown : { message: String(thrown) };
-  const name = typeof error.name === "string" ? cut(error.name, 256) : "Error";
-  const data = error.data === undefined || error.data === null ? undefined : plainData(error.data);
-  return {
-    type: typeof error.type === "string" && error.type !== "" ? cut(error.type, 256) : name,
-    name,
-    message: cut(typeof error.message === "string" ? error.message : "", MESSAGE_LIMIT),
-    ...(typeof error.code === "number" ? { code: error.code } : {}),
-    ...(typeof error.code === "string" ? { code: cut(error.code, 256) } : {}),
-    ...(data === undefined ? {} : { data }),
-    ...(typeof error.stack === "string" ? { stack: cut(error.stack, STACK_LIMIT) } : {}),
-    ...(typeof error.nodeID === "string" ? { nodeID: cut(error.nodeID, 256) } : {}),
-  };
-}
-
-/** `data.retryAfter` of an error: seconds, or an HTTP date. */
+/** `data.retryAfter` of an error: seconds, an HTTP or ISO date, or an epoch time. At most 10 years. */
 function retryAfterMs(error: ErrorLike, now: number): number | undefined {
   const value = dataOf(error)["retryAfter"];
-  if (typeof value === "number" && Number.isFinite(value)) return Math.max(0, value * 1000);
-  if (typeof value !== "string") return undefined;
-  if (/^\d+(\.\d+)?$/.test(value.trim())) return Number(value) * 1000;
-  const date = Date.parse(value);
-  return Number.isNaN(date) ? undefined : Math.max(0, date - now);
+  const isNumeric = typeof value === "number" || (typeof value === "string" && /^\d+(\.\d+)?$/.test(value.trim()));
+  const number = isNumeric ? Number(value) : Number.NaN;
+  const delay = isNumeric ? delayOf(number, now) : typeof value === "string" ? Date.parse(value) - now : Number.NaN;
+  return Number.isNaN(delay) ? undefined : Math.min(Math.max(0, delay), MAX_DURATION_MS);
+}
+
+function delayOf(value: number, now: number): number {
+  if (value >= EPOCH_MILLISECONDS) return value - now;
+  return value >= EPOCH_SECONDS ? value * 1_000 - now : value * 1_000;
 }
 
 /** A request, as its caller knows it: an error is the bus's word about it only if it names this very request. */
@@ -82,8 +44,6 @@ export interface Request {
    */
   readonly hasBegun?: boolean;
 }
-
-const dataOf = ({ data }: ErrorLike): Readonly<Record<string, unknown>> => recordOf(data);
 
 /**
  * The bus's word about a request that failed; undefined: its handler ran and threw this.
@@ -120,7 +80,7 @@ function wordOfTheBus(thrown: unknown, error: ErrorLike, request: Request): Outc
 
 /** Can an error of a handler be taken for the bus's word about its own request? Then a worker with the mixin lets the outcome be fetched from its ledger. */
 export function resemblesWordOfTheBus(thrown: unknown, action: string): boolean {
-  const error: ErrorLike = recordOf(thrown);
+  const error = readable(thrown);
   const { name } = error;
   const isOfTheBus = NO_SERVICE.has(name) || NEVER_SENT.has(name) || name === "RequestTimeoutError";
   return isOfTheBus && dataOf(error)["action"] === action;
@@ -128,7 +88,7 @@ export function resemblesWordOfTheBus(thrown: unknown, action: string): boolean 
 
 /** How a request that failed ended. */
 export function classifyError(thrown: unknown, request: Request, now: number): Outcome {
-  const error: ErrorLike = recordOf(thrown);
+  const error = readable(thrown);
   const word = wordOfTheBus(thrown, error, request);
   if (word) return word;
   if (error.code === "MAX_PAYLOAD_EXCEEDED" || error.type === "MAX_PAYLOAD_EXCEEDED") {
@@ -144,14 +104,14 @@ export function classifyError(thrown: unknown, request: Request, now: number): O
 
 /** The outcome of a handler that threw. */
 export function failedOutcome(thrown: unknown, now: number): Extract<Outcome, { kind: "failed" }> {
-  const error: ErrorLike = recordOf(thrown);
-  const abort = abortOf(thrown);
+  const error = readable(thrown);
+  const abort = abortOf(error);
   const retryAfter = retryAfterMs(error, now);
   return {
     kind: "failed",
     error: toTaskError(thrown),
     // The work was done; doing it again gives the same answer.
-    permanent: error.type === "RESPONSE_NOT_SERIALIZABLE" || isPermanentError(thrown),
+    permanent: error.type === "RESPONSE_NOT_SERIALIZABLE" || isPermanentError(error),
     ...(retryAfter === undefined ? {} : { retryAfterMs: retryAfter }),
     ...(abort === undefined ? {} : { abort }),
   };
@@ -159,6 +119,6 @@ export function failedOutcome(thrown: unknown, now: number): Extract<Outcome, { 
 
 /** Did the worker refuse this delivery because it had answered `never` for it? That says nothing of the attempt. */
 export function isRefusedDelivery(thrown: unknown, key: string): boolean {
-  const error: ErrorLike = recordOf(thrown);
+  const error = readable(thrown);
   return error.type === "TASK_DELIVERY_REFUSED" && dataOf(error)["key"] === key;
 }

@@ -22,6 +22,7 @@ const error = Type.Object(
     message: longText,
     code: Type.Optional(Type.Unsafe<number | string>({ type: ["number", "string"], maxLength: 1_024 })),
     data: Type.Optional(anything),
+    causes: Type.Optional(Type.Array(Type.Unsafe<object>({ type: "object" }), { maxItems: 5 })),
     stack: Type.Optional(longText),
     nodeID: Type.Optional(text),
   },

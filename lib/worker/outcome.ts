@@ -5,7 +5,8 @@
  * Here is also the guard of the worker's process: Moleculer ends it for an error or a meta that does not fit into a message or is not JSON.
  */
 import { Errors } from "moleculer";
-import { toTaskError } from "../protocol/task-error.ts";
+import type { TaskError } from "../core/model/values.ts";
+import { readable, toTaskError } from "../protocol/kept-error.ts";
 import { payloadTooLarge } from "../adapters/nats/packets.ts";
 import { taskflowError } from "../errors/errors.ts";
 import { LONGEST_OUTCOME } from "../protocol/large-outcome.ts";
@@ -17,6 +18,7 @@ export interface WireError {
   readonly type: string;
   readonly code?: number | string;
   readonly data?: unknown;
+  readonly causes?: TaskError["causes"];
   readonly stack: string;
   readonly retryable: boolean;
   readonly nodeID: string;
@@ -80,7 +82,7 @@ export function endedBadly(thrown: unknown, nodeID: string, maxBytes: number): A
 }
 
 function wireErrorOf(thrown: unknown, nodeID: string, limit: number): WireError {
-  const given: ErrorLike = recordOf(thrown);
+  const given = readable(thrown);
   const known = toTaskError(thrown);
   const error: WireError = {
     ...known,
@@ -121,9 +123,9 @@ function isSame(thrown: Error, { name, message, type, code, stack, data }: WireE
 }
 
 /** An error to be thrown again. */
-export function revive({ name, message, type, code, data, stack, retryable, nodeID }: WireError): Error {
+export function revive({ name, message, type, code, data, causes, stack, retryable, nodeID }: WireError): Error {
   const error: Error = new Errors.MoleculerError(message, 500, type, data);
-  return Object.assign(error, { name, code, retryable, nodeID, stack });
+  return Object.assign(error, { name, code, retryable, nodeID, stack, ...(causes ? { causes } : {}) });
 }
 
 /** What a caller is given of an outcome that was kept. */

@@ -10,6 +10,7 @@ import { taskflowError } from "../errors/errors.ts";
 import type { Logger } from "../ports/logger.ts";
 import { fits, MESSAGE_FRAME } from "../protocol/chunks.ts";
 import { withTimeout } from "../util/timer.ts";
+import { hasCauses } from "../protocol/kept-error.ts";
 import { resemblesWordOfTheBus } from "../protocol/task-error.ts";
 import { RetryQueue } from "./retry-queue.ts";
 import { Fences } from "./fencing.ts";
@@ -112,7 +113,11 @@ export class TaskWorker {
     if (isRemote) ctx.meta = metaForAnswer(ctx.meta);
     if (result.kind === "turned-away") throw result.error;
     const { deliver, text } = result.ended;
-    const isClear = "value" in deliver ? fits(text, this.#maxBytes) : !resemblesWordOfTheBus(deliver.error, action);
+    // The coordinator fetches an error that would lose its causes on the way, or be taken for the bus's.
+    const isClear =
+      "value" in deliver
+        ? fits(text, this.#maxBytes)
+        : !resemblesWordOfTheBus(deliver.error, action) && !hasCauses(deliver.error);
     if (isRemote && !isClear) {
       this.#unfetched.add(key, text);
       return toBeFetched(key);

@@ -31,7 +31,7 @@ const EXPECTED: readonly (readonly [string, object])[] = [
   ],
   [
     "error that cannot be read",
-    { kind: "failed", permanent: false, error: { message: "The handler threw something that cannot be read." } },
+    { kind: "failed", permanent: false, error: { message: "The handler threw an error that cannot be read." } },
   ],
   ["null", { kind: "failed", permanent: false, error: { type: "Error" } }],
   ["2 MB meta", { kind: "answered" }],

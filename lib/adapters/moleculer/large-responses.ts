@@ -1,7 +1,7 @@
 import type { Outcome } from "../../core/execution/inputs.ts";
 import type { Call, Dispatch } from "../../ports/dispatch.ts";
 import { Semaphore } from "../../util/semaphore.ts";
-import { toTaskError } from "../../protocol/task-error.ts";
+import { toTaskError } from "../../protocol/kept-error.ts";
 
 /** How long somebody is asked for an answer that is to be fetched, once it is its turn. */
 const PATIENCE_MS = 10_000;

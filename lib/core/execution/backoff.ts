@@ -1,3 +1,4 @@
+import { MAX_DURATION_MS } from "../../util/duration.ts";
 import type { EffectiveOptions } from "../../../schemas/options.ts";
 
 /**
@@ -10,7 +11,7 @@ import type { EffectiveOptions } from "../../../schemas/options.ts";
  */
 export function retryDelay(options: EffectiveOptions, failures: number, chance: number, retryAfterMs?: number): number {
   const { retryDelay: base, backoff } = options;
-  const cap = backoff.maxDelay ?? Number.MAX_SAFE_INTEGER;
+  const cap = Math.min(backoff.maxDelay ?? MAX_DURATION_MS, MAX_DURATION_MS);
   if (retryAfterMs !== undefined) return Math.min(Math.max(0, Math.round(retryAfterMs)), cap);
   let delay = base;
   if (backoff.type === "linear") delay = base * failures;

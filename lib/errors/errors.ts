@@ -1,8 +1,9 @@
 /**
- * The errors of taskflows, made and told apart. What there is stands in `error-catalogue.ts`.
+ * Creates and recognises the errors listed in `catalogue.ts`.
  *
- * Over the bus an error keeps name, message, code, type, retryable, data and stack, and loses its class. So everything here is told by `type`
- * (`isTaskflowError`), never by `instanceof`; what a class knows beyond that stands in `data`.
+ * Over the bus an error keeps name, message, code, type, retryable, data and stack, and loses its
+ * class. So errors are recognised by `type` (`isTaskflowError`), never by `instanceof`, and every
+ * further property is part of `data`.
  */
 import { Errors } from "moleculer";
 import { ERRORS, type CatalogueEntry, type TaskflowErrorType } from "./catalogue.ts";
@@ -10,7 +11,10 @@ import { recordOf } from "../util/record.ts";
 
 export { ERRORS, type CatalogueEntry, type TaskflowErrorType } from "./catalogue.ts";
 
-/** An error of the catalogue as anyone may hold it: thrown here, come over the bus, or read from a task's `error`. */
+/**
+ * An error of the catalogue from any source: thrown here, received over the bus, or read from a
+ * task's `error`.
+ */
 export interface TaskflowErrorLike<T extends string = TaskflowErrorType> {
   name: string;
   message: string;
@@ -22,7 +26,7 @@ export interface TaskflowErrorLike<T extends string = TaskflowErrorType> {
   nodeID?: string;
 }
 
-/** What the actions throw. `type` tells which one it is; the class does not survive the bus. */
+/** Thrown by actions. Check `type`: the class does not survive the bus. */
 export class TaskflowError extends Errors.MoleculerError {
   constructor(type: TaskflowErrorType, message: string, data?: unknown) {
     const entry: CatalogueEntry = ERRORS[type];
@@ -31,12 +35,12 @@ export class TaskflowError extends Errors.MoleculerError {
   }
 }
 
-/** An error of the catalogue; `message` is a sentence that names what it is about and what to do. */
+/** An error of the catalogue; `message` is a sentence that names its subject and the remedy. */
 export function taskflowError(type: TaskflowErrorType, message: string, data?: unknown): TaskflowError {
   return new TaskflowError(type, message, data);
 }
 
-/** What is thrown for a refusal, which is data; TASKFLOW_CONFLICT if its type is of a later version. */
+/** The error for a refusal; TASKFLOW_CONFLICT if this version does not know its type. */
 export function errorOfRefusal({ type, message, data }: { type: string; message: string; data?: unknown }): TaskflowError {
   return taskflowError(Object.hasOwn(ERRORS, type) ? (type as TaskflowErrorType) : "TASKFLOW_CONFLICT", message, data);
 }
@@ -45,7 +49,7 @@ export function taskflowNotFound(taskflowId: string): TaskflowError {
   return taskflowError("TASKFLOW_NOT_FOUND", `There is no taskflow "${taskflowId}".`, { taskflowId });
 }
 
-/** Thrown by a handler: the task fails without another attempt. `data` is kept on the task's error. */
+/** Thrown by a handler: the task fails without another attempt. The task's error keeps `data`. */
 export class PermanentError extends Errors.MoleculerError {
   constructor(message: string, data?: unknown) {
     super(message, ERRORS.PERMANENT_ERROR.code, "PERMANENT_ERROR", data);
@@ -53,8 +57,9 @@ export class PermanentError extends Errors.MoleculerError {
 }
 
 /**
- * Thrown by a handler: a failure that was to be expected, without another attempt. With "task" only the task fails and the taskflow goes on;
- * with "workflow" the whole taskflow ends FAILED once what is running has answered. `data` is kept, with `abort` added to it.
+ * Thrown by a handler: an expected failure, without another attempt. With "task" only the task
+ * fails and the taskflow continues; with "workflow" the whole taskflow ends FAILED once its running
+ * tasks have answered. The task's error keeps `data`, with `abort` added.
  */
 export class ExpectedError extends Errors.MoleculerError {
   constructor(message: string, abort: "task" | "workflow" = "task", data: Readonly<Record<string, unknown>> = {}) {
@@ -62,7 +67,10 @@ export class ExpectedError extends Errors.MoleculerError {
   }
 }
 
-/** Is it an error of the catalogue (of this `type`)? Also for one that came over the bus, and for a task's `error`. */
+/**
+ * Whether it is an error of the catalogue (of this `type`): thrown here, received over the bus, or
+ * a task's `error`.
+ */
 export function isTaskflowError<T extends TaskflowErrorType = TaskflowErrorType>(
   err: unknown,
   type?: T,
@@ -71,19 +79,22 @@ export function isTaskflowError<T extends TaskflowErrorType = TaskflowErrorType>
   return typeof found === "string" && (type === undefined ? Object.hasOwn(ERRORS, found) : found === type);
 }
 
-/** How far an ExpectedError reaches; undefined for every other error. */
+/**
+ * Whether an ExpectedError ends the task or the whole taskflow; undefined for every other error.
+ */
 export function abortOf(err: unknown): "task" | "workflow" | undefined {
   if (!isTaskflowError(err, "EXPECTED_ERROR")) return undefined;
   const { data } = err;
   return recordOf(data)["abort"] === "workflow" ? "workflow" : "task";
 }
 
-/** Client errors that a later attempt may not meet again. */
+/** Client errors that may be temporary. */
 const TEMPORARY_CODES: ReadonlySet<number> = new Set([408, 425, 429]);
 
 /**
- * May a later attempt of the same work not help? True for validation errors, client errors 4xx other than 408, 425, 429, PermanentError and
- * ExpectedError (and classes derived from them). An error that says `retryable: true` of itself, as Moleculer's ServiceNotFoundError (404), is not permanent.
+ * Whether a later attempt would fail the same way. True for validation errors, client errors 4xx
+ * other than 408, 425 and 429, PermanentError and ExpectedError (and classes derived from them). An
+ * error with `retryable: true`, such as Moleculer's ServiceNotFoundError (404), is not permanent.
  */
 export function isPermanentError(err: unknown): boolean {
   if (isTaskflowError(err, "PERMANENT_ERROR") || isTaskflowError(err, "EXPECTED_ERROR")) return true;

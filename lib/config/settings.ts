@@ -18,7 +18,7 @@ export function checkSettings<T extends Table>(what: string, table: T, given: un
 
 export function settingProblems(table: Table, given: unknown, path: string): Problem[] {
   if (!isRecord(given))
-    return [{ path, message: `${placeOf(path)} must be an object, got ${describeValue(given)}.`, keyword: "type" }];
+    return [{ path, message: `${placeOf(path, "options")} must be an object, got ${describeValue(given)}.`, keyword: "type" }];
   const missing = Object.entries(table).flatMap(([name, row]) =>
     row.presence === "required" && given[name] === undefined ? [missingProblem(path + pointerStep(name), row)] : [],
   );

@@ -1,45 +1,45 @@
 import { shorten } from "./describe-value.ts";
 import { suggestName } from "./suggest.ts";
 
-/** Something that is wrong with a value from outside, as TASKFLOW_VALIDATION_ERROR lists it in `data`. */
+/** A problem of a value from outside, as TASKFLOW_VALIDATION_ERROR lists it in `data`. */
 export interface Problem {
-  /** JSON pointer to the place; "" is the whole. For something missing: where it belongs. */
+  /** JSON pointer to the value; "" is the whole. For a missing value: where it belongs. */
   path: string;
-  /** A sentence that names the path, the value, and what to do. */
+  /** A sentence that names the path, the requirement, the value and the remedy. */
   message: string;
-  /** The value that is there, shortened; absent where nothing is, or where it is an object or array. */
+  /** The value, shortened; absent if there is none, or if it is an object or array. */
   value?: string | number | boolean | null;
-  /** JSON Schema keyword, or name of the rule. */
+  /** The violated JSON Schema keyword, or the name of the rule. */
   keyword?: string;
-  /** The limit that is passed. */
+  /** The limit that was exceeded. */
   limit?: number;
-  /** An error type of the catalogue, where the problem has one. */
+  /** An error type of the catalogue, if the problem has one. */
   type?: string;
-  /** In the last entry of a list that was cut: how many are not listed. */
+  /** In the last entry of a truncated list: the number of problems that are not listed. */
   more?: number;
 }
 
-/** One step of a JSON pointer. A key of any length comes from outside, so that it is cut. */
+/** One step of a JSON pointer. Keys from outside may have any length, so they are cut. */
 export function pointerStep(key: string | number): string {
   if (typeof key === "number") return `/${key}`;
   const short = key.length > 256 ? `${key.slice(0, 256)}…` : key;
   return `/${short.replaceAll("~", "~0").replaceAll("/", "~1")}`;
 }
 
-/** A path in a sentence. */
-export function placeOf(path: string): string {
-  return path === "" ? "The whole" : path;
+/** A path in a sentence. @param root the name of the whole value, whose path is "" */
+export function placeOf(path: string, root = "params"): string {
+  return path === "" ? root : path;
 }
 
-/** The value of a problem: scalars only. */
+/** The member `value` of a problem: scalars only. */
 export function valueOf(value: unknown): { value?: string | number | boolean | null } {
   if (typeof value === "string") return { value: shorten(value) };
   return typeof value === "number" || typeof value === "boolean" || value === null ? { value } : {};
 }
 
-/** Completes a sentence about a key that none of the `known` is. */
+/** Completes a sentence about a key that is not among the `known` ones. */
 export function unknownKey(key: string, known: readonly string[]): string {
   const suggestion = suggestName(key, known);
-  if (suggestion !== undefined) return `is not known here: did you mean ${JSON.stringify(suggestion)}?`;
-  return `is not known here: there are ${known.join(", ")}.`;
+  if (suggestion !== undefined) return `is unknown: did you mean ${JSON.stringify(suggestion)}?`;
+  return `is unknown. Known names: ${known.join(", ")}.`;
 }

@@ -1,4 +1,7 @@
-/** AJV, set up once. Only schemas of this project are ever compiled: compiling makes code, so nothing of a request may get near it. */
+/**
+ * AJV, set up once. It compiles schemas of the package and of configured task types only: compiling
+ * generates code, so no part of a request may reach it.
+ */
 import { Ajv, type ValidateFunction } from "ajv";
 import { duration, DURATION_FORMAT, POSITIVE_DURATION_FORMAT } from "../util/kind.ts";
 
@@ -8,7 +11,7 @@ function makeAjv(allErrors: boolean): Ajv {
     verbose: allErrors,
     messages: false,
     strict: true,
-    // A type list says more, and fails with one error, where a union of schemas fails with several.
+    // A list of types fails with one error, a union of schemas with several.
     allowUnionTypes: true,
     coerceTypes: false,
     useDefaults: false,
@@ -23,12 +26,12 @@ function makeAjv(allErrors: boolean): Ajv {
 const fast = makeAjv(false);
 let thorough: Ajv | undefined;
 
-/** Answers at the first thing that is wrong. */
+/** A validator that stops at the first error. */
 export function compileFast(schema: object): ValidateFunction {
   return fast.compile(schema);
 }
 
-/** Lists all that is wrong; compiled when something first is. */
+/** A validator that lists all errors, compiled on first use. */
 export function compileThorough(schema: object): () => ValidateFunction {
   let validate: ValidateFunction | undefined;
   return () => (validate ??= (thorough ??= makeAjv(true)).compile(schema));

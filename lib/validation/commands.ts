@@ -1,4 +1,7 @@
-/** Commands of callers, checked and turned into requests for the owner, which share nothing with the given params. */
+/**
+ * Validates callers' commands and turns them into requests for the owner, which share no object
+ * with the params.
+ */
 import type { ActionParams, CommandAction } from "../../schemas/actions/index.ts";
 import { MAX_ANNOTATION_LENGTH, type StageSelection } from "../../schemas/actions/commands.ts";
 import { TASK_OPTIONS } from "../../schemas/options.ts";
@@ -15,7 +18,7 @@ import { ProblemList } from "./problems.ts";
 import { withoutAliases } from "../util/setting.ts";
 import { checkTaskChange, checkValue } from "./definition-rules.ts";
 
-/** The command that each action stands for. */
+/** Translates the params of each action into its command. */
 const COMMANDS = {
   cancelTaskflow: ({ reason, compensate }) => ({
     kind: "cancel",
@@ -39,7 +42,7 @@ const COMMANDS = {
 
 export const isCommandAction = (action: string): action is CommandAction => Object.hasOwn(COMMANDS, action);
 
-/** A command, and the taskflow that it is for. */
+/** A command, and the taskflow it is for. */
 export interface OwnersCommand {
   readonly taskflowId: string;
   readonly request: CommandRequest;
@@ -58,7 +61,7 @@ export function readCommand(action: CommandAction, params: unknown, limits: Limi
   return { taskflowId, request: { ...given("id", commandId), ...given("expect", expect), command } };
 }
 
-/** A command that another coordinator has passed on. @throws TASKFLOW_VALIDATION_ERROR */
+/** A command that another coordinator has forwarded. @throws TASKFLOW_VALIDATION_ERROR */
 export function readForwarded(params: unknown): OwnersCommand {
   const { taskflowId, request } = validateParams("executeCommand", params);
   const { command } = request;
@@ -69,12 +72,12 @@ export function readForwarded(params: unknown): OwnersCommand {
   } catch {
     const path = "/request/command/response";
     throw validationError("The params of taskflow.executeCommand are not valid", [
-      { path, message: `${path} is not the text of a JSON value.`, keyword: "json" },
+      { path, message: `${path} must be the text of a JSON value.`, keyword: "json" },
     ]);
   }
 }
 
-/** What `listTaskflows` looks for. @throws TASKFLOW_VALIDATION_ERROR */
+/** The filter of `listTaskflows` by annotations. @throws TASKFLOW_VALIDATION_ERROR */
 export function readAnnotationFilter(
   { type, value }: { readonly type: string; readonly value?: unknown },
   limits: Limits,
@@ -96,14 +99,14 @@ function given<Key extends string, Value>(key: Key, value: Value | undefined): {
   return (value === undefined ? {} : { [key]: value }) as { [K in Key]?: Value };
 }
 
-/** What the schemas cannot say, for limits are settings. */
+/** The limits, which the schemas cannot express because they are settings. */
 function checkLimits(action: CommandAction, params: object, limits: Limits, textLength: number, problems: ProblemList): void {
   if (action === "updateTask") {
     const { params: changed, options } = params as ActionParams["updateTask"];
     if (changed === undefined && options === undefined)
       problems.add({
         path: "",
-        message: "Neither params nor options are given: there is nothing to change.",
+        message: "params or options must be given: there is nothing to change.",
         keyword: "required",
       });
     checkTaskChange({ params: changed, options }, limits, textLength, problems);
@@ -136,7 +139,10 @@ function taskOf({ stageId, taskId }: { stageId?: string; taskId: string }): Sele
   return { ...given("stage", stageId), tasks: [taskId] };
 }
 
-/** Options go under their own names: an alias would be overlooked beside the name that it stands for. */
+/**
+ * Aliases of options are replaced: an alias would lose against an earlier value under the option's
+ * own name.
+ */
 function updateOf({ taskId, params, options }: ActionParams["updateTask"]): Command {
   const changed = options && withoutAliases(TASK_OPTIONS, options);
   return { kind: "updateTask", task: taskId, ...given("params", params), ...given("options", changed) };

@@ -1,6 +1,7 @@
 /**
- * What a schema cannot say of a taskflow: unique names, limits that settings may change, actions that may be called. One walk, which
- * also bears a definition that the schema has refused, so that all problems are found together.
+ * The rules that a schema cannot express: unique names, limits from settings, allowed actions. A
+ * single walk, which also tolerates a definition that the schema refused, so that all problems are
+ * found together.
  */
 import { OPTIONS } from "../../schemas/options.ts";
 import { COMPENSATE_ROOTS } from "../../schemas/taskflow.schema.ts";
@@ -17,10 +18,13 @@ import type { Setting } from "../util/setting.ts";
 import { ROOT, type Json, type Path, type RuleContext } from "./rule-context.ts";
 import { isRecord } from "../util/record.ts";
 
-/** Names that would reach an object's inside where names are keys. */
+/** Names become keys of objects, where these would reach the prototype. */
 const RESERVED_NAMES: ReadonlySet<unknown> = new Set(["__proto__", "constructor", "prototype"]);
 
-/** `definition` is a copy made for us: plain objects and arrays only. Paths are put together only for what is wrong. */
+/**
+ * `definition` must be a copy of plain objects and arrays only. Paths are computed for problems
+ * only.
+ */
 export function checkRules(definition: unknown, context: RuleContext, problems: ProblemList): void {
   if (!isRecord(definition)) return;
   const { limits } = context;
@@ -30,11 +34,14 @@ export function checkRules(definition: unknown, context: RuleContext, problems: 
   checkTags(definition, limits, problems);
   const stages = definition["stages"];
   if (!Array.isArray(stages)) return;
-  if (stages.length > limits.stages) addLimit("/stages", `has ${stages.length} stages`, "stages", limits, problems);
+  if (stages.length > limits.stages) addLimit("/stages", stages.length, "stages", "stages", limits, problems);
   checkStages(stages, context, problems);
 }
 
-/** What may change of a task, by the rules for a new one. @param textLength of JSON text that holds the change */
+/**
+ * A change to a task, by the rules for a new one. @param textLength length of the JSON text that
+ * contains the change
+ */
 export function checkTaskChange(
   change: { readonly params: unknown; readonly options: unknown },
   limits: Limits,
@@ -45,13 +52,13 @@ export function checkTaskChange(
   checkData(change.params, ROOT, "params", { limits, textLength }, problems);
 }
 
-/** Any JSON value, of at most that many bytes. */
+/** Any JSON value, up to a number of bytes. */
 export function checkValue(key: string, value: unknown, maxBytes: number, limits: Limits, problems: ProblemList): void {
   if (value === undefined) return;
   if (typeof value === "object" && value !== null && !checkDepth(value, ROOT, key, limits, problems)) return;
   const bytes = byteLengthOver(JSON.stringify(value), maxBytes);
   if (bytes === undefined) return;
-  const message = `/${key} is ${bytes} bytes of JSON, over the limit of ${maxBytes}: pass a reference to large data.`;
+  const message = `/${key} must have at most ${maxBytes} bytes of JSON, got ${bytes}: pass a reference to large data.`;
   problems.add({ path: `/${key}`, message, keyword: "bytes", limit: maxBytes });
 }
 
@@ -68,7 +75,7 @@ function checkStages(stages: readonly unknown[], context: RuleContext, problems:
     taskCount += tasks.length;
     checkTasks(tasks, `${path}/tasks`, context, problems);
   }
-  if (taskCount > context.limits.tasks) addLimit("/stages", `has ${taskCount} tasks`, "tasks", context.limits, problems);
+  if (taskCount > context.limits.tasks) addLimit("/stages", taskCount, "tasks", "tasks", context.limits, problems);
 }
 
 function checkTasks(tasks: readonly unknown[], parent: string, context: RuleContext, problems: ProblemList): void {
@@ -91,7 +98,7 @@ function checkTasks(tasks: readonly unknown[], parent: string, context: RuleCont
   }
 }
 
-/** Those of a task whose type is not known are told by the problem of its type. */
+/** Details of an unknown type are not checked: the type itself is the problem. */
 function checkDetails(
   ofType: DetailsCheck | undefined,
   details: unknown,
@@ -105,7 +112,7 @@ function checkDetails(
   else addSchemaProblems(type.schema, errors(), details, path(), problems);
 }
 
-/** Unique among the elements of one list, and no reserved words. */
+/** Names must be unique in their list, and not reserved. */
 function checkNames(elements: readonly unknown[], parent: string, kind: "stage" | "task", problems: ProblemList): void {
   const firstOf = new Map<string, number>();
   for (let index = 0; index < elements.length && !problems.isFull; index++) {
@@ -119,7 +126,7 @@ function checkNames(elements: readonly unknown[], parent: string, kind: "stage" 
       continue;
     }
     const path = `${parent}/${index}/name`;
-    const message = `${path} is ${describeValue(name)}, as is ${parent}/${first}/name: give each ${kind} a name of its own.`;
+    const message = `${path} must be unique, got ${describeValue(name)} as in ${parent}/${first}/name: give each ${kind} its own name.`;
     problems.add({ path, message, ...valueOf(name), keyword: "unique" });
   }
 }
@@ -128,13 +135,13 @@ function checkReserved(name: unknown, path: string, problems: ProblemList): void
   if (!RESERVED_NAMES.has(name)) return;
   problems.add({
     path,
-    message: `${path} is "${String(name)}", a reserved word: give another name.`,
+    message: `${path} must not be a reserved word, got "${String(name)}": use another name.`,
     ...valueOf(name),
     keyword: "reserved",
   });
 }
 
-/** Second names of options, with the names that they stand for. */
+/** Aliases of options, with the options they stand for. */
 const ALIASES = Object.entries<Setting>(OPTIONS).flatMap(([alias, { aliasOf }]) =>
   aliasOf === undefined ? [] : [[alias, aliasOf] as const],
 );
@@ -144,28 +151,28 @@ function checkOptions(options: unknown, owner: Path, limits: Limits, problems: P
   const maxRetries = options["maxRetries"];
   if (typeof maxRetries === "number" && maxRetries > limits.maxRetries) {
     const path = `${owner()}/options/maxRetries`;
-    const message = `${path} is ${maxRetries}: give at most ${limits.maxRetries}, or -1 for no limit.`;
+    const message = `${path} must be at most ${limits.maxRetries}, or -1 for no limit, got ${maxRetries}.`;
     problems.add({ path, message, value: maxRetries, keyword: "maxRetries", limit: limits.maxRetries });
   }
   for (const [alias, name] of ALIASES) {
     if (options[alias] === undefined || options[name] === undefined || options[alias] === options[name]) continue;
     const path = `${owner()}/options/${alias}`;
-    const message = `${path} contradicts ${name}, of which it is another name: give one of the two.`;
+    const message = `${path} is an alias of ${name} and contradicts it: give one of the two.`;
     problems.add({ path, message, ...valueOf(options[alias]), keyword: "alias" });
   }
 }
 
 function checkTags(definition: Json, limits: Limits, problems: ProblemList): void {
   const { tags, attributes, tenant } = definition;
-  if (Array.isArray(tags) && tags.length > limits.tags) addLimit("/tags", `has ${tags.length} tags`, "tags", limits, problems);
+  if (Array.isArray(tags) && tags.length > limits.tags) addLimit("/tags", tags.length, "tags", "tags", limits, problems);
   checkReserved(tenant, "/tenant", problems);
   if (!isRecord(attributes)) return;
   const keys = Object.keys(attributes);
-  if (keys.length > limits.attributes) addLimit("/attributes", `has ${keys.length} attributes`, "attributes", limits, problems);
+  if (keys.length > limits.attributes) addLimit("/attributes", keys.length, "attributes", "attributes", limits, problems);
   for (const key of keys.slice(0, limits.attributes)) checkReserved(key, `/attributes${pointerStep(key)}`, problems);
 }
 
-/** False if it is too deep to be looked at. */
+/** Returns false if the data is too deep to walk over. */
 function checkData(
   data: unknown,
   owner: Path,
@@ -175,18 +182,18 @@ function checkData(
 ): boolean {
   if (typeof data !== "object" || data === null) return true;
   const { limits } = context;
-  // Text of something too deep might not be made within the stack.
+  // JSON.stringify is recursive: data that is too deep could exhaust the stack.
   if (!checkDepth(data, owner, key, limits, problems)) return false;
   const limit = key === "params" ? "paramsBytes" : "contextBytes";
   if (context.textLength * 3 <= limits[limit]) return true;
   const bytes = byteLengthOver(JSON.stringify(data), limits[limit]);
-  if (bytes !== undefined) addLimit(`${owner()}/${key}`, `is ${bytes} bytes of JSON`, limit, limits, problems);
+  if (bytes !== undefined) addLimit(`${owner()}/${key}`, bytes, "bytes of JSON", limit, limits, problems);
   return true;
 }
 
 function checkDepth(data: object, owner: Path, key: string, limits: Limits, problems: ProblemList): boolean {
   if (!isDeeperThan(data, limits.jsonDepth)) return true;
-  addLimit(`${owner()}/${key}`, "holds objects and arrays too deep inside one another", "jsonDepth", limits, problems);
+  addLimit(`${owner()}/${key}`, "more", "levels of objects and arrays", "jsonDepth", limits, problems);
   return false;
 }
 
@@ -196,11 +203,11 @@ function checkMeta(meta: unknown, owner: Path, context: RuleContext, problems: P
   // Meta is merged into another object, where this key would replace the prototype.
   if (Object.hasOwn(meta, "__proto__")) {
     const path = `${owner()}/meta/__proto__`;
-    problems.add({ path, message: `${path} cannot be merged into the meta of a call: leave it out.`, keyword: "reserved" });
+    problems.add({ path, message: `${path} must not be given: it cannot be merged into a call's meta.`, keyword: "reserved" });
   }
 }
 
-/** What undoes a task. */
+/** The `compensate` of a task. */
 function checkCompensation(
   compensate: unknown,
   path: Path,
@@ -216,17 +223,19 @@ function checkCompensation(
     checkTemplates(params, () => `${path()}/params`, problems);
 }
 
-/** Recursive, as deep as the limit of JSON at most. */
+/** Recursive: `jsonDepth` limits the depth. */
 function checkTemplates(value: unknown, path: Path, problems: ProblemList): void {
   if (typeof value === "object" && value !== null) {
     for (const [key, inner] of Object.entries(value)) checkTemplates(inner, () => path() + pointerStep(key), problems);
   } else if (typeof value === "string" && isTemplate(value, COMPENSATE_ROOTS) === false) {
-    const message = `${path()} is ${describeValue(value)}: give one whole path to a value of the task, as "\${params.amount}" or "\${response.items[0].id}".`;
+    const message = `${path()} must be a single path to a value of the task, such as "\${params.amount}" or "\${response.items[0].id}", got ${describeValue(value)}.`;
     problems.add({ path: path(), message, ...valueOf(value), keyword: "template" });
   }
 }
 
-/** Containers inside one another, the outermost counted as 1. Recursive, as deep as the limit at most. */
+/**
+ * Depth of nested containers, the outermost counted as 1. Recursive: the limit bounds the depth.
+ */
 function isDeeperThan(container: object, limit: number): boolean {
   if (limit === 0) return true;
   if (Array.isArray(container)) {
@@ -242,7 +251,14 @@ function isDeeperThan(container: object, limit: number): boolean {
   return false;
 }
 
-function addLimit(path: string, fact: string, name: keyof Limits, limits: Limits, problems: ProblemList): void {
-  const message = `${path} ${fact}, over the limit of ${limits[name]}: make it less, or raise settings.limits.${name}.`;
+function addLimit(
+  path: string,
+  got: number | "more",
+  unit: string,
+  name: keyof Limits,
+  limits: Limits,
+  problems: ProblemList,
+): void {
+  const message = `${path} must have at most ${limits[name]} ${unit}, got ${got}: reduce it, or raise settings.limits.${name}.`;
   problems.add({ path, message, keyword: name, limit: limits[name] });
 }

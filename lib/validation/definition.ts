@@ -1,6 +1,6 @@
 /**
- * What `produce` takes, checked whole. A good definition passes one compiled check and one walk; only a bad one is looked at again,
- * piece by piece, for a list of everything that is wrong with it.
+ * Validates the params of `produce`. A good definition passes one compiled check and one walk; only
+ * a bad one is checked again, piece by piece, to list all of its problems.
  */
 import { StageHeadSchema, TaskflowHeadSchema, type TaskflowDefinition } from "../../schemas/taskflow.schema.ts";
 import { TASKFLOW_ID_PATTERN } from "../../schemas/common.schema.ts";
@@ -18,15 +18,18 @@ const isStageHead = compileFast(StageHeadSchema);
 const headErrors = compileThorough(TaskflowHeadSchema);
 const stageErrors = compileThorough(StageHeadSchema);
 
-/** `definition` shares nothing with the params; `text` is its JSON text, in which the short form is written out as stages. */
+/**
+ * `definition` shares no object with the params; `text` is its JSON text, with the short form
+ * expanded to stages.
+ */
 export type TaskflowValidation =
   | { readonly ok: true; readonly definition: TaskflowDefinition; readonly text: string }
   | { readonly ok: false; readonly problems: Problem[] };
 
-/** Never throws and never changes the params, whatever they are. */
+/** Never throws, and never changes the params. */
 export function validateTaskflow(params: unknown, context: DefinitionContext): TaskflowValidation {
-  const { value: written, isShort } = writeOutStages(params);
-  const encoded = encodeJson(written, context.limits.definitionBytes);
+  const { value: longForm, isShort } = expandShortForm(params);
+  const encoded = encodeJson(longForm, context.limits.definitionBytes);
   if (!encoded.ok) return { ok: false, problems: [inGivenForm(encoded.problem, isShort)] };
   const { value: definition, text } = encoded;
   const problems = new ProblemList();
@@ -38,18 +41,18 @@ export function validateTaskflow(params: unknown, context: DefinitionContext): T
   return { ok: false, problems: problems.toArray().map((problem) => inGivenForm(problem, isShort)) };
 }
 
-/** The quick check and the thorough one are of the same schemas, so that nobody should ever see it. */
+/** A safeguard: both checks use the same schemas, so one that fails without a problem is a bug. */
 const UNEXPLAINED: Problem = {
   path: "",
-  message: "The whole is not a taskflow: compare it with the documentation.",
+  message: "params must be a taskflow definition: compare it with the documentation.",
   keyword: "schema",
 };
 
 const TASKFLOW_ID = new RegExp(TASKFLOW_ID_PATTERN);
 
 /**
- * The id that the producer chose, before anything else is looked at: the taskflow may be stored already. Undefined if there is none, or none that
- * may come near a store; `validateTaskflow` tells the latter.
+ * The id that the producer chose, read before any validation, because the taskflow may already be
+ * stored. Undefined if there is none, or if it is invalid, which `validateTaskflow` reports.
  */
 export function readTaskflowId(params: unknown): string | undefined {
   if (typeof params !== "object" || params === null || !("taskflowId" in params)) return undefined;
@@ -57,20 +60,20 @@ export function readTaskflowId(params: unknown): string | undefined {
   return typeof taskflowId === "string" && TASKFLOW_ID.test(taskflowId) ? taskflowId : undefined;
 }
 
-/** The short form `tasks` is a taskflow of one stage. Only the outermost object is copied. */
-function writeOutStages(params: unknown): { value: unknown; isShort: boolean } {
+/** The short form `tasks` is a taskflow of one stage. Copies the outermost object only. */
+function expandShortForm(params: unknown): { value: unknown; isShort: boolean } {
   try {
     if (typeof params === "object" && params !== null && !("stages" in params) && "tasks" in params && !Array.isArray(params)) {
       const { tasks, ...rest } = params;
       return { value: { ...rest, stages: [{ name: "main", tasks }] }, isShort: true };
     }
   } catch {
-    // A proxy or getter that throws: JSON.stringify meets it again, and its problem is told.
+    // A proxy or getter threw: JSON.stringify will meet it again and report it.
   }
   return { value: params, isShort: false };
 }
 
-/** Paths of the form that was given: in the short one, tasks stand at the top. */
+/** Translates paths back to the caller's form: in the short form, tasks are at the top. */
 function inGivenForm(problem: Problem, isShort: boolean): Problem {
   if (!isShort) return problem;
   const toShort = (text: string): string => text.replaceAll("/stages/0/tasks", "/tasks");
@@ -79,7 +82,7 @@ function inGivenForm(problem: Problem, isShort: boolean): Problem {
 
 function addAllSchemaProblems(definition: unknown, { taskTypes }: DefinitionContext, problems: ProblemList): void {
   if (typeof definition !== "object" || definition === null || Array.isArray(definition)) {
-    problems.add({ path: "", message: `The whole is ${describeValue(definition)}: give an object.`, keyword: "type" });
+    problems.add({ path: "", message: `params must be an object, got ${describeValue(definition)}.`, keyword: "type" });
     return;
   }
   const { schema, isTask, taskErrors } = taskChecks(taskTypes);

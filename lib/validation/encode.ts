@@ -1,10 +1,11 @@
 /**
- * Params as JSON: their text, made once and used for all that follows, and a copy that says the same.
+ * Params as JSON: their text, encoded once for all uses, and an equivalent copy.
  *
- * A caller in the same process hands over its own objects: they may change later, have getters, cycles, dates. The copy is
- * what a caller over the bus would have sent, exactly as JSON.stringify makes it: undefined, functions and symbols are left out (null in arrays),
- * NaN and infinities are null, dates are their ISO text, Map and Set are `{}`, `toJSON` is heard. What JSON.stringify refuses (BigInt, cycles, nesting beyond
- * its stack) is a problem that names the place.
+ * A caller in the same process passes its own objects, which may change later and may have getters,
+ * cycles or dates. The copy is what the bus would have delivered, exactly as JSON.stringify writes
+ * it: undefined, functions and symbols are omitted (null in arrays), NaN and infinities are null,
+ * dates are ISO text, Map and Set are `{}`, and `toJSON` is called. A value that JSON.stringify
+ * refuses (BigInt, cycles, nesting beyond its stack) is a problem that names its path.
  */
 import { copyJson } from "../util/copy-json.ts";
 import { placeOf, pointerStep, type Problem } from "../util/problem.ts";
@@ -13,19 +14,19 @@ import { describeValue } from "../util/describe-value.ts";
 export type Encoded =
   { readonly ok: true; readonly text: string; readonly value: unknown } | { readonly ok: false; readonly problem: Problem };
 
-/** Text over the limit is looked at no further: its problem is the only one. */
+/** If the text is over the limit, that is the only problem reported. */
 export function encodeJson(params: unknown, maxBytes: number): Encoded {
   try {
     const text: string | undefined = JSON.stringify(params);
     if (text === undefined) {
       return {
         ok: false,
-        problem: { path: "", message: `The whole is ${describeValue(params)}: give an object.`, keyword: "type" },
+        problem: { path: "", message: `params must be an object, got ${describeValue(params)}.`, keyword: "type" },
       };
     }
     const bytes = byteLengthOver(text, maxBytes);
     if (bytes !== undefined) {
-      const message = `The whole is ${bytes} bytes of JSON, over the limit of ${maxBytes}: split the work, or pass references to large data.`;
+      const message = `params must have at most ${maxBytes} bytes of JSON, got ${bytes}: split the work, or pass references to large data.`;
       return { ok: false, problem: { path: "", message, keyword: "definitionBytes", limit: maxBytes } };
     }
     return { ok: true, text, value: copyJson(params) };
@@ -34,19 +35,24 @@ export function encodeJson(params: unknown, maxBytes: number): Encoded {
   }
 }
 
-/** Bytes of a text in UTF-8 if they are more than `maxBytes`. A UTF-16 unit is at most three bytes: most texts need no counting. */
+/**
+ * UTF-8 bytes of a text, if more than `maxBytes`. A UTF-16 unit has at most three: most texts need
+ * no count.
+ */
 export function byteLengthOver(text: string, maxBytes: number): number | undefined {
   if (text.length * 3 <= maxBytes) return undefined;
   const bytes = Buffer.byteLength(text);
   return bytes > maxBytes ? bytes : undefined;
 }
 
-/** Bounded search of what JSON.stringify stumbled over. */
+/** Bounds the search for the value that JSON.stringify refused. */
 const MAX_VISITED = 200_000;
-/** Far below what JSON.stringify manages (some thousands), far above any limit on depth that makes sense. */
+/**
+ * Far below the depth that JSON.stringify manages (some thousands), far above any sensible limit.
+ */
 const DEEP = 2_000;
 
-/** Of a path that is told. */
+/** Maximum number of steps in a reported path. */
 const MAX_STEPS = 20;
 
 interface Frame {
@@ -60,13 +66,13 @@ function findUnencodable(params: unknown, cause: unknown): Problem {
     const found = searchUnencodable(params);
     if (found !== undefined) return found;
   } catch {
-    // A getter or a proxy that throws: the sentence below says what JSON.stringify said.
+    // A getter or a proxy threw: the message below quotes JSON.stringify's error.
   }
   const reason = cause instanceof Error ? cause.message.split("\n", 1)[0] : "unknown reason";
-  return { path: "", message: `The whole cannot be written as JSON (${reason}): give plain data.`, keyword: "json" };
+  return { path: "", message: `params must be plain data that JSON can encode (${reason}).`, keyword: "json" };
 }
 
-/** Depth first with a stack of its own, as the input may be of any depth. */
+/** Depth first, with an explicit stack: the input may have any depth. */
 function searchUnencodable(params: unknown): Problem | undefined {
   const stack: Frame[] = [];
   const open = new Set<object>();
@@ -77,19 +83,19 @@ function searchUnencodable(params: unknown): Problem | undefined {
       .join("");
   const enter = (value: unknown): Problem | undefined => {
     if (typeof value === "bigint") {
-      const message = `${placeOf(pathOf())} is the BigInt ${value.toString().slice(0, 40)}, which JSON does not have: give a number or text.`;
+      const message = `${placeOf(pathOf())} must be a number or text, got the BigInt ${value.toString().slice(0, 40)}, which JSON cannot encode.`;
       return { path: pathOf(), message, keyword: "json" };
     }
     if (typeof value !== "object" || value === null) return undefined;
     if (open.has(value)) {
       return {
         path: pathOf(),
-        message: `${placeOf(pathOf())} is an object that contains itself: give plain data.`,
+        message: `${placeOf(pathOf())} must be plain data, got an object that contains itself.`,
         keyword: "json",
       };
     }
     if (stack.length >= DEEP) {
-      const message = `${placeOf(pathOf())} … holds objects and arrays more than ${DEEP} deep inside one another: make it flatter.`;
+      const message = `${placeOf(pathOf())} … must have at most ${DEEP} levels of objects and arrays, got more: make it flatter.`;
       return { path: pathOf(), message, keyword: "jsonDepth" };
     }
     open.add(value);

@@ -1,4 +1,7 @@
-/** What facts look like in an export: the properties of each kind, all of them, so that one that is added in the core is missed here by the compiler. */
+/**
+ * Schemas of the facts in an export. They list all properties of each kind: the compiler reports
+ * one that is missing.
+ */
 import { Type, type TSchema } from "typebox";
 import { Name, TASKFLOW_STATUSES, TaskflowId } from "../../schemas/common.schema.ts";
 import { EffectiveOptionsSchema, TaskOptionsSchema } from "../../schemas/options.schema.ts";
@@ -35,7 +38,7 @@ const positive = Type.Integer({ minimum: 1, maximum: MAX_NUMBER });
 
 type Properties = { [K in Fact["kind"]]: Record<Exclude<keyof Extract<Fact, { kind: K }>, "kind">, TSchema> };
 
-/** `definition` of `created` is checked as `produce` checks one. */
+/** The `definition` of `created` is validated like the params of `produce`. */
 const PROPERTIES: Properties = {
   created: {
     taskflowId: TaskflowId,
@@ -90,12 +93,12 @@ const PROPERTIES: Properties = {
   compensated: { status: oneOf("COMPLETED", "FAILED") },
 };
 
-/** An enumeration that names its type, so that null can be added to it. */
+/** An enumeration with an explicit type, to which null can be added. */
 function oneOfType(values: readonly string[]): object {
   return { type: "string", pattern: `^(${values.join("|")})$` };
 }
 
-/** By kind: a whole fact. */
+/** The schema of a whole fact, by kind. */
 export const FACT_SCHEMAS: Readonly<Record<string, TSchema>> = Object.fromEntries(
   Object.entries(PROPERTIES).map(([kind, properties]) => [
     kind,

@@ -1,6 +1,6 @@
 /**
- * What `importTaskflow` takes, checked whole: it may come from anywhere. That the facts follow from one another shows when they are replayed
- * (`core/copy.ts`).
+ * Validates the params of `importTaskflow`, which may come from anywhere. Replaying the facts shows
+ * whether they are consistent (`core/commands/import.ts`).
  */
 import { ACTIONS } from "../../schemas/actions/index.ts";
 import { EntrySchema } from "../../schemas/export.schema.ts";
@@ -10,7 +10,7 @@ import { restoreEntry, type StoredEntry } from "../core/journal/journal.ts";
 import { compileFast, compileThorough } from "./ajv.ts";
 import { byteLengthOver, encodeJson } from "./encode.ts";
 import { FACT_SCHEMAS } from "./fact-schemas.ts";
-import type { Problem } from "../util/problem.ts";
+import { placeOf, type Problem } from "../util/problem.ts";
 import { ProblemList } from "./problems.ts";
 import { describeValue } from "../util/describe-value.ts";
 import type { DefinitionContext } from "./rule-context.ts";
@@ -32,46 +32,49 @@ const checker = (schema: object): Checker => ({
   errors: compileThorough(schema),
 });
 
-const whole = checker(ACTIONS.importTaskflow.params);
-const entry = checker(EntrySchema);
-const facts = new Map(Object.entries(FACT_SCHEMAS).map(([kind, schema]) => [kind, checker(schema)]));
+const exportChecker = checker(ACTIONS.importTaskflow.params);
+const entryChecker = checker(EntrySchema);
+const factCheckers = new Map(Object.entries(FACT_SCHEMAS).map(([kind, schema]) => [kind, checker(schema)]));
 
-/** Objects and arrays inside one another: whoever walks over them later does so recursively. */
-const MOST_DEPTH = 1_000;
+/** Levels of nested objects and arrays: later walks over them are recursive. */
+const MAX_DEPTH = 1_000;
 
-/** Tasks and stages that replaying looks at, in all. A long history of a large taskflow has less than a tenth of it. */
-const MOST_WORK = 100_000_000;
+/**
+ * Tasks and stages visited by the replay, in all. A long history of a large taskflow has less than
+ * a tenth.
+ */
+const MAX_WORK = 100_000_000;
 
-/** Never throws, whatever is given. */
+/** Never throws. */
 export function validateExport(params: unknown, context: DefinitionContext): ExportValidation {
   const { limits } = context;
   const encoded = encodeJson(params, Number.MAX_SAFE_INTEGER);
   if (!encoded.ok) return { ok: false, problems: [encoded.problem] };
   const bytes = byteLengthOver(encoded.text, limits.importBytes);
   if (bytes !== undefined) {
-    const message = `The whole is ${bytes} bytes of JSON, over the limit of ${limits.importBytes}: raise settings.limits.importBytes.`;
+    const message = `params must have at most ${limits.importBytes} bytes of JSON, got ${bytes}: raise settings.limits.importBytes.`;
     return refused({ path: "", message, keyword: "importBytes", limit: limits.importBytes });
   }
   const { value } = encoded;
-  if (isDeeper(value, MOST_DEPTH)) {
-    const message = `The whole holds objects and arrays more than ${MOST_DEPTH} deep inside one another: it is no export.`;
-    return refused({ path: "", message, keyword: "jsonDepth", limit: MOST_DEPTH });
+  if (isDeeper(value, MAX_DEPTH)) {
+    const message = `params must have at most ${MAX_DEPTH} levels of objects and arrays, got more: this is not an export.`;
+    return refused({ path: "", message, keyword: "jsonDepth", limit: MAX_DEPTH });
   }
   const problems = new ProblemList();
-  if (check(whole, value, "", problems)) checkEntries((value as { entries: unknown[] }).entries, problems);
+  if (check(exportChecker, value, "", problems)) checkEntries((value as { entries: unknown[] }).entries, problems);
   if (!problems.isEmpty) return { ok: false, problems: problems.toArray() };
   const { entries, revision } = value as { entries: StoredEntry[]; revision: number };
   const definition = checkCreated(entries, context, problems);
-  if (definition && workOf(entries, definition) > MOST_WORK) {
+  if (definition && workOf(entries, definition) > MAX_WORK) {
     problems.add({
       path: "/entries",
-      message: "/entries take too long to replay: this is no journal of a taskflow.",
+      message: "/entries must be the journal of a taskflow: replaying these would take too long.",
       keyword: "work",
-      limit: MOST_WORK,
+      limit: MAX_WORK,
     });
   }
   if (revision !== entries.length) {
-    const message = `/revision is ${revision}, and there are ${entries.length} entries: give the whole export.`;
+    const message = `/revision must be the number of entries, ${entries.length}, got ${revision}: give the whole export.`;
     problems.add({ path: "/revision", message, value: revision, keyword: "revision" });
   }
   if (!definition || !problems.isEmpty) return { ok: false, problems: problems.toArray() };
@@ -85,7 +88,7 @@ function check({ schema, isValid, errors }: Checker, value: unknown, path: strin
   if (typeof value !== "object" || value === null || Array.isArray(value)) {
     problems.add({
       path,
-      message: `${path === "" ? "The whole" : path} is ${describeValue(value)}: give an object.`,
+      message: `${placeOf(path)} must be an object, got ${describeValue(value)}.`,
       keyword: "type",
     });
   } else addSchemaProblems(schema, errors(), value, path, problems);
@@ -93,10 +96,10 @@ function check({ schema, isValid, errors }: Checker, value: unknown, path: strin
 }
 
 function checkEntries(entries: readonly unknown[], problems: ProblemList): void {
-  entries.forEach((each, index) => {
+  entries.forEach((entry, index) => {
     const path = `/entries/${index}`;
-    if (problems.isFull || !check(entry, each, path, problems)) return;
-    (each as { facts: unknown[] }).facts.forEach((fact, place) => {
+    if (problems.isFull || !check(entryChecker, entry, path, problems)) return;
+    (entry as { facts: unknown[] }).facts.forEach((fact, place) => {
       if (!problems.isFull) checkFact(fact, `${path}/facts/${place}`, index === 0 && place === 0, problems);
     });
   });
@@ -104,19 +107,22 @@ function checkEntries(entries: readonly unknown[], problems: ProblemList): void 
 
 function checkFact(fact: unknown, path: string, isFirst: boolean, problems: ProblemList): void {
   const kind: unknown = typeof fact === "object" && fact !== null && "kind" in fact ? fact.kind : undefined;
-  const known = typeof kind === "string" ? facts.get(kind) : undefined;
+  const known = typeof kind === "string" ? factCheckers.get(kind) : undefined;
   if (!known) {
-    const message = `${path}/kind is ${describeValue(kind)}: this version knows ${Array.from(facts.keys()).join(", ")}.`;
+    const kinds = Array.from(factCheckers.keys()).join(", ");
+    const message = `${path}/kind must be one of ${kinds}, got ${describeValue(kind)}.`;
     problems.add({ path: `${path}/kind`, message, keyword: "enum" });
   } else if ((kind === "created") !== isFirst) {
-    const message = isFirst ? `${path} has to be of the kind "created".` : `${path} is "created" a second time.`;
+    const message = isFirst
+      ? `${path}/kind must be "created", got ${describeValue(kind)}.`
+      : `${path}/kind must not be "created" again: only the first fact is.`;
     problems.add({ path: `${path}/kind`, message, keyword: "created" });
   } else check(known, fact, path, problems);
 }
 
 type Definition = Created["definition"];
 
-/** The definition is checked as if it were produced here: its actions have to be allowed here. */
+/** Validates the definition as if it were produced here: this service must allow its actions. */
 function checkCreated(
   entries: readonly StoredEntry[],
   context: DefinitionContext,
@@ -126,7 +132,7 @@ function checkCreated(
   if (first?.kind !== "created") {
     problems.add({
       path: "/entries/0/facts",
-      message: '/entries/0/facts has to begin with the fact "created".',
+      message: '/entries/0/facts must begin with the fact "created".',
       keyword: "created",
     });
     return undefined;
@@ -138,21 +144,20 @@ function checkCreated(
   }
   const place = "/entries/0/facts/0/definition";
   for (const problem of checked.problems) {
-    const message =
-      problem.path === "" ? `${place}: ${problem.message}` : problem.message.replace(problem.path, place + problem.path);
+    const message = problem.message.replace(problem.path === "" ? /^params\b/ : problem.path, place + problem.path);
     problems.add({ ...problem, path: place + problem.path, message });
   }
   return undefined;
 }
 
-/** What replaying it costs at least, in tasks, stages and nested taskflows that are looked at. */
+/** A lower bound for the cost of the replay, in visited tasks, stages and nested taskflows. */
 function workOf(entries: readonly StoredEntry[], { stages }: Definition): number {
   const children = new Map<number, number>();
   const size = stages.reduce((sum, { tasks }) => sum + 1 + tasks.length, 0);
   let linked = 0;
   let work = 0;
-  for (const { facts: each } of entries) {
-    for (const fact of each) {
+  for (const { facts } of entries) {
+    for (const fact of facts) {
       if (fact.kind === "stage") work += stages[fact.stage]?.tasks.length ?? 0;
       else if (fact.kind === "flow") work += size;
       else if (fact.kind === "compensating") work += fact.tasks.length;
@@ -169,23 +174,23 @@ function workOf(entries: readonly StoredEntry[], { stages }: Definition): number
 }
 
 function withDefinition([first, ...others]: readonly StoredEntry[], definition: Definition): StoredEntry[] {
-  const { at = 0, facts: each = [] } = first ?? {};
-  const [created, ...rest] = each;
+  const { at = 0, facts = [] } = first ?? {};
+  const [created, ...rest] = facts;
   const meta = ownMeta((created as Created).meta);
   return [{ at, facts: [{ ...(created as Created), definition, meta }, ...rest] }, ...others];
 }
 
-/** Without what is Moleculer's own, or would be taken for an object's inside when it is merged. */
+/** Drops Moleculer's own keys, and the key that would replace the prototype when meta is merged. */
 function ownMeta(meta: Created["meta"]): Created["meta"] {
   const isOwn = (key: string): boolean => key !== CONTEXT_KEY && key !== "__proto__" && !key.startsWith("$");
   return Object.fromEntries(Object.entries(meta).filter(([key]) => isOwn(key)));
 }
 
-/** Level by level, for it may be of any depth. */
-function isDeeper(value: unknown, most: number): boolean {
+/** Level by level instead of recursively: the value may have any depth. */
+function isDeeper(value: unknown, limit: number): boolean {
   let level: readonly unknown[] = [value];
   for (let depth = 0; level.length > 0; depth++) {
-    if (depth > most) return true;
+    if (depth > limit) return true;
     level = level.flatMap(containersIn);
   }
   return false;

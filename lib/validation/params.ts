@@ -1,4 +1,4 @@
-/** Params of all actions but `produce`, checked against the schemas of the catalogue. */
+/** Validates the params of all actions but `produce` against the schemas of the catalogue. */
 import type { ValidateFunction } from "ajv";
 import { ACTIONS, type ActionName, type ActionParams } from "../../schemas/actions/index.ts";
 import { validationError } from "../errors/validation-error.ts";
@@ -8,7 +8,7 @@ import { ProblemList } from "./problems.ts";
 import { describeValue } from "../util/describe-value.ts";
 import { addSchemaProblems } from "./schema-problems.ts";
 
-/** The params of `produce` are checked piece by piece (`definition.ts`). */
+/** All actions but `produce`, whose params are validated piece by piece (`definition.ts`). */
 export type CheckedAction = Exclude<ActionName, "produce">;
 
 interface Validators {
@@ -22,10 +22,13 @@ for (const [name, { params: schema }] of Object.entries(ACTIONS)) {
   if (name !== "produce") compiled.set(name, { schema, isValid: compileFast(schema), errors: compileThorough(schema) });
 }
 
-/** The params, typed, if they are valid (absent ones are `{}`); else throws TASKFLOW_VALIDATION_ERROR with all problems. They are neither copied nor changed. */
+/**
+ * Returns the params, typed, neither copied nor changed; `{}` if they are absent.
+ * @throws TASKFLOW_VALIDATION_ERROR with all problems
+ */
 export function validateParams<A extends CheckedAction>(actionName: A, params: unknown): ActionParams[A] {
   const validators = compiled.get(actionName);
-  if (validators === undefined) throw new RangeError(`There is no schema for the params of the action "${actionName}".`);
+  if (validators === undefined) throw new RangeError(`The action must be one of the catalogue, got "${actionName}".`);
   const given = params ?? {};
   if (validators.isValid(given)) return given as ActionParams[A];
   throw validationError(`The params of taskflow.${actionName} are not valid`, findProblems(validators, given));
@@ -34,11 +37,11 @@ export function validateParams<A extends CheckedAction>(actionName: A, params: u
 function findProblems(validators: Validators, params: unknown): Problem[] {
   const problems = new ProblemList();
   if (typeof params !== "object" || Array.isArray(params)) {
-    problems.add({ path: "", message: `The whole is ${describeValue(params)}: give an object.`, keyword: "type" });
+    problems.add({ path: "", message: `params must be an object, got ${describeValue(params)}.`, keyword: "type" });
   } else {
     addSchemaProblems(validators.schema, validators.errors(), params, "", problems);
   }
-  // Keys that are not own properties are seen by the quick check only.
-  if (problems.isEmpty) problems.add({ path: "", message: "The whole is not a plain object: give plain data.", keyword: "type" });
+  // Only the fast check sees inherited properties.
+  if (problems.isEmpty) problems.add({ path: "", message: "params must be a plain object.", keyword: "type" });
   return problems.toArray();
 }

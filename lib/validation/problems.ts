@@ -1,9 +1,12 @@
-/** Lists of problems: bounded, however much is wrong. */
 import type { Problem } from "../util/problem.ts";
 
 const MAX_LISTED = 100;
 const MAX_COUNTED = 2_000;
-/** Collects problems: the first 100 are kept, more are counted, and past 2,000 nobody needs to look any further (`isFull`). */
+
+/**
+ * Collects problems, bounded: keeps the first 100, counts up to 2,000, and is then full, so that
+ * checks can stop.
+ */
 export class ProblemList {
   private readonly listed: Problem[] = [];
   private count = 0;
@@ -16,7 +19,7 @@ export class ProblemList {
     return this.count >= MAX_COUNTED;
   }
 
-  /** False: what is added now is only counted. */
+  /** False: further problems are only counted. */
   get isListing(): boolean {
     return this.listed.length < MAX_LISTED;
   }
@@ -30,14 +33,14 @@ export class ProblemList {
     if (this.listed.length < MAX_LISTED) this.listed.push(problem);
   }
 
-  /** The list, with an entry at its end that tells how many are left out. */
+  /** The list; a last entry counts the problems that are not listed. */
   toArray(): Problem[] {
     const more = this.count - this.listed.length;
     if (more === 0) return this.listed;
-    const number = this.isFull ? `At least ${more}` : `${more}`;
+    const number = this.isFull ? `at least ${more}` : `${more}`;
     return [
       ...this.listed,
-      { path: "", message: `${number} more problems are not listed: correct these first.`, keyword: "more", more },
+      { path: "", message: `Correct these problems first; ${number} more are not listed.`, keyword: "more", more },
     ];
   }
 }

@@ -1,10 +1,13 @@
-/** Params of an action as its handler gets them. */
+/** The params of an action, as its handler receives them. */
 import type { ActionName, ActionParams, CommandAction } from "../../schemas/actions/index.ts";
 import type { Limits } from "../config/limits.ts";
 import { isCommandAction, type OwnersCommand, readCommand, readForwarded } from "./commands.ts";
 import { type CheckedAction, validateParams } from "./params.ts";
 
-/** Commands are read as requests for the owner; `produce` gets its params unchecked, since an id that is stored already is enough. */
+/**
+ * Commands become requests for the owner. `produce` receives its params unvalidated, because for an
+ * id that is already stored the rest does not matter.
+ */
 export type ReadParams<A extends ActionName> = A extends CommandAction | "executeCommand"
   ? OwnersCommand
   : A extends "produce"

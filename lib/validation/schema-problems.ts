@@ -1,16 +1,19 @@
-/** What a schema finds wrong with a value, as sentences. Bounded: however large and hostile the value, work and answer stay small. */
+/**
+ * Translates schema errors into sentences. Bounded: work and answer stay small however large and
+ * hostile the value is.
+ */
 import type { ErrorObject, ValidateFunction } from "ajv";
 import { ACTION_PART_PATTERN, NAME_PATTERN, TASKFLOW_ID_PATTERN } from "../../schemas/common.schema.ts";
 import { OPTIONS, TASK_OPTIONS } from "../../schemas/options.ts";
 import { RESERVED_TASK_TYPES } from "../../schemas/task-types/index.ts";
 import { NOT_YET } from "../../schemas/taskflow.schema.ts";
-import { parseDuration } from "../util/duration.ts";
+import { duration, POSITIVE_DURATION_FORMAT } from "../util/kind.ts";
 import { placeOf, pointerStep, type Problem, unknownKey, valueOf } from "../util/problem.ts";
 import type { ProblemList } from "./problems.ts";
 import { describeValue } from "../util/describe-value.ts";
 import { suggestName } from "../util/suggest.ts";
 
-/** The keywords that pruning reads. */
+/** The schema keywords that pruning uses. */
 interface SchemaNode {
   readonly properties?: Readonly<Record<string, SchemaNode>>;
   readonly additionalProperties?: unknown;
@@ -18,10 +21,10 @@ interface SchemaNode {
   readonly maxItems?: number;
 }
 
-/** Entries of free-form records, and elements of arrays without a limit of their own, that are looked at. */
-const MAX_LOOKED_AT = 1_000;
+/** Bounds free-form records, and arrays without a limit of their own. */
+const MAX_CHECKED = 1_000;
 
-/** Adds every problem of `value` under `schema`; `validate` lists all errors of that same schema. */
+/** Adds every problem of `value`; `validate` must be compiled from `schema` and list all errors. */
 export function addSchemaProblems(
   schema: object,
   validate: ValidateFunction,
@@ -38,13 +41,16 @@ export function addSchemaProblems(
   }
 }
 
-/** A copy with known properties only, the others reported; long arrays and records cut, so that AJV's list of errors has an end. */
+/**
+ * Copies known properties and reports unknown ones. Cuts long arrays and records, to bound AJV's
+ * list of errors.
+ */
 function prune(schema: SchemaNode, value: unknown, path: string, problems: ProblemList): unknown {
   if (typeof value !== "object" || value === null) return value;
   if (Array.isArray(value)) {
     const { items } = schema;
     if (items === undefined) return value;
-    const kept = value.slice(0, (schema.maxItems ?? MAX_LOOKED_AT) + 1);
+    const kept = value.slice(0, (schema.maxItems ?? MAX_CHECKED) + 1);
     return kept.map((element, index) => prune(items, element, path + pointerStep(index), problems));
   }
   const { properties } = schema;
@@ -65,8 +71,8 @@ function prune(schema: SchemaNode, value: unknown, path: string, problems: Probl
 
 function firstEntries(value: object): object {
   const keys = Object.keys(value);
-  if (keys.length <= MAX_LOOKED_AT) return value;
-  return Object.fromEntries(keys.slice(0, MAX_LOOKED_AT).map((key) => [key, Reflect.get(value, key)]));
+  if (keys.length <= MAX_CHECKED) return value;
+  return Object.fromEntries(keys.slice(0, MAX_CHECKED).map((key) => [key, Reflect.get(value, key)]));
 }
 
 function unknownProperty(parent: string, key: string, known: readonly string[]): Problem {
@@ -75,102 +81,90 @@ function unknownProperty(parent: string, key: string, known: readonly string[]):
   if (NOT_YET.has(key)) return problem(`is not supported by this version: leave ${JSON.stringify(key)} out.`);
   if (Object.hasOwn(OPTIONS, key) && !Object.hasOwn(TASK_OPTIONS, key))
     return problem("is an option of the taskflow only: set it in /options.");
-  if (key === "tasks" && parent === "") return problem("cannot stand beside stages: give one of the two.");
-  return problem(known.length === 0 ? "is not known here: no params are taken." : unknownKey(key, known));
+  if (key === "tasks" && parent === "") return problem("must not be given together with stages: give one of the two.");
+  return problem(known.length === 0 ? "is unknown: the action takes no params." : unknownKey(key, known));
 }
 
-/** Undefined for an error that only sums up others. */
+/** Undefined for an error that only summarises others. */
 function translate(error: ErrorObject, base: string): Problem | undefined {
   const { keyword, data } = error;
   if (keyword === "propertyNames" || error.schemaPath.includes("/anyOf/")) return undefined;
   const path = base + error.instancePath + (keyword === "required" ? pointerStep(String(error.params["missingProperty"])) : "");
   const limit: unknown = error.params["limit"];
   const shared = { keyword, ...(typeof limit === "number" ? { limit } : {}) };
-  if (keyword === "required") return { path, message: `${path} is missing: it has to be given.`, ...shared };
+  if (keyword === "required") return { path, message: `${path} is required.`, ...shared };
   if (error.propertyName !== undefined) {
     const keyPath = path + pointerStep(error.propertyName);
-    const message = `The name of ${keyPath} ${keyword === "minLength" ? "is empty" : "is not valid"}: ${remedy(error)}.`;
+    const message = `The name of ${keyPath} must ${requirement(error)}, got ${describeValue(error.propertyName)}.`;
     return { path: keyPath, message, ...valueOf(error.propertyName), ...shared };
   }
-  return {
-    path,
-    message: `${placeOf(path)} is ${describeValue(data)}${remark(error)}: ${remedy(error)}.`,
-    ...valueOf(data),
-    ...shared,
-  };
+  return { path, message: `${placeOf(path)} must ${requirement(error)}, got ${got(error)}.`, ...valueOf(data), ...shared };
 }
 
-function remark(error: ErrorObject): string {
-  const { data } = error;
-  if (error.keyword === "enum" && typeof data === "string") return enumRemark(error, data);
-  if (error.keyword === "maxLength" && typeof data === "string") return `, ${data.length} characters`;
-  if (Array.isArray(data) && error.keyword === "maxItems") return " with too many elements";
-  return "";
+function got(error: ErrorObject): string {
+  const { data, keyword } = error;
+  // Pruning has cut longer ones.
+  if (keyword === "maxItems" || keyword === "maxProperties") return "more";
+  if (keyword === "minItems" && Array.isArray(data)) return `${data.length}`;
+  const value = describeValue(data);
+  if (keyword === "enum" && typeof data === "string") return value + enumRemark(error, data);
+  return keyword === "maxLength" && typeof data === "string" ? `${value} (${data.length} characters)` : value;
 }
 
 function enumRemark({ instancePath, params }: ErrorObject, value: string): string {
-  if (instancePath.endsWith("/type") && RESERVED_TASK_TYPES.includes(value)) return ", which is not supported by this version";
+  if (instancePath.endsWith("/type") && RESERVED_TASK_TYPES.includes(value)) return ", which this version does not support";
   const allowed = (params["allowedValues"] as readonly unknown[]).filter((each) => typeof each === "string");
   const nearest = suggestName(value, allowed);
   return nearest === undefined ? "" : ` (did you mean ${JSON.stringify(nearest)}?)`;
 }
 
-const PATTERN_REMEDIES: Readonly<Record<string, string>> = {
-  [NAME_PATTERN]: "leave control characters out",
-  [TASKFLOW_ID_PATTERN]: "give 1 to 128 of A-Z a-z 0-9 _ : -",
-  [ACTION_PART_PATTERN]: "give letters A-Z a-z, digits, _ - $, and single dots between them",
+const PATTERNS: Readonly<Record<string, string>> = {
+  [NAME_PATTERN]: "not contain control characters",
+  [TASKFLOW_ID_PATTERN]: "be 1 to 128 characters of A-Z a-z 0-9 _ : -",
+  [ACTION_PART_PATTERN]: "consist of letters A-Z a-z, digits, _ - $, and single dots between them",
 };
 
-/** What to do, without the full stop. */
-function remedy(error: ErrorObject): string {
+/** Completes "must …". */
+function requirement(error: ErrorObject): string {
   const limit = String(error.params["limit"]);
+  const pattern = String(error.params["pattern"]);
   switch (error.keyword) {
     case "type":
-      return `give ${typeNames(error.params["type"])}`;
+      return `be ${typeNames(error.params["type"])}`;
     case "enum":
-      return `give ${listOf(error.params["allowedValues"])}`;
+      return `be ${listOf(error.params["allowedValues"])}`;
     case "const":
-      return `give ${listOf(error.params["allowedValue"])}`;
+      return `be ${listOf(error.params["allowedValue"])}`;
     case "minimum":
-      return `give at least ${limit}`;
+      return `be at least ${limit}`;
     case "maximum":
-      return `give at most ${limit}`;
+      return `be at most ${limit}`;
     case "minLength":
-      return Number(limit) === 1 ? "give at least one character" : `give at least ${limit} characters`;
+      return `have at least ${limit} character${limit === "1" ? "" : "s"}`;
     case "maxLength":
-      return `give at most ${limit} characters`;
+      return `have at most ${limit} characters`;
     case "minItems":
-      return `give at least ${limit} of them`;
+      return `have at least ${limit} element${limit === "1" ? "" : "s"}`;
     case "maxItems":
+      return `have at most ${limit} elements`;
     case "maxProperties":
-      return `give at most ${limit} of them`;
+      return `have at most ${limit} properties`;
     case "pattern":
-      return PATTERN_REMEDIES[String(error.params["pattern"])] ?? "give text of the form that the documentation tells";
+      return PATTERNS[pattern] ?? `match ${pattern}`;
     case "format":
-      return durationRemedy(error.data);
+      return `be ${duration(error.params["format"] === POSITIVE_DURATION_FORMAT ? 1 : 0).expects}`;
     case "anyOf":
-      return `${choices(error.schema)}, or an array of such`;
+      return `be ${singleValue(error.schema)}, or an array of such values`;
     default:
-      return "see the documentation for what may stand here";
+      return `satisfy "${error.keyword}" of its schema`;
   }
 }
 
-/** Of a union of one value and an array of them: what the one may be. */
-function choices(union: unknown): string {
+/** The single value, of a union of one value and an array of them. */
+function singleValue(union: unknown): string {
   const first: unknown = Array.isArray(union) ? union[0] : undefined;
-  if (typeof first !== "object" || first === null) return "give a single value";
-  return "enum" in first ? `give ${listOf(first.enum)}` : `give ${typeNames(Reflect.get(first, "type"))}`;
-}
-
-function durationRemedy(value: unknown): string {
-  try {
-    parseDuration(value);
-    return "give more than 0";
-  } catch (err) {
-    return err instanceof RangeError && err.message.includes("longest")
-      ? "give at most 10 years"
-      : 'give a whole number of milliseconds, or text such as "5s" or "2 hours"';
-  }
+  if (typeof first !== "object" || first === null) return "a single value";
+  return "enum" in first ? listOf(first.enum) : typeNames(Reflect.get(first, "type"));
 }
 
 const TYPE_NAMES: Readonly<Record<string, string>> = {

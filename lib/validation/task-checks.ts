@@ -1,4 +1,6 @@
-/** The checks of a definition that follow from the task types: made once for each set of types. */
+/**
+ * The checks of a definition that depend on the task types: compiled once for each set of types.
+ */
 import type { ValidateFunction } from "ajv";
 import { taskflowSchema, taskSchema } from "../../schemas/taskflow.schema.ts";
 import type { TaskType } from "../core/model/task-type.ts";
@@ -6,7 +8,7 @@ import { compileFast, compileThorough } from "./ajv.ts";
 
 export interface TaskChecks {
   readonly isTaskflow: ValidateFunction;
-  /** Of a task, its details apart. */
+  /** Of a task, without its details. */
   readonly schema: object;
   readonly isTask: ValidateFunction;
   readonly taskErrors: () => ValidateFunction;
@@ -22,16 +24,16 @@ export interface DetailsCheck {
 
 type TypesByName = ReadonlyMap<string, TaskType>;
 
-const made = new WeakMap<TypesByName, TaskChecks>();
+const compiled = new WeakMap<TypesByName, TaskChecks>();
 
 /** @throws RangeError if the schema of a type is not a JSON Schema */
 export function taskChecks(types: TypesByName): TaskChecks {
-  let checks = made.get(types);
-  if (!checks) made.set(types, (checks = make(types)));
+  let checks = compiled.get(types);
+  if (!checks) compiled.set(types, (checks = compileChecks(types)));
   return checks;
 }
 
-function make(types: TypesByName): TaskChecks {
+function compileChecks(types: TypesByName): TaskChecks {
   const names = Array.from(types.keys());
   const schema = taskSchema(names);
   const details = new Map<string, DetailsCheck>();
@@ -50,6 +52,6 @@ function compileDetails({ name, schema }: TaskType): ValidateFunction {
   try {
     return compileFast(schema);
   } catch (error) {
-    throw new RangeError(`taskTypes: the schema of ${name} must be a JSON Schema: ${(error as Error).message}`);
+    throw new RangeError(`taskTypes: the schema of ${name} must be a JSON Schema, got an error: ${(error as Error).message}`);
   }
 }

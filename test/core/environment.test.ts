@@ -52,7 +52,7 @@ describe("an environment variable", () => {
       "NATS_URL must be URLs such as nats://host:4222 or tls://user:password@host:4222, separated by commas: number 1 is none.",
     ],
     [{ LOG_LEVEL: "verbose" }, 'LOG_LEVEL must be "fatal", "error", "warn", "info", "debug" or "trace", got "verbose".'],
-    [{ TASKFLOW_LEESE: "5s" }, 'TASKFLOW_LEESE is not known here: did you mean "TASKFLOW_LEASE"?'],
+    [{ TASKFLOW_LEESE: "5s" }, 'TASKFLOW_LEESE is unknown: did you mean "TASKFLOW_LEASE"?'],
   ])("is refused by its name: %j", (env, sentence) => {
     expect(() => read(env)).toThrow(
       expect.objectContaining({
@@ -64,7 +64,7 @@ describe("an environment variable", () => {
   });
 
   test("that is unknown and like none of them is told which there are", () => {
-    expect(() => read({ TASKFLOW_COLOUR: "1" })).toThrow(/TASKFLOW_COLOUR is not known here: there are .*TASKFLOW_STORE/);
+    expect(() => read({ TASKFLOW_COLOUR: "1" })).toThrow(/TASKFLOW_COLOUR is unknown. Known names: .*TASKFLOW_STORE/);
   });
 
   test("all that are wrong are told at once", () => {
@@ -87,7 +87,7 @@ describe("an environment variable", () => {
       TASKFLOW_PORT_3000_TCP_ADDR: "10.0.0.1",
     };
     expect(() => read(env)).not.toThrow();
-    expect(() => read({ TASKFLOW_PORT: "3000" })).toThrow(/TASKFLOW_PORT is not known here/);
+    expect(() => read({ TASKFLOW_PORT: "3000" })).toThrow(/TASKFLOW_PORT is unknown/);
   });
 });
 

@@ -90,7 +90,7 @@ describe("limits of the service", () => {
   });
 
   test.each<[Record<string, unknown>, string]>([
-    [{ task: 5 }, '/task is not known here: did you mean "tasks"?'],
+    [{ task: 5 }, '/task is unknown: did you mean "tasks"?'],
     [{ tasks: -1 }, "/tasks must be a whole number of at least 0, got -1."],
     [{ tasks: "5" }, '/tasks must be a whole number of at least 0, got "5".'],
     [{ tasks: 1.5 }, "/tasks must be a whole number of at least 0, got 1.5."],

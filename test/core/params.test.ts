@@ -97,8 +97,7 @@ describe("params of actions", () => {
   );
 
   test("the error is 422, tells the first problem in its message and all in its data", () => {
-    const message =
-      "The params of taskflow.getTask are not valid: /taskflowId is missing: it has to be given. (and 1 more in data)";
+    const message = "The params of taskflow.getTask are not valid: /taskflowId is required. (and 1 more in data)";
     const expected = { code: 422, type: "TASKFLOW_VALIDATION_ERROR", retryable: false, message };
     expect(() => validateParams("getTask", {})).toThrow(expect.objectContaining(expected));
   });

@@ -38,13 +38,13 @@ function refusalOf(run: () => unknown): { type?: string; message: string; data?:
 describe("at construction", () => {
   const duration = (from: string): string => `a duration from ${from} to 10 years, such as 5000 (ms) or "5s"`;
   test.each<[Made, Given, string, string]>([
-    ["TaskflowService", { stoer: "memory:" }, "/stoer", 'is not known here: did you mean "store"?'],
-    ["TaskflowService", { options: { maxRetrys: 3 } }, "/options/maxRetrys", 'is not known here: did you mean "maxRetries"?'],
+    ["TaskflowService", { stoer: "memory:" }, "/stoer", 'is unknown: did you mean "store"?'],
+    ["TaskflowService", { options: { maxRetrys: 3 } }, "/options/maxRetrys", 'is unknown: did you mean "maxRetries"?'],
     [
       "TaskflowService",
       { options: { backoff: { type: "fixed", fcator: 2 } } },
       "/options/backoff/fcator",
-      'is not known here: did you mean "factor"?',
+      'is unknown: did you mean "factor"?',
     ],
     [
       "TaskflowService",
@@ -55,7 +55,7 @@ describe("at construction", () => {
     ["TaskflowService", { options: { timeout: 0 } }, "/options/timeout", `must be ${duration("1 ms")}, got 0.`],
     ["TaskflowService", { options: { maxRetries: -2 } }, "/options/maxRetries", "must be a whole number of at least -1, got -2."],
     ["TaskflowService", { options: 3 }, "/options", "must be an object, got 3."],
-    ["TaskflowService", { limits: { task: 3 } }, "/limits/task", 'is not known here: did you mean "tasks"?'],
+    ["TaskflowService", { limits: { task: 3 } }, "/limits/task", 'is unknown: did you mean "tasks"?'],
     ["TaskflowService", { limits: { tags: 1_001 } }, "/limits/tags", "must be a whole number from 0 to 1000, got 1001."],
     ["TaskflowService", { maxInFlight: 0 }, "/maxInFlight", "must be a whole number of at least 1, got 0."],
     ["TaskflowService", { maxActive: Number.NaN }, "/maxActive", "must be a whole number of at least 1, got NaN."],
@@ -93,8 +93,8 @@ describe("at construction", () => {
       "/taskTypes",
       "must be a list of task types, each with a name, a schema and begin(), got an array.",
     ],
-    ["TaskflowWorker", { leger: "memory" }, "/leger", 'is not known here: did you mean "ledger"?'],
-    ["TaskflowWorker", { keep: 5 }, "/keep", "is not known here: there are ledger, keepFor, ledgerLimit."],
+    ["TaskflowWorker", { leger: "memory" }, "/leger", 'is unknown: did you mean "ledger"?'],
+    ["TaskflowWorker", { keep: 5 }, "/keep", "is unknown. Known names: ledger, keepFor, ledgerLimit."],
     ["TaskflowWorker", { keepFor: 0 }, "/keepFor", `must be ${duration("1 ms")}, got 0.`],
     ["TaskflowWorker", { ledgerLimit: 0.5 }, "/ledgerLimit", "must be a whole number of at least 1, got 0.5."],
     [
@@ -103,15 +103,10 @@ describe("at construction", () => {
       "/ledger",
       'must be memory, sqlite:<file>, a mongodb:// or mongodb+srv:// URL, or a ledger, got "redis:…@h".',
     ],
-    ["TaskflowAdapter", { stoer: "sqlite:a.db" }, "/stoer", 'is not known here: did you mean "store"?'],
-    ["TaskflowDb", { stoer: "sqlite:a.db" }, "/stoer", 'is not known here: did you mean "store"?'],
-    ["NatsTransporter", { ulr: "nats://bus" }, "/ulr", 'is not known here: did you mean "url"?'],
-    [
-      "NatsTransporter",
-      { maxReconnectAttemps: 3 },
-      "/maxReconnectAttemps",
-      'is not known here: did you mean "maxReconnectAttempts"?',
-    ],
+    ["TaskflowAdapter", { stoer: "sqlite:a.db" }, "/stoer", 'is unknown: did you mean "store"?'],
+    ["TaskflowDb", { stoer: "sqlite:a.db" }, "/stoer", 'is unknown: did you mean "store"?'],
+    ["NatsTransporter", { ulr: "nats://bus" }, "/ulr", 'is unknown: did you mean "url"?'],
+    ["NatsTransporter", { maxReconnectAttemps: 3 }, "/maxReconnectAttemps", 'is unknown: did you mean "maxReconnectAttempts"?'],
     ["NatsTransporter", { contextInHeaders: "no" }, "/contextInHeaders", 'must be true or false, got "no".'],
     [
       "NatsTransporter",
@@ -141,7 +136,7 @@ describe("at construction", () => {
 
   test.each<[Made]>([["TaskflowService"], ["TaskflowWorker"], ["NatsTransporter"]])("%s takes an object", (name) => {
     for (const given of [null, 5, ["memory:"]]) {
-      expect(refusalOf(() => make[name](given as never)).message).toMatch(/The whole must be an object, got (null|5|an array)\./);
+      expect(refusalOf(() => make[name](given as never)).message).toMatch(/options must be an object, got (null|5|an array)\./);
     }
   });
 
@@ -185,7 +180,7 @@ describe("the settings of a service", () => {
   test("are checked, and those of other mixins are left alone", () => {
     expect(node({ $noVersionPrefix: true, rest: "/api", limits: { tasks: 7 } })).not.toThrow();
     expect(refusalOf(node({ limts: {}, limits: { tsaks: 7 } })).message).toBe(
-      'The settings of the service taskflow are not valid:\n- /limts is not known here: did you mean "limits"?\n- /limits/tsaks is not known here: did you mean "tasks"?',
+      'The settings of the service taskflow are not valid:\n- /limts is unknown: did you mean "limits"?\n- /limits/tsaks is unknown: did you mean "tasks"?',
     );
     expect(refusalOf(node({ store: "memory:" })).message).toContain("/store must be an option of TaskflowService");
   });

@@ -157,7 +157,7 @@ describe("a bad definition", () => {
   ])("is refused at its exact place: %s", (_title, params, paths) => {
     const problems = problemsOf(params);
     expect(problems.map((problem) => problem.path)).toEqual(paths);
-    for (const { path, message } of problems) expect(message.startsWith(path === "" ? "The whole " : path)).toBe(true);
+    for (const { path, message } of problems) expect(message.startsWith(path === "" ? "params must " : path)).toBe(true);
   });
 
   test("all problems are told at once, of every level", () => {
@@ -178,16 +178,16 @@ describe("a bad definition", () => {
 
   test("a wrong name is answered with the nearest known one, and one that is like none with all of them", () => {
     expect(problemsOf(withTask({ options: { timeOut: 5 } }))[0]?.message).toBe(
-      `${task0}/options/timeOut is not known here: did you mean "timeout"?`,
+      `${task0}/options/timeOut is unknown: did you mean "timeout"?`,
     );
     expect(problemsOf(aTaskflow({ stages: [{ ...aStage(), xyzzy: 1 }] }))[0]?.message).toBe(
-      "/stages/0/xyzzy is not known here: there are name, options, tasks.",
+      "/stages/0/xyzzy is unknown. Known names: name, options, tasks.",
     );
   });
 
   test("what a later version will do is named as not supported", () => {
     expect(problemsOf(withTask({ type: "NATS" }))[0]?.message).toBe(
-      `${task0}/type is "NATS", which is not supported by this version: give "ACTION".`,
+      `${task0}/type must be "ACTION", got "NATS", which this version does not support.`,
     );
     expect(problemsOf(withTask({ needs: [] }))[0]?.message).toBe(
       `${task0}/needs is not supported by this version: leave "needs" out.`,

@@ -241,7 +241,7 @@ describe("reading", () => {
       });
     }
     expect(await rejection(client.getTask("f", "none"))).toMatchObject({ type: "TASK_NOT_FOUND", code: 404 });
-    expect((await rejection(client.getTask("f", "ok"))).message).toMatch(/2 tasks have this name/);
+    expect((await rejection(client.getTask("f", "ok"))).message).toMatch(/has 2 tasks "ok": use the task's id/);
     const stage = await rejection(client.listTasks("f", { stageId: "three" }));
     expect(stage).toMatchObject({ type: "STAGE_NOT_FOUND", code: 404 });
     expect(stage.message).toMatch(/"one".*"two"/);

@@ -149,9 +149,9 @@ export function describeTaskTypes(storeName: string, newUrl: () => string): void
       const { type, data } = await rejection(produce(node, { tasks }));
       expect(type).toBe("TASKFLOW_VALIDATION_ERROR");
       expect(data).toMatchObject([
-        { path: "/tasks/0/taskDetails/of/0", message: '/tasks/0/taskDetails/of/0 is "1": give a number.' },
+        { path: "/tasks/0/taskDetails/of/0", message: '/tasks/0/taskDetails/of/0 must be a number, got "1".' },
         { path: "/tasks/1/taskDetails/of", message: "/tasks/1/taskDetails/of must have at most 3 numbers." },
-        { path: "/tasks/2/taskDetails/off", message: '/tasks/2/taskDetails/off is not known here: did you mean "of"?' },
+        { path: "/tasks/2/taskDetails/off", message: '/tasks/2/taskDetails/off is unknown: did you mean "of"?' },
         { path: "/tasks/2/taskDetails/of" },
       ]);
     });
@@ -160,7 +160,7 @@ export function describeTaskTypes(storeName: string, newUrl: () => string): void
       const node = await start([sum]);
       const { data } = await rejection(produce(node, { tasks: [{ ...adds("a", [1]), type: "SUMM" }] }));
       expect(data).toMatchObject([
-        { path: "/tasks/0/type", message: '/tasks/0/type is "SUMM" (did you mean "SUM"?): give one of "ACTION", "SUM".' },
+        { path: "/tasks/0/type", message: '/tasks/0/type must be one of "ACTION", "SUM", got "SUMM" (did you mean "SUM"?).' },
       ]);
     });
 
@@ -173,7 +173,7 @@ export function describeTaskTypes(storeName: string, newUrl: () => string): void
       expect(await there.client.getTaskflowDetails(data.taskflowId)).toMatchObject({ status: "COMPLETED" });
       const elsewhere = await start();
       const { type, message } = await rejection(elsewhere.broker.call("taskflow.importTaskflow", copy));
-      expect([type, message]).toEqual(["TASKFLOW_VALIDATION_ERROR", expect.stringContaining('is "SUM": give "ACTION"')]);
+      expect([type, message]).toEqual(["TASKFLOW_VALIDATION_ERROR", expect.stringContaining('must be "ACTION", got "SUM"')]);
     });
 
     test("a coordinator that does not know it lets it wait and says so; one that does goes on", async () => {

@@ -3,11 +3,14 @@ import { ServiceBroker } from "moleculer";
 import type { ServiceSchema } from "moleculer";
 import { TaskflowClient, TaskflowService } from "../../lib/index.ts";
 import type { StageDefinition, TaskflowServiceOptions } from "../../lib/index.ts";
+import { CatalogueCheck } from "./catalogue-check.ts";
 import { uniqueName } from "./unique.ts";
 
 export interface LocalNode {
   readonly broker: ServiceBroker;
   readonly client: TaskflowClient;
+  /** What the service has answered so far. */
+  readonly check: CatalogueCheck;
   stop(): Promise<void>;
 }
 
@@ -25,13 +28,15 @@ export async function startLocalNode({
   taskflow = {},
   nodeID = uniqueName("node"),
 }: LocalNodeOptions = {}): Promise<LocalNode> {
-  const broker = new ServiceBroker({ nodeID, logger: false, skipProcessEventRegistration: true });
+  const check = new CatalogueCheck();
+  const broker = new ServiceBroker({ nodeID, logger: false, skipProcessEventRegistration: true, middlewares: [check] });
   for (const service of services) broker.createService(service);
   broker.createService(TaskflowService({ store: "memory:", shutdownGrace: 200, ...taskflow }));
   let isStopped = false;
   const node = {
     broker,
     client: new TaskflowClient(broker),
+    check,
     stop: async (): Promise<void> => {
       if (isStopped) return;
       isStopped = true;

@@ -63,7 +63,9 @@ test("from no worker over its attempts to its end", async () => {
   broker.createService(service);
   await eventually(async () => expect(codes(await client.explainTaskflow(taskflowId))).toEqual(["RUNNING", "EARLIER_STAGE"]));
   const [running] = (await client.explainTaskflow(taskflowId)).reasons;
-  expect(running?.sentence).toMatch(/^Task "slow" of stage "one" has been running on home for .*; it times out in (1 min|59\.\d s)\.$/);
+  expect(running?.sentence).toMatch(
+    /^Task "slow" of stage "one" has been running on home for .*; it times out in (1 min|59\.\d s)\.$/,
+  );
   await client.pauseActions("svc.fail", "broken");
   letGo();
   await eventually(async () => expect(codes(await client.explainTaskflow(taskflowId))).toEqual(["ACTION_PAUSED"]));

@@ -201,7 +201,7 @@ export const MUTANTS_OF_THE_COORDINATOR: readonly Mutant[] = [
   {
     title: "a claim whose answer was lost is forgotten",
     noticedBy: [21, 2, 32, 25],
-    change: [lease, "if (this.#isUnsure) await", "if (this.#heldUntil < 0) await"],
+    change: [lease, "if (this.#isUnsure) await", "if (this.#leaseUntil < 0) await"],
   },
   {
     title: "what is stored while the lease lapses is carried out",

@@ -80,10 +80,10 @@ export class Workers {
       },
     };
     const plain = {
-      refusesFirstDelivery: ({ action, delivery }: Attempt) => refuse(action, delivery === 1 && this.#isFirstRefusal(action)),
-      refusesSecondDelivery: async ({ action, delivery }: Attempt) => {
-        if (delivery === 1) await delay(2 * WORK_MS);
-        refuse(action, delivery === 2 && this.#isFirstRefusal(action));
+      refusesFirstDelivery: (attempt: Attempt) => refuse(attempt, attempt.delivery === 1 && this.#isFirstRefusal(attempt.action)),
+      refusesSecondDelivery: async (attempt: Attempt) => {
+        if (attempt.delivery === 1) await delay(2 * WORK_MS);
+        refuse(attempt, attempt.delivery === 2 && this.#isFirstRefusal(attempt.action));
       },
     };
     return [
@@ -114,7 +114,7 @@ export class Workers {
           this.runs.push({ key, delivery, isLedgered });
           await delay(WORK_MS);
           const params = ctx.params as Attempt["params"];
-          const given = { attempt, delivery, params, action: ctx.action?.name ?? "", ...(signal ? { signal } : {}) };
+          const given = { attempt, delivery, params, action: ctx.action?.name ?? "", caller: ctx.nodeID ?? "", ...(signal ? { signal } : {}) };
           await handler({ ...given, produce: (flow) => produceBelow(ctx, flow) });
           return { done: taskInfo.name };
         },
@@ -129,6 +129,8 @@ interface Attempt {
   readonly produce: (flow: Taskflow) => Promise<unknown>;
   readonly delivery: number;
   readonly action: string;
+  /** The node that sent the request. */
+  readonly caller: string;
   readonly signal?: AbortSignal;
 }
 
@@ -137,6 +139,7 @@ function produceBelow(ctx: Context, flow: Taskflow): Promise<unknown> {
   return eventually(() => ctx.call("taskflow.produce", flow, { timeout: PRODUCE_MS }), { timeoutMs: 30_000, intervalMs: 100 });
 }
 
-function refuse(action: string, isRefused: boolean): void {
-  if (isRefused) throw new Errors.QueueIsFullError({ action, nodeID: "worker", service: "plain", size: 1, limit: 1 });
+/** As Moleculer's bulkhead does: the error names the node that sent the request. */
+function refuse({ action, caller }: Attempt, isRefused: boolean): void {
+  if (isRefused) throw new Errors.QueueIsFullError({ action, nodeID: caller, service: "plain", size: 1, limit: 1 });
 }

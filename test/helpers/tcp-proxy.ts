@@ -82,6 +82,15 @@ export interface TcpProxy {
   close(): Promise<void>;
 }
 
+/**
+ * Node leaves the handle of a socket open for ever where it is reset between its `end()` and the end
+ * of the shutdown that this begins: the process then never exits.
+ */
+function reset(socket: Socket): void {
+  if (socket.writableEnded) socket.destroy();
+  else socket.resetAndDestroy();
+}
+
 /** Starts a proxy in front of a port of this machine. */
 export async function startProxy(targetPort: number, targetHost = "127.0.0.1"): Promise<TcpProxy> {
   const state: LinkState = { cut: false, stalled: { up: false, down: false }, delayMs: 0 };
@@ -98,8 +107,7 @@ export async function startProxy(targetPort: number, targetHost = "127.0.0.1"): 
     const pipes = [new Pipe(client, upstream, "up", state), new Pipe(upstream, client, "down", state)];
     const link = {
       reset: () => {
-        client.resetAndDestroy();
-        upstream.resetAndDestroy();
+        for (const socket of [client, upstream]) reset(socket);
       },
       flow: () => {
         // A broken side is noticed by the other one only while that direction flows.

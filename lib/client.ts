@@ -13,7 +13,7 @@ export type { Produced, TaskflowSummary } from "../schemas/actions/taskflows.ts"
 export type { StageStatus, TaskflowStatus, TaskStatus } from "../schemas/common.schema.ts";
 export type { TaskflowExport } from "../schemas/export.schema.ts";
 export type { Explanation, Reason } from "../schemas/explanation.schema.ts";
-export type { ReasonCode } from "../schemas/reason-codes.ts";
+export type { ReasonCode } from "../schemas/reasons.ts";
 export type { EffectiveOptions, Options, TaskOptions } from "../schemas/options.ts";
 export type { StageDefinition, TaskDefinition, Taskflow } from "../schemas/taskflow.schema.ts";
 export type { AnyTaskDetails, TaskDetailsByType } from "../schemas/task-types/index.ts";

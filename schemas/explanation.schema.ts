@@ -1,7 +1,7 @@
 /** The answer of `explainTaskflow`: why a taskflow is not moving. */
 import { Type, type Static } from "typebox";
 import { Count, Nullable, TASKFLOW_STATUSES, TaskflowId } from "./common.schema.ts";
-import { REASON_CODES, type ReasonCode } from "./reason-codes.ts";
+import { REASON_CODES, type ReasonCode } from "./reasons.ts";
 
 const closed = { additionalProperties: false };
 const code = Type.Enum(REASON_CODES, { description: "Kind of reason" });

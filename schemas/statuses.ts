@@ -1,19 +1,57 @@
-/** All statuses, as constants: the schemas, the types of the core and the stores are made of them. */
-export const TASKFLOW_STATUSES = [
-  "WAITING",
-  "RUNNING",
-  "PAUSED",
-  "COMPLETED",
-  "PARTIAL_COMPLETED",
-  "FAILED",
-  "CANCELLED",
-] as const;
-export const STAGE_STATUSES = ["WAITING", "RUNNING", "COMPLETED", "PARTIAL_COMPLETED", "FAILED", "CANCELLED", "SKIPPED"] as const;
-export const TASK_STATUSES = ["WAITING", "QUEUED", "RUNNING", "SUCCESS", "FAILED", "CANCELLED", "SKIPPED"] as const;
+/** All statuses with their meaning: the schemas, the types of the core, the stores and the docs are made of them. */
+
+const namesOf = <Name extends string>(table: Readonly<Record<Name, string>>) => Object.keys(table) as Name[];
+
+const TASKFLOW = {
+  WAITING: "It is stored and has not started",
+  RUNNING: "Its stages run, one after another",
+  PAUSED:
+    "A person paused it, or must decide about a task (`statusReason`): nothing new is sent, answers of running attempts are taken",
+  COMPLETED: "Finished: every stage is COMPLETED",
+  PARTIAL_COMPLETED: "Finished: it ran to its end, with at least one SUCCESS and one FAILED or CANCELLED task",
+  FAILED: "Finished: it stopped early, or nothing succeeded",
+  CANCELLED: "Finished: it was cancelled",
+};
+
+const STAGE = {
+  WAITING: "Its turn has not come",
+  RUNNING: "Its tasks run",
+  COMPLETED: "All of its tasks are SUCCESS, or were skipped by a person",
+  PARTIAL_COMPLETED: "It has successes and failures; the status of the taskflow says whether the failures stopped it",
+  FAILED: "None of its tasks succeeded",
+  CANCELLED: "The taskflow was cancelled",
+  SKIPPED: "None of its tasks has to run",
+};
+
+const TASK = {
+  WAITING: "It has not been sent, or waits for its next attempt: `statusReason` says for what it waits",
+  QUEUED: "It is due, and its coordinator holds it back: too many attempts are in flight",
+  RUNNING: "An attempt is in flight, or its nested taskflows run",
+  SUCCESS: "It succeeded, or a person gave it its response",
+  FAILED: "It failed, and no attempt follows in this run",
+  CANCELLED: "It was cancelled, or its taskflow was",
+  SKIPPED: "A person skipped it",
+};
+
+/** Why a task is not moving. A taskflow has PAUSED or AWAITING_DECISION, or the reason that its cancellation gave. */
+const STATUS_REASON = {
+  RETRY_DELAY: "It waits for its next automatic attempt, which `nextAttemptAt` dates",
+  NO_WORKER: "No node offers its action",
+  CONCURRENCY_LIMIT: "As many attempts as `maxInFlight` or `maxConcurrency` allow are in flight",
+  PAUSED: "Its taskflow or its action is paused",
+  AWAITING_NESTED: "Its handler has answered, and taskflows that it produced still run",
+};
+
+export const STATUS_TABLES = { taskflow: TASKFLOW, stage: STAGE, task: TASK, statusReason: STATUS_REASON };
+
+export const TASKFLOW_STATUSES = namesOf(TASKFLOW);
+export const STAGE_STATUSES = namesOf(STAGE);
+export const TASK_STATUSES = namesOf(TASK);
+export const STATUS_REASONS = namesOf(STATUS_REASON);
 
 /** Status of a taskflow. */
-export type TaskflowStatus = (typeof TASKFLOW_STATUSES)[number];
+export type TaskflowStatus = keyof typeof TASKFLOW;
 /** Status of a stage. */
-export type StageStatus = (typeof STAGE_STATUSES)[number];
+export type StageStatus = keyof typeof STAGE;
 /** Status of a task. QUEUED is worked out when it is read: due, and held back by its coordinator. */
-export type TaskStatus = (typeof TASK_STATUSES)[number];
+export type TaskStatus = keyof typeof TASK;

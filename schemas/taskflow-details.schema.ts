@@ -6,6 +6,7 @@ import {
   Nullable,
   Ref,
   STAGE_STATUSES,
+  STATUS_REASONS,
   TASK_STATUSES,
   TASKFLOW_STATUSES,
   TaskflowId,
@@ -18,9 +19,6 @@ const closed = { additionalProperties: false };
 const text = Type.String();
 const anything = (description: string) => Type.Unknown({ description });
 const id = Type.String({ description: "A UUID" });
-
-/** Why a task is not moving. A taskflow has PAUSED or AWAITING_DECISION, or the reason that its cancellation gave. */
-const STATUS_REASONS = ["RETRY_DELAY", "NO_WORKER", "CONCURRENCY_LIMIT", "PAUSED", "AWAITING_NESTED"] as const;
 
 export const TaskErrorSchema = Type.Object(
   {

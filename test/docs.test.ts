@@ -16,6 +16,7 @@ import { spawnSync } from "node:child_process";
 import { existsSync, mkdirSync, symlinkSync, writeFileSync } from "node:fs";
 import { join, posix } from "node:path";
 import { pathToFileURL } from "node:url";
+import { generatedPages } from "../docs/generate/index.ts";
 import { codeBlocks, filesOf, npmScriptsOf, shellCommands } from "./helpers/code-blocks.ts";
 import type { CodeBlock } from "./helpers/code-blocks.ts";
 import { startProcess } from "./helpers/processes.ts";
@@ -130,6 +131,10 @@ it("has lines of at most 100 columns, tables and addresses excepted", () => {
       .flatMap((line, index) => (line.length > 100 && !isExcepted(line) ? [`${path}:${index + 1}`] : [])),
   );
   expect(long).toEqual([]);
+});
+
+it("has its generated pages and tables as `npm run docs:generate` writes them", () => {
+  for (const [path, text] of generatedPages()) expect([path, readText(path)]).toEqual([path, text]);
 });
 
 it("links only to files and headings that exist", () => {

@@ -3,7 +3,7 @@
  * one that is missing.
  */
 import { Type, type TSchema } from "typebox";
-import { Name, TASKFLOW_STATUSES, TaskflowId } from "../../schemas/common.schema.ts";
+import { Name, STAGE_STATUSES, TASKFLOW_STATUSES, TaskflowId } from "../../schemas/common.schema.ts";
 import { EffectiveOptionsSchema, TaskOptionsSchema } from "../../schemas/options.schema.ts";
 import type { Fact } from "../core/journal/facts.ts";
 
@@ -58,7 +58,7 @@ const PROPERTIES: Properties = {
   },
   stage: {
     stage: task,
-    status: oneOf("WAITING", "RUNNING", "COMPLETED", "PARTIAL_COMPLETED", "FAILED", "CANCELLED", "SKIPPED"),
+    status: oneOf(...STAGE_STATUSES),
     only: only(true),
   },
   started: { task, attempt: number, node: Type.Optional(text) },

@@ -2,8 +2,7 @@ import { describe, expect, test } from "@jest/globals";
 import { BROKER_SETTINGS } from "../../lib/config/broker-settings.ts";
 import { ENVIRONMENT, readEnvironment } from "../../lib/config/environment.ts";
 import { SERVICE_SETTINGS } from "../../lib/config/service-settings.ts";
-import { type Table, valuesOf } from "../../lib/util/setting.ts";
-import { readText } from "../helpers/source-files.ts";
+import { valuesOf } from "../../lib/util/setting.ts";
 
 type Variables = Record<string, string>;
 const read = (env: Variables) => valuesOf(ENVIRONMENT, readEnvironment(ENVIRONMENT, env));
@@ -89,13 +88,4 @@ describe("an environment variable", () => {
     expect(() => read(env)).not.toThrow();
     expect(() => read({ TASKFLOW_PORT: "3000" })).toThrow(/TASKFLOW_PORT is unknown/);
   });
-});
-
-test("the README lists every variable, and no other", () => {
-  const [, table = ""] = /\| variable \|.*\n\|.*\n((?:\|.*\n)+)/.exec(readText("README.md")) ?? [];
-  const listed = [...table.matchAll(/^\|([^|]*)\|/gm)].flatMap(([, cell = ""]) =>
-    [...cell.matchAll(/`([A-Z_]+)`/g)].map(([, name = ""]) => name),
-  );
-  const known = Object.values<Table[string]>(ENVIRONMENT).flatMap(({ variable }) => variable ?? []);
-  expect(listed.toSorted()).toEqual(known.toSorted());
 });

@@ -3,7 +3,7 @@ import { describe, expect, test } from "@jest/globals";
 import { explain } from "../../lib/core/explain/explain.ts";
 import type { Explanation } from "../../schemas/explanation.schema.ts";
 import { decodeEntry, encodeEntry, replay } from "../../lib/core/journal/journal.ts";
-import { REASON_CODES, type ReasonCode } from "../../schemas/reason-codes.ts";
+import { REASON_CODES, type ReasonCode } from "../../schemas/reasons.ts";
 import type { Observations } from "../../lib/core/explain/observed.ts";
 import { CoreRun, error, failed, json, START } from "../helpers/core-run.ts";
 import { readText } from "../helpers/source-files.ts";

@@ -3,7 +3,7 @@
  * would move it.
  */
 import type { Explanation, Reason } from "../../../schemas/explanation.schema.ts";
-import type { ReasonCode } from "../../../schemas/reason-codes.ts";
+import type { ReasonCode } from "../../../schemas/reasons.ts";
 import { explainEnd } from "./end.ts";
 import { explainUnfinished } from "./flow.ts";
 import { explainTask } from "./task.ts";

@@ -1,6 +1,6 @@
 /** Reasons why parts of a taskflow are not moving, and the words they share. */
 import type { Reason } from "../../../schemas/explanation.schema.ts";
-import { REASON_CODES, type ReasonCode } from "../../../schemas/reason-codes.ts";
+import { REASON_CODES, type ReasonCode } from "../../../schemas/reasons.ts";
 import type { Flow, Stage, Task } from "../model/flow.ts";
 import { stageId, taskId } from "../model/ids.ts";
 import type { ReasonText } from "../model/task-type.ts";

@@ -6,7 +6,7 @@
 import type { EffectiveOptions, Options } from "../../../schemas/options.ts";
 import type { CommandResult } from "../model/command.ts";
 import type { Pause, Parent } from "../model/flow.ts";
-import type { JsonText, StoredDefinition, TaskError, TaskflowStatus } from "../model/values.ts";
+import type { JsonText, StageStatus, StoredDefinition, TaskError, TaskflowStatus } from "../model/values.ts";
 
 /** The first fact of every journal, and event 1 (TASKFLOW WAITING). */
 export interface Created {
@@ -61,7 +61,7 @@ export interface StageChanged {
   /** With RUNNING: only the selected tasks of the stage become due. */
   readonly only?: true;
   /** WAITING: the stage is about to run again. */
-  readonly status: "WAITING" | "RUNNING" | "COMPLETED" | "PARTIAL_COMPLETED" | "FAILED" | "CANCELLED" | "SKIPPED";
+  readonly status: StageStatus;
 }
 
 /**

@@ -1,7 +1,7 @@
 /** A state of a taskflow, and the reason that it is told by. */
 import type { Command } from "../../../lib/core/model/command.ts";
 import { taskId } from "../../../lib/core/model/ids.ts";
-import type { ReasonCode } from "../../../schemas/reason-codes.ts";
+import type { ReasonCode } from "../../../schemas/reasons.ts";
 import type { OwnerState, Observations } from "../../../lib/core/explain/observed.ts";
 import { answered, CoreRun, failed, ID_BASE, sketch, START, TYPES } from "../../helpers/core-run.ts";
 

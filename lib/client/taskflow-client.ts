@@ -19,31 +19,25 @@ import { parseDuration } from "../util/duration.ts";
 import { type EventHandler, EventSubscription, type FetchEvents } from "./event-subscription.ts";
 import { recordOf } from "../util/record.ts";
 
-/** How long to wait for a taskflow, and what of it to answer. */
-export interface WaitOptions {
-  /** How long to wait in all, in ms or as text ("5m"); without it, for as long as it takes. */
-  timeout?: number | string;
-  /** Ids or names of the stages to answer; all if absent. */
-  stages?: string[];
-  /** Levels of nested taskflows to answer; all if absent. */
-  depth?: number;
-}
+/**
+ * How long to wait for a taskflow (`timeout`: ms, or text such as "5m"; without it for as long as it
+ * takes), and how much of its tree to answer.
+ */
+export interface WaitOptions extends OfTaskflow<"waitForTaskflow"> {}
 
-/** Where a subscription begins. */
-export interface SubscribeOptions {
-  /** `seq` of the last event that is known; the default 0 gives all from the beginning. */
-  since?: number;
-}
+/** Where a subscription begins: after the event with the `seq` of `since`; by default at the first. */
+export interface SubscribeOptions extends Pick<OfTaskflow<"getEvents">, "since"> {}
 
-/** Longest wait of one call, in ms; a longer one is made of several, so that a coordinator that died in between is noticed soon. */
+/** Longest wait of one call, in ms. A longer one is made of several: so a coordinator that dies is noticed soon. */
 const SLICE_MS = 15_000;
 /** What a call may take beyond the wait that it asks for. */
 const SPARE_MS = 5_000;
 const RETRY_MS = 500;
 
 /**
- * Typed calls of the service `taskflow` from any node: each method has the name of its action and answers the `data`. Failures are
- * Moleculer errors of the catalogue: `isTaskflowError(error, "TASKFLOW_NOT_FOUND")`.
+ * Typed calls of the service `taskflow` from any node: a method for each action, under its name, that
+ * answers the `data`. Errors are of the catalogue: `isTaskflowError(error, "TASKFLOW_NOT_FOUND")`. The
+ * comments name the errors that are particular to a method; any can also be STORE_UNAVAILABLE.
  */
 export class TaskflowClient implements ClientMethods {
   readonly #broker: ServiceBroker;
@@ -63,40 +57,56 @@ export class TaskflowClient implements ClientMethods {
     return answer.data;
   }
 
-  /** Stores a taskflow and starts it. With a `taskflowId` of your own it can be sent again safely. @throws TASKFLOW_VALIDATION_ERROR, TASKFLOW_OVERLOADED, STORE_UNAVAILABLE */
+  /**
+   * Stores a taskflow and starts it. With a `taskflowId` of your own it can be sent again safely.
+   * @throws TASKFLOW_OVERLOADED, STORE_UNAVAILABLE
+   */
   produce(taskflow: Taskflow, options?: CallingOptions): Promise<Produced> {
     return this.#call("produce", taskflow, options);
   }
 
-  /** The whole tree. @throws TASKFLOW_NOT_FOUND, STAGE_NOT_FOUND */
+  /**
+   * The whole tree, nested taskflows included.
+   * @throws TASKFLOW_NOT_FOUND, STAGE_NOT_FOUND
+   */
   getTaskflowDetails(taskflowId: string, options: OfTaskflow<"getTaskflowDetails"> = {}): Promise<TaskflowDetails> {
     return this.#call("getTaskflowDetails", { taskflowId, ...options });
   }
 
-  /** One task by id or unique name. A value that does not fit into a message is `{ $ref, bytes }`, for `getValue`. @throws TASKFLOW_NOT_FOUND, TASK_NOT_FOUND */
+  /**
+   * One task by id or unique name. A value that does not fit into a message is `{ $ref, bytes }`,
+   * for `getValue`.
+   * @throws TASKFLOW_NOT_FOUND, TASK_NOT_FOUND
+   */
   getTask(taskflowId: string, taskId: string): Promise<TaskDetails> {
     return this.#call("getTask", { taskflowId, taskId });
   }
 
   /**
    * The value behind a `$ref`, of any size: fetched in parts.
-   * @throws TASKFLOW_CONFLICT if it has been replaced since; TASKFLOW_VALIDATION_ERROR, TASKFLOW_NOT_FOUND, TASK_NOT_FOUND
+   * @throws TASKFLOW_CONFLICT if it has been replaced since, TASKFLOW_NOT_FOUND, TASK_NOT_FOUND
    */
   getValue(ref: string): Promise<unknown> {
     return fetchValue((offset) => this.#call("getValue", { ref, offset }));
   }
 
-  /** What the task is given of the stage before, page by page; values as in `getTask`. @throws TASKFLOW_NOT_FOUND, TASK_NOT_FOUND */
+  /**
+   * The responses of the stage before, as the task gets them, page by page; values as in `getTask`.
+   * @throws TASKFLOW_NOT_FOUND, TASK_NOT_FOUND
+   */
   getPreviousStageRes(taskflowId: string, taskId: string, cursor?: string): Promise<Page<PreviousStageResponse>> {
     return this.#call("getPreviousStageRes", { taskflowId, taskId, ...(cursor === undefined ? {} : { cursor }) });
   }
 
-  /** Tasks in definition order, page by page; values as in `getTask`. @throws TASKFLOW_NOT_FOUND, STAGE_NOT_FOUND */
+  /**
+   * Tasks in definition order, page by page; values as in `getTask`.
+   * @throws TASKFLOW_NOT_FOUND, STAGE_NOT_FOUND
+   */
   listTasks(taskflowId: string, query: OfTaskflow<"listTasks"> = {}): Promise<Page<TaskDetails>> {
     return this.#call("listTasks", { taskflowId, ...query });
   }
 
-  /** Taskflows that match, with their number by status. */
+  /** Taskflows that match, page by page, with their number by status. */
   listTaskflows(
     query: ActionParams["listTaskflows"] = {},
   ): Promise<Page<TaskflowSummary> & { counts: Partial<Record<TaskflowStatus, number>> }> {
@@ -104,7 +114,8 @@ export class TaskflowClient implements ClientMethods {
   }
 
   /**
-   * Ends a taskflow: once this has answered, nothing of it is sent any more. Handlers with the worker mixin see `signal.aborted`.
+   * Ends a taskflow, and those nested in it: once this has answered, nothing of it is sent any
+   * more. Handlers with the worker mixin see `signal.aborted`.
    * @throws TASKFLOW_NOT_FOUND, TASKFLOW_ALREADY_FINISHED, TASKFLOW_CONFLICT
    */
   cancelTaskflow(taskflowId: string, options: OfTaskflow<"cancelTaskflow"> = {}): Promise<Decided> {
@@ -112,8 +123,10 @@ export class TaskflowClient implements ClientMethods {
   }
 
   /**
-   * A new run of a taskflow that has ended, or that waits for a decision: of everything, or of what is selected.
-   * @throws TASKFLOW_NOT_FOUND, STAGE_NOT_FOUND, TASK_NOT_FOUND, TASKFLOW_NOT_RETRYABLE, TASKFLOW_EXACTLY_ONCE, TASK_RUNNING, TASKFLOW_CONFLICT
+   * A new run of a taskflow that has ended or waits for a decision: of everything, or of a
+   * selection.
+   * @throws TASKFLOW_NOT_FOUND, STAGE_NOT_FOUND, TASK_NOT_FOUND, TASKFLOW_NOT_RETRYABLE,
+   * TASKFLOW_EXACTLY_ONCE, TASK_RUNNING, TASKFLOW_CONFLICT
    */
   retryTaskflow(
     taskflowId: string,
@@ -130,32 +143,53 @@ export class TaskflowClient implements ClientMethods {
     return this.#call("retryTaskflow", { taskflowId, ...options, ...(tasksInfo ? { tasksInfo } : {}) });
   }
 
-  /** Starts nothing new of a taskflow; answers of what runs are taken. @throws TASKFLOW_NOT_FOUND, TASKFLOW_ALREADY_FINISHED, TASKFLOW_CONFLICT */
+  /**
+   * Starts nothing new of a taskflow and of those nested in it; answers of running attempts are
+   * taken.
+   * @throws TASKFLOW_NOT_FOUND, TASKFLOW_ALREADY_FINISHED, TASKFLOW_CONFLICT
+   */
   pauseTaskflow(taskflowId: string, options: OfTaskflow<"pauseTaskflow"> = {}): Promise<Decided> {
     return this.#call("pauseTaskflow", { taskflowId, ...options });
   }
 
-  /** Lets a paused taskflow go on. @throws TASKFLOW_NOT_FOUND, TASKFLOW_ALREADY_FINISHED, TASKFLOW_CONFLICT if it is not paused */
+  /**
+   * Lets a paused taskflow go on.
+   * @throws TASKFLOW_NOT_FOUND, TASKFLOW_ALREADY_FINISHED, TASKFLOW_CONFLICT if it is not paused
+   */
   resumeTaskflow(taskflowId: string, options: OfTaskflow<"resumeTaskflow"> = {}): Promise<Decided> {
     return this.#call("resumeTaskflow", { taskflowId, ...options });
   }
 
-  /** Ends a task that waits or runs, as CANCELLED. @throws TASKFLOW_NOT_FOUND, TASK_NOT_FOUND, TASK_NOT_ACTIVE, TASKFLOW_ALREADY_FINISHED, TASKFLOW_CONFLICT */
+  /**
+   * Ends a task that waits or runs, as CANCELLED.
+   * @throws TASKFLOW_NOT_FOUND, TASK_NOT_FOUND, TASK_NOT_ACTIVE, TASKFLOW_ALREADY_FINISHED,
+   * TASKFLOW_CONFLICT
+   */
   cancelTask(taskflowId: string, taskId: string, options: OfTask<"cancelTask"> = {}): Promise<TaskDecided> {
     return this.#call("cancelTask", { taskflowId, taskId, ...options });
   }
 
-  /** Settles a failed or waiting task by hand; the taskflow goes on. @throws TASKFLOW_NOT_FOUND, TASK_NOT_FOUND, TASK_RUNNING, TASK_NOT_ACTIVE, TASKFLOW_CONFLICT */
+  /**
+   * Settles a failed or waiting task by hand; the taskflow goes on.
+   * @throws TASKFLOW_NOT_FOUND, TASK_NOT_FOUND, TASK_RUNNING, TASK_NOT_ACTIVE,
+   * TASKFLOW_ALREADY_FINISHED, TASKFLOW_CONFLICT
+   */
   resolveTask(taskflowId: string, taskId: string, options: OfTask<"resolveTask">): Promise<TaskDecided> {
     return this.#call("resolveTask", { taskflowId, taskId, ...options });
   }
 
-  /** Other params or options for the attempts to come. @throws TASKFLOW_NOT_FOUND, TASK_NOT_FOUND, TASK_RUNNING, TASKFLOW_CONFLICT */
+  /**
+   * Changes params or options for the attempts to come.
+   * @throws TASKFLOW_NOT_FOUND, TASK_NOT_FOUND, TASK_RUNNING, TASKFLOW_CONFLICT
+   */
   updateTask(taskflowId: string, taskId: string, options: OfTask<"updateTask">): Promise<TaskDecided> {
     return this.#call("updateTask", { taskflowId, taskId, ...options });
   }
 
-  /** Adds an annotation, which the details have and `listTaskflows` finds. @throws TASKFLOW_NOT_FOUND */
+  /**
+   * Adds an annotation, which the details have and `listTaskflows` finds.
+   * @throws TASKFLOW_NOT_FOUND, TASKFLOW_CONFLICT
+   */
   annotateTaskflow(
     taskflowId: string,
     type: string,
@@ -165,27 +199,36 @@ export class TaskflowClient implements ClientMethods {
     return this.#call("annotateTaskflow", { taskflowId, type, value, ...options });
   }
 
-  /** Removes a finished taskflow. @throws TASKFLOW_NOT_FOUND, TASKFLOW_NOT_FINISHED */
+  /**
+   * Removes a finished taskflow, with all that is nested below it.
+   * @throws TASKFLOW_NOT_FOUND, TASKFLOW_NOT_FINISHED
+   */
   deleteTaskflow(taskflowId: string): Promise<{ taskflowId: string }> {
     return this.#call("deleteTaskflow", { taskflowId });
   }
 
-  /** In words and as data: why each unfinished part is not moving, and what would move it. @throws TASKFLOW_NOT_FOUND, STORE_UNAVAILABLE */
+  /**
+   * Why each unfinished part is not moving, and what would move it: in words and as data.
+   * @throws TASKFLOW_NOT_FOUND
+   */
   explainTaskflow(taskflowId: string): Promise<Explanation> {
     return this.#call("explainTaskflow", { taskflowId });
   }
 
   /**
-   * One decision about every taskflow that matches: each has its turn once, and what cannot be done is counted by the type of its error. It takes as long as it
-   * takes; the event `taskflow.bulk.progress` tells how far it is. With `dryRun` it only counts.
-   * @throws STORE_UNAVAILABLE, TASKFLOW_OVERLOADED when its coordinator stops: what was done is done, and the same can be sent again
+   * One command for every taskflow that matches: each has its turn once, and failures are counted
+   * by the type of the error. It has no timeout; the event `taskflow.bulk.progress` says how far it
+   * is. With `dryRun` it only counts.
+   * @throws TASKFLOW_OVERLOADED when its coordinator stops: what was done is done, and the same
+   * bulk can be sent again
    */
   bulk(params: ActionParams["bulk"]): Promise<BulkDone> {
     return this.#call("bulk", params, { timeout: 0, retries: 0 });
   }
 
   /**
-   * A portable copy of a taskflow as it is now, of any size: fetched in parts where it does not fit into a message. It is JSON, to be kept anywhere.
+   * A portable copy of a taskflow as it is now, of any size: fetched in parts where it does not fit
+   * into a message. It is JSON.
    * @throws TASKFLOW_NOT_FOUND
    */
   exportTaskflow(taskflowId: string): Promise<TaskflowExport> {
@@ -193,8 +236,10 @@ export class TaskflowClient implements ClientMethods {
   }
 
   /**
-   * Makes a taskflow of an export. One that was not finished is PAUSED until it is resumed. With a `newTaskflowId` it can be sent again safely.
-   * @throws TASKFLOW_VALIDATION_ERROR, TASKFLOW_OVERLOADED, STORE_UNAVAILABLE; PAYLOAD_TOO_LARGE where the coordinator is in another process and it does not fit into one message
+   * Makes a taskflow of an export. One that was not finished is PAUSED until it is resumed. With a
+   * `newTaskflowId` it can be sent again safely.
+   * @throws TASKFLOW_VALIDATION_ERROR, TASKFLOW_OVERLOADED; PAYLOAD_TOO_LARGE if it does not fit
+   * into one message to the coordinator
    */
   async importTaskflow(
     exported: TaskflowExport,
@@ -207,12 +252,20 @@ export class TaskflowClient implements ClientMethods {
     }
   }
 
-  /** Keeps tasks from calling the actions of a pattern (`payment.*`, `**`), at every coordinator, until it is lifted. @throws STORE_UNAVAILABLE */
+  /**
+   * Keeps tasks from calling the actions of a pattern (`payment.*`, `**`), at every coordinator,
+   * until it is lifted.
+   * @throws STORE_UNAVAILABLE
+   */
   pauseActions(pattern: string, reason?: string): Promise<PausedActions> {
     return this.#call("pauseActions", { pattern, ...(reason === undefined ? {} : { reason }) });
   }
 
-  /** Lifts the rules with exactly this pattern; `lifted`: how many there were. `**` also ends the pause of coordinators that started paused. */
+  /**
+   * Lifts the rules with exactly this pattern; `lifted` is their number. `**` also ends the pause
+   * of coordinators that started paused.
+   * @throws STORE_UNAVAILABLE
+   */
   resumeActions(pattern: string): Promise<{ pattern: string; lifted: number }> {
     return this.#call("resumeActions", { pattern });
   }
@@ -238,8 +291,10 @@ export class TaskflowClient implements ClientMethods {
   }
 
   /**
-   * The tree once the taskflow is finished, whatever its status. It calls again while the taskflow goes on, and through losses of the bus.
-   * @throws TASKFLOW_WAIT_TIMEOUT when `timeout` passes first (`data`: the tree so far), TASKFLOW_NOT_FOUND, STAGE_NOT_FOUND
+   * The tree once the taskflow is finished, whatever its status. It calls again while the taskflow
+   * goes on, and after losses of the bus.
+   * @throws TASKFLOW_WAIT_TIMEOUT when `timeout` passes first (`data`: the tree so far),
+   * TASKFLOW_NOT_FOUND, STAGE_NOT_FOUND
    */
   async waitForTaskflow(taskflowId: string, { timeout, ...shown }: WaitOptions = {}): Promise<TaskflowDetails> {
     const deadline = timeout === undefined ? Number.POSITIVE_INFINITY : performance.now() + parseDuration(timeout);
@@ -255,7 +310,11 @@ export class TaskflowClient implements ClientMethods {
     }
   }
 
-  /** Events of the history with `seq` > `since`, as many as fit. `subscribeToTaskflowEvents` follows live ones too. @throws TASKFLOW_NOT_FOUND, STORE_UNAVAILABLE */
+  /**
+   * Events of the history with `seq` > `since`, as many as fit into a message.
+   * `subscribeToTaskflowEvents` follows live ones too.
+   * @throws TASKFLOW_NOT_FOUND
+   */
   getEvents(
     taskflowId: string,
     options: OfTaskflow<"getEvents"> = {},
@@ -264,8 +323,10 @@ export class TaskflowClient implements ClientMethods {
   }
 
   /**
-   * Hands over every event with `seq` > `since`, each once and in order, one handler call after the other: history first, then live, across reconnects.
-   * Resolves when the history was handed over. @throws TASKFLOW_NOT_FOUND
+   * Gives every event with `seq` > `since` to the handler, each once and in order, one call after
+   * the other: history first, then live, across reconnects. Resolves when the history has been
+   * given.
+   * @throws TASKFLOW_NOT_FOUND
    */
   subscribeToTaskflowEvents(
     taskflowId: string,

@@ -93,7 +93,10 @@ const UpdateTaskSchema = Type.Object(
 );
 export type UpdateTaskCommand = Readonly<Static<typeof UpdateTaskSchema>>;
 
-const AnnotateSchema = Type.Object({ kind: kind("annotate"), type: Name("Its kind"), value: Type.Unknown() }, closed);
+const AnnotateSchema = Type.Object(
+  { kind: kind("annotate"), type: Name("Type of the annotation"), value: Type.Unknown() },
+  closed,
+);
 export type AnnotateCommand = Readonly<Static<typeof AnnotateSchema>>;
 
 const LinkSchema = Type.Object(

@@ -1,4 +1,4 @@
-/** What a task's handler finds in `ctx.meta.taskflowExecutionContext`. */
+/** The execution context, `ctx.meta.taskflowExecutionContext` of a task's handler. */
 import { Type, type Static } from "typebox";
 import { TASK_STATUSES, type TaskStatus } from "./common.schema.ts";
 import type { EffectiveOptions } from "./options.ts";
@@ -13,10 +13,16 @@ export const PreviousStageResponseSchema = Type.Object(
   },
   { additionalProperties: false, $id: "PreviousStageResponse" },
 );
-/** One task of the stage before, in definition order; a failed or skipped one has `response: null`. */
+/**
+ * One task of the previous stage, in definition order; a failed or skipped one has `response:
+ * null`.
+ */
 export interface PreviousStageResponse extends Static<typeof PreviousStageResponseSchema> {}
 
-/** A value that travels by reference: `taskflow.getValue` and `taskflow.getPreviousStageRes` answer it in parts. */
+/**
+ * A value that travels by reference: `taskflow.getValue` and `taskflow.getPreviousStageRes` return
+ * it in chunks.
+ */
 export interface ValueReference {
   $ref: string;
   bytes: number;
@@ -27,7 +33,7 @@ export type ExecutionTaskInfo = TypeAndDetails & {
   id: string;
   attempt: number;
   meta: Record<string, unknown>;
-  /** `{ $omitted: bytes }` where they are too large to travel twice; `ctx.params` has them. */
+  /** `{ $omitted: bytes }` if they are too large to travel twice; `ctx.params` has them. */
   params: unknown;
   options: EffectiveOptions;
   status: TaskStatus;
@@ -36,7 +42,7 @@ export type ExecutionTaskInfo = TypeAndDetails & {
   name: string;
 };
 
-/** What a handler is told of the run that it is part of: `ctx.meta.taskflowExecutionContext`. */
+/** The run as its handlers see it: `ctx.meta.taskflowExecutionContext`. */
 export interface TaskflowExecutionContext {
   /** Absent in the first stage. */
   previousStageRes?: PreviousStageResponse[] | ValueReference;
@@ -47,7 +53,9 @@ export interface TaskflowExecutionContext {
     taskId: string;
     /** Counts the deliveries of this attempt, from 1. */
     delivery: number;
-    /** Counts the owners of the taskflow: of two deliveries that of the higher one counts. */
+    /**
+     * Counts the owners of the taskflow: of two deliveries, the one with the higher fence counts.
+     */
     fence: number;
     taskInfo: ExecutionTaskInfo;
   };

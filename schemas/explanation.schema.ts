@@ -9,7 +9,7 @@ const code = Type.Enum(REASON_CODES, { description: "Kind of reason" });
 const ReasonSchema = Type.Object(
   {
     code,
-    sentence: Type.String({ description: "For people; may be worded anew" }),
+    sentence: Type.String({ description: "For people; its wording may change" }),
     data: Type.Unsafe<Record<string, unknown>>({ type: "object", description: "Numbers and times of the sentence" }),
     movedBy: Type.String({ description: "The event that would move it" }),
     stageId: Type.Optional(Type.String()),

@@ -1,4 +1,4 @@
-/** Portable copies of taskflows, as `exportTaskflow` answers them and `importTaskflow` takes them. */
+/** Portable copies of taskflows, as `exportTaskflow` returns and `importTaskflow` accepts them. */
 import { Type, type Static } from "typebox";
 import { TaskflowId, Time } from "./common.schema.ts";
 
@@ -17,25 +17,28 @@ export const EntrySchema = Type.Object(
 );
 
 const head = {
-  format: Type.Integer({ minimum: 1, description: "Of the entries" }),
-  taskflowId: Type.String({ minLength: 1, maxLength: 128, description: "Of the original" }),
+  format: Type.Integer({ minimum: 1, description: "Format of the entries" }),
+  taskflowId: Type.String({ minLength: 1, maxLength: 128, description: "Id of the original" }),
   revision: Type.Integer({ minimum: 1, description: "Number of entries" }),
 };
-const entries = Type.Array(Type.Unknown(), { minItems: 1, maxItems: 10_000_000, description: "For coordinators to read" });
+const entries = Type.Array(Type.Unknown(), { minItems: 1, maxItems: 10_000_000, description: "The journal, for coordinators" });
 
-export const ExportSchema = Type.Object({ ...head, exportedAt: Time("When it was made"), entries }, closed);
-/** A portable copy: the answer of `exportTaskflow`, and what `importTaskflow` takes. Its `entries` are for coordinators to read. */
+export const ExportSchema = Type.Object({ ...head, exportedAt: Time("When it was exported"), entries }, closed);
+/**
+ * A portable copy: the answer of `exportTaskflow` and the params of `importTaskflow`. Only
+ * coordinators read its `entries`.
+ */
 export interface TaskflowExport extends Static<typeof ExportSchema> {}
 
 export const ExportChunkSchema = Type.Object(
   {
     ...head,
-    chunk: Type.String({ description: "A part of the JSON text of the export" }),
-    nextCursor: Type.Optional(Type.String({ description: "Where the next part begins; absent in the last one" })),
+    chunk: Type.String({ description: "A chunk of the JSON text of the export" }),
+    nextCursor: Type.Optional(Type.String({ description: "Start of the next chunk; absent in the last one" })),
   },
   closed,
 );
-/** A chunk of the JSON text of an export that does not fit into one message. */
+/** A chunk of the JSON text of an export that exceeds one message. */
 export interface ExportChunk extends Static<typeof ExportChunkSchema> {}
 
 export const importParams = {
@@ -43,5 +46,5 @@ export const importParams = {
   format: Type.Unsafe<number>(Type.Literal(EXPORT_FORMAT)),
   exportedAt: Type.Optional(Type.Integer({ minimum: 0 })),
   entries,
-  newTaskflowId: Type.Optional({ ...TaskflowId, description: "Id of the copy; a new one if absent" }),
+  newTaskflowId: Type.Optional({ ...TaskflowId, description: "Id of the copy; absent: a new one" }),
 };

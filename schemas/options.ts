@@ -1,9 +1,9 @@
 /**
  * The options of a taskflow, a stage and a task: declared here and nowhere else.
  *
- * Effective options are those of the service, then the taskflow, the stage and the task; the
- * innermost wins, option by option (`backoff` is one option: an inner one that leaves `factor` out
- * takes its default, not the outer value).
+ * Effective options come from the service, then the taskflow, the stage and the task. The innermost
+ * value wins, option by option (`backoff` is one option: without `factor`, an inner one takes the
+ * default, not the outer value).
  */
 import { boolean, duration, integer, type Kind, number, oneOf } from "../lib/util/kind.ts";
 import { alias, type GivenOf, group, optional, required, setting, type ValuesOf } from "../lib/util/setting.ts";
@@ -23,24 +23,24 @@ export const BACKOFF = {
   maxDelay: optional(duration(0), { description: "The longest delay, also for an error's own `retryAfter`" }),
   jitter: setting(jitter, {
     default: 0,
-    description: "Share of the delay that is random, taken off it: 0.2 is 80 to 100 % of the delay, `true` is 1",
+    description: "Random share subtracted from the delay: 0.2 gives 80 to 100 % of the delay, `true` is 1",
   }),
 };
 
-/** Options that stand at every level. */
+/** Options for every level. */
 export const TASK_OPTIONS = {
   timeout: setting(duration(1), { default: 60_000, description: "One attempt, from dispatch to answer. Never 0" }),
   maxAge: optional(duration(1), { description: "Age past which no new attempt starts" }),
   maxRetries: setting(integer(-1), {
     default: 0,
-    description: "Automatic retries after the first attempt; `-1` without limit",
+    description: "Automatic retries after the first attempt; `-1`: unlimited",
   }),
   retryDelay: setting(duration(0), { default: 1_000, description: "Wait between automatic attempts" }),
   backoff: setting(group(BACKOFF), { default: { type: "fixed" }, description: "How the wait grows with each retry" }),
-  continueOnTaskFailure: setting(boolean, { default: false, description: "The next stage runs although the task failed" }),
+  continueOnTaskFailure: setting(boolean, { default: false, description: "The next stage runs even if the task fails" }),
   exactlyOnceTaskExecution: setting(boolean, {
     default: false,
-    description: "A success is never executed again, and an attempt whose outcome is unknown is never repeated blindly",
+    description: "A success is never repeated, and an attempt with an unknown outcome is never repeated blindly",
   }),
   exactlyOnceExecution: alias(boolean, "exactlyOnceTaskExecution"),
   checkSuccess: setting(boolean, { default: true, description: "An answer with `success === false` is a failure" }),
@@ -51,7 +51,7 @@ export const TASK_OPTIONS = {
   }),
   waitForNested: setting(boolean, {
     default: true,
-    description: "A task ends only when the taskflows that its handler produced have ended",
+    description: "A task ends only after the taskflows that its handler produced",
   }),
   forwardContext: setting(boolean, { default: false, description: "The taskflow's `context` travels to every task" }),
 };
@@ -61,7 +61,7 @@ export const OPTIONS = {
   ...TASK_OPTIONS,
   eventTree: setting(oneOf("state", "full", "none"), {
     default: "state",
-    description: "How much of the tree each event carries",
+    description: "How much of the tree each event contains",
   }),
 };
 
@@ -69,8 +69,11 @@ export const OPTIONS = {
 export type Options = GivenOf<typeof OPTIONS>;
 /** Options of a stage or a task: those of a taskflow without `eventTree`. */
 export type TaskOptions = GivenOf<typeof TASK_OPTIONS>;
-/** Options that hold: every default filled in, durations in milliseconds, options that are not set left out. */
+/**
+ * Effective options: with all defaults, durations in milliseconds; options without a value are
+ * absent.
+ */
 export type EffectiveOptions = ValuesOf<typeof OPTIONS>;
 
-/** Options that the service gives where its user gives none. */
+/** Options of the service unless its user sets others. */
 export const SERVICE_OPTIONS: Options = { maxConcurrency: 500 };

@@ -1,4 +1,7 @@
-/** The tree of a taskflow, as `getTaskflowDetails` answers it. Times are epoch milliseconds of the store's clock; null: not yet. */
+/**
+ * The tree of a taskflow, as `getTaskflowDetails` returns it. Times are epoch milliseconds of the
+ * store's clock; null: not yet.
+ */
 import { Type, type Static } from "typebox";
 import {
   Count,
@@ -26,7 +29,7 @@ export const TaskErrorSchema = Type.Object(
     name: text,
     message: text,
     code: Type.Optional(Type.Unsafe<number | string>({ type: ["number", "string"] })),
-    data: Type.Optional(anything("Nested 64 deep at most")),
+    data: Type.Optional(anything("Nested at most 64 deep")),
     causes: Type.Optional(
       Type.Array(
         Type.Object(
@@ -38,21 +41,24 @@ export const TaskErrorSchema = Type.Object(
           },
           closed,
         ),
-        { description: "The errors below it (`cause`, `errors`), nearest first: at most 5, 4 KiB each" },
+        { description: "The errors that caused it (`cause`, `errors`), nearest first: at most 5, of 4 KiB each" },
       ),
     ),
     stack: Type.Optional(text),
-    nodeID: Type.Optional(Type.String({ description: "The node that it comes from" })),
+    nodeID: Type.Optional(Type.String({ description: "The node it comes from" })),
   },
   closed,
 );
-/** The error of a task, an attempt or a taskflow: `type` is of the catalogue, or the worker's own. */
+/**
+ * The error of a task, an attempt or a taskflow. `type` is one of the catalogue, or the worker's
+ * own.
+ */
 export interface TaskErrorDetails extends Static<typeof TaskErrorSchema> {}
 
 const AttemptSchema = Type.Object(
   {
     attempt: Count("Its number, from 0; never reset"),
-    deliveries: Type.Integer({ minimum: 1, description: "1 at first, one more with each repeated delivery" }),
+    deliveries: Type.Integer({ minimum: 1, description: "Counts from 1; each redelivery adds one" }),
     startedAt: Time("When it was dispatched"),
     finishedAt: Nullable(Time("When its outcome was stored")),
     nodeID: Nullable(Type.String({ description: "The node that ran it" })),
@@ -70,36 +76,36 @@ export const CompensationSchema = Type.Object(
     attempts: Count("Calls so far"),
     error: Type.Optional(TaskErrorSchema),
   },
-  { ...closed, description: "How far its undoing is" },
+  { ...closed, description: "State of its compensation" },
 );
-/** How far the undoing of a task or a taskflow is. */
+/** The state of the compensation of a task or a taskflow. */
 export interface CompensationDetails extends Static<typeof CompensationSchema> {}
 
 const task = {
   id,
   stageId: id,
   name: text,
-  index: Count("Its place in the stage"),
+  index: Count("Its position in the stage"),
   type: Type.String({ description: "Type of the task" }),
-  taskDetails: Type.Unsafe<AnyTaskDetails>({ description: "What its type asks for" }),
+  taskDetails: Type.Unsafe<AnyTaskDetails>({ description: "Defined by its type" }),
   params: anything("Params of the call"),
   options: EffectiveOptionsSchema,
   meta: Type.Unsafe<Record<string, unknown>>({ type: "object", description: "The task's own meta" }),
   status: Type.Enum(TASK_STATUSES),
   statusReason: Nullable(Type.Enum(STATUS_REASONS, { description: "Why it is not moving" })),
   attempt: Count("Number of the latest dispatch; 0 before the first"),
-  attempts: Type.Array(AttemptSchema, { description: "The first 10 and the last 90" }),
+  attempts: Type.Array(AttemptSchema, { description: "The first 10 and the latest 90" }),
   attemptsOmitted: Type.Optional(Count("Attempts between them")),
   response: anything("The exact JSON value of the answer; null if there is none"),
   error: Type.Optional(TaskErrorSchema),
   compensation: Type.Optional(CompensationSchema),
   nextAttemptAt: Type.Optional(Time("When a retry is due")),
   nestedTaskflows: Type.Array(text, { description: "Ids of the taskflows that its handler produced" }),
-  nestedActiveRunningTaskFlowIds: Type.Array(text, { description: "Those of them that run" }),
-  needs: Type.Array(text, { description: "Names of the tasks that it waits for" }),
+  nestedActiveRunningTaskFlowIds: Type.Array(text, { description: "Those that are running" }),
+  needs: Type.Array(text, { description: "Names of the tasks it waits for" }),
 };
 
-/** Of a nested taskflow whose tree does not fit into the answer. */
+/** A nested taskflow whose tree does not fit into the answer. */
 const NestedHeadSchema = Type.Object(
   { taskflowId: TaskflowId, name: Nullable(text), status: Type.Enum(TASKFLOW_STATUSES), truncated: Type.Literal(true) },
   closed,
@@ -107,7 +113,7 @@ const NestedHeadSchema = Type.Object(
 const NestedSchema = Type.Unsafe<Record<string, TaskflowDetails>>({
   type: "object",
   additionalProperties: { anyOf: [{ $ref: "TaskflowDetails" }, NestedHeadSchema] },
-  description: "Trees of its nested taskflows by id, in getTaskflowDetails; where one does not fit, only its head",
+  description: "Trees of its nested taskflows by id, in getTaskflowDetails; only the head of one that does not fit",
 });
 
 export const TaskDetailsSchema = Type.Object({ ...task, nested: Type.Optional(NestedSchema) }, { ...closed, $id: "TaskDetails" });
@@ -118,12 +124,12 @@ const StageDetailsSchema = Type.Object(
   {
     id,
     name: text,
-    index: Count("Its place in the taskflow"),
+    index: Count("Its position in the taskflow"),
     status: Type.Enum(STAGE_STATUSES),
     startedAt: Nullable(Time("When it was entered")),
     finishedAt: Nullable(Time("When it ended")),
     tasks: Dictionary(Ref<TaskDetails>("TaskDetails"), "By task id, in order"),
-    tasksOmitted: Type.Optional(Count("Tasks left out so that the answer fits into one message")),
+    tasksOmitted: Type.Optional(Count("Tasks omitted to fit the answer into one message")),
   },
   closed,
 );
@@ -139,7 +145,7 @@ export interface ParentTaskflowDetails extends Static<typeof ParentSchema> {}
 
 export const AnnotationSchema = Type.Object({ type: text, value: anything("Any JSON"), at: Time("When it was added") }, closed);
 
-/** What a row of `listTaskflows` has in common with the tree. */
+/** Fields that a row of `listTaskflows` and the tree have in common. */
 export const summaryFields = {
   taskflowId: TaskflowId,
   name: Nullable(text),
@@ -152,7 +158,7 @@ export const summaryFields = {
   attributes: Dictionary(Type.Unsafe<string | number | boolean>({ type: ["string", "number", "boolean"] }), "For search"),
   tenant: Nullable(text),
   rootId: Type.String({ description: "The root of its tree of nested taskflows; its own id for a root" }),
-  progress: Type.Integer({ minimum: 0, maximum: 100, description: "Percent of the tasks that are settled" }),
+  progress: Type.Integer({ minimum: 0, maximum: 100, description: "Percentage of settled tasks" }),
 };
 
 export const TaskflowDetailsSchema = Type.Object(
@@ -160,7 +166,7 @@ export const TaskflowDetailsSchema = Type.Object(
     ...summaryFields,
     statusReason: Nullable(
       Type.String({
-        description: "PAUSED or AWAITING_DECISION of one that is PAUSED, the reason given of one that is CANCELLED",
+        description: "If it is PAUSED: PAUSED or AWAITING_DECISION; if it is CANCELLED: the given reason",
       }),
     ),
     revision: Count("Grows with each change; `expect.revision` names it"),
@@ -171,10 +177,10 @@ export const TaskflowDetailsSchema = Type.Object(
     parentTaskflowDetails: Nullable(ParentSchema),
     error: Type.Optional(TaskErrorSchema),
     stages: Dictionary(StageDetailsSchema, "By stage id, in order"),
-    stagesOmitted: Type.Optional(Count("Stages at the end left out so that the answer fits into one message")),
-    truncated: Type.Optional(Type.Boolean({ description: "Something was left out so that the answer fits into one message" })),
+    stagesOmitted: Type.Optional(Count("Last stages omitted to fit the answer into one message")),
+    truncated: Type.Optional(Type.Boolean({ description: "Parts are omitted to fit the answer into one message" })),
   },
   { ...closed, $id: "TaskflowDetails" },
 );
-/** The tree of a taskflow, as `getTaskflowDetails` answers it. */
+/** The tree of a taskflow, as `getTaskflowDetails` returns it. */
 export interface TaskflowDetails extends Static<typeof TaskflowDetailsSchema> {}

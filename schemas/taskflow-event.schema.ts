@@ -1,4 +1,7 @@
-/** What subscribers see: every change of status, after it is stored, numbered per taskflow by `seq` from 1 without gaps. */
+/**
+ * Events: every stored change of status, as subscribers receive it, numbered per taskflow by `seq`
+ * from 1 without gaps.
+ */
 import { Type, type Static } from "typebox";
 import {
   Count,
@@ -43,7 +46,7 @@ const TaskStateSchema = Type.Object(
   },
   closed,
 );
-/** A task in the tree of `eventTree: "state"`: only fields that can change and have a value. */
+/** A task in the tree of `eventTree: "state"`: only its variable fields that have a value. */
 export interface TaskState extends Static<typeof TaskStateSchema> {}
 
 const TaskflowStateSchema = Type.Object(
@@ -68,11 +71,17 @@ const TaskflowStateSchema = Type.Object(
   },
   closed,
 );
-/** `taskflowObject` of `eventTree: "state"`. Over the size limit it has `counts` of tasks by status in place of `stages`. */
+/**
+ * `taskflowObject` of `eventTree: "state"`. Above the size limit, `counts` of tasks by status
+ * replace `stages`.
+ */
 export interface TaskflowState extends Static<typeof TaskflowStateSchema> {}
 
 const TaskflowObjectSchema = Type.Union([TaskflowStateSchema, Ref<TaskflowDetails>("TaskflowDetails"), StateHeadSchema]);
-/** The taskflow after the change: `state`, `full` or `none`, as its option `eventTree` says. */
+/**
+ * The taskflow after the change, in the detail of its option `eventTree`: `state`, `full` or
+ * `none`.
+ */
 export type TaskflowObject = Static<typeof TaskflowObjectSchema>;
 
 const ofEvent = { seq: Type.Integer({ minimum: 1 }), timestamp: Time("When it was stored") };
@@ -92,7 +101,7 @@ const TaskEventSchema = Type.Object(
         taskStatus,
         taskResponse: Type.Unknown(),
         error: Type.Optional(TaskErrorSchema),
-        compensates: Type.Optional(Type.String({ description: "The id of the task that this one undoes" })),
+        compensates: Type.Optional(Type.String({ description: "Id of the task that this one undoes" })),
         ...taskflowObject,
       },
       closed,
@@ -134,10 +143,10 @@ const SnapshotEventSchema = Type.Object(
   },
   closed,
 );
-/** Stands for all changes up to its `seq`, where they are no longer told apart. */
+/** Replaces all changes up to its `seq`, when the single events are no longer available. */
 export interface SnapshotEvent extends Static<typeof SnapshotEventSchema> {}
 
-/** An event of a taskflow, told apart by `eventType`. */
+/** An event of a taskflow; `eventType` distinguishes the kinds. */
 export type TaskflowEvent = TaskEvent | StageEvent | FlowEvent | SnapshotEvent;
 export const TaskflowEventSchema = Type.Unsafe<TaskflowEvent>({
   $id: "TaskflowEvent",

@@ -1,23 +1,27 @@
 /**
- * A taskflow as `taskflow.produce` takes it. The JSON Schemas and the types are made here together.
+ * A taskflow as `taskflow.produce` accepts it: JSON Schemas, and the types that derive from them.
  *
- * What the contract knows and this version does not do yet is not in the schemas; `lib/validation` names it as such (`NOT_YET`).
+ * Planned properties that this version does not support yet (`NOT_YET`) are not in the schemas;
+ * `lib/validation` reports them by name.
  */
 import { Type, type Static } from "typebox";
 import { AttributeValue, JsonObject, MAX_ENTRIES, MAX_NAME_LENGTH, NAME_PATTERN, Name, TaskflowId } from "./common.schema.ts";
 import { OptionsSchema, TaskOptionsSchema } from "./options.schema.ts";
 import { TASK_DETAILS_SCHEMAS, type TaskDetailsByType } from "./task-types/index.ts";
 
-/** Properties of the contract that this version refuses by name. */
+/** Planned properties that this version refuses by name. */
 export const NOT_YET: ReadonlySet<string> = new Set(["needs", "when", "forEach", "annotations"]);
 
 const closed = { additionalProperties: false };
 
-/** Where values of the task that is undone may stand in the params of its compensation: `"${response.id}"`. */
+/**
+ * Roots of templates in the params of a compensation, such as `"${response.id}"`: values of the
+ * task it undoes.
+ */
 export const COMPENSATE_ROOTS: readonly string[] = ["params", "response"];
 
-/** Checked by the task's type: see `task-types/`. */
-const taskDetails = Type.Unknown({ description: "What the type asks for" });
+/** Validated by the task's type: see `task-types/`. */
+const taskDetails = Type.Unknown({ description: "Defined by the type" });
 
 const CompensateSchema = Type.Object(
   {
@@ -52,14 +56,14 @@ type OfType<Type extends keyof TaskDetailsByType> = Omit<Static<ReturnType<typeo
   /** Undoes the task once it has succeeded, as a task of the same type. */
   compensate?: { taskDetails: TaskDetailsByType[Type] };
 };
-/** A task as `produce` takes it, with the details that its type asks for. */
+/** A task as `produce` accepts it, with the details of its type. */
 export type TaskDefinition = { [Type in keyof TaskDetailsByType]: OfType<Type> }[keyof TaskDetailsByType];
 
 const stageHead = { name: Name("Unique in the taskflow"), options: Type.Optional(TaskOptionsSchema) };
 
 const taskflowHead = {
   taskflowId: Type.Optional(TaskflowId),
-  name: Type.Optional(Name("What listTaskflows finds it by")),
+  name: Type.Optional(Name("A name for people, which listTaskflows can filter by")),
   options: Type.Optional(OptionsSchema),
   context: Type.Optional(JsonObject("Free data about the run")),
   tags: Type.Optional(Type.Array(Name("A tag"), { maxItems: MAX_ENTRIES })),
@@ -71,31 +75,37 @@ const taskflowHead = {
       additionalProperties: AttributeValue,
     }),
   ),
-  tenant: Type.Optional(Name("Whose it is")),
+  tenant: Type.Optional(Name("The tenant it belongs to")),
   detached: Type.Optional(Type.Boolean({ description: "Produced in a handler: not nested below the handler's task" })),
 };
 
-/** The form that is stored and run, of tasks of the given types. */
+/** The stored form, with tasks of the given types. */
 export function taskflowSchema(types: readonly string[]) {
   const stage = Type.Object({ ...stageHead, tasks: Type.Array(taskSchema(types), { minItems: 1 }) }, closed);
   return Type.Object({ ...taskflowHead, stages: Type.Array(stage, { minItems: 1 }) }, closed);
 }
 
-/** The levels apart from those below them, so that a taskflow of any size is looked at piece by piece when its problems are listed. */
+/**
+ * Each level without the levels below it, so that the problems of a taskflow of any size are found
+ * piece by piece.
+ */
 export const TaskflowHeadSchema = Type.Object({ ...taskflowHead, stages: Type.Array(Type.Unknown(), { minItems: 1 }) }, closed);
 export const StageHeadSchema = Type.Object({ ...stageHead, tasks: Type.Array(Type.Unknown(), { minItems: 1 }) }, closed);
 
-/** A stage as `produce` takes it. */
+/** A stage as `produce` accepts it. */
 export type StageDefinition = Omit<Static<typeof StageHeadSchema>, "tasks"> & { tasks: TaskDefinition[] };
 type TaskflowHead = Omit<Static<typeof TaskflowHeadSchema>, "stages">;
 export type TaskflowDefinition = TaskflowHead & { stages: StageDefinition[] };
 /** The short form: one stage named "main". */
 export type ShortTaskflow = TaskflowHead & { tasks: TaskDefinition[] };
-/** What produce takes. */
+/** A taskflow as `produce` accepts it, in either form. */
 export type Taskflow = TaskflowDefinition | ShortTaskflow;
 
 const builtIn = taskSchema(Object.keys(TASK_DETAILS_SCHEMAS));
-/** Both forms in one, for docs: the service checks its own types of tasks, and each type its `taskDetails`. */
+/**
+ * Both forms in one, for the documentation: validation uses the service's task types and their
+ * schemas.
+ */
 export const ProducedTaskflowSchema = Type.Unsafe<Taskflow>(
   Type.Object(
     {

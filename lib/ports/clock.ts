@@ -1,18 +1,26 @@
 /** The clock's port: the only source of time in the coordinator. */
 export interface Clock {
-  /** Epoch milliseconds of the store's clock, an integer. May step when the machine's clock is set. */
+  /**
+   * Epoch milliseconds of the store's clock, an integer. May step when the machine's clock is set.
+   */
   now(): number;
 
-  /** Tells by how many milliseconds the store's clock is ahead of this machine's. */
+  /** Sets by how many milliseconds the store's clock is ahead of this machine's. */
   adjust(offsetMs: number): void;
 
-  /** Milliseconds that only ever grow, from any start: for leases and deadlines inside one process. */
+  /**
+   * Milliseconds that never decrease, from an arbitrary start: for leases and deadlines within a
+   * process.
+   */
   monotonic(): number;
 
-  /** Calls back once, after so many ms of the monotonic clock: for what counts from now on. Returns what cancels it. */
+  /** Calls back once, after `ms` of the monotonic clock. Returns a function that cancels it. */
   after(ms: number, callback: () => void): () => void;
 
-  /** Calls back once, at or soon after that time (by `now`); any time in the past means soon, never at once. Returns what cancels it. */
+  /**
+   * Calls back once, at or soon after `time` (by `now`); if it is past, soon, but never
+   * synchronously. Returns a function that cancels it.
+   */
   at(time: number, callback: () => void): () => void;
 
   /** Calls back once in the next turn of the event loop. */

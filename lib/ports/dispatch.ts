@@ -1,10 +1,9 @@
 /**
- * The dispatch's port: how attempts of one task type reach whoever does the work. The bus is that of
- * ACTION; a type of your own may bring another.
+ * The dispatch's port: how attempts of one task type reach their workers. The bus is the dispatch
+ * of ACTION; a user's type may bring its own.
  *
- * A dispatch may lose, delay, double and reorder everything without telling. What it says is a hint,
- * and the store is the truth: the coordinator times attempts itself and takes every outcome as it
- * comes.
+ * A dispatch may silently lose, delay, duplicate and reorder everything. Its reports are hints, and
+ * the store is the truth: the coordinator times attempts itself and accepts outcomes in any order.
  */
 import type { Outcome, OutcomeReply } from "../core/execution/inputs.ts";
 import type { JsonText } from "../core/model/values.ts";
@@ -12,13 +11,13 @@ import type { TypedTask } from "../core/model/task-type.ts";
 
 /** One delivery of an attempt. */
 export interface Call {
-  /** Who is to do it, as the type names it: for an ACTION `[v<version>.]serviceId.actionName`. */
+  /** The target as the type names it; for an ACTION `[v<version>.]serviceId.actionName`. */
   readonly target: string;
-  /** The node it goes to: stored before it is sent. */
+  /** The node to send to; it was stored before. */
   readonly node: string;
-  /** As the task's definition has them; never to be changed. */
+  /** From the task's definition. Must not be changed. */
   readonly taskDetails: unknown;
-  /** Never to be changed, by a worker in the same process neither. */
+  /** Must not be changed, not even by a worker in the same process. */
   readonly params: unknown;
   readonly meta: Readonly<Record<string, unknown>>;
   /** The execution context. */
@@ -30,11 +29,11 @@ export interface Call {
   readonly delivery: number;
   readonly fence: number;
   readonly idempotencyKey: string;
-  /** How long an answer is listened for, in ms; longer than the attempt's timeout, for late answers. */
+  /** How long to wait for an answer, in ms; longer than the attempt's timeout, for late answers. */
   readonly listenMs: number;
 }
 
-/** Asks for the outcome of an attempt of which nothing is heard. */
+/** Asks for the outcome of a silent attempt. */
 export interface OutcomeQuery {
   /** The target of the attempt. */
   readonly target: string;
@@ -42,57 +41,73 @@ export interface OutcomeQuery {
   readonly node: string;
   /** `taskflowId:taskId:attempt`. */
   readonly key: string;
-  /** The latest delivery: with `never` it and those before it are refused for good. */
+  /**
+   * The latest delivery: after the reply `never`, it and all earlier ones are rejected for good.
+   */
   readonly delivery: number;
-  /** How long ago the attempt was first sent (its `startedAt`), by the store's clock; more is safe, less is not. */
+  /**
+   * Time since the attempt was first sent (its `startedAt`), by the store's clock; more is safe,
+   * less is not.
+   */
   readonly ageMs: number;
-  /** How long to go on asking while nobody answers. */
+  /** How long to repeat the query without a reply. */
   readonly patienceMs: number;
 }
 
 /**
- * What `queryOutcome` may say of an attempt:
+ * The reply to `queryOutcome`:
  *
- * - `done`: with its outcome.
- * - `running`: the worker is at it. When it ends it reports the outcome, until a coordinator has acknowledged it; the answer of the call may be lost.
- * - `interrupted`: it had begun, and its process died in the middle of it.
- * - `never`: for certain it has not begun, and no delivery up to the one asked about ever will: it may be delivered again as the same attempt. Only a ledger
- *   that remembers everything since the attempt was first sent says so, whichever process it is read by.
- * - `silent`: nobody can tell: there is no ledger, it is gone, it does not reach back so far, or nobody answered in time.
+ * - `done`: with the outcome.
+ * - `running`: the worker is running the attempt. When it ends, the worker reports the outcome
+ *   until a coordinator has acknowledged it; the answer of the call itself may be lost.
+ * - `interrupted`: the attempt had started, and its process died while it ran.
+ * - `never`: the attempt certainly has not started, and no delivery up to the given one ever will:
+ *   it may be delivered again as the same attempt. Only a ledger that goes back to the first
+ *   delivery of the attempt allows this reply, whichever process reads it.
+ * - `silent`: the outcome is unknown: there is no ledger, it is lost, it does not go back far
+ *   enough, or no worker replied in time.
  */
 export type { OutcomeReply as Reply } from "../core/execution/inputs.ts";
 
-/** Reaches whoever does the work of one type. */
+/** Reaches the workers of one task type. */
 export interface Dispatch {
-  /** The node that the next attempt would go to, `preferred` if it does such work; undefined if none does now. */
+  /**
+   * The node for the next attempt: `preferred` if it serves the target; undefined if no node serves
+   * it now.
+   */
   route(target: string, preferred?: string): string | undefined;
 
-  /** How many nodes do such work now. */
+  /** Number of nodes that serve the target now. */
   offers(target: string): number;
 
   /**
-   * Sends one delivery of an attempt. `done` is called once, never synchronously, with how it ended; after `listenMs` at the latest. It is not called for a
-   * delivery that the worker refuses because `never` was said of it: that tells nothing of the attempt.
+   * Sends one delivery of an attempt. Calls `done` once, never synchronously, with its end; after
+   * `listenMs` at the latest. Does not call it for a delivery that the worker rejects after the
+   * reply `never`: that says nothing about the attempt.
    *
-   * Returns what ends the listening: `done` need not be called any more.
+   * Returns a function that stops listening: `done` need not be called after that.
    */
   call(call: Call, done: (outcome: Outcome) => void): () => void;
 
-  /** May an execution context of so many characters travel by value to the node? Asked past 64 Ki only. */
+  /**
+   * Whether an execution context of this length may travel by value to the node. Called above 64 Ki
+   * only.
+   */
   carries(target: string, node: string, length: number): boolean;
 
   /**
-   * Asks the node that an attempt was sent to, or another one that shares its ledger, until one answers or `patienceMs` is over (also while the bus is down).
-   * `done` is called once, never synchronously; not at all once the dispatch is closed or the returned function was called.
+   * Asks the node of the attempt, or another one that shares its ledger, until one replies or
+   * `patienceMs` is over (also while the bus is down). Calls `done` once, never synchronously; not
+   * at all once the dispatch is closed or the returned function was called.
    */
-  queryOutcome(question: OutcomeQuery, done: (reply: OutcomeReply) => void): () => void;
+  queryOutcome(query: OutcomeQuery, done: (reply: OutcomeReply) => void): () => void;
 
-  /** Tells the node that nobody waits for the attempt any more. It may be lost. Never throws. */
+  /** Asks the node to abort the attempt. May be lost. Never throws. */
   abort(node: string, key: string): void;
 }
 
-/** The dispatch of each type that a coordinator knows. */
+/** The dispatches of all types that a coordinator knows. */
 export interface Dispatches {
-  /** Never undefined: for a task whose type sends nothing it finds nobody. */
+  /** Never undefined: the dispatch of a type that sends nothing finds no node. */
   dispatchOf(task: TypedTask): Dispatch;
 }

@@ -1,11 +1,10 @@
-/** What beats tell of whose taskflows may be taken. */
 import type { KnownOwner } from "./store.ts";
 
 /**
- * Has it left, or not beaten since it was judged dead?
- * @param beats read after the rows that are to be taken
+ * Whether the owner has left, or has not renewed its lease since it was judged dead.
+ * @param renewals by owner; must be read after the rows that a claim takes
  */
-export function isLeaseExpired(owner: string, dead: readonly KnownOwner[], beats: ReadonlyMap<string, number>): boolean {
-  const beat = beats.get(owner);
-  return beat === undefined || dead.some((one) => one.owner === owner && one.renewals === beat);
+export function isLeaseExpired(owner: string, dead: readonly KnownOwner[], renewals: ReadonlyMap<string, number>): boolean {
+  const current = renewals.get(owner);
+  return current === undefined || dead.some((known) => known.owner === owner && known.renewals === current);
 }

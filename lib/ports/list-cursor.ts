@@ -1,18 +1,21 @@
-/** Pages of taskflows: what is asked for is checked, and a cursor says where the page before ended. */
+/** Paging of taskflows: checks queries, and encodes the end of a page as a cursor. */
 import type { TaskflowQuery } from "./store.ts";
 
 const MAX_PAGE_SIZE = 1_000;
 
-/** Where a page ended. */
+/** The last taskflow of a page. */
 interface Position {
   createdAt: number;
   taskflowId: string;
 }
 
-/** Throws a RangeError for a page size or cursor that is not valid. Called before a query goes to another thread. */
+/**
+ * Called before a query goes to another thread. @throws RangeError for an invalid page size or
+ * cursor
+ */
 export function checkQuery(query: TaskflowQuery): void {
   if (!Number.isInteger(query.pageSize) || query.pageSize < 1 || query.pageSize > MAX_PAGE_SIZE) {
-    throw new RangeError(`pageSize ${query.pageSize} is not a whole number from 1 to ${MAX_PAGE_SIZE}.`);
+    throw new RangeError(`pageSize must be a whole number from 1 to ${MAX_PAGE_SIZE}, got ${query.pageSize}.`);
   }
   if (query.cursor !== undefined) decodeCursor(query.cursor);
 }
@@ -21,7 +24,7 @@ export function encodeCursor({ createdAt, taskflowId }: Position): string {
   return Buffer.from(JSON.stringify([createdAt, taskflowId])).toString("base64url");
 }
 
-/** Throws a RangeError for what `encodeCursor` did not make. */
+/** @throws RangeError for a text that `encodeCursor` did not return */
 export function decodeCursor(cursor: string): Position {
   let decoded: unknown;
   try {
@@ -33,9 +36,9 @@ export function decodeCursor(cursor: string): Position {
     const [createdAt, taskflowId] = decoded as unknown[];
     if (typeof createdAt === "number" && typeof taskflowId === "string") {
       const position = { createdAt, taskflowId };
-      // What decodes to something is not yet what was given out: base64 has many spellings.
+      // Several base64 texts decode to the same position; only one was issued.
       if (encodeCursor(position) === cursor) return position;
     }
   }
-  throw new RangeError("The cursor is not one that a page before gave as nextCursor.");
+  throw new RangeError("The cursor must be the nextCursor of an earlier page.");
 }

@@ -1,4 +1,4 @@
-/** Where the coordinator says what people should know. Moleculer's loggers fit. */
+/** The logger's port. Moleculer's loggers implement it. */
 export interface Logger {
   info(...args: unknown[]): void;
   warn(...args: unknown[]): void;

@@ -1,8 +1,8 @@
-/** The network's port: what can be seen of the nodes around, to tell people. */
+/** The network's port: the nodes as this one sees them, for explanations only. */
 export interface Network {
-  /** This node's own link; true where there is no bus to be linked to. */
+  /** State of this node's own link; true if there is no bus. */
   isUp(): boolean;
-  /** Nodes that are connected, this one included. */
+  /** Number of connected nodes, this one included. */
   nodes(): number;
   isConnected(node: string): boolean;
 }

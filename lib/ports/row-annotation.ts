@@ -1,18 +1,18 @@
-/** Annotations as stores find them. */
+/** Annotations in the form that stores search. */
 import { createHash } from "node:crypto";
 import type { RowAnnotation } from "./store.ts";
 
-/** Longer texts are found by their digest: a row stays small. */
-const LONGEST = 256;
+/** Longer texts are replaced by their digest, so that a row stays small. */
+const MAX_TEXT = 256;
 
 export function rowAnnotation({ type, value }: { readonly type: string; readonly value: unknown }): RowAnnotation {
   return { type, value: comparable(value) };
 }
 
-/** The same text for equal JSON values, whatever the order of their keys. */
+/** Equal JSON values give equal texts, in whatever order their keys are. */
 function comparable(value: unknown): string {
   const text = JSON.stringify(sorted(value));
-  return text.length <= LONGEST ? text : `#${createHash("sha256").update(text).digest("hex")}`;
+  return text.length <= MAX_TEXT ? text : `#${createHash("sha256").update(text).digest("hex")}`;
 }
 
 function sorted(value: unknown): unknown {

@@ -1,16 +1,19 @@
-/** Format of the tables or collections and of the journals in them; the formats before it were those of development. */
+/**
+ * Format of the tables or collections and of the journals in them. Earlier formats were never
+ * released.
+ */
 export const STORE_FORMAT = 3;
 
 /**
- * Why a store of that format cannot be opened; undefined: it can.
- * @param store its name, for the sentence
+ * Why a store of this format cannot be opened; undefined: it can.
+ * @param store name of the store, for the message
  */
 export function formatProblem(store: string, format: number): string | undefined {
   if (format > STORE_FORMAT) {
-    return `The store ${store} has format ${format}, and this version of moleculer-taskflow reads format ${STORE_FORMAT}: use the version that wrote it, or a newer one.`;
+    return `The store ${store} must have format ${STORE_FORMAT}, got ${format} from a newer moleculer-taskflow: use the version that wrote it, or a newer one.`;
   }
   if (format < STORE_FORMAT) {
-    return `The store ${store} has format ${format}, from before moleculer-taskflow 0.1.0: delete it, or set another one in TASKFLOW_STORE.`;
+    return `The store ${store} must have format ${STORE_FORMAT}, got ${format} from before moleculer-taskflow 0.1.0: delete it, or set another one in TASKFLOW_STORE.`;
   }
   return undefined;
 }

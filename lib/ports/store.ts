@@ -1,36 +1,43 @@
 /**
- * The store's port: what the engine asks of a database, and what a database owes it.
+ * The store's port: the engine's requirements on a database.
  *
  * A taskflow is stored as two things:
  *
- * - its **journal**: entries numbered 1, 2, 3 … (the taskflow's `revision`), each the facts of one commit as JSON text.
- *   Entry 1 holds the definition. The journal is the truth: replaying it gives the taskflow, and the history of its events.
- *   An entry is never changed. The number of an entry is unique within its taskflow, and that is the guard of every write:
- *   who appends at a number that is taken has an outdated picture and changes nothing.
- * - its **row**: what queries, owners and due times need. It follows from the journal and is written with it.
+ * - its **journal**: entries numbered 1, 2, 3 … (the taskflow's `revision`), each the facts of one
+ *   commit as JSON text. Entry 1 contains the definition. The journal is the truth: replaying it
+ *   gives the taskflow and the history of its events.
+ * - its **row**, a projection for queries, owners and due times, written together with the journal.
  *
- * So a change costs one small insert whatever the size of the taskflow, and no write ever depends on another row.
+ * So a change costs one small insert, whatever the size of the taskflow.
+ *
+ * Invariants:
+ *
+ * 1. An entry never changes.
+ * 2. The number of an entry is unique within its taskflow. This guards every write: an append at a
+ *    number that is taken comes from an outdated state, and changes nothing.
+ * 3. No write depends on another taskflow's row.
  */
 import type { TaskflowStatus } from "../core/model/values.ts";
 
-/** An annotation as it can be found: its value in a form in which equal ones are the same text. */
+/** An annotation in searchable form: equal values are equal texts. */
 export interface RowAnnotation {
   type: string;
   value: string;
 }
 
-/** The queryable face of a taskflow. Times are epoch milliseconds of the store's clock. */
+/** The projection of a taskflow. Times are epoch milliseconds of the store's clock. */
 export interface TaskflowRow {
   taskflowId: string;
   name: string | null;
   status: TaskflowStatus;
   /** The coordinator that drives it, or drove it to its end. */
   owner: string | null;
-  /** Counts the owners: 1 for the one that stored it, one more with each takeover. */
+  /** Counts its owners: 1 for the one that stored it; each takeover adds one. */
   fence: number;
   /**
-   * When it next needs its owner: 0 is "now" (load it at once); a later time, or `NEVER` (`core/due.ts`), lets the owner leave it on disk until then.
-   * Never later than true.
+   * When it next needs its owner: 0 is "now" (load it at once); a later time, or `NEVER`
+   * (`core/views/due.ts`), lets the owner leave it on disk until then. May be too early, never too
+   * late.
    */
   dueAt: number;
   /** Root of its tree of nested taskflows; its own id for a root. */
@@ -48,7 +55,7 @@ export interface TaskflowRow {
   finishedAt: number | null;
   retryAttempt: number;
   progress: number;
-  /** Format of the journal; a coordinator leaves formats that it does not know alone. */
+  /** Format of the journal; a coordinator does not touch formats that it does not know. */
   format: number;
 }
 
@@ -61,9 +68,10 @@ export type RowChange = Partial<
 >;
 
 /**
- * One taskflow's part of a group commit. No row's change outlives a crash without its entry, but an entry may outlive one without its row's
- * change, where the store cannot write both at once: then the row still says "unfinished" (never the other way round), `claim` and `due`
- * hand the taskflow out, and who finds its journal finished writes the row again (`repair`).
+ * One taskflow's unit of work in a group commit. If the store cannot write entry and row
+ * atomically, a crash may leave the entry without the change of the row, never the other way round:
+ * the row then still says "unfinished", `claim` and `due` return the taskflow, and the coordinator
+ * that finds its journal finished corrects the row (`repair`).
  */
 export type Write =
   | { readonly kind: "create"; readonly row: TaskflowRow; readonly entry: string }
@@ -77,8 +85,9 @@ export type Write =
 
 /**
  * - `stored`: durable.
- * - `conflict`: for `create`, a taskflow of this id exists; for `append`, the revision is taken, or the taskflow is gone; or it would be due earlier and its
- *   row is another owner's by now, who would not know. Nothing changed.
+ * - `conflict`: nothing changed. For `create`, a taskflow with this id exists. For `append`, the
+ *   revision is taken, the taskflow is gone, or it would become due earlier while its row already
+ *   belongs to another owner, which would not notice.
  */
 export type WriteResult = "stored" | "conflict";
 
@@ -95,56 +104,59 @@ export interface Claimed {
   dueAt: number;
 }
 
-/** A place in the order of `due`: after everything that is due earlier, or at the same time and in front of this taskflow. */
+/** A position in the order of `due`: by due time, then by id. */
 export interface DuePlace {
   readonly dueAt: number;
   readonly taskflowId: string;
 }
 
-/** Filters of `list`; all that are given must hold. `status` and `errorType`: any of. */
+/** Filters of `list`; all given ones must match. `status` and `errorType`: any of the values. */
 export interface TaskflowQuery {
   status?: readonly TaskflowStatus[];
   name?: string;
   tenant?: string;
   template?: string;
-  /** All of them. */
+  /** Has all of these tags. */
   tags?: readonly string[];
   attributes?: Readonly<Record<string, string | number | boolean>>;
-  /** With at least one such annotation. */
+  /** Has at least one such annotation. */
   annotations?: Partial<RowAnnotation> & Pick<RowAnnotation, "type">;
   parentTaskflowId?: string;
   createdAfter?: number;
   createdBefore?: number;
   errorType?: readonly string[];
-  /** Case-insensitive part of the name, the id, a tag or an attribute's value. */
+  /** Part of the name, the id, a tag or an attribute's value, ignoring case. */
   text?: string;
   sort?: "createdAt" | "-createdAt";
   /** 1–1,000. */
   pageSize: number;
-  /** `nextCursor` of the page before; opaque. An invalid one throws a RangeError. */
+  /** `nextCursor` of the previous page; opaque. An invalid one throws a RangeError. */
   cursor?: string;
 }
 
 export interface TaskflowPage {
   rows: TaskflowRow[];
   nextCursor?: string;
-  /** By status over all matches, whatever the page. */
+  /** Numbers by status, over all matches of all pages. */
   counts: Partial<Record<TaskflowStatus, number>>;
 }
 
-/** A coordinator that is, or was, at work on this store. Whether it lives shows in its `beat` becoming another number, by the watcher's own clock. */
+/**
+ * A coordinator that uses, or used, this store. It lives while its `renewals` keep changing, by the
+ * watcher's own clock.
+ */
 export interface KnownOwner {
   owner: string;
   renewals: number;
 }
 
-/** Tasks that call an action of this pattern are not sent. */
+/** Tasks whose target matches the pattern are not sent. */
 export interface PauseRule {
   /** `payment.*`; `**` is every action. */
   readonly pattern: string;
   readonly reason: string | null;
   readonly since: number;
-  /** The coordinator that it holds for; null: all of them. */
+  /** The coordinator to which the rule applies; null: all. */
   readonly coordinator: string | null;
 }
 
@@ -155,41 +167,57 @@ export interface StoreHealth {
 }
 
 export interface Store {
-  /** What to call it in messages and in `health`, such as `sqlite:./data/taskflow.db`. Never a secret. */
+  /**
+   * Name in messages and in `health`, such as `sqlite:./data/taskflow.db`. Never contains a secret.
+   */
   readonly name: string;
 
-  /** Opens or creates it. Rejects with a sentence that says what to do if it cannot be used: another process holds it, a newer format, no permission. */
+  /**
+   * Opens or creates the store. If it cannot be used (another process has it open, a newer format,
+   * no permission), rejects with a message that says what to do.
+   */
   open(): Promise<void>;
 
-  /** Waits for what is under way, then lets go. Idempotent. */
+  /** Waits for pending operations, then releases the database. Idempotent. */
   close(): Promise<void>;
 
   /**
-   * Group commit: durable when it returns or resolves, one result a write, in order. Writes of several taskflows do not depend on one another;
-   * at most one write of a taskflow is in a batch. A store that commits in the caller's thread returns the results, any other a promise.
-   * Throws (or rejects with) `STORE_UNAVAILABLE` when nothing can be said of any of them: the caller reads back before it goes on.
+   * Group commit: durable when it returns or resolves; one result per write, in order. Writes of
+   * different taskflows are independent; a batch has at most one write of each taskflow. A store
+   * that commits in the caller's thread returns the results, any other a promise. Throws (or
+   * rejects with) `STORE_UNAVAILABLE` if the outcome of all writes is unknown: the caller then
+   * reads them back before it continues.
    */
   commit(writes: readonly Write[]): WriteResult[] | Promise<WriteResult[]>;
 
-  /** Stores a taskflow with all of its journal, or nothing of it; `conflict`: there is one of this id. For copies, not for speed. */
+  /**
+   * Stores a taskflow with its whole journal, atomically; `conflict`: a taskflow with this id
+   * exists. For copies, not for speed.
+   */
   insert(row: TaskflowRow, entries: readonly string[]): Promise<WriteResult>;
 
-  /** Rejects with a RangeError if its journal is damaged. */
+  /** Rejects with a RangeError if the journal is damaged. */
   read(taskflowId: string): Promise<StoredTaskflow | undefined>;
 
-  /** Those of them that there are, in any order, for little more than one of them costs. Rejects with a RangeError if any is damaged; `read` tells which. */
+  /**
+   * The taskflows that exist, in any order, at little more than the cost of one. Rejects with a
+   * RangeError if any is damaged; `read` shows which.
+   */
   readMany(taskflowIds: readonly string[]): Promise<StoredTaskflow[]>;
 
   /**
-   * Takes up to `limit` unfinished taskflows that nobody drives, oldest due first: sets owner and fence of their rows, leaving alone formats above
-   * `maxFormat`. Behind them comes, beyond the limit, what else their trees (`rootId`) have that nobody drives: a tree goes to one caller as a whole, to
-   * whoever has its root.
+   * Takes over up to `limit` unfinished taskflows without a living owner, oldest due first: sets
+   * owner and fence of their rows. Leaves formats above `maxFormat` alone. Beyond the limit it also
+   * takes the other such taskflows of their trees (`rootId`): a whole tree goes to the caller that
+   * gets its root.
    *
-   * Nobody drives what has no owner, or one that is none of `alive` and has no beat, or still the beat with which `dead` names it. The caller's picture may
-   * be as old as it likes: an owner that has beaten since keeps what it has.
+   * An owner does not live if there is none, or if it is not in `alive` and either has no lease or
+   * has the same `renewals` as in `dead`. The caller's view may be arbitrarily old: an owner that
+   * has renewed its lease since keeps its taskflows.
    *
-   * Atomic is the taking of each row: it is taken by one caller only, if it is as it was read, and its owner's beat was looked at after it was read. An
-   * owner that beats in between may lose it still, until it has made sure of it (`confirmOwnership`).
+   * Each row is taken atomically: by one caller only, only if it is unchanged since it was read,
+   * and after checking its owner's lease later than that read. An owner that renews in between may
+   * still lose the row, until it has made sure of it (`confirmOwnership`).
    */
   claim(
     owner: string,
@@ -200,45 +228,57 @@ export interface Store {
   ): Promise<Claimed[]>;
 
   /**
-   * Makes sure of what an owner still has, who was silent for its lease and has just beaten again: once it has resolved, no claim that was decided before
-   * that beat takes anything from it. What was taken until then its row shows. If it rejects, nobody knows.
+   * Makes sure of an owner's taskflows after it was silent for longer than its lease and has just
+   * renewed it: once this resolves, no claim decided before that renewal takes anything from it,
+   * and the rows show what was taken until then. If it rejects, that is unknown.
    */
   confirmOwnership(owner: string): Promise<void>;
 
   /**
-   * Unfinished taskflows of an owner with `dueAt` ≤ `until`, soonest first, from a place on. Beside those that were parked these are the ones in the
-   * owner's memory, and any that a `claim` took for it whose answer was lost.
+   * Unfinished taskflows of an owner with `dueAt` ≤ `until`, soonest first, after a position. These
+   * are parked ones, the ones in the owner's memory, and those of a `claim` whose answer was lost.
    */
   due(owner: string, until: number, limit: number, after?: DuePlace): Promise<Claimed[]>;
 
   /**
-   * Takes a finished taskflow that still has this fence: its row is RUNNING again, with this owner, the next fence and no `finishedAt`; its journal stays as it
-   * is. False: it is unfinished, gone, or has another fence; nothing changed. Durable when it resolves; if it rejects, nobody knows.
+   * Reopens a finished taskflow that still has this fence: its row becomes RUNNING, with this
+   * owner, the next fence and no `finishedAt`; its journal is unchanged. False: it is unfinished,
+   * gone, or has another fence; nothing changed. Durable when it resolves; if it rejects, the
+   * outcome is unknown.
    */
   reopen(taskflowId: string, owner: string, fence: number): Promise<boolean>;
 
   /**
-   * Writes fields of a row whose journal says otherwise (see `Write`), if the taskflow still has this fence; else, or if there is none,
-   * nothing. Durable when it resolves.
+   * Corrects fields of a row that contradict its journal (see `Write`), if the taskflow exists and
+   * still has this fence; otherwise changes nothing. Durable when it resolves.
    */
   repair(taskflowId: string, fence: number, change: RowChange): Promise<void>;
 
-  /** Gives up taskflows of this owner, unfinished: they are nobody's, for any `claim` to take. Those that are another's by now are left alone. */
+  /**
+   * Releases unfinished taskflows of this owner: they have no owner, and any `claim` may take them.
+   * Taskflows that another owner has taken since are left alone.
+   */
   release(owner: string, taskflowIds: readonly string[]): Promise<void>;
 
   /**
-   * Up to `limit` taskflows that finished last, of this owner (null: whoever's): a coordinator that died may have stored their end and not
-   * announced it. What finished within its last commit must be among them.
+   * Up to `limit` taskflows of this owner (null: of any) that finished last: a coordinator that
+   * died may have stored their ends without announcing them. Must include those of its last commit.
    */
   lastFinished(owner: string | null, limit: number): Promise<string[]>;
 
-  /** A sign of life: gives this coordinator another beat than any before, those of earlier lives too, and answers all coordinators that are known, this one included. */
+  /**
+   * Renews the coordinator's lease: sets `renewals` to a number that it has never had, not even in
+   * an earlier incarnation. Returns all known coordinators, this one included.
+   */
   renewLease(owner: string): Promise<readonly KnownOwner[]>;
 
-  /** Forgets a coordinator that leaves for good. One that died is forgotten a day later by those that go on. */
+  /** Forgets a coordinator that leaves for good. The others forget one that died after a day. */
   leave(owner: string): Promise<void>;
 
-  /** Milliseconds by which the store's clock is ahead of this machine's, half the way to it taken off. Stored times are the store's. */
+  /**
+   * Milliseconds by which the store's clock is ahead of this machine's, corrected by half the round
+   * trip.
+   */
   timeOffset(): Promise<number>;
 
   list(query: TaskflowQuery): Promise<TaskflowPage>;
@@ -246,18 +286,28 @@ export interface Store {
   /** The rules of all coordinators, oldest first. */
   pauseRules(): Promise<PauseRule[]>;
 
-  /** Stores a rule in place of one with the same pattern and coordinator. Durable when it resolves. */
+  /**
+   * Stores a rule, replacing one with the same pattern and coordinator. Durable when it resolves.
+   */
   addPauseRule(rule: PauseRule): Promise<void>;
 
-  /** Removes the rules with this pattern: those for all and for each coordinator, or with `coordinator` that one's alone. Answers how many there were. */
+  /**
+   * Removes all rules with this pattern, or only those of `coordinator` if given. Returns their
+   * number.
+   */
   removePauseRules(pattern: string, coordinator?: string): Promise<number>;
 
-  /** Removes a finished taskflow with its journal. `missing`: none of this id; `active`: not finished, left alone. */
+  /**
+   * Removes a finished taskflow with its journal. `missing`: it does not exist; `active`: it is
+   * unfinished and was not changed.
+   */
   delete(taskflowId: string): Promise<"deleted" | "missing" | "active">;
 
   /**
-   * Removes up to `limit` taskflows that finished before that time, oldest first, each with all that is nested in it, and answers how many were removed in
-   * all. What is nested goes with its root only, and a root not before everything in it is finished. Any number of coordinators may do so at once.
+   * Removes up to `limit` taskflows that finished before that time, oldest first, each with its
+   * nested taskflows. Returns how many were removed in all. Nested taskflows are removed with their
+   * root only, and a root only when its whole tree is finished. Coordinators may do so
+   * concurrently.
    */
   expire(before: number, limit: number): Promise<number>;
 

@@ -1,15 +1,15 @@
-/** Task types with how their work is done: what a coordinator is made of. */
+/** Task types together with their dispatches, as a coordinator needs them. */
 import type { TaskType, TaskTypes } from "../core/model/task-type.ts";
 import type { Bus } from "./bus.ts";
 import type { Dispatch, Dispatches } from "./dispatch.ts";
 
-/** A task type whose attempts are sent to somebody: `begin` may be `send`. */
+/** A task type whose attempts are sent to workers: `begin` may return `send`. */
 export interface SendingTaskType<Details = unknown> extends TaskType<Details> {
-  /** Called once for each coordinator. */
+  /** Called once by each coordinator. */
   readonly dispatch: (ports: DispatchPorts) => Dispatch;
 }
 
-/** What the dispatch of a type is made of. */
+/** The ports that a dispatch may use. */
 export interface DispatchPorts {
   readonly bus: Bus;
   /** The coordinator's own node. */

@@ -1,4 +1,4 @@
-/** A map of the entries that were set last: beyond its limit, the one that was set longest ago goes. */
+/** A map with a size limit: beyond it, the entry that was set longest ago is dropped. */
 export class BoundedMap<Key, Value> extends Map<Key, Value> {
   readonly #limit: number;
 
@@ -17,12 +17,12 @@ export class BoundedMap<Key, Value> extends Map<Key, Value> {
     return this;
   }
 
-  /** The value of the key, which is made and set if it is not there. */
+  /** Returns the value of the key; if absent, makes and sets it. */
   getOrMake(key: Key, make: (key: Key) => Value): Value {
-    const known = this.get(key);
-    if (known !== undefined || this.has(key)) return known as Value;
-    const made = make(key);
-    this.set(key, made);
-    return made;
+    const existing = this.get(key);
+    if (existing !== undefined || this.has(key)) return existing as Value;
+    const value = make(key);
+    this.set(key, value);
+    return value;
   }
 }

@@ -4,7 +4,7 @@ export function shorten(text: string): string {
   return text.length > MAX_VALUE_LENGTH ? `${text.slice(0, MAX_VALUE_LENGTH)}…` : text;
 }
 
-/** A value in a sentence: never long, never deep, never anything of an object's inside. */
+/** A value in a sentence: short, and without the contents of objects and arrays. */
 export function describeValue(value: unknown): string {
   if (value === undefined) return "nothing";
   if (typeof value === "string") return JSON.stringify(shorten(value));

@@ -5,22 +5,26 @@ import { describeValue } from "./describe-value.ts";
 export const MAX_DURATION_MS = 315_576_000_000;
 
 const MAX_TEXT = 32;
-/** Text that parse() may see: no sign, and short, for its own pattern takes quadratic time over a long row of digits. */
+/**
+ * Texts passed to parse(): unsigned and short, because its own pattern takes quadratic time on long
+ * digits.
+ */
 const DURATION = /^\d*\.?\d+ *[a-z]*$/i;
 
 function tooLong(value: number | string): RangeError {
-  return new RangeError(`${value} is longer than the longest duration, 10 years (${MAX_DURATION_MS} ms).`);
+  return new RangeError(`A duration must be at most 10 years (${MAX_DURATION_MS} ms), got ${value}.`);
 }
 
 function notADuration(value: unknown): RangeError {
   return new RangeError(
-    `${describeValue(value)} is not a duration: give a whole number of milliseconds from 0 on, or text such as "5s" or "2 hours".`,
+    `A duration must be a whole number of milliseconds, or text such as "5s" or "2 hours", got ${describeValue(value)}.`,
   );
 }
 
 /**
- * Milliseconds of a duration: an integer ≥ 0, or text such as "5s", "1.5h", "2 hours" (a bare "500" is milliseconds; a fraction of a millisecond is
- * rounded). At most 10 years. Anything else throws a RangeError with a sentence that names the value.
+ * Milliseconds of a duration: an integer ≥ 0, or text such as "5s", "1.5h", "2 hours". A bare "500"
+ * is milliseconds; fractions of a millisecond are rounded. At most 10 years.
+ * @throws RangeError that names the value
  */
 export function parseDuration(value: unknown): number {
   if (typeof value === "number") {
@@ -30,7 +34,7 @@ export function parseDuration(value: unknown): number {
   }
   if (typeof value !== "string" || value.length > MAX_TEXT || !DURATION.test(value)) throw notADuration(value);
   const milliseconds = parse(value);
-  // parse() answers undefined for zero too: it is a zero if the same text with another digit is read.
+  // parse() returns undefined for zero, too: it is zero if the text parses with another digit.
   if (milliseconds === undefined) {
     if (Number.parseFloat(value) === 0 && parse(value.replace("0", "1")) !== undefined) return 0;
     throw notADuration(value);

@@ -1,10 +1,12 @@
 /**
- * Patterns of action names, such as Moleculer's: `*` is any text within a part, `**` any text over parts, `?` one character.
+ * Patterns of action names, like Moleculer's: `*` matches any text within a part, `**` across
+ * parts, `?` one character.
  *
- * Unlike Moleculer's own matcher it makes no regular expression of a pattern, which may come from a request: its time is the product of the two lengths.
+ * Patterns may come from a request, so unlike Moleculer's matcher this one uses no regular
+ * expression: its time is bounded by the product of the two lengths.
  */
 export function matchesGlob(pattern: string, name: string): boolean {
-  // The places of the name up to which the pattern so far fits.
+  // Positions in the name up to which the tokens so far match.
   let reached = new Set([0]);
   for (const token of pattern.match(/\*\*|[^]/g) ?? []) {
     reached = token.startsWith("*") ? stretch(name, reached, token === "*") : step(name, reached, token);

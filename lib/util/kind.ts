@@ -1,34 +1,34 @@
 /**
- * Kinds of values that people configure. From one kind follow the check at construction, the JSON
- * Schema of definitions, the words of a refusal and the documentation.
+ * Kinds of configurable values. Each determines the check at construction, the JSON Schema of
+ * definitions, the error message and the documentation.
  */
 import { MAX_DURATION_MS, parseDuration } from "./duration.ts";
 
 export type JsonSchema = Readonly<Record<string, unknown>>;
 
-/** `Given` is the type that people write, `Value` the type that the program reads. */
+/** `Given` is the type of the written form, `Value` the type that the program uses. */
 export interface Kind<Given = unknown, Value = Given> {
   /** Completes "must be …". */
   readonly expects: string;
-  /** Of the given form. */
+  /** Schema of the written form. */
   readonly schema: JsonSchema;
-  /** Of the read form; the same schema if absent. */
+  /** Schema of the value; absent: the same. */
   readonly valueSchema?: JsonSchema;
   /** Undefined: `given` is not of this kind. */
   readonly read: (given: unknown) => Value | undefined;
-  /** Turns the text of an environment variable into the given form; the text itself if absent. */
+  /** Turns the text of an environment variable into the written form; absent: the text itself. */
   readonly parse?: (text: string) => unknown;
-  /** Ends a refusal in place of ", got …", where the value may hold a secret. */
+  /** Replaces ", got …" in an error message if the value may contain a secret. */
   readonly got?: (given: unknown) => string;
   /** Exists for the type checker alone. */
   readonly given?: Given;
 }
 
-/** JSON Schema formats of a duration's text; the second refuses zero. */
+/** JSON Schema formats of a duration's text; the second excludes zero. */
 export const DURATION_FORMAT = "taskflow-duration";
 export const POSITIVE_DURATION_FORMAT = "taskflow-duration-positive";
 
-/** True or false; `1` and `0` too in an environment variable. */
+/** True or false; in an environment variable also `1` or `0`. */
 export const boolean: Kind<boolean> = {
   expects: "true or false",
   schema: { type: "boolean" },
@@ -56,7 +56,7 @@ export function number(minimum: number, maximum: number): Kind<number> {
   };
 }
 
-/** Milliseconds, or text such as "5s"; read as milliseconds. */
+/** Milliseconds, or text such as "5s"; the value is in milliseconds. */
 export function duration(minimum: 0 | 1 | 1_000): Kind<number | string, number> {
   const shortest = minimum === 1_000 ? "1 s" : `${minimum} ms`;
   const range = { minimum, maximum: MAX_DURATION_MS };
@@ -77,7 +77,7 @@ export function duration(minimum: 0 | 1 | 1_000): Kind<number | string, number> 
 
 const UNITS: Readonly<Record<string, number>> = { "": 1, b: 1, kb: 1024, kib: 1024, mb: 1024 ** 2, mib: 1024 ** 2 };
 
-/** A number, or text such as "4KiB"; read as a number of bytes. */
+/** A number, or text such as "4KiB"; the value is in bytes. */
 export const bytes: Kind<number | string, number> = {
   expects: 'a number of bytes, such as 4096 or "4KiB"',
   schema: { type: ["integer", "string"], minimum: 0 },
@@ -98,7 +98,7 @@ export const text: Kind<string> = {
   read: (given) => (typeof given === "string" && given !== "" ? given : undefined),
 };
 
-/** Text that no message repeats. */
+/** Text that no message may repeat. */
 export const secret: Kind<string> = { ...text, got: (given) => (typeof given === "string" ? "" : `, got a ${typeof given}`) };
 
 export function oneOf<const Name extends string>(...names: readonly Name[]): Kind<Name> {
@@ -124,7 +124,7 @@ export function listOf(expects: string): Kind<readonly string[]> {
   };
 }
 
-/** What no JSON Schema describes, such as a function, and what a guard tells. */
+/** Values that no JSON Schema describes, such as functions, checked by a type guard. */
 export function guarded<T>(expects: string, isOfKind: (given: unknown) => given is T): Kind<T> {
   return { expects, schema: {}, read: (given) => (isOfKind(given) ? given : undefined) };
 }

@@ -1,4 +1,4 @@
-/** Lets a few pieces of work run at a time; the others wait, in their order. */
+/** Limits concurrent work; waiting work starts in order. */
 export class Semaphore {
   #free: number;
   readonly #waiting: (() => void)[] = [];

@@ -1,6 +1,6 @@
 /**
- * Tables of settings: each row is a name with its kind, default and description. Types, checks, JSON
- * Schemas and pages of the documentation are made of the tables.
+ * Tables of settings: each row is a name with its kind, default and description. Types, checks,
+ * JSON Schemas and pages of the documentation derive from the tables.
  */
 import { describeValue } from "./describe-value.ts";
 import type { JsonSchema, Kind } from "./kind.ts";
@@ -13,11 +13,11 @@ export interface Setting<Given = unknown, Value = unknown, P extends Presence = 
   readonly kind: Kind<Given, Value>;
   /** For the documentation: sentences, the last without its full stop. */
   readonly description: string;
-  /** In the form that people write. */
+  /** In the written form. */
   readonly default?: Given | undefined;
-  /** The environment variable that holds where the setting is absent. */
+  /** The environment variable that applies if the setting is absent. */
   readonly variable?: string | undefined;
-  /** The setting of which this is another name. */
+  /** The setting for which this is an alias. */
   readonly aliasOf?: string | undefined;
 }
 
@@ -28,14 +28,14 @@ type GivenBy<S> = S extends Setting<infer G> ? G : never;
 type ReadFrom<S> = S extends Setting<infer _, infer V> ? V : never;
 type Flat<T> = { [K in keyof T]: T[K] };
 
-/** What people write: an object with those that they choose. */
+/** The written form: an object with some of the settings. */
 export type GivenOf<T extends Table> = Flat<
   { -readonly [K in NamesOf<T, "required">]: GivenBy<T[K]> } & {
     -readonly [K in Exclude<keyof T, NamesOf<T, "required">>]?: GivenBy<T[K]>;
   }
 >;
 
-/** What the program reads: all of them, and those without a default where they were given. */
+/** The values: all settings with a default, and the others if they were given. */
 export type ValuesOf<T extends Table> = Flat<
   { readonly [K in NamesOf<T, "required" | "default">]: ReadFrom<T[K]> } & {
     readonly [K in NamesOf<T, "optional">]?: ReadFrom<T[K]>;
@@ -61,12 +61,12 @@ export function required<G, V>(kind: Kind<G, V>, row: Described): Setting<G, V, 
   return { presence: "required", kind, ...row };
 }
 
-/** Another name of a setting of the same table, which stands before it. */
+/** An alias of an earlier setting in the same table. */
 export function alias<G, V>(kind: Kind<G, V>, aliasOf: string): Setting<G, V, "alias"> {
   return { presence: "alias", kind, aliasOf, description: `Another name of \`${aliasOf}\`` };
 }
 
-/** Settings inside a setting. */
+/** A setting that is a table itself. */
 export interface Group<T extends Table> extends Kind<GivenOf<T>, ValuesOf<T>> {
   readonly table: T;
 }
@@ -81,12 +81,12 @@ export function group<const T extends Table>(table: T): Group<T> {
   };
 }
 
-/** Undefined for a kind that is none. */
+/** The table of a group; undefined for any other kind. */
 export function tableOf(kind: Kind): Table | undefined {
   return "table" in kind ? (kind as Group<Table>).table : undefined;
 }
 
-/** `base` with what `given` says. Frozen. @throws RangeError for a value that is not of its kind */
+/** `base`, overridden by `given`. Frozen. @throws RangeError for a value that is not of its kind */
 export function valuesOf<T extends Table>(table: T, given: GivenOf<T>, base: ValuesOf<T> = defaultsOf(table)): ValuesOf<T> {
   const written: Readonly<Record<string, unknown>> = given;
   const values: Record<string, unknown> = { ...base };
@@ -100,7 +100,7 @@ export function valuesOf<T extends Table>(table: T, given: GivenOf<T>, base: Val
   return Object.freeze(values) as ValuesOf<T>;
 }
 
-/** `given` under the settings' own names, which win over their aliases. */
+/** `given` with aliases replaced by the settings' own names, which take precedence. */
 export function withoutAliases<T extends Table>(table: T, given: GivenOf<T>): GivenOf<T> {
   const written: Readonly<Record<string, unknown>> = given;
   const own: Record<string, unknown> = {};
@@ -114,7 +114,7 @@ export function withoutAliases<T extends Table>(table: T, given: GivenOf<T>): Gi
 
 const defaults = new WeakMap<Table, object>();
 
-/** Frozen, and one object for each table. */
+/** Frozen, and the same object for each call with a table. */
 export function defaultsOf<T extends Table>(table: T): ValuesOf<T> {
   const known = defaults.get(table);
   if (known !== undefined) return known as ValuesOf<T>;
@@ -132,13 +132,15 @@ function readOne(name: string, kind: Kind, given: unknown): unknown {
   throw new RangeError(refusalOf(name, kind, given));
 }
 
-/** Why a value is refused; without the credentials of a URL. @param shown as it was written */
+/**
+ * Why a value is refused, without credentials of a URL. @param shown the value as it was written
+ */
 export function refusalOf(place: string, kind: Kind, given: unknown, shown = given): string {
   const written = typeof shown === "string" ? shown.replace(/:.*@/, ":…@") : shown;
   return `${place} must be ${kind.expects}${kind.got?.(given) ?? `, got ${describeValue(written)}`}.`;
 }
 
-/** JSON Schema of what people write. */
+/** JSON Schema of the written form. */
 export function schemaOf(table: Table): JsonSchema {
   const rows = Object.entries(table);
   return {
@@ -154,7 +156,7 @@ export function schemaOf(table: Table): JsonSchema {
   };
 }
 
-/** JSON Schema of what the program reads. */
+/** JSON Schema of the values. */
 export function valueSchemaOf(table: Table): JsonSchema {
   const rows = Object.entries(table).filter(([, { presence }]) => presence !== "alias");
   return {

@@ -1,8 +1,8 @@
-/** "Did you mean": the known name that is nearest to a wrong one. */
+/** "Did you mean …?": finds the known name nearest to a wrong one. */
 
 const MAX_LENGTH = 64;
 
-/** Undefined if none is near: up to a third of the letters may differ, at most 3. Upper and lower case are the same here. */
+/** Undefined if none is near: a third of the letters, at most 3, may differ. Ignores case. */
 export function suggestName(wrong: string, known: readonly string[]): string | undefined {
   if (wrong.length > MAX_LENGTH) return undefined;
   const lower = wrong.toLowerCase();
@@ -18,7 +18,7 @@ export function suggestName(wrong: string, known: readonly string[]): string | u
   return best;
 }
 
-/** Letters added, left out, replaced, or swapped with their neighbour (optimal string alignment). */
+/** Letters inserted, deleted, replaced, or swapped with a neighbour (optimal string alignment). */
 function editDistance(a: string, b: string): number {
   let beforeLast: number[] = [];
   let last = Array.from({ length: b.length + 1 }, (_, j) => j);

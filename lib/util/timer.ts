@@ -1,6 +1,6 @@
-/** What arms timers: the coordinator's clock, which a simulation can replace, or this process. */
+/** Sets timers: the coordinator's clock, which a simulation can replace, or this process. */
 export interface Timer {
-  /** Calls back once, after so many ms. Returns what cancels it. */
+  /** Calls back once, after `ms`. Returns a function that cancels it. */
   after(ms: number, callback: () => void): () => void;
 }
 
@@ -15,7 +15,7 @@ export function sleep(ms: number, timer: Timer = PROCESS_TIMER): Promise<void> {
   return new Promise((resolve) => void timer.after(ms, resolve));
 }
 
-/** Settles like `work`, or rejects when the time is up. How the work ends after that is ignored. */
+/** Settles like `work`, or rejects after `ms`. A later end of the work is ignored. */
 export function withTimeout<Result>(
   work: Promise<Result>,
   ms: number,
@@ -28,7 +28,7 @@ export function withTimeout<Result>(
   });
 }
 
-/** The pauses between tries: each call answers one, twice as long as the one before, up to the longest. */
+/** Pauses between tries: each call returns the next, doubling up to `longestMs`. */
 export function backoff(firstMs: number, longestMs: number): () => number {
   let nextMs = firstMs;
   return () => {

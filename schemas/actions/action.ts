@@ -1,8 +1,11 @@
-/** What the catalogue says of each action. Routes, commands of the CLI, rights and docs follow from it. */
+/**
+ * An entry of the catalogue of actions, from which handlers, client types, rights and checks
+ * derive.
+ */
 import type { TSchema } from "typebox";
 import type { TaskflowErrorType } from "../../lib/errors/catalogue.ts";
 
-/** Everything that a caller can be allowed to do; the operations that an `authorize` hook is asked about. */
+/** All rights that a caller can have: the operations that an `authorize` hook decides about. */
 export const RIGHTS = [
   "taskflow:produce",
   "taskflow:read",
@@ -38,15 +41,16 @@ export const RIGHTS = [
 export type Right = (typeof RIGHTS)[number];
 
 /**
- * The kind of an action. `query` reads; `command` changes one taskflow, and its owner executes it; `operator` runs the service or
- * works on many taskflows; `internal` is for coordinators and workers, and asks for no right.
+ * The kind of an action. `query` reads; `command` changes one taskflow and is executed by its
+ * owner; `operator` operates the service or many taskflows; `internal` is for coordinators and
+ * workers, and needs no right.
  */
 export type ActionKind = "query" | "command" | "operator" | "internal";
 
 /** A route of the HTTP API. */
 export interface Route {
   readonly method: "GET" | "POST" | "PUT" | "PATCH" | "DELETE";
-  /** Relative to the base path, with the names of params: `/api/taskflows/:taskflowId`. */
+  /** Path with the names of params, such as `/api/taskflows/:taskflowId`. */
   readonly path: string;
 }
 
@@ -56,7 +60,7 @@ interface Described {
   readonly params: TSchema;
   /** `data` of the answer `{ success: true, data }`. */
   readonly answer: TSchema;
-  /** Types of the errors that it can throw, beside `EVERY_ACTION`. */
+  /** Types of the errors that it can throw, besides `EVERY_ACTION`. */
   readonly errors: readonly TaskflowErrorType[];
   readonly route?: Route;
   /** The verb of the CLI. */

@@ -1,4 +1,4 @@
-/** Commands: each changes one taskflow, and its owner executes it, whichever coordinator is called. */
+/** Commands: each changes one taskflow. Its owner executes it, whichever coordinator is called. */
 import { Type, type Static } from "typebox";
 import type { TaskflowErrorType } from "../../lib/errors/catalogue.ts";
 import { JsonObject, Name, Nullable, TASK_STATUSES, TASKFLOW_STATUSES } from "../common.schema.ts";
@@ -9,7 +9,10 @@ import { closed, command, Reason, stageId, taskflowId, taskId } from "./params.t
 const reason = Type.Optional(Reason("Why, for people"));
 const many = { minItems: 1, maxItems: 100_000 };
 
-/** A stage, whole or some tasks of it. One schema with two types rather than a union: AJV then names the one problem there is. */
+/**
+ * A whole stage, or some of its tasks. Not a union: AJV reports one problem for a list of types,
+ * several for a union.
+ */
 export type StageSelection = string | { stageId: string; taskIds?: string[] };
 const StageSelectionSchema = Type.Unsafe<StageSelection>({
   ...stageId,
@@ -20,7 +23,7 @@ const StageSelectionSchema = Type.Unsafe<StageSelection>({
 });
 const TaskSelectionSchema = Type.Object({ stageId: Type.Optional(Name("Id or name of its stage")), taskId }, closed);
 
-/** Characters of the JSON text of an annotation's value. */
+/** Maximum number of bytes of JSON of an annotation's value. */
 export const MAX_ANNOTATION_LENGTH = 64 * 1024;
 
 const status = Type.Enum(TASKFLOW_STATUSES, { description: "Of the taskflow" });
@@ -33,16 +36,16 @@ const Places = (description: string) => Type.Array(PlaceSchema, { description })
 const RetriedSchema = Type.Object(
   {
     taskflowId,
-    retryAttempt: Type.Integer({ minimum: 0, description: "Number of the run that has begun" }),
+    retryAttempt: Type.Integer({ minimum: 0, description: "Number of the new run" }),
     retried: Places("Tasks that run again"),
-    reused: Type.Optional(Places("Of a dry run: tasks that stay as they are")),
+    reused: Type.Optional(Places("Of a dry run: tasks that would stay as they are")),
     compensated: Type.Optional(Places("Of a dry run: tasks that would be undone")),
-    follows: Type.Optional(Places("Of a dry run: tasks that never ran, and would")),
-    truncated: Type.Optional(Type.Boolean({ description: "The lists were cut, so that the answer fits into one message" })),
+    follows: Type.Optional(Places("Of a dry run: tasks that never ran, and would run")),
+    truncated: Type.Optional(Type.Boolean({ description: "The lists are shortened to fit into one message" })),
   },
   closed,
 );
-/** Answer of `retryTaskflow`, and of its dry run, which tells exactly what would happen. */
+/** Answer of `retryTaskflow`, and of its dry run, which previews its exact effect. */
 export interface Retried extends Static<typeof RetriedSchema> {}
 
 const DecidedSchema = Type.Object(
@@ -50,7 +53,7 @@ const DecidedSchema = Type.Object(
     taskflowId,
     status,
     statusReason: Type.Optional(Nullable(Type.String({ description: "Of pauseTaskflow and resumeTaskflow" }))),
-    alreadyFinished: Type.Optional(Type.Literal(true, { description: "It had been cancelled before" })),
+    alreadyFinished: Type.Optional(Type.Literal(true, { description: "It was already cancelled" })),
   },
   closed,
 );
@@ -72,14 +75,14 @@ const EVERY_COMMAND: readonly TaskflowErrorType[] = [
 
 export const COMMAND_ACTIONS = {
   cancelTaskflow: {
-    summary: "Ends a taskflow, and those nested in it: once this has answered, nothing of it is sent any more.",
+    summary: "Ends a taskflow and its nested taskflows: once this has answered, no attempt is sent any more.",
     kind: "command",
     right: "taskflow:cancel",
     params: Type.Object(
       {
         ...command,
         reason,
-        compensate: Type.Optional(Type.Boolean({ default: false, description: "Undo what succeeded" })),
+        compensate: Type.Optional(Type.Boolean({ default: false, description: "Undo the tasks that succeeded" })),
       },
       closed,
     ),
@@ -87,24 +90,28 @@ export const COMMAND_ACTIONS = {
     errors: [...EVERY_COMMAND, "TASKFLOW_ALREADY_FINISHED"],
   },
   retryTaskflow: {
-    summary: "A new run of a taskflow that has ended or waits for a decision: of everything, or of a selection.",
+    summary: "Starts a new run of a taskflow that has ended or waits for a decision: of all tasks or of a selection.",
     kind: "command",
     right: "taskflow:retry",
     params: Type.Object(
       {
         ...command,
         stagesInfo: Type.Optional(
-          Type.Array(StageSelectionSchema, { ...many, description: "Stages, or tasks of them, that run again" }),
+          Type.Array(StageSelectionSchema, { ...many, description: "Stages, or some of their tasks, that run again" }),
         ),
         tasksInfo: Type.Optional(Type.Array(TaskSelectionSchema, { ...many, description: "Tasks that run again" })),
         mode: Type.Optional(
           Type.Enum(["all", "failed"], {
-            description: "Without it: what did not succeed of a task with exactlyOnceTaskExecution, everything of another",
+            description: "Absent: all tasks, except those that succeeded under exactlyOnceTaskExecution",
           }),
         ),
-        force: Type.Optional(Type.Boolean({ default: false, description: "Also what succeeded under exactlyOnceTaskExecution" })),
-        cascade: Type.Optional(Type.Boolean({ default: false, description: "Also the finished stages behind what runs again" })),
-        dryRun: Type.Optional(Type.Boolean({ default: false, description: "Only answer what would happen" })),
+        force: Type.Optional(
+          Type.Boolean({ default: false, description: "Also tasks that succeeded under exactlyOnceTaskExecution" }),
+        ),
+        cascade: Type.Optional(
+          Type.Boolean({ default: false, description: "Also the finished stages after those that run again" }),
+        ),
+        dryRun: Type.Optional(Type.Boolean({ default: false, description: "Only return what would happen" })),
       },
       closed,
     ),
@@ -112,7 +119,7 @@ export const COMMAND_ACTIONS = {
     errors: [...EVERY_COMMAND, "STAGE_NOT_FOUND", "TASKFLOW_NOT_RETRYABLE", "TASKFLOW_EXACTLY_ONCE", "TASK_RUNNING"],
   },
   pauseTaskflow: {
-    summary: "Starts nothing new of a taskflow and of those nested in it; answers of running attempts are taken.",
+    summary: "Pauses a taskflow and its nested taskflows: no attempt starts; answers of running attempts still count.",
     kind: "command",
     right: "taskflow:pause",
     params: Type.Object({ ...command, reason }, closed),
@@ -120,7 +127,7 @@ export const COMMAND_ACTIONS = {
     errors: [...EVERY_COMMAND, "TASKFLOW_ALREADY_FINISHED"],
   },
   resumeTaskflow: {
-    summary: "Lets a paused taskflow go on.",
+    summary: "Resumes a paused taskflow.",
     kind: "command",
     right: "taskflow:resume",
     params: Type.Object({ ...command, reason }, closed),
@@ -128,7 +135,7 @@ export const COMMAND_ACTIONS = {
     errors: [...EVERY_COMMAND, "TASKFLOW_ALREADY_FINISHED"],
   },
   cancelTask: {
-    summary: "Ends a task that waits or runs, as CANCELLED.",
+    summary: "Ends a waiting or running task as CANCELLED.",
     kind: "command",
     right: "taskflow:cancel",
     params: Type.Object({ ...command, taskId }, closed),
@@ -136,7 +143,7 @@ export const COMMAND_ACTIONS = {
     errors: [...EVERY_COMMAND, "TASKFLOW_ALREADY_FINISHED", "TASK_NOT_ACTIVE"],
   },
   resolveTask: {
-    summary: "Settles a failed or waiting task by hand; the taskflow goes on.",
+    summary: "Settles a failed or waiting task by hand; the taskflow continues.",
     kind: "command",
     right: "taskflow:resolve",
     params: Type.Object(
@@ -144,7 +151,7 @@ export const COMMAND_ACTIONS = {
         ...command,
         taskId,
         outcome: Type.Enum(["SUCCESS", "SKIPPED"]),
-        response: Type.Optional(Type.Unknown({ description: "Stands for its answer; null if absent" })),
+        response: Type.Optional(Type.Unknown({ description: "Replaces the handler's answer; absent: null" })),
         reason: Reason("Why, for people"),
       },
       closed,
@@ -153,7 +160,7 @@ export const COMMAND_ACTIONS = {
     errors: [...EVERY_COMMAND, "TASKFLOW_ALREADY_FINISHED", "TASKFLOW_NOT_FINISHED", "TASK_RUNNING", "TASK_NOT_ACTIVE"],
   },
   updateTask: {
-    summary: "Other params or options for the attempts to come.",
+    summary: "Changes params or options of a task for its next attempts.",
     kind: "command",
     right: "taskflow:update",
     params: Type.Object(
@@ -169,10 +176,13 @@ export const COMMAND_ACTIONS = {
     errors: [...EVERY_COMMAND, "TASK_RUNNING"],
   },
   annotateTaskflow: {
-    summary: "Adds an annotation, which the details have and `listTaskflows` finds.",
+    summary: "Adds an annotation, which `getTaskflowDetails` returns and `listTaskflows` can filter by.",
     kind: "command",
     right: "taskflow:annotate",
-    params: Type.Object({ ...command, type: Name("Its kind"), value: Type.Unknown({ description: "Any JSON" }) }, closed),
+    params: Type.Object(
+      { ...command, type: Name("Type of the annotation"), value: Type.Unknown({ description: "Any JSON" }) },
+      closed,
+    ),
     answer: Type.Object({ taskflowId, type: Type.String() }, closed),
     errors: EVERY_COMMAND,
   },

@@ -1,7 +1,8 @@
 /**
- * The catalogue of the service's actions: their params, answers, errors, kinds and rights, each said once. The service, the
- * client's types and the checks follow from it. A new action is an entry here and a handler in
- * `services/taskflow/handlers.ts`; one without the other does not compile.
+ * The catalogue of the service's actions: the only place of their params, answers, errors, kinds
+ * and rights. The service, the client's types and the checks derive from it. A new action is an
+ * entry here and a handler in `services/taskflow/handlers.ts`; one without the other does not
+ * compile.
  */
 import type { Static } from "typebox";
 import { PreviousStageResponseSchema } from "../execution-context.schema.ts";
@@ -25,7 +26,7 @@ export const ACTIONS = {
   ...INTERNAL_ACTIONS,
 } satisfies Record<string, Action>;
 
-/** Schemas that the answers name by their `$id`. */
+/** Schemas that answers refer to by `$id`. */
 export const COMPONENTS = [
   TaskflowDetailsSchema,
   TaskDetailsSchema,

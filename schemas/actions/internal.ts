@@ -1,31 +1,31 @@
-/** Actions that coordinators and workers call at coordinators: no caller needs them, and they ask for no right. */
+/** Actions that only coordinators and workers call. They need no right. */
 import { Type } from "typebox";
 import { CommandRequestSchema, CommandResultSchema } from "../command.schema.ts";
 import { JsonObject } from "../common.schema.ts";
 import type { Action } from "./action.ts";
 import { closed, taskflowId, taskId } from "./params.ts";
 
-/** Without a result: the taskflow belongs to another coordinator. */
+/** Without an answer: the taskflow belongs to another coordinator. */
 const forwarded = Type.Object({ answer: Type.Optional(CommandResultSchema) }, closed);
 
 export const INTERNAL_ACTIONS = {
   executeCommand: {
-    summary: "From a coordinator: a command for a taskflow that the called one owns.",
+    summary: "From a coordinator: a command for a taskflow of the called coordinator.",
     kind: "internal",
     params: Type.Object({ taskflowId, request: CommandRequestSchema }, closed),
     answer: forwarded,
     errors: ["TASKFLOW_OVERLOADED", "STORE_UNAVAILABLE"],
   },
   produceBelow: {
-    summary: "From a coordinator: a taskflow below a task of one that the called one owns.",
+    summary: "From a coordinator: produces a taskflow nested in one of the called coordinator.",
     kind: "internal",
     params: Type.Object(
       {
         producer: Type.Object({ taskflowId, taskId, attempt: Type.Integer({ minimum: 0 }) }, closed),
         taskflowId,
         isChosen: Type.Boolean(),
-        taskflow: JsonObject("As `produce` takes it"),
-        meta: JsonObject("Of the producer"),
+        taskflow: JsonObject("As `produce` accepts it"),
+        meta: JsonObject("The producer's meta"),
       },
       closed,
     ),
@@ -33,7 +33,7 @@ export const INTERNAL_ACTIONS = {
     errors: ["TASKFLOW_OVERLOADED", "STORE_UNAVAILABLE"],
   },
   reportOutcome: {
-    summary: "From a worker: the outcome of an attempt whose call nobody awaits any more.",
+    summary: "From a worker: the outcome of an attempt whose own answer may be lost.",
     kind: "internal",
     params: Type.Object(
       {

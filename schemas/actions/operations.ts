@@ -1,4 +1,4 @@
-/** Actions with which people run the service: copies, bulk, pause rules, health. */
+/** Actions for operators: copies, bulk, pause rules, health. */
 import { Type, type Static } from "typebox";
 import { Count, Dictionary, Name, Nullable, TASKFLOW_STATUSES, Time } from "../common.schema.ts";
 import { ExportChunkSchema, ExportSchema, importParams } from "../export.schema.ts";
@@ -10,7 +10,7 @@ import { produced, StatusCounts } from "./taskflows.ts";
 const empty = Type.Object({}, closed);
 const text = Type.String();
 
-/** Characters of which names of actions are made, and wildcards. */
+/** Characters of action names, and wildcards. */
 const pattern = Type.String({
   minLength: 1,
   maxLength: 256,
@@ -22,8 +22,8 @@ const PauseRuleSchema = Type.Object(
   {
     pattern: text,
     reason: Nullable(text),
-    since: Time("When it was made"),
-    coordinator: Nullable(Type.String({ description: "The coordinator that started paused; null: it holds for all" })),
+    since: Time("When it was created"),
+    coordinator: Nullable(Type.String({ description: "The coordinator that started paused; null: all coordinators" })),
   },
   closed,
 );
@@ -32,10 +32,10 @@ export interface PausedActions extends Static<typeof PauseRuleSchema> {}
 
 const BulkSchema = Type.Object(
   {
-    bulkId: Type.Optional(Type.String({ description: "Names it in the events of its progress; not of a dry run" })),
+    bulkId: Type.Optional(Type.String({ description: "Identifies its progress events; absent for a dry run" })),
     matched: Count("Taskflows that match"),
-    done: Type.Optional(Count("Taskflows for which it was done")),
-    skipped: Type.Optional(Count("Taskflows with nothing to do: they had ended before, say")),
+    done: Type.Optional(Count("Taskflows for which the command succeeded")),
+    skipped: Type.Optional(Count("Taskflows with nothing to do, such as those that had already ended")),
     failed: Type.Optional(Dictionary(Count("Taskflows"), "By the type of the error")),
     counts: Type.Optional(StatusCounts),
     dryRun: Type.Optional(Type.Literal(true)),
@@ -48,14 +48,14 @@ export interface BulkDone extends Static<typeof BulkSchema> {}
 const milliseconds = Type.Number({ minimum: 0 });
 const HealthSchema = Type.Object(
   {
-    ready: Type.Boolean({ description: "It takes work" }),
+    ready: Type.Boolean({ description: "It accepts work" }),
     live: Type.Literal(true),
     nodeID: text,
     store: Type.Object({ name: text, ok: Type.Boolean(), kind: text, error: Type.Optional(text) }, closed),
     bus: Type.Object({ kind: Type.Enum(["transporter", "local"]), connected: Type.Boolean() }, closed),
     owned: Count("Taskflows in its memory"),
-    inFlight: Count("Attempts that run"),
-    draining: Type.Boolean({ description: "It shuts down" }),
+    inFlight: Count("Attempts in flight"),
+    draining: Type.Boolean({ description: "It is shutting down" }),
     paused: Type.Boolean({ description: "It sends nothing" }),
     pausedActions: Type.Array(text, { description: "Patterns of paused actions" }),
     lag: Type.Object(
@@ -70,16 +70,16 @@ export interface Health extends Static<typeof HealthSchema> {}
 
 export const OPERATION_ACTIONS = {
   bulk: {
-    summary: "One command for every taskflow that matches; failures are counted by the type of the error.",
+    summary: "Sends a command to every taskflow that matches; failures are counted by error type.",
     kind: "operator",
     right: "taskflow:bulk",
     params: Type.Object(
       {
         action: Type.Enum(["cancel", "retry", "pause", "resume", "delete"]),
-        filter: Type.Object(FILTER, { ...closed, minProperties: 1, description: "As of listTaskflows" }),
-        reason: Type.Optional(Name("Why: of cancel, pause and resume")),
-        mode: Type.Optional(Type.Enum(["all", "failed"], { description: "Of retry" })),
-        dryRun: Type.Optional(Type.Boolean({ default: false, description: "Only counts what matches" })),
+        filter: Type.Object(FILTER, { ...closed, minProperties: 1, description: "As for listTaskflows" }),
+        reason: Type.Optional(Name("Why; for cancel, pause and resume")),
+        mode: Type.Optional(Type.Enum(["all", "failed"], { description: "For retry" })),
+        dryRun: Type.Optional(Type.Boolean({ default: false, description: "Only count the matches" })),
       },
       closed,
     ),
@@ -87,13 +87,13 @@ export const OPERATION_ACTIONS = {
     errors: ["TASKFLOW_OVERLOADED", "STORE_UNAVAILABLE"],
   },
   exportTaskflow: {
-    summary: "A portable copy of a taskflow as it is now; in parts where it does not fit into a message.",
+    summary: "A portable copy of a taskflow as it is now; in chunks if it exceeds a message.",
     kind: "operator",
     right: "taskflow:export",
     params: Type.Object(
       {
         taskflowId,
-        cursor: Type.Optional(Type.String({ minLength: 1, maxLength: 1_024, description: "`nextCursor` of the part before" })),
+        cursor: Type.Optional(Type.String({ minLength: 1, maxLength: 1_024, description: "`nextCursor` of the previous chunk" })),
       },
       closed,
     ),
@@ -101,7 +101,7 @@ export const OPERATION_ACTIONS = {
     errors: ["TASKFLOW_NOT_FOUND", "STORE_UNAVAILABLE"],
   },
   importTaskflow: {
-    summary: "Makes a taskflow of an export. One that was not finished is PAUSED until it is resumed.",
+    summary: "Creates a taskflow from an export. An unfinished one is PAUSED until it is resumed.",
     kind: "operator",
     right: "taskflow:import",
     params: Type.Object(importParams, closed),
@@ -109,7 +109,7 @@ export const OPERATION_ACTIONS = {
     errors: ["TASKFLOW_OVERLOADED", "STORE_UNAVAILABLE", "TASKFLOW_NOT_FOUND"],
   },
   pauseActions: {
-    summary: "Keeps tasks from calling the actions of a pattern, at every coordinator, until it is lifted.",
+    summary: "Stops tasks from calling the actions of a pattern, at every coordinator, until resumeActions.",
     kind: "operator",
     right: "operations:write",
     params: Type.Object({ pattern, reason: Type.Optional(Name("Why")) }, closed),
@@ -117,11 +117,11 @@ export const OPERATION_ACTIONS = {
     errors: ["STORE_UNAVAILABLE"],
   },
   resumeActions: {
-    summary: "Lifts the rules with exactly this pattern. `**` also ends the pause of coordinators that started paused.",
+    summary: "Removes the rules with exactly this pattern. `**` also ends the pause of coordinators that started paused.",
     kind: "operator",
     right: "operations:write",
     params: Type.Object({ pattern }, closed),
-    answer: Type.Object({ pattern: text, lifted: Count("Rules that were lifted") }, closed),
+    answer: Type.Object({ pattern: text, lifted: Count("Rules that were removed") }, closed),
     errors: ["STORE_UNAVAILABLE"],
   },
   listPausedActions: {
@@ -149,7 +149,7 @@ export const OPERATION_ACTIONS = {
     errors: [],
   },
   ready: {
-    summary: "Whether the coordinator takes work.",
+    summary: "Whether the coordinator accepts work.",
     kind: "operator",
     right: "health:read",
     params: empty,

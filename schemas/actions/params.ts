@@ -3,7 +3,7 @@ import { Type } from "typebox";
 import { MAX_PAGE_SIZE, MAX_REASON_LENGTH, Name, TaskflowId } from "../common.schema.ts";
 import { CommandIdSchema, ExpectSchema } from "../command.schema.ts";
 
-/** Of objects that take no other properties. */
+/** For objects that accept no other properties. */
 export const closed = { additionalProperties: false };
 
 export const taskflowId = TaskflowId;
@@ -11,16 +11,16 @@ export const taskId = Name("Id or name of a task");
 export const stageId = Name("Id or name of a stage");
 
 export const cursor = Type.Optional(
-  Type.String({ minLength: 1, maxLength: 1_024, description: "`nextCursor` of the page before" }),
+  Type.String({ minLength: 1, maxLength: 1_024, description: "`nextCursor` of the previous page" }),
 );
 export const pageSize = (byDefault: number) =>
   Type.Optional(Type.Integer({ minimum: 1, maximum: MAX_PAGE_SIZE, default: byDefault, description: "Rows of a page" }));
-export const nextCursor = Type.Optional(Type.String({ description: "Where the next page begins; absent on the last one" }));
+export const nextCursor = Type.Optional(Type.String({ description: "Start of the next page; absent on the last one" }));
 
-/** How much of a tree is answered. */
+/** The part of a tree to return. */
 export const shown = {
-  depth: Type.Optional(Type.Integer({ minimum: 0, maximum: 1_000, description: "Levels of nested taskflows; all if absent" })),
-  stages: Type.Optional(Type.Array(stageId, { maxItems: 10_000, description: "Only these are in the tree; all if absent" })),
+  depth: Type.Optional(Type.Integer({ minimum: 0, maximum: 1_000, description: "Levels of nested taskflows; absent: all" })),
+  stages: Type.Optional(Type.Array(stageId, { maxItems: 10_000, description: "Stages to include; absent: all" })),
 };
 
 /** Params of every command. */

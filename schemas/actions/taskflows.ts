@@ -9,7 +9,7 @@ import { ProducedTaskflowSchema } from "../taskflow.schema.ts";
 import type { Action } from "./action.ts";
 import { closed, cursor, nextCursor, pageSize, shown, taskflowId } from "./params.ts";
 
-/** How long `waitForTaskflow` waits if its caller does not say. */
+/** Default timeout of `waitForTaskflow`. */
 export const DEFAULT_WAIT_MS = 60_000;
 export const DEFAULT_LIST_SIZE = 50;
 export const DEFAULT_EVENTS_SIZE = 500;
@@ -18,7 +18,7 @@ export const DEFAULT_EVENTS_SIZE = 500;
 export const produced = {
   taskflowId,
   eventSubscription: Type.String({ description: "The NATS subject of its events" }),
-  existing: Type.Optional(Type.Literal(true, { description: "It had been stored before, and nothing was started" })),
+  existing: Type.Optional(Type.Literal(true, { description: "It was already stored, and nothing was started" })),
 };
 const ProducedSchema = Type.Object(produced, closed);
 /** Answer of `produce`. */
@@ -29,8 +29,8 @@ const SummarySchema = Type.Object(
   {
     ...summaryFields,
     parentTaskflowId: Nullable(text),
-    template: Nullable(Type.String({ description: "The template that it was made of" })),
-    errorType: Nullable(Type.String({ description: "Of its error, or of the first task that failed for good" })),
+    template: Nullable(Type.String({ description: "The template it comes from" })),
+    errorType: Nullable(Type.String({ description: "Type of its error, or of the first finally failed task's error" })),
   },
   closed,
 );
@@ -45,7 +45,7 @@ const tree = Ref<TaskflowDetails>("TaskflowDetails");
 
 export const TASKFLOW_ACTIONS = {
   produce: {
-    summary: "Stores a taskflow and starts it. With a `taskflowId` of your own it can be sent again safely.",
+    summary: "Stores a taskflow and starts it. With a `taskflowId` of your own, the call can be repeated safely.",
     kind: "command",
     right: "taskflow:produce",
     params: ProducedTaskflowSchema,
@@ -53,7 +53,7 @@ export const TASKFLOW_ACTIONS = {
     errors: ["TASKFLOW_OVERLOADED", "STORE_UNAVAILABLE", "PARENT_TASK_NOT_RUNNING", "NESTING_TOO_DEEP", "TASKFLOW_CONFLICT"],
   },
   getTaskflowDetails: {
-    summary: "The whole tree, nested taskflows included.",
+    summary: "The whole tree, including nested taskflows.",
     kind: "query",
     right: "taskflow:read",
     params: Type.Object({ taskflowId, ...shown }, closed),
@@ -61,14 +61,14 @@ export const TASKFLOW_ACTIONS = {
     errors: ["TASKFLOW_NOT_FOUND", "STAGE_NOT_FOUND", "STORE_UNAVAILABLE"],
   },
   listTaskflows: {
-    summary: "Taskflows that match, with their number by status.",
+    summary: "Taskflows that match, with their numbers by status.",
     kind: "query",
     right: "taskflow:list",
     params: Type.Object(
       {
         ...FILTER,
         sort: Type.Optional(
-          Type.Enum(["createdAt", "-createdAt"], { default: "createdAt", description: "Oldest, or newest first" }),
+          Type.Enum(["createdAt", "-createdAt"], { default: "createdAt", description: "Oldest or newest first" }),
         ),
         pageSize: pageSize(DEFAULT_LIST_SIZE),
         cursor,
@@ -100,7 +100,9 @@ export const TASKFLOW_ACTIONS = {
     params: Type.Object(
       {
         taskflowId,
-        since: Type.Optional(Type.Integer({ minimum: 0, default: 0, description: "`seq` of the last event that is known" })),
+        since: Type.Optional(
+          Type.Integer({ minimum: 0, default: 0, description: "`seq` of the last event that the caller has" }),
+        ),
         limit: pageSize(DEFAULT_EVENTS_SIZE),
       },
       closed,
@@ -108,8 +110,8 @@ export const TASKFLOW_ACTIONS = {
     answer: Type.Object(
       {
         events: Type.Array(Ref<TaskflowEvent>("TaskflowEvent"), { description: "As many as fit into a message" }),
-        lastSeq: Count("`seq` of the latest event there is"),
-        finished: Type.Boolean({ description: "No event follows unless the taskflow is retried" }),
+        lastSeq: Count("`seq` of the latest event"),
+        finished: Type.Boolean({ description: "No event follows, unless the taskflow is retried" }),
       },
       closed,
     ),
@@ -124,7 +126,7 @@ export const TASKFLOW_ACTIONS = {
     errors: ["TASKFLOW_NOT_FOUND", "STORE_UNAVAILABLE"],
   },
   deleteTaskflow: {
-    summary: "Removes a finished taskflow, with all that is nested below it.",
+    summary: "Removes a finished taskflow with all its nested taskflows.",
     kind: "operator",
     right: "taskflow:delete",
     params: Type.Object({ taskflowId }, closed),

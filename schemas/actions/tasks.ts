@@ -14,7 +14,7 @@ const task = Ref<TaskDetails>("TaskDetails");
 
 export const TASK_ACTIONS = {
   getTask: {
-    summary: "One task. A value that does not fit into a message is `{ $ref, bytes }`, for `getValue`.",
+    summary: "One task. A value that exceeds a message is `{ $ref, bytes }`, for `getValue`.",
     kind: "query",
     right: "taskflow:read",
     params: Type.Object({ taskflowId, taskId }, closed),
@@ -39,7 +39,7 @@ export const TASK_ACTIONS = {
     errors: ["TASKFLOW_NOT_FOUND", "STAGE_NOT_FOUND", "STORE_UNAVAILABLE"],
   },
   getPreviousStageRes: {
-    summary: "The responses of the stage before, as the task gets them, page by page; values as in `getTask`.",
+    summary: "The responses of the previous stage, as the task receives them, page by page; values as in `getTask`.",
     kind: "query",
     right: "taskflow:read",
     params: Type.Object({ taskflowId, taskId, cursor }, closed),
@@ -47,7 +47,7 @@ export const TASK_ACTIONS = {
     errors: ["TASKFLOW_NOT_FOUND", "TASK_NOT_FOUND", "STORE_UNAVAILABLE"],
   },
   getValue: {
-    summary: "A part of the JSON text behind a `$ref`.",
+    summary: "A chunk of the JSON text behind a `$ref`.",
     kind: "query",
     right: "taskflow:read",
     params: Type.Object(
@@ -57,7 +57,7 @@ export const TASK_ACTIONS = {
           Type.Integer({
             minimum: 0,
             default: 0,
-            description: "`nextOffset` of the part before: UTF-16 units of the JSON text",
+            description: "`nextOffset` of the previous chunk, in UTF-16 units of the JSON text",
           }),
         ),
       },
@@ -66,7 +66,7 @@ export const TASK_ACTIONS = {
     answer: Type.Object(
       {
         chunk: Type.String(),
-        nextOffset: Type.Optional(Type.Integer({ description: "Where the next part begins; absent in the last one" })),
+        nextOffset: Type.Optional(Type.Integer({ description: "Start of the next chunk; absent in the last one" })),
       },
       closed,
     ),

@@ -1,6 +1,6 @@
 /**
- * What `taskDetails` of each task type look like. A new type adds a line here; the compiler then
- * asks for its line in `lib/task-types/index.ts`.
+ * The schema of each task type's `taskDetails`. A new type adds a line here; the compiler then
+ * requires its line in `lib/task-types/index.ts`.
  */
 import type { Static } from "typebox";
 import { ActionDetailsSchema } from "./action.schema.ts";
@@ -13,7 +13,7 @@ export const TASK_DETAILS_SCHEMAS = {
 export type BuiltInTaskType = keyof typeof TASK_DETAILS_SCHEMAS;
 export type BuiltInTaskDetails = { [T in BuiltInTaskType]: Static<(typeof TASK_DETAILS_SCHEMAS)[T]> };
 
-/** `taskDetails` by `type`. A project with types of its own declares theirs here by merging. */
+/** `taskDetails` by `type`. A project adds its own types here by declaration merging. */
 export interface TaskDetailsByType extends BuiltInTaskDetails {}
 
 /** `taskDetails` of a task of any type. */
@@ -24,7 +24,7 @@ export type TypeAndDetails = {
   [Type in keyof TaskDetailsByType]: { type: Type; taskDetails: TaskDetailsByType[Type] };
 }[keyof TaskDetailsByType];
 
-/** The types that this version or a later one brings: names that no other type may take. */
+/** Names of the types of this and of planned versions: no other type may use them. */
 export const RESERVED_TASK_TYPES: readonly string[] = [
   "ACTION",
   "NATS",

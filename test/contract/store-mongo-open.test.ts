@@ -115,7 +115,9 @@ describeOnMongo("what a MongoDB store finds", (server) => {
     const client = new MongoClient(url);
     const meta = client.db().collection<{ _id: string; format: number }>("taskflow_meta");
     await meta.insertOne({ _id: "store", format });
-    expect(await messageOfOpening(url)).toMatch(new RegExp(`^The store mongodb:\\S+ has format ${format}, .*: ${advice}$`));
+    expect(await messageOfOpening(url)).toMatch(
+      new RegExp(`^The store mongodb:\\S+ must have format 3, got ${format} .*: ${advice}$`),
+    );
     expect((await client.db().listCollections().toArray()).map(({ name }) => name)).toEqual(["taskflow_meta"]);
     await meta.updateOne({ _id: "store" }, { $set: { format: 3 } });
     const store = storeOf(url);

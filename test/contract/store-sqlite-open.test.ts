@@ -49,7 +49,9 @@ describe("what it cannot open", () => {
     await (await openStore(file)).close();
     inFile(file, `PRAGMA user_version = ${format}`);
     const before = readFileSync(file);
-    await expect(openStore(file)).rejects.toThrow(new RegExp(`^The store ${file} has format ${format}, .*: ${advice}$`));
+    await expect(openStore(file)).rejects.toThrow(
+      new RegExp(`^The store ${file} must have format 3, got ${format} .*: ${advice}$`),
+    );
     expect(readFileSync(file).equals(before)).toBe(true);
     inFile(file, "PRAGMA user_version = 3");
     await openStore(file);

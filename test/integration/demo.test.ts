@@ -124,7 +124,7 @@ describe("npm run demo:order", () => {
     const first = ["order WAITING", "order RUNNING", ...steps];
     const goOn = ["order PAUSED", "order RUNNING", "charge RUNNING", "charge SUCCESS", "order COMPLETED"];
     expect(told).toEqual([...first, "order FAILED", ...undo, ...first, ...goOn]);
-    expect(order.stdout).toContain("A person is to decide");
+    expect(order.stdout).toContain("A person must decide");
     expect(order.stdout).toContain("1 task will run, 2 keep what they have done");
   });
 });

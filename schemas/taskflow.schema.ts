@@ -66,13 +66,14 @@ const taskflowHead = {
   name: Type.Optional(Name("A name for people, which listTaskflows can filter by")),
   options: Type.Optional(OptionsSchema),
   context: Type.Optional(JsonObject("Free data about the run")),
-  tags: Type.Optional(Type.Array(Name("A tag"), { maxItems: MAX_ENTRIES })),
+  tags: Type.Optional(Type.Array(Name("A tag"), { maxItems: MAX_ENTRIES, description: "For search" })),
   attributes: Type.Optional(
     Type.Unsafe<Record<string, string | number | boolean>>({
       type: "object",
       maxProperties: MAX_ENTRIES,
       propertyNames: { minLength: 1, maxLength: MAX_NAME_LENGTH, pattern: NAME_PATTERN },
       additionalProperties: AttributeValue,
+      description: "For search",
     }),
   ),
   tenant: Type.Optional(Name("The tenant it belongs to")),

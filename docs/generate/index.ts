@@ -4,6 +4,7 @@
  */
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { actionsPage } from "./actions-page.ts";
 import { withPart } from "./markdown.ts";
 import { environmentTable, optionsPage } from "./options-page.ts";
 import { errorsTable, reasonsTable } from "./reference-tables.ts";
@@ -12,6 +13,7 @@ import { statusesPage } from "./statuses-page.ts";
 const ROOT = join(import.meta.dirname, "../..");
 
 const PAGES: Readonly<Record<string, () => string>> = {
+  "docs/actions.md": actionsPage,
   "docs/options.md": optionsPage,
   "docs/statuses.md": statusesPage,
 };

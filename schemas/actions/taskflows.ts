@@ -75,7 +75,14 @@ export const TASKFLOW_ACTIONS = {
       },
       closed,
     ),
-    answer: Type.Object({ rows: Type.Array(SummarySchema), nextCursor, counts: StatusCounts }, closed),
+    answer: Type.Object(
+      {
+        rows: Type.Array(SummarySchema, { description: "Fields of the tree, without its stages" }),
+        nextCursor,
+        counts: StatusCounts,
+      },
+      closed,
+    ),
     errors: ["STORE_UNAVAILABLE"],
   },
   waitForTaskflow: {

@@ -6,7 +6,7 @@
  * default, not the outer value).
  */
 import { boolean, duration, integer, type Kind, number, oneOf } from "../lib/util/kind.ts";
-import { alias, type GivenOf, group, optional, required, setting, type ValuesOf } from "../lib/util/setting.ts";
+import { aliasFor, type GivenOf, group, optional, required, setting, type ValuesOf } from "../lib/util/setting.ts";
 
 const jitter: Kind<boolean | number, number> = {
   expects: "true, false or a number from 0 to 1",
@@ -42,7 +42,7 @@ export const TASK_OPTIONS = {
     default: false,
     description: "A success is never repeated, and an attempt with an unknown outcome is never repeated blindly",
   }),
-  exactlyOnceExecution: alias(boolean, "exactlyOnceTaskExecution"),
+  exactlyOnceExecution: aliasFor(boolean, "exactlyOnceTaskExecution"),
   checkSuccess: setting(boolean, { default: true, description: "An answer with `success === false` is a failure" }),
   maxConcurrency: optional(integer(1, 1_000_000), { description: "Tasks of one stage in flight at once" }),
   onFailure: setting(oneOf("fail", "pause", "compensate"), {

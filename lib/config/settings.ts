@@ -3,11 +3,11 @@
  * refused with its path and the nearest name, a value with what it must be, and all that is wrong is
  * said at once.
  */
-import { type Problem, placeOf, pointerStep, unknownKey } from "../util/problem.ts";
+import { contradiction, type Problem, placeOf, pointerStep, unknownKey } from "../util/problem.ts";
 import { taskflowError, type TaskflowError } from "../errors/errors.ts";
 import { describeValue } from "../util/describe-value.ts";
 import { isRecord } from "../util/record.ts";
-import { type GivenOf, refusalOf, type Setting, type Table, tableOf } from "../util/setting.ts";
+import { aliasesOf, type GivenOf, isContradicted, refusalOf, type Setting, type Table, tableOf } from "../util/setting.ts";
 
 /** `given`, typed. @throws TASKFLOW_VALIDATION_ERROR with all problems; its message begins with `what` */
 export function checkSettings<T extends Table>(what: string, table: T, given: unknown): GivenOf<T> {
@@ -29,7 +29,10 @@ export function settingProblems(table: Table, given: unknown, path: string): Pro
     if (row === undefined) return [unknownProblem(place, name, Object.keys(table))];
     return valueProblems(row, value, place);
   });
-  return [...wrong, ...missing];
+  const contradicted = aliasesOf(table)
+    .filter((each) => isContradicted(each, given))
+    .map(({ alias, name }) => contradiction(path + pointerStep(alias), name, given[alias]));
+  return [...wrong, ...missing, ...contradicted];
 }
 
 /** @param place how the message names the value */
@@ -45,7 +48,7 @@ export function unknownProblem(path: string, name: string, known: readonly strin
 }
 
 function missingProblem(path: string, { kind }: Setting): Problem {
-  return { path, message: `${path} is missing: it must be ${kind.expects}.`, keyword: "required" };
+  return { path, message: `${path} is required: it must be ${kind.expects}.`, keyword: "required" };
 }
 
 /** Says all of it in the message, for a process that does not start shows nothing else. */

@@ -37,6 +37,12 @@ export function valueOf(value: unknown): { value?: string | number | boolean | n
   return typeof value === "number" || typeof value === "boolean" || value === null ? { value } : {};
 }
 
+/** Of an alias that contradicts the setting `name`, for which it stands. */
+export function contradiction(path: string, name: string, value: unknown): Problem {
+  const message = `${path} is an alias of ${name} and contradicts it: give one of the two.`;
+  return { path, message, ...valueOf(value), keyword: "alias" };
+}
+
 /** Completes a sentence about a key that is not among the `known` ones. */
 export function unknownKey(key: string, known: readonly string[]): string {
   const suggestion = suggestName(key, known);

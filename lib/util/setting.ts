@@ -61,8 +61,8 @@ export function required<G, V>(kind: Kind<G, V>, row: Described): Setting<G, V, 
   return { presence: "required", kind, ...row };
 }
 
-/** An alias of an earlier setting in the same table. */
-export function alias<G, V>(kind: Kind<G, V>, aliasOf: string): Setting<G, V, "alias"> {
+/** Another name of a setting of the same table, which stands before it. */
+export function aliasFor<G, V>(kind: Kind<G, V>, aliasOf: string): Setting<G, V, "alias"> {
   return { presence: "alias", kind, aliasOf, description: `Another name of \`${aliasOf}\`` };
 }
 
@@ -110,6 +110,21 @@ export function withoutAliases<T extends Table>(table: T, given: GivenOf<T>): Gi
     else own[aliasOf] = written[aliasOf] ?? value;
   }
   return own as GivenOf<T>;
+}
+
+export interface Alias {
+  readonly alias: string;
+  readonly name: string;
+}
+
+/** The aliases of a table, with the settings they stand for. */
+export function aliasesOf(table: Table): Alias[] {
+  return Object.entries(table).flatMap(([alias, { aliasOf }]) => (aliasOf === undefined ? [] : [{ alias, name: aliasOf }]));
+}
+
+/** Both are given, and say different things. */
+export function isContradicted({ alias, name }: Alias, given: Readonly<Record<string, unknown>>): boolean {
+  return given[alias] !== undefined && given[name] !== undefined && given[alias] !== given[name];
 }
 
 const defaults = new WeakMap<Table, object>();

@@ -9,12 +9,12 @@ import type { CheckRules } from "../core/model/task-type.ts";
 import { isTemplate } from "../core/model/template.ts";
 import type { Limits } from "../config/limits.ts";
 import { byteLengthOver } from "./encode.ts";
-import { pointerStep, valueOf } from "../util/problem.ts";
+import { contradiction, pointerStep, valueOf } from "../util/problem.ts";
 import type { ProblemList } from "./problems.ts";
 import { describeValue } from "../util/describe-value.ts";
 import { addSchemaProblems } from "./schema-problems.ts";
 import { type DetailsCheck, taskChecks } from "./task-checks.ts";
-import type { Setting } from "../util/setting.ts";
+import { aliasesOf, isContradicted } from "../util/setting.ts";
 import { ROOT, type Json, type Path, type RuleContext } from "./rule-context.ts";
 import { isRecord } from "../util/record.ts";
 
@@ -141,10 +141,7 @@ function checkReserved(name: unknown, path: string, problems: ProblemList): void
   });
 }
 
-/** Aliases of options, with the options they stand for. */
-const ALIASES = Object.entries<Setting>(OPTIONS).flatMap(([alias, { aliasOf }]) =>
-  aliasOf === undefined ? [] : [[alias, aliasOf] as const],
-);
+const ALIASES = aliasesOf(OPTIONS);
 
 function checkOptions(options: unknown, owner: Path, limits: Limits, problems: ProblemList): void {
   if (!isRecord(options)) return;
@@ -154,11 +151,9 @@ function checkOptions(options: unknown, owner: Path, limits: Limits, problems: P
     const message = `${path} must be at most ${limits.maxRetries}, or -1 for no limit, got ${maxRetries}.`;
     problems.add({ path, message, value: maxRetries, keyword: "maxRetries", limit: limits.maxRetries });
   }
-  for (const [alias, name] of ALIASES) {
-    if (options[alias] === undefined || options[name] === undefined || options[alias] === options[name]) continue;
-    const path = `${owner()}/options/${alias}`;
-    const message = `${path} is an alias of ${name} and contradicts it: give one of the two.`;
-    problems.add({ path, message, ...valueOf(options[alias]), keyword: "alias" });
+  for (const each of ALIASES) {
+    const { alias, name } = each;
+    if (isContradicted(each, options)) problems.add(contradiction(`${owner()}/options/${alias}`, name, options[alias]));
   }
 }
 

@@ -11,11 +11,17 @@ import { SERVICE_OPTIONS } from "../../schemas/options.ts";
 export function settingsOf(service: Service, options: TaskflowServiceOptions): ServiceSettings {
   const own = readSettings(service.settings as Readonly<Record<string, unknown>>);
   const given = { ...readEnvironment(SERVICE_SETTINGS), ...defined(options), ...defined(own) };
-  return valuesOf(SERVICE_SETTINGS, {
+  const values = valuesOf(SERVICE_SETTINGS, {
     ...given,
     options: { ...SERVICE_OPTIONS, ...options.options, ...own.options },
     limits: { ...options.limits, ...own.limits },
   });
+  const most = values.limits.maxRetries;
+  if (values.options.maxRetries <= most) return values;
+  const message = `/options/maxRetries must be at most /limits/maxRetries, ${most}, got ${values.options.maxRetries}.`;
+  throw settingsError("The options of the service taskflow", [
+    { path: "/options/maxRetries", message, keyword: "maxRetries", limit: most },
+  ]);
 }
 
 function defined<T extends object>(given: T): T {

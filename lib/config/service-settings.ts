@@ -87,6 +87,11 @@ export const SERVICE_SETTINGS = {
     variable: "TASKFLOW_PAUSED",
     description: "Starts paused: this coordinator sends nothing until `resumeActions` with the pattern `**`",
   }),
+  fastPaths: setting(boolean, {
+    default: true,
+    description:
+      "Whether tasks and events are sent past the public methods of Moleculer and of its NATS client, where their versions are known. `false`: all goes through `broker.call` and `publish`, which takes more CPU. `NatsTransporter` has a switch of its own, `writeBuffer`",
+  }),
   taskTypes: setting(taskTypes, {
     default: [],
     description: "Task types of your own, beside those of the package. Give all coordinators of a store the same",

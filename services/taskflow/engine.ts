@@ -80,7 +80,7 @@ export function createEngine(service: Service, options: TaskflowServiceOptions):
   // A schema that is none shows now, not in the first produce.
   taskChecks(types);
   const store = typeof given.store === "string" ? storeOf(given.store) : given.store;
-  const bus = new MoleculerBus(broker);
+  const bus = new MoleculerBus(broker, given);
   const clock = new SystemClock();
   const settings = {
     owner: broker.nodeID,

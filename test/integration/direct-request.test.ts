@@ -1,6 +1,6 @@
 /** Requests of tasks go past `broker.call` where it adds nothing. Nobody but the clock can tell. */
 import { afterAll, afterEach, beforeAll, expect, test } from "@jest/globals";
-import type { BrokerOptions, Context, Middleware, Service } from "moleculer";
+import type { BrokerOptions, Context, Middleware, Service, ServiceBroker } from "moleculer";
 import { MoleculerBus } from "../../lib/adapters/moleculer/bus.ts";
 import { NatsTransporter } from "../../lib/index.ts";
 import { callOf, deliver } from "../helpers/deliver.ts";
@@ -83,4 +83,59 @@ test("what nobody answers ends at its time, what is not offered is told as not s
   expect(broker.transit!.pendingRequests.size).toBe(1);
   end();
   expect(broker.transit!.pendingRequests.size).toBe(0);
+});
+
+/** The calls that a broker makes from now on, by action. */
+function callsOf(broker: ServiceBroker): string[] {
+  const calls: string[] = [];
+  const call = broker.call.bind(broker) as (...args: unknown[]) => unknown;
+  broker.call = ((action: string, ...rest: unknown[]) => {
+    calls.push(action);
+    return call(action, ...rest);
+  }) as typeof broker.call;
+  return calls;
+}
+
+/** The same broker, seen with another version or another transit. */
+function seenWith(broker: ServiceBroker, changes: Readonly<Record<string, unknown>>): ServiceBroker {
+  return new Proxy(broker, {
+    get(target, key): unknown {
+      return typeof key === "string" && key in changes ? changes[key] : Reflect.get(target, key);
+    },
+  });
+}
+
+const ANSWERED = { kind: "answered", response: '{"kept":1}', reportedFailure: false };
+
+test("the installed Moleculer is one that is known: a request goes past broker.call", async () => {
+  const { broker, bus, node } = await open(false);
+  const calls = callsOf(broker);
+  expect(await deliver(bus, callOf("svc.keep", { node }))).toEqual(ANSWERED);
+  expect(calls).toEqual([]);
+});
+
+test.each<[string, (broker: ServiceBroker) => MoleculerBus, RegExp[]]>([
+  ["the option turns it off", (broker) => new MoleculerBus(broker, { fastPaths: false }), []],
+  [
+    "the version is not known",
+    (broker) => new MoleculerBus(seenWith(broker, { MOLECULER_VERSION: "0.16.0" })),
+    [/^Moleculer 0\.16\.0 has internals that are not known \(0\.15 are\): tasks are sent by broker\.call/],
+  ],
+  ...["pendingRequests", "publish", "removePendingRequest", "opts"].map(
+    (part): [string, (broker: ServiceBroker) => MoleculerBus, RegExp[]] => [
+      `the transit has another ${part}`,
+      (broker) => new MoleculerBus(seenWith(broker, { transit: Object.create(broker.transit!, { [part]: { value: 1 } }) })),
+      [/^Moleculer 0\.15\.\d+ lacks internals that it used to have/],
+    ],
+  ),
+])("a request takes the plain path where %s", async (_, busOf, told) => {
+  const { broker, node, seen } = await open(false);
+  const lines: string[] = [];
+  broker.logger.info = (...args: unknown[]) => void lines.push(String(args[0]));
+  const bus = busOf(broker);
+  const calls = callsOf(broker);
+  expect(await deliver(bus, callOf("svc.keep", { node, params: { n: 1 }, meta: { tenant: "a" } }))).toEqual(ANSWERED);
+  expect(calls).toEqual(["svc.keep"]);
+  expect(seen).toMatchObject([{ level: 1, params: { n: 1 }, meta: { tenant: "a" } }]);
+  expect(lines).toEqual(told.map((line): unknown => expect.stringMatching(line)));
 });

@@ -61,6 +61,7 @@ afterAll(async () => {
 });
 
 const ours = (): NatsTransporter => new NatsTransporter({ url: server.url });
+const unbuffered = (): NatsTransporter => new NatsTransporter({ url: server.url, writeBuffer: false });
 const stock = (): string => server.url;
 
 /** A caller and a worker that know each other, and what a third party saw of their requests and responses. */
@@ -84,37 +85,43 @@ function callWith(caller: TestNode, action: string, meta: Meta, params: object =
 }
 
 describe("between two nodes with the transporter", () => {
-  test("the execution context travels in a NATS header and not in the payload, with the small headers beside it", async () => {
-    const { caller, packets } = await pair(ours(), ours());
-    const context = { taskflow: { id: "flow-1" }, previousStageRes: [{ taskName: "größe ✓", response: null }] };
-    const meta = { user: "ada", taskflowExecutionContext: new WireContext(JSON.stringify(context), HEADERS) };
+  test.each([
+    ["", ours],
+    [", without the write buffer", unbuffered],
+  ])(
+    "the execution context travels in a NATS header and not in the payload, with the small headers beside it%s",
+    async (_, one) => {
+      const { caller, packets } = await pair(one(), one());
+      const context = { taskflow: { id: "flow-1" }, previousStageRes: [{ taskName: "größe ✓", response: null }] };
+      const meta = { user: "ada", taskflowExecutionContext: new WireContext(JSON.stringify(context), HEADERS) };
 
-    const answer = await callWith(caller, "worker.readMeta", meta);
+      const answer = await callWith(caller, "worker.readMeta", meta);
 
-    expect(answer.meta).toEqual({ user: "ada", taskflowExecutionContext: context });
-    expect(meta.taskflowExecutionContext).toBeInstanceOf(WireContext);
-    const [request] = await eventually(() => {
-      expect(packets("REQ")).toHaveLength(1);
-      return packets("REQ");
-    });
-    const payload = request!.json<{ meta: Meta }>();
-    expect(payload.meta).toEqual({ user: "ada" });
-    const header = request!.headers!.get("Taskflow-Execution-Context");
-    expect(header).toMatch(/^[\x20-\x7e]+$/);
-    expect(JSON.parse(header)).toEqual(context);
-    const small = Object.fromEntries([...request!.headers!].filter(([name]) => name !== "Taskflow-Execution-Context"));
-    expect(small).toEqual({
-      "Taskflow-Id": ["flow-1"],
-      "Taskflow-Stage-Id": ["stage-1"],
-      "Taskflow-Task-Id": ["task-1"],
-      "Taskflow-Attempt": ["2"],
-      "Taskflow-Delivery": ["1"],
-      "Taskflow-Fence": ["7"],
-      "Taskflow-Protocol": ["1"],
-      "Taskflow-Idempotency-Key": ["flow-1:task-1:2"],
-      traceparent: [HEADERS.traceparent],
-    });
-  });
+      expect(answer.meta).toEqual({ user: "ada", taskflowExecutionContext: context });
+      expect(meta.taskflowExecutionContext).toBeInstanceOf(WireContext);
+      const [request] = await eventually(() => {
+        expect(packets("REQ")).toHaveLength(1);
+        return packets("REQ");
+      });
+      const payload = request!.json<{ meta: Meta }>();
+      expect(payload.meta).toEqual({ user: "ada" });
+      const header = request!.headers!.get("Taskflow-Execution-Context");
+      expect(header).toMatch(/^[\x20-\x7e]+$/);
+      expect(JSON.parse(header)).toEqual(context);
+      const small = Object.fromEntries([...request!.headers!].filter(([name]) => name !== "Taskflow-Execution-Context"));
+      expect(small).toEqual({
+        "Taskflow-Id": ["flow-1"],
+        "Taskflow-Stage-Id": ["stage-1"],
+        "Taskflow-Task-Id": ["task-1"],
+        "Taskflow-Attempt": ["2"],
+        "Taskflow-Delivery": ["1"],
+        "Taskflow-Fence": ["7"],
+        "Taskflow-Protocol": ["1"],
+        "Taskflow-Idempotency-Key": ["flow-1:task-1:2"],
+        traceparent: [HEADERS.traceparent],
+      });
+    },
+  );
 
   test("a nested call hands the context on in a header too, and the answers do not carry it back", async () => {
     const { caller, packets } = await pair(ours(), ours());

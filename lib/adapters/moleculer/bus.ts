@@ -15,8 +15,8 @@ import { forwardOrder } from "./forward-command.ts";
 import { KnownWorkers } from "./worker-registry.ts";
 import { LargeAnswers } from "./large-responses.ts";
 import { onReconnected } from "./reconnect.ts";
-import { writeBufferOf } from "../nats/write-buffer.ts";
-import { isWatched, requestDirectly } from "./direct-request.ts";
+import { writeBufferOf, type WriteBufferOptions } from "../nats/write-buffer.ts";
+import { directTransit, requestDirectly, type Transit } from "./direct-request.ts";
 import { endCallsOfRestarted } from "./restarted-nodes.ts";
 import { classifyError, isRefusedDelivery } from "../../protocol/task-error.ts";
 import { ABORT_EVENT, CONTEXT_KEY, WORKER_KEY, WORKER_VERSION } from "../../protocol/names.ts";
@@ -52,19 +52,23 @@ export class MoleculerBus implements Bus {
   readonly #forget = (): void => this.#listened.clear();
   readonly #workers: KnownWorkers;
   readonly #endWatch: () => void;
-  readonly #isWatched: boolean;
+  /** Undefined: tasks are sent by `broker.call`. */
+  readonly #transit: Transit | undefined;
+  readonly #writeBuffer: WriteBufferOptions;
   /** Ends what is being asked. */
   readonly #asking = new Set<() => void>();
   readonly #largeAnswers = new LargeAnswers((question, done) => this.queryOutcome(question, done));
 
-  constructor(broker: ServiceBroker) {
+  /** @param fastPaths whether it may reach into Moleculer and the NATS client where their versions are known */
+  constructor(broker: ServiceBroker, { fastPaths = true }: { readonly fastPaths?: boolean } = {}) {
     this.#broker = broker;
     this.#subjects = getEventsEndpoint("", true, broker.namespace);
     this.#local = localSubjects(broker);
     for (const event of REGISTRY_EVENTS) broker.localBus.on(event, this.#forget);
     this.#workers = new KnownWorkers(broker);
     this.#endWatch = endCallsOfRestarted(broker);
-    this.#isWatched = isWatched(broker);
+    this.#transit = fastPaths ? directTransit(broker) : undefined;
+    this.#writeBuffer = { isOn: fastPaths, logger: broker.logger };
     watchBegun(broker);
   }
 
@@ -152,9 +156,9 @@ export class MoleculerBus implements Bus {
       const request = { action: call.target, node: call.node, caller: this.#broker.nodeID, key: call.idempotencyKey };
       done(classifyError(error, isLocal ? { ...request, hasBegun: hasBegun(error) } : request, Date.now()));
     };
-    if (!isLocal && !this.#isWatched) {
+    if (!isLocal && this.#transit) {
       const { target: action, node } = call;
-      const end = requestDirectly(this.#broker, { action, node, params, meta, timeout }, succeeded, failed);
+      const end = requestDirectly(this.#broker, this.#transit, { action, node, params, meta, timeout }, succeeded, failed);
       if (end)
         return () => {
           endFetching?.();
@@ -218,10 +222,10 @@ export class MoleculerBus implements Bus {
 
   #publish(nats: NatsConnection, subject: string, message: EventMessage): void {
     const { own, shared } = message;
+    const buffer = writeBufferOf(nats, this.#writeBuffer);
     // A UTF-16 unit is at most three bytes: most events need no counting.
-    if ((own.length + shared.length) * 3 <= this.maxMessageBytes - EVENT_FRAME)
-      writeBufferOf(nats).publishText(subject, own, shared);
-    else writeBufferOf(nats).publishText(subject, this.#fitted(message));
+    if ((own.length + shared.length) * 3 <= this.maxMessageBytes - EVENT_FRAME) buffer.publishText(subject, own, shared);
+    else buffer.publishText(subject, this.#fitted(message));
   }
 
   #fitted({ text }: EventMessage): string {

@@ -7,6 +7,10 @@
  */
 import { Errors, type ServiceBroker } from "moleculer";
 import { REQUEST, type WirePacket } from "../nats/packets.ts";
+import { knowsInternals } from "../system/known-internals.ts";
+
+/** Versions of Moleculer whose transit is as here. */
+const KNOWN_VERSIONS = ["0.15"];
 
 export interface DirectRequest {
   readonly action: string;
@@ -26,8 +30,8 @@ interface EndpointList {
   getEndpointByNodeID(node: string): RemoteEndpoint | null;
 }
 
-/** What Moleculer's types leave out, or say otherwise than it is. */
-interface Transit {
+/** Moleculer's transit as it is: its types leave these parts out, or declare them otherwise. */
+export interface Transit {
   readonly opts: { readonly maxQueueSize?: number };
   readonly pendingRequests: Map<string, PendingRequest>;
   publish(packet: WirePacket): Promise<void>;
@@ -46,8 +50,27 @@ interface PendingRequest {
 
 const ignore = (): void => {};
 
-/** True where every call takes the usual way: somebody's middleware, metrics, traces or circuit breakers are told of it, or change it. */
-export function isWatched({ options }: ServiceBroker): boolean {
+/** The transit that takes requests directly; undefined where every call takes the usual way. */
+export function directTransit(broker: ServiceBroker): Transit | undefined {
+  const transit = broker.transit as unknown as Partial<Transit> | null | undefined;
+  if (!transit || isWatched(broker)) return undefined;
+  const { opts, pendingRequests, publish, removePendingRequest } = transit;
+  const internals = {
+    library: "Moleculer",
+    version: broker.MOLECULER_VERSION,
+    known: KNOWN_VERSIONS,
+    areThere:
+      typeof opts === "object" &&
+      pendingRequests instanceof Map &&
+      typeof publish === "function" &&
+      typeof removePendingRequest === "function",
+    plainPath: "tasks are sent by broker.call",
+  };
+  return knowsInternals(internals, broker.logger) ? (transit as Transit) : undefined;
+}
+
+/** Middlewares, metrics, traces and circuit breakers are told of every call, or change it. */
+function isWatched({ options }: ServiceBroker): boolean {
   const { middlewares, metrics, tracing, circuitBreaker, errorHandler } = options;
   const watches = [metrics, tracing, circuitBreaker].some((each) =>
     typeof each === "object" ? each?.enabled === true : Boolean(each),
@@ -62,13 +85,13 @@ export function isWatched({ options }: ServiceBroker): boolean {
  */
 export function requestDirectly(
   broker: ServiceBroker,
+  transit: Transit,
   { action: name, node, params, meta, timeout }: DirectRequest,
   done: (response: unknown) => void,
   failed: (error: unknown) => void,
 ): (() => void) | undefined {
   const endpoint = (broker.registry.actions.get(name) as EndpointList | undefined)?.getEndpointByNodeID(node);
-  const transit = broker.transit as unknown as Transit | undefined;
-  if (!transit || !endpoint?.isAvailable || endpoint.action.circuitBreaker !== undefined) return undefined;
+  if (!endpoint?.isAvailable || endpoint.action.circuitBreaker !== undefined) return undefined;
   const { pendingRequests, opts } = transit;
   if (opts.maxQueueSize && pendingRequests.size >= opts.maxQueueSize) return undefined;
   const id = broker.generateUid();

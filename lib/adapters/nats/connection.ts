@@ -27,6 +27,8 @@ const MAX_LINES_SAID = 1_000;
 export class NatsLink extends Transporters.NATS {
   declare client: NatsConnection | null;
   protected readonly contextInHeaders: boolean;
+  /** Whether the client's private parts may be used. */
+  protected knowsClient = false;
   /** Private, for it holds credentials. */
   readonly #options: ResolvedNatsOptions;
   readonly #connect = loadPeer("nats", "NatsTransporter").connect;
@@ -75,6 +77,7 @@ export class NatsLink extends Transporters.NATS {
 
   #begin(client: NatsConnection): void {
     this.client = client;
+    this.knowsClient = writeBufferOf(client, { isOn: this.#options.writeBuffer, logger: this.logger }).isOn;
     this.#isAway = false;
     this.#readServerInfo();
     this.logger.info(`NATS client is connected to ${client.getServer()}.`);

@@ -6,6 +6,7 @@
  * bytes does; and the receiver wants a single header, which a byte search finds.
  */
 import type { Msg, MsgHdrs } from "nats";
+import { loadPeer } from "../system/peer-package.ts";
 import { WIRE_PROTOCOL } from "../../protocol/names.ts";
 import type { WireHeaders } from "../../protocol/wire-context.ts";
 
@@ -63,10 +64,14 @@ function checkPrintable(...values: string[]): void {
   throw new RangeError(`${JSON.stringify(value)} cannot travel in a NATS header: only printable ASCII characters can`);
 }
 
-/** Ready bytes in the shape that `client.publish` takes. */
-export function readyHeaders(bytes: Uint8Array): MsgHdrs {
-  // `encode` is the only method that the client calls for publishing (nats 2.29, protocol.js), though the type has many more.
-  return { encode: () => bytes } as unknown as MsgHdrs;
+/** A block of headers as the client itself holds them. */
+export function decodeHeaders(block: Uint8Array): MsgHdrs {
+  const headers = loadPeer("nats", "NatsTransporter").headers();
+  for (const line of asBuffer(block).toString("latin1").split(LINE_END).slice(1)) {
+    const colon = line.indexOf(":");
+    if (colon > 0) headers.append(line.slice(0, colon), line.slice(colon + 1).trim());
+  }
+  return headers;
 }
 
 /** Where nats.js keeps what it received (msg.js): the bytes of headers and payload, and the length of the headers, or -1. */
@@ -75,9 +80,12 @@ interface ReceivedMessage {
   readonly _rdata?: Uint8Array;
 }
 
-/** The JSON text of the execution context in a message's headers, not parsed; undefined if it has none. */
-export function readContextHeader(message: Msg): string | undefined {
-  const { _msg, _rdata } = message as unknown as ReceivedMessage;
+/**
+ * The JSON text of the execution context in a message's headers, not parsed; undefined if it has none.
+ * @param isKnown the client's private parts may be used
+ */
+export function readContextHeader(message: Msg, isKnown: boolean): string | undefined {
+  const { _msg, _rdata } = isKnown ? (message as unknown as ReceivedMessage) : {};
   const length = _msg?.hdr;
   if (length === undefined || _rdata === undefined) return message.headers?.get(CONTEXT_HEADER) || undefined;
   return length > 0 ? findContext(asBuffer(_rdata).subarray(0, length)) : undefined;

@@ -13,6 +13,7 @@ export interface ResolvedNatsOptions {
   /** `host:port` of each server, without credentials, for messages. */
   readonly servers: readonly string[];
   readonly contextInHeaders: boolean;
+  readonly writeBuffer: boolean;
   readonly disconnectTimeoutMs: number;
 }
 
@@ -20,7 +21,7 @@ export interface ResolvedNatsOptions {
 export function resolveNatsOptions(given: string | NatsTransporterOptions = {}): ResolvedNatsOptions {
   const options = typeof given === "string" ? { url: given } : given;
   checkSettings("The options of NatsTransporter", NATS_SETTINGS, options);
-  const { url = "", credsFile, contextInHeaders, disconnectTimeout } = valuesOf(OWN_SETTINGS, options);
+  const { url = "", credsFile, contextInHeaders, writeBuffer, disconnectTimeout } = valuesOf(OWN_SETTINGS, options);
   const { servers, ...client } = valuesOf(CLIENT_SETTINGS, options);
   const connection: ConnectionOptions = { ...client };
 
@@ -38,6 +39,7 @@ export function resolveNatsOptions(given: string | NatsTransporterOptions = {}):
     connection,
     servers: hosts.length > 0 ? hosts : [`127.0.0.1:${options.port ?? 4222}`],
     contextInHeaders,
+    writeBuffer,
     disconnectTimeoutMs: disconnectTimeout,
   };
 }

@@ -17,6 +17,11 @@ export const OWN_SETTINGS = {
     description:
       "Whether the execution context leaves this node in message headers. Set it to `false` where Moleculer's `Encryption` middleware has to cover it: that encrypts payloads alone. Contexts that arrive in headers are always understood",
   }),
+  writeBuffer: setting(boolean, {
+    default: true,
+    description:
+      "Whether messages are written into the private buffer of the NATS client, where its version is known. `false`: all of them go through `publish` of the client, which takes more CPU",
+  }),
   disconnectTimeout: setting(duration(0), { default: 2_000, description: "How long `disconnect` waits for NATS" }),
 };
 

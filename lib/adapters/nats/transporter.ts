@@ -202,7 +202,7 @@ export class NatsTransporter extends NatsLink {
 
   #deliver(cmd: string, message: Msg): void {
     try {
-      const context = cmd === wire.REQUEST ? readContextHeader(message) : undefined;
+      const context = cmd === wire.REQUEST ? readContextHeader(message, this.knowsClient) : undefined;
       // No copy: the client gives each message memory that it does not use again (a fresh chunk of the socket, or its own buffer).
       const done = this.receive(cmd, asBuffer(message.data), context);
       done?.catch((error: unknown) => this.logger.error(`Unable to handle a ${cmd} packet.`, error));
@@ -221,6 +221,7 @@ export class NatsTransporter extends NatsLink {
   override deserialize(cmd: string, data: Buffer): ReturnType<NatsLink["deserialize"]> {
     if (cmd !== wire.RESPONSE || !wire.writesPlainJson(this.broker.serializer)) return super.deserialize(cmd, data);
     const { pendingRequests } = this.broker.transit as unknown as MoleculerTransit;
+    if (!(pendingRequests instanceof Map)) return super.deserialize(cmd, data);
     const rest = wire.skipContext(data, (id) => {
       const context = pendingRequests.get(id)?.ctx.meta?.[CONTEXT_KEY];
       return context instanceof WireContext ? context.sentBytes : 0;

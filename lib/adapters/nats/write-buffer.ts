@@ -7,8 +7,13 @@
  *
  * Nothing is held back: what was published is the client's in the same turn of the event loop, as with `client.publish`.
  */
-import type { NatsConnection } from "nats";
-import { readyHeaders } from "./headers.ts";
+import type { MsgHdrs, NatsConnection } from "nats";
+import type { Logger } from "../../ports/logger.ts";
+import { knowsInternals } from "../system/known-internals.ts";
+import { decodeHeaders } from "./headers.ts";
+
+/** Versions of nats.js whose client is as here. */
+const KNOWN_VERSIONS = ["2.29"];
 
 /** Bytes of a slab. A message beyond a quarter of it goes the client's own way. */
 const SLAB = 256 * 1024;
@@ -19,19 +24,42 @@ const FRAME = 64;
 const CARRIAGE_RETURN = 13;
 const LINE_FEED = 10;
 
-/** What the client has behind its types (nats 2.29, protocol.js): takes bytes that are protocol already. */
+/** What the client has behind its types (protocol.js): takes bytes that are protocol already. */
 interface Protocol {
   sendCommand(bytes: Uint8Array): void;
   flushPending(): void;
 }
 
-const outboxes = new WeakMap<NatsConnection, NatsWriteBuffer>();
+export interface WriteBufferOptions {
+  /** False: everything goes through `client.publish`. Default: true. */
+  readonly isOn?: boolean;
+  readonly logger?: Pick<Logger, "info">;
+}
 
-/** The one outbox of a connection. */
-export function writeBufferOf(client: NatsConnection): NatsWriteBuffer {
-  let outbox = outboxes.get(client);
-  if (!outbox) outboxes.set(client, (outbox = new NatsWriteBuffer(client)));
-  return outbox;
+const buffers = new WeakMap<NatsConnection, NatsWriteBuffer>();
+
+/** The one write buffer of a connection; the options count when it is first asked for. */
+export function writeBufferOf(client: NatsConnection, options?: WriteBufferOptions): NatsWriteBuffer {
+  let buffer = buffers.get(client);
+  if (!buffer) buffers.set(client, (buffer = new NatsWriteBuffer(client, options)));
+  return buffer;
+}
+
+function protocolOf(client: NatsConnection, logger: Pick<Logger, "info"> | undefined): Protocol | undefined {
+  const { protocol } = client as unknown as { protocol?: Partial<Protocol> & { transport?: { version?: unknown } } };
+  const internals = {
+    library: "nats.js",
+    version: protocol?.transport?.version,
+    known: KNOWN_VERSIONS,
+    areThere: typeof protocol?.sendCommand === "function" && typeof protocol.flushPending === "function",
+    plainPath: "messages go through client.publish",
+  };
+  return knowsInternals(internals, logger) ? (protocol as Protocol) : undefined;
+}
+
+/** Ready bytes in the shape that `client.publish` takes: it calls `encode` and nothing else, though the type has many more. */
+function readyHeaders(bytes: Uint8Array): MsgHdrs {
+  return { encode: () => bytes } as unknown as MsgHdrs;
 }
 
 class NatsWriteBuffer {
@@ -52,11 +80,14 @@ class NatsWriteBuffer {
   #sharedAt = 0;
   #sharedBytes = 0;
 
-  constructor(client: NatsConnection) {
+  constructor(client: NatsConnection, { isOn = true, logger }: WriteBufferOptions = {}) {
     this.#client = client;
-    const { protocol } = client as unknown as { protocol?: Partial<Protocol> };
-    const isKnown = typeof protocol?.sendCommand === "function" && typeof protocol.flushPending === "function";
-    this.#protocol = isKnown ? (protocol as Protocol) : undefined;
+    this.#protocol = isOn ? protocolOf(client, logger) : undefined;
+  }
+
+  /** Whether the client's private parts may be used. */
+  get isOn(): boolean {
+    return this.#protocol !== undefined;
   }
 
   /**
@@ -111,7 +142,8 @@ class NatsWriteBuffer {
     const bytes = headerBytes + data.length;
     if (!this.#hasRoom(subject, bytes)) {
       this.flush();
-      this.#client.publish(subject, data, headers && { headers: readyHeaders(headers) });
+      const encoded = headers && (this.#protocol ? readyHeaders(headers) : decodeHeaders(headers));
+      this.#client.publish(subject, data, encoded && { headers: encoded });
       return;
     }
     this.#write(headers ? `HPUB ${subject} ${headerBytes} ${bytes}\r\n` : `PUB ${subject} ${bytes}\r\n`);

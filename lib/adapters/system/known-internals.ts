@@ -1,0 +1,25 @@
+import type { Logger } from "../../ports/logger.ts";
+
+/** Private parts of a library that a fast path needs. */
+export interface Internals {
+  readonly library: string;
+  /** Of the library that runs. */
+  readonly version: unknown;
+  /** Major and minor of the versions in which these parts are known. */
+  readonly known: readonly string[];
+  readonly areThere: boolean;
+  /** How the work goes on without them. */
+  readonly plainPath: string;
+}
+
+/** Whether a fast path may be taken. If not, one line in the log tells why. */
+export function knowsInternals(
+  { library, version, known, areThere, plainPath }: Internals,
+  logger: Pick<Logger, "info"> | undefined,
+): boolean {
+  const isKnown = known.some((minor) => String(version).startsWith(`${minor}.`));
+  if (isKnown && areThere) return true;
+  const why = isKnown ? "lacks internals that it used to have" : `has internals that are not known (${known.join(", ")} are)`;
+  logger?.info(`${library} ${String(version)} ${why}: ${plainPath}, which takes more CPU.`);
+  return false;
+}

@@ -2,11 +2,13 @@
  * `npm run simulate -- --seeds N --seed S`: runs N seeds from S on. Defaults: 1,000 from 1; with `--seed` alone that one, told line by line, as is one
  * that failed. Exits with 1 if a property did not hold.
  *
- * `--mutant TITLE` mutates the engine first (`mutants.ts`). `--quiet` tells neither statistics nor what happened. `--complete` fails too if
- * some fault, input or fact never occurred.
+ * `--mutant TITLE` runs a mutant of the engine (`mutants.ts`). `--quiet` prints neither statistics nor
+ * what happened. `--complete` fails too if some fault, input or fact never occurred; with `--usual` the
+ * rare ones may be missing.
  */
 import { parseArgs } from "node:util";
-import { mutate } from "./mutate.ts";
+import { simulateMutant } from "./mutate.ts";
+import { simulateMany } from "./simulate-many.ts";
 
 const { values } = parseArgs({
   options: {
@@ -15,16 +17,17 @@ const { values } = parseArgs({
     mutant: { type: "string" },
     quiet: { type: "boolean", default: false },
     complete: { type: "boolean", default: false },
+    usual: { type: "boolean", default: false },
   },
 });
-const mutations = values.mutant === undefined ? new Set<string>() : mutate(values.mutant);
-// Only now, so that the mutant is in what is loaded.
-const { simulateMany } = await import("./simulate-many.ts");
 const first = Number(values.seed ?? 1);
 const count = Number(values.seeds ?? (values.seed === undefined ? 1_000 : 1));
-const { statistics, failure, trace, runs, events, ms } = await simulateMany(first, count, mutations);
+const { statistics, failure, trace, runs, events, ms } = await (values.mutant === undefined
+  ? simulateMany(first, count)
+  : simulateMutant(values.mutant, first, count));
 
-const missing = values.complete ? [...statistics.missing, ...statistics.ubiquitous.map((what) => `${what} was never off`)] : [];
+const never = values.usual ? statistics.missingThoughUsual : statistics.missing;
+const missing = values.complete ? [...never, ...statistics.ubiquitous.map((what) => `${what} was never off`)] : [];
 if (!values.quiet) {
   console.log(statistics.toString());
   console.log((failure?.trace ?? trace).join("\n"));

@@ -114,7 +114,14 @@ export class Workers {
           this.runs.push({ key, delivery, isLedgered });
           await delay(WORK_MS);
           const params = ctx.params as Attempt["params"];
-          const given = { attempt, delivery, params, action: ctx.action?.name ?? "", caller: ctx.nodeID ?? "", ...(signal ? { signal } : {}) };
+          const given = {
+            attempt,
+            delivery,
+            params,
+            action: ctx.action?.name ?? "",
+            caller: ctx.nodeID ?? "",
+            ...(signal ? { signal } : {}),
+          };
           await handler({ ...given, produce: (flow) => produceBelow(ctx, flow) });
           return { done: taskInfo.name };
         },

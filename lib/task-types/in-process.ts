@@ -1,4 +1,4 @@
-/** The dispatch of types whose work is done by a function in the coordinator's own process. */
+/** A dispatch that calls a function in the coordinator's own process. */
 import type { Outcome } from "../core/execution/inputs.ts";
 import type { Call, Dispatch } from "../ports/dispatch.ts";
 import type { DispatchPorts } from "../ports/task-types.ts";
@@ -6,18 +6,20 @@ import { answered } from "../protocol/call-outcome.ts";
 import { failedOutcome } from "../protocol/task-error.ts";
 
 /**
- * Does the work of one delivery and answers the task's response. What it throws is the task's error,
- * in which `PermanentError`, `ExpectedError` and `data.retryAfter` mean what they mean in an action.
+ * Does the work of one delivery and returns the task's response. An error that it throws becomes
+ * the task's error; `PermanentError`, `ExpectedError` and `data.retryAfter` work as in an action.
  *
- * It may be called again with the same `idempotencyKey`: after a crash or a takeover nobody can tell
- * whether the work was done. Under `exactlyOnceTaskExecution` the task ends with
- * TASK_OUTCOME_UNKNOWN instead.
+ * A crash or a takeover can repeat a delivery with the same `idempotencyKey`. With
+ * `exactlyOnceTaskExecution` the task ends with TASK_OUTCOME_UNKNOWN instead.
  *
- * @param signal aborted when the attempt is over: it timed out, or was cancelled
+ * @param signal aborted when the attempt times out or is cancelled
  */
 export type Work = (call: Call, signal: AbortSignal) => unknown;
 
-/** The `dispatch` of a task type: each attempt is a call of the function, in the process of the coordinator that owns the taskflow. */
+/**
+ * Makes the `dispatch` of a task type from a function. The coordinator that owns the taskflow calls
+ * the function once for each delivery.
+ */
 export function inProcess(work: Work): (ports: DispatchPorts) => Dispatch {
   return ({ nodeID }) => {
     const running = new Map<string, AbortController>();
@@ -39,7 +41,7 @@ export function inProcess(work: Work): (ports: DispatchPorts) => Dispatch {
             (response) => end(answered(response)),
             (error: unknown) => end(failedOutcome(error, Date.now())),
           );
-        // The work goes on without a listener, and its outcome is still one.
+        // The work continues without a listener, and a late outcome still counts.
         return () => {};
       },
       queryOutcome({ key }, done) {
@@ -51,7 +53,7 @@ export function inProcess(work: Work): (ports: DispatchPorts) => Dispatch {
   };
 }
 
-/** What the function does to its call reaches nothing of the taskflow. */
+/** The function may change its call: the taskflow keeps its own objects. */
 function copyOf(call: Call): Call {
   const { taskDetails, params, meta } = call;
   return { ...call, ...structuredClone({ taskDetails, params, meta }) };

@@ -1,4 +1,4 @@
-/** The task types of the package, and with a user's own. */
+/** The built-in task types, and the set of types of a service that has types of its own. */
 import { type BuiltInTaskDetails, type BuiltInTaskType, RESERVED_TASK_TYPES } from "../../schemas/task-types/index.ts";
 import type { TaskType } from "../core/model/task-type.ts";
 import type { SendingTaskType } from "../ports/task-types.ts";
@@ -7,7 +7,7 @@ import { action } from "./action/index.ts";
 
 type TypesByName = ReadonlyMap<string, TaskType | SendingTaskType>;
 
-/** A line for each schema of `schemas/task-types/`: a type that is missing here does not compile. */
+/** One line for each schema in `schemas/task-types/`. A missing line does not compile. */
 const BUILT_IN: { readonly [T in BuiltInTaskType]: TaskType<BuiltInTaskDetails[T]> } = {
   ACTION: action,
 };
@@ -16,7 +16,7 @@ export const BUILT_IN_TASK_TYPES: TypesByName = new Map(Object.entries(BUILT_IN)
 
 const NAME = /^[A-Z][A-Z0-9_]{0,63}$/;
 
-/** @throws RangeError for a name that cannot be a type's, or is taken */
+/** @throws RangeError for a name that is invalid or taken */
 export function taskTypesWith(own: readonly (TaskType | SendingTaskType)[] = []): TypesByName {
   if (own.length === 0) return BUILT_IN_TASK_TYPES;
   const types = new Map(BUILT_IN_TASK_TYPES);

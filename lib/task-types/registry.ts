@@ -4,8 +4,8 @@ import { SEND, type TaskType, type TypedTask } from "../core/model/task-type.ts"
 import type { Dispatch } from "../ports/dispatch.ts";
 import type { DispatchPorts, KnownTaskTypes, SendingTaskType } from "../ports/task-types.ts";
 
-/** Of what sends nothing, or is not known here. */
-const NOBODY: Dispatch = {
+/** The dispatch of types that send nothing, and of unknown ones. It finds no worker. */
+const NO_DISPATCH: Dispatch = {
   route: () => undefined,
   offers: () => 0,
   call: () => () => {},
@@ -36,11 +36,11 @@ export class TaskTypeRegistry implements KnownTaskTypes {
   }
 
   dispatchOf({ definition: { type } }: TypedTask): Dispatch {
-    return this.#dispatches.get(type) ?? NOBODY;
+    return this.#dispatches.get(type) ?? NO_DISPATCH;
   }
 }
 
-/** The journal of a taskflow may name a type that this coordinator was not given: its tasks wait. */
+/** A journal may name a type that this coordinator does not have. Tasks of that type wait. */
 function unknownType(name: string): TaskType {
   return {
     name,
@@ -49,7 +49,7 @@ function unknownType(name: string): TaskType {
     explain: (task) => ({
       sentence: `${capital(nameOf(task))} waits: this coordinator does not know the type ${name}.`,
       data: { type: name },
-      movedBy: `A coordinator that is started with TaskflowService({ taskTypes }) of which one is ${name}.`,
+      movedBy: `A coordinator that has the type ${name} in TaskflowService({ taskTypes }).`,
     }),
   };
 }

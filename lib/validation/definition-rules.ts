@@ -108,8 +108,15 @@ function checkDetails(
 ): void {
   if (!ofType || details === undefined) return;
   const { type, isValid, errors } = ofType;
-  if (isValid(details)) type.check?.(details, path, rules);
-  else addSchemaProblems(type.schema, errors(), details, path(), problems);
+  if (!isValid(details)) return addSchemaProblems(type.schema, errors(), details, path(), problems);
+  try {
+    type.check?.(details, path, rules);
+    // Asked later in every turn, where a user's type that throws would stop the taskflow.
+    type.target?.(details);
+  } catch (error) {
+    const message = `${path()} must be details that the type ${type.name} can read, got an error: ${String(error)}.`;
+    problems.add({ path: path(), message, keyword: "taskType" });
+  }
 }
 
 /** Names must be unique in their list, and not reserved. */

@@ -9,8 +9,10 @@ import type { StoredDefinition, TaskDefinition } from "../../lib/core/model/valu
 import type { Bus } from "../../lib/ports/bus.ts";
 import { taskTypesWith } from "../../lib/task-types/index.ts";
 import { TaskTypeRegistry } from "../../lib/task-types/registry.ts";
+import { validateTaskflow } from "../../lib/validation/index.ts";
 import type { Options } from "../../schemas/options.ts";
 import { answered, calls, CoreRun, failed, fingerprint, routerTo, START, written } from "../helpers/core-run.ts";
+import { CONTEXT } from "../helpers/definitions.ts";
 import { observed } from "./explain/case.ts";
 
 /** Gives its details back, and fails where they say so. */
@@ -289,5 +291,20 @@ describe("types of one's own", () => {
     expect(() => taskTypesWith([echo, echo])).toThrow(
       new RangeError("taskTypes[1].name must be unique, got ECHO a second time."),
     );
+  });
+});
+
+test.each<[string, Partial<TaskType>]>([
+  ["check", { check: () => JSON.parse("{") as undefined }],
+  ["target", { target: (details) => new URL((details as { url: string }).url).host }],
+])("details that a type's %s cannot read are a problem of the definition", (_member, more) => {
+  const web: TaskType = { name: "WEB", schema: {}, begin: () => ({ kind: "send" }), ...more };
+  const tasks = [{ name: "a", type: "WEB", taskDetails: { url: "nonsense" } }];
+  const checked = validateTaskflow({ tasks }, { ...CONTEXT, taskTypes: taskTypesWith([web]) });
+  expect(checked).toMatchObject({
+    ok: false,
+    problems: [
+      { path: "/tasks/0/taskDetails", message: expect.stringContaining("the type WEB can read, got an error: ") as unknown },
+    ],
   });
 });

@@ -3,7 +3,7 @@ import type { CheckRules } from "../../core/model/task-type.ts";
 import { actionNameOf } from "../../protocol/action-name.ts";
 import { describeValue, shorten } from "../../util/describe-value.ts";
 
-/** Only what the operator allows is called (`TASKFLOW_ALLOWED_ACTIONS`). */
+/** Tasks may call only the actions that the operator allows (`TASKFLOW_ALLOWED_ACTIONS`). */
 export function check(details: ActionDetails, at: () => string, rules: CheckRules): void {
   const name = actionNameOf(details);
   if (rules.isActionAllowed(name)) return;

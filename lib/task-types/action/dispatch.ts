@@ -1,5 +1,5 @@
 import type { Dispatch } from "../../ports/dispatch.ts";
 import type { DispatchPorts } from "../../ports/task-types.ts";
 
-/** Actions are what the bus calls. */
+/** The bus calls actions. */
 export const dispatch = ({ bus }: DispatchPorts): Dispatch => bus;

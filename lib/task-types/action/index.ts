@@ -1,4 +1,4 @@
-/** ACTION: calls an action of a Moleculer service, and is done when that answers. */
+/** ACTION: calls an action of a Moleculer service. The answer is the task's response. */
 import { ActionDetailsSchema, type ActionDetails } from "../../../schemas/task-types/action.schema.ts";
 import { SEND } from "../../core/model/task-type.ts";
 import type { SendingTaskType } from "../../ports/task-types.ts";

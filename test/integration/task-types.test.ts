@@ -21,7 +21,11 @@ const typeOf = (changes: Partial<TaskType>): TaskType => ({
 
 test.each<[string, TaskType, string]>([
   ["a name of the package", typeOf({ name: "ACTION" }), "taskTypes[0].name must not be ACTION"],
-  ["a schema that is none", typeOf({ schema: { type: "nonsense" } }), "taskTypes: the schema of OWN must be a JSON Schema: "],
+  [
+    "a schema that is none",
+    typeOf({ schema: { type: "nonsense" } }),
+    "taskTypes: the schema of OWN must be a JSON Schema, got an error: ",
+  ],
 ])("a type of one's own that cannot be is refused when the service is created: %s", (_title, type, message) => {
   const broker = new ServiceBroker({ logger: false });
   expect(() => broker.createService(TaskflowService({ store: "memory:", taskTypes: [type] }))).toThrow(message);

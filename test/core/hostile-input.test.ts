@@ -4,6 +4,7 @@ import * as fc from "fast-check";
 import { DEFAULT_LIMITS } from "../../lib/config/limits.ts";
 import { validateTaskflow } from "../../lib/validation/index.ts";
 import { aStage, aTaskflow, CONTEXT, nested, pathsOf, problemsOf, withTask, type Loose } from "../helpers/definitions.ts";
+import { runs } from "../helpers/runs.ts";
 
 const task0 = "/stages/0/tasks/0";
 
@@ -46,7 +47,7 @@ describe("whatever comes", () => {
         expect(fc.stringify(params)).toBe(before);
         expect(result.ok || result.problems.length > 0).toBe(true);
       }),
-      { numRuns: 2_000 },
+      { numRuns: runs(500, 2_000) },
     );
   });
 
@@ -67,7 +68,7 @@ describe("whatever comes", () => {
         expect(JSON.stringify(result.definition)).toBe(result.text);
         expect(result.definition).toEqual(JSON.parse(result.text));
       }),
-      { numRuns: 2_000 },
+      { numRuns: runs(500, 2_000) },
     );
   });
 

@@ -7,6 +7,7 @@ import type { Input, Outcome } from "../../lib/core/execution/inputs.ts";
 import { decodeEntry, encodeEntry, replay } from "../../lib/core/journal/journal.ts";
 import type { Options } from "../../schemas/options.ts";
 import { answered, CoreRun, error, failed, ID_BASE, picture, type StageSketch, written } from "../helpers/core-run.ts";
+import { runs } from "../helpers/runs.ts";
 
 const anOutcome: fc.Arbitrary<Outcome> = fc.oneof(
   { weight: 4, arbitrary: fc.jsonValue().map(answered) },
@@ -84,7 +85,7 @@ describe("the journal", () => {
           expect(again.revision).toBe(run.entries.length);
         },
       ),
-      { numRuns: 600 },
+      { numRuns: runs(200, 600) },
     );
   });
 
@@ -101,7 +102,7 @@ describe("the journal", () => {
         }
         expect(run.flow.finishedAt).not.toBeNull();
       }),
-      { numRuns: 300 },
+      { numRuns: runs(100, 300) },
     );
   });
 

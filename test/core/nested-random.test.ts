@@ -1,8 +1,9 @@
 import { expect, test } from "@jest/globals";
 import { Forest } from "../helpers/forest.ts";
+import { runs } from "../helpers/runs.ts";
 import { Random } from "../simulation/random.ts";
 
-const RUNS = 20;
+const RUNS = runs(8, 40);
 const STEPS = 250;
 /** Far more than any run needs to come to rest. */
 const REST = 20_000;

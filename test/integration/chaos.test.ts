@@ -1,11 +1,12 @@
 /**
- * A minute of kills, freezes and outages among real processes. What is promised about time is measured by `npm run chaos`, on a machine that has nothing
+ * Kills, freezes and outages among real processes. What is promised about time is measured by `npm run chaos`, on a machine that has nothing
  * else to do; what must hold on any machine is held here.
  */
 import { expect, test } from "@jest/globals";
 import { chaos } from "../chaos/chaos.ts";
 import { report } from "../chaos/report.ts";
 import { describeOnMongo } from "../helpers/mongo-server.ts";
+import { runs } from "../helpers/runs.ts";
 import { tempFolder } from "../helpers/temp.ts";
 
 describeOnMongo(
@@ -13,7 +14,7 @@ describeOnMongo(
   (mongo) => {
     test("nothing is lost, stuck, ended twice or run twice under exactly once; what failed says why", async () => {
       const options = {
-        seconds: 60,
+        seconds: runs(20, 60),
         seed: Date.now() % 1_000_000,
         rate: 15,
         maxInFlight: 40,

@@ -9,11 +9,12 @@ import { describeOnMongo } from "../helpers/mongo-server.ts";
 import { startNatsServer, type NatsServer } from "../helpers/nats-server.ts";
 import { createNode, stopNodes, type TestNode } from "../helpers/nodes.ts";
 import { Recorder } from "../helpers/recorder.ts";
+import { runs } from "../helpers/runs.ts";
 import { tempFolder } from "../helpers/temp.ts";
 import { uniqueNamespace } from "../helpers/unique.ts";
 
 /** Of each kind; four of them. */
-const PAIRS = 250;
+const PAIRS = runs(50, 250);
 /** Pairs at once. */
 const WIDTH = 10;
 

@@ -48,11 +48,13 @@ export const MUTANTS_OF_COMMANDS: readonly Mutant[] = [
   },
   {
     title: "a run is promised twice",
+    from: 30,
     noticedBy: [41],
     change: [retry, "isNothing ? retryAttempt : retryAttempt + 1", "isNothing ? retryAttempt : Math.max(retryAttempt, 1)"],
   },
   {
     title: "a retry runs what was not selected",
+    from: 65,
     noticedBy: [42],
     change: [
       retry,
@@ -62,6 +64,7 @@ export const MUTANTS_OF_COMMANDS: readonly Mutant[] = [
   },
   {
     title: "a retry takes along what succeeded",
+    from: 30,
     noticedBy: [42],
     change: [
       retry,
@@ -71,6 +74,7 @@ export const MUTANTS_OF_COMMANDS: readonly Mutant[] = [
   },
   {
     title: "retries repeat what may have been done under exactly-once",
+    from: 250,
     noticedBy: [8],
     change: [
       retry,
@@ -80,7 +84,7 @@ export const MUTANTS_OF_COMMANDS: readonly Mutant[] = [
   },
   {
     title: "decisions about the past are carried out",
-    from: 900,
+    from: 995,
     noticedBy: [43],
     change: [handleCommand, "if (expect.revision !== undefined && expect.revision !== revision) {", "if (revision < 0) {"],
   },

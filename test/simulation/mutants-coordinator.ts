@@ -59,6 +59,7 @@ export const MUTANTS_OF_THE_COORDINATOR: readonly Mutant[] = [
   },
   {
     title: "answers forgotten when a commit failed",
+    from: 379,
     noticedBy: [23],
     change: [reconciler, "[...waiting, recover] : [recover, ...waiting]", "[recover] : [recover]"],
   },
@@ -102,12 +103,13 @@ export const MUTANTS_OF_THE_COORDINATOR: readonly Mutant[] = [
   },
   {
     title: "timers not cancelled",
+    from: 236,
     noticedBy: [22],
     change: ["lib/coordinator/turn/resident.ts", "    for (const cancel of this.#timers) cancel();\n", ""],
   },
   {
     title: "timeouts not watched",
-    from: 500,
+    from: 1_081,
     noticedBy: [24, 2, 36],
     change: ["lib/coordinator/turn/effect-runner.ts", 'give(resident, { kind: "timeout", task: ordinal, attempt });', ""],
   },
@@ -122,6 +124,7 @@ export const MUTANTS_OF_THE_COORDINATOR: readonly Mutant[] = [
   },
   {
     title: "nobody wakes who waits for a worker",
+    from: 367,
     noticedBy: [30, 2],
     change: [
       "lib/coordinator/turn/wake-ups.ts",
@@ -151,6 +154,7 @@ export const MUTANTS_OF_THE_COORDINATOR: readonly Mutant[] = [
   },
   {
     title: "reports acknowledged before they are stored",
+    from: 770,
     noticedBy: [35],
     change: [
       "lib/coordinator/coordinator.ts",
@@ -165,7 +169,7 @@ export const MUTANTS_OF_THE_COORDINATOR: readonly Mutant[] = [
   },
   {
     title: "the lease is not asked again after the commit",
-    from: 600,
+    from: 2_495,
     noticedBy: [31, 3, 26, 7],
     change: [
       "lib/coordinator/turn/effect-runner.ts",
@@ -185,6 +189,7 @@ export const MUTANTS_OF_THE_COORDINATOR: readonly Mutant[] = [
   },
   {
     title: "the dead are never taken over",
+    from: 76,
     noticedBy: [32, 2, 21],
     change: [lease, "from - seen.at < this.#settings.leaseMs) alive", "from - seen.at < 1_000_000_000) alive"],
   },
@@ -200,18 +205,19 @@ export const MUTANTS_OF_THE_COORDINATOR: readonly Mutant[] = [
   },
   {
     title: "a claim whose answer was lost is forgotten",
+    from: 1_820,
     noticedBy: [21, 2, 32, 25],
     change: [lease, "if (this.#isUnsure) await", "if (this.#leaseUntil < 0) await"],
   },
   {
     title: "what is stored while the lease lapses is carried out",
-    from: 700,
+    from: 736,
     noticedBy: [3, 26, 2, 30, 21, 31],
     change: [turns, "const isInDoubt = unit.leaseLapses !== this.leaseLapses;", "const isInDoubt = unit.leaseLapses < 0;"],
   },
   {
     title: "ends not announced again",
-    from: 800,
+    from: 812,
     noticedBy: [29],
     change: [
       "lib/coordinator/coordinator.ts",
@@ -226,18 +232,19 @@ export const MUTANTS_OF_THE_COORDINATOR: readonly Mutant[] = [
   },
   {
     title: "one that is to end takes over what it gave up",
-    from: 800,
+    from: 885,
     noticedBy: [32],
     change: [lease, " && !this.#isLeaving) {", ") {"],
   },
   {
     title: "one that is to end goes on dispatching",
-    from: 2_200,
+    from: 2_305,
     noticedBy: [32, 2],
     change: [turns, "return !this.isDraining && this.#listener.hasLease();", "return this.#listener.hasLease();"],
   },
   {
     title: "one that is to end gives nothing up before the end",
+    from: 333,
     noticedBy: [32],
     change: [turns, "for (const resident of idle) this.drop(resident);\n    return idle", "return idle.slice(0, 0)"],
   },

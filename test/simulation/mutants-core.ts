@@ -23,11 +23,13 @@ export const MUTANTS_OF_THE_CORE: readonly Mutant[] = [
   },
   {
     title: "unknown outcomes repeated under exactly-once",
+    from: 53,
     noticedBy: [8],
     change: [task, "if (task.options.exactlyOnceTaskExecution) queryOutcome(", "if (step.now < 0) queryOutcome("],
   },
   {
     title: "running attempts redelivered under exactly-once",
+    from: 86,
     noticedBy: [8],
     change: [
       "lib/core/execution/outcome-query.ts",
@@ -37,7 +39,7 @@ export const MUTANTS_OF_THE_CORE: readonly Mutant[] = [
   },
   {
     title: "deliveries without end",
-    from: 600,
+    from: 1_786,
     noticedBy: [9],
     change: ["lib/core/execution/outcome-query.ts", "deliveries >= MAX_DELIVERIES", "deliveries > 1_000"],
   },
@@ -61,6 +63,7 @@ export const MUTANTS_OF_THE_CORE: readonly Mutant[] = [
   },
   {
     title: "age of the taskflow not watched",
+    from: 1_761,
     noticedBy: [17],
     change: [
       "lib/core/decide.ts",
@@ -70,11 +73,13 @@ export const MUTANTS_OF_THE_CORE: readonly Mutant[] = [
   },
   {
     title: "answers of older attempts taken",
+    from: 1_243,
     noticedBy: [10, 24],
     change: [task, "task.attempt !== attempt || task.attempts.length === 0", "task.attempts.length === 0"],
   },
   {
     title: "late success taken a second time",
+    from: 58,
     noticedBy: [11],
     change: [task, 'if (status !== "WAITING" ||', 'if (status === "RUNNING" ||'],
   },
@@ -118,6 +123,7 @@ export const MUTANTS_OF_THE_CORE: readonly Mutant[] = [
   },
   {
     title: "dispatch past maxAge",
+    from: 494,
     noticedBy: [17],
     change: [
       "lib/core/execution/max-age.ts",
@@ -127,6 +133,7 @@ export const MUTANTS_OF_THE_CORE: readonly Mutant[] = [
   },
   {
     title: "maxConcurrency ignored",
+    from: 53,
     noticedBy: [18],
     change: ["lib/core/execution/dispatch.ts", "count.running >= maxConcurrency;", "count.running < 0;"],
   },
@@ -142,6 +149,7 @@ export const MUTANTS_OF_THE_CORE: readonly Mutant[] = [
   },
   {
     title: "replies about older deliveries heeded",
+    from: 997,
     noticedBy: [8, 23, 10],
     change: [
       question,
@@ -151,12 +159,13 @@ export const MUTANTS_OF_THE_CORE: readonly Mutant[] = [
   },
   {
     title: "one that is at it is asked once only",
-    from: 1_700,
+    from: 1_771,
     noticedBy: [24, 2],
     change: [question, '  step.effects.push({ kind: "timer", at: step.now + REQUERY_MS, input });', "  void input;"],
   },
   {
     title: "never is not heeded",
+    from: 17,
     noticedBy: [2, 24, 30],
     change: [
       question,
@@ -166,6 +175,7 @@ export const MUTANTS_OF_THE_CORE: readonly Mutant[] = [
   },
   {
     title: "delivered again under the same number",
+    from: 751,
     noticedBy: [34],
     change: [
       "lib/core/journal/attempts.ts",
@@ -175,6 +185,7 @@ export const MUTANTS_OF_THE_CORE: readonly Mutant[] = [
   },
   {
     title: "no answer to an older delivery counts for the latest",
+    from: 294,
     noticedBy: [10, 24, 8],
     change: [
       task,

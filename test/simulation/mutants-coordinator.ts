@@ -1,4 +1,4 @@
-/** Bugs in how it is stored, carried out, owned and handed over. */
+/** Mutants of the coordinator: how it stores, carries out, owns and hands over. */
 import type { Mutant } from "./mutant.ts";
 
 const turns = "lib/coordinator/turn/loop.ts";

@@ -1,4 +1,4 @@
-/** Bugs in what the engine decides. */
+/** Mutants of the core: how the engine decides. */
 import type { Mutant } from "./mutant.ts";
 
 const task = "lib/core/execution/task.ts";

@@ -1,4 +1,4 @@
-/** What must hold in every run. The numbers are those that failures and planted bugs name. */
+/** What must hold in every run. The numbers are those that failures and mutants name. */
 export const PROPERTIES = {
   1: "produce answers what is stored, and execution starts after the answer",
   2: "every stored taskflow finishes once the faults have ceased",

@@ -14,19 +14,23 @@ export interface Simulation {
   readonly failure: { readonly seed: number; readonly violation: Violation; readonly trace: readonly string[] } | undefined;
 }
 
-/** @param planted bugs of the fakes that are switched on */
-export async function simulateMany(first: number, count: number, planted: ReadonlySet<string> = new Set()): Promise<Simulation> {
+/** @param mutations the mutants of the fakes that are switched on */
+export async function simulateMany(
+  first: number,
+  count: number,
+  mutations: ReadonlySet<string> = new Set(),
+): Promise<Simulation> {
   const began = performance.now();
   const statistics = new Statistics();
   const trace: string[] = [];
   let events = 0;
   for (let seed = first; seed < first + count; seed++) {
-    const run = await simulate(seed, planted, count === 1 ? trace : undefined);
+    const run = await simulate(seed, mutations, count === 1 ? trace : undefined);
     statistics.add(run.statistics);
     events += run.events;
     if (run.violation) {
       const again: string[] = [];
-      await simulate(seed, planted, again);
+      await simulate(seed, mutations, again);
       const failure = { seed, violation: run.violation, trace: again };
       return { statistics, runs: seed - first + 1, events, ms: performance.now() - began, trace, failure };
     }

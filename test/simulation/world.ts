@@ -43,7 +43,7 @@ export class World {
   readonly operators: Operators | undefined;
   /** Lines, where somebody wants to read what happened. */
   readonly trace: string[] | undefined;
-  /** Bugs of the ports' fakes, for tests of the simulator. */
+  /** Mutants of the fakes of store and bus, by title. */
   readonly mutations: ReadonlySet<string>;
   violation: Violation | undefined;
   /** No fault strikes any more. */

@@ -31,7 +31,7 @@ export const ExplanationSchema = Type.Object(
         type: "object",
         propertyNames: code,
         additionalProperties: Count("Reasons of this code"),
-        description: "Reasons left out, by code",
+        description: "Numbers of omitted reasons, by code",
       }),
     ),
   },

@@ -1,5 +1,5 @@
 /**
- * Why a part of a taskflow is not moving: each code with what a reason of it says. In the order in
+ * Why a part of a taskflow is not moving: each code with its meaning, in the order in
  * which reasons are listed: first those that need a person, last those that pass by themselves.
  */
 export const REASONS = {

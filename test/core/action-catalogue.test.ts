@@ -5,13 +5,13 @@ import { readText } from "../helpers/source-files.ts";
 const entries = Object.entries<Action>(ACTIONS);
 
 describe("the catalogue of actions", () => {
-  test("has a use for each right, or the right belongs to a feature that has yet to come", () => {
+  test("uses each right, unless it belongs to a planned feature", () => {
     const asked = new Set(entries.flatMap(([, action]) => (action.kind === "internal" ? [] : [action.right])));
     const others = RIGHTS.filter((right) => !asked.has(right));
     expect(others.filter((right) => !/^(board|template|schedule):|^taskflow:signal$/.test(right))).toEqual([]);
   });
 
-  test("tells actions apart by a summary that is a sentence", () => {
+  test("gives each action its own summary, which is a sentence", () => {
     const summaries = entries.map(([, { summary }]) => summary);
     expect(new Set(summaries).size).toBe(entries.length);
     expect(summaries.filter((summary) => !/^[A-Z`].*\.$/.test(summary))).toEqual([]);
@@ -22,7 +22,7 @@ describe("the catalogue of actions", () => {
     expect(internal).toEqual(["executeCommand", "produceBelow", "reportOutcome"]);
   });
 
-  test("names each error that the comments of the client name", () => {
+  test("names each error that the comments of the client mention", () => {
     const client = readText("lib/client/taskflow-client.ts");
     const own = ["PAYLOAD_TOO_LARGE", ...EVERY_ACTION];
     const strays = entries.flatMap(([name, { errors }]) => {

@@ -6,13 +6,13 @@ const TOO_OLD = { type: "MAX_AGE_EXCEEDED" };
 describe("maxAge of a taskflow", () => {
   const options = { maxAge: 10_000, maxRetries: -1 };
 
-  test("its end is watched from the beginning", () => {
+  test("a timer for its end is set at the start", () => {
     const run = new CoreRun([["a"]], { options }).begin();
     expect(run.timers("age")).toEqual([START + 10_000]);
     expect(run.give({ kind: "age" }).facts).toEqual([]);
   });
 
-  test("past it open tasks end, running ones are awaited, and what was never reached stays WAITING", () => {
+  test("after it waiting tasks end, running attempts finish, and stages that were never reached stay WAITING", () => {
     const run = new CoreRun([["running", "retrying", "queued"], ["later"]], { options }).begin();
     run.send(2);
     run.answer("retrying", failed());
@@ -29,7 +29,7 @@ describe("maxAge of a taskflow", () => {
     expect(run.flow.error).toMatchObject(TOO_OLD);
   });
 
-  test("past it no retry begins, and no next stage", () => {
+  test("after it no retry and no further stage starts", () => {
     const run = new CoreRun([["a"], ["b"]], { options }).begin();
     run.send();
     run.now += 10_000;
@@ -42,7 +42,7 @@ describe("maxAge of a taskflow", () => {
     expect(other.status()).toEqual({ flow: "FAILED", stages: ["COMPLETED", "WAITING"], tasks: { a: "SUCCESS", b: "WAITING" } });
   });
 
-  test("past it nothing is sent even before the timer fires", () => {
+  test("after it nothing is sent, even before the timer fires", () => {
     const run = new CoreRun([["a"]], { options }).begin();
     run.now += 10_000;
     run.decide([], routerTo("w1"));
@@ -50,7 +50,7 @@ describe("maxAge of a taskflow", () => {
     expect(run.task("a").attempts).toEqual([]);
   });
 
-  test("past it continueOnTaskFailure does not make the taskflow anything but FAILED", () => {
+  test("after it the taskflow is FAILED, even with continueOnTaskFailure", () => {
     const run = new CoreRun([["a", "b"], ["c"]], { options: { ...options, continueOnTaskFailure: true } }).begin();
     run.send(1);
     run.answer("a", answered(1));
@@ -61,7 +61,7 @@ describe("maxAge of a taskflow", () => {
 });
 
 describe("maxAge of a task", () => {
-  test("counts from when it could first have run, and fails it like any other failure", () => {
+  test("counts from when it became due, and its end is a failure like any other", () => {
     const run = new CoreRun([{ first: {} }, { a: { maxAge: 5_000, continueOnTaskFailure: true }, b: {} }, { c: {} }]).begin();
     run.send();
     run.now += 60_000;
@@ -79,7 +79,7 @@ describe("maxAge of a task", () => {
     expect(run.flow.status).toBe("PARTIAL_COMPLETED");
   });
 
-  test("a running attempt is awaited; if it fails there is no other one", () => {
+  test("a running attempt finishes; if it fails, no other follows", () => {
     const run = new CoreRun([{ a: { maxAge: 5_000, maxRetries: 9 } }]).begin();
     run.send();
     run.now += 5_000;
@@ -88,7 +88,7 @@ describe("maxAge of a task", () => {
     expect(run.task("a")).toMatchObject({ status: "FAILED", error: { ...TOO_OLD, data: { lastError: { type: "BROKEN" } } } });
   });
 
-  test("the error of the last attempt that was allowed anyway stands as it is", () => {
+  test("the error of the last allowed attempt is kept as it is", () => {
     const run = new CoreRun([{ a: { maxAge: 5_000 } }]).begin();
     run.send();
     run.now += 5_000;
@@ -96,7 +96,7 @@ describe("maxAge of a task", () => {
     expect(run.task("a").error?.type).toBe("BROKEN");
   });
 
-  test("in a retry delay it ends when its age does, and keeps the answer that said success: false", () => {
+  test("in a retry delay the task ends with its maxAge, and keeps the answer with success: false", () => {
     const run = new CoreRun([{ a: { maxAge: 5_000, maxRetries: 9, retryDelay: 60_000 } }]).begin();
     run.send();
     run.answer("a", answered({ success: false, n: 1 }));
@@ -105,7 +105,7 @@ describe("maxAge of a task", () => {
     expect(run.task("a")).toMatchObject({ status: "FAILED", error: TOO_OLD, response: '{"success":false,"n":1}' });
   });
 
-  test("an attempt that never left ends the task if its age is over by then", () => {
+  test("a withdrawn attempt ends the task if its maxAge is over by then", () => {
     const run = new CoreRun([{ a: { maxAge: 5_000 } }]).begin();
     run.send();
     run.now += 5_000;
@@ -113,7 +113,7 @@ describe("maxAge of a task", () => {
     expect(run.task("a")).toMatchObject({ status: "FAILED", error: TOO_OLD, attempts: [] });
   });
 
-  test("it is not watched where the taskflow's age ends first", () => {
+  test("no timer is set if the taskflow's maxAge ends first", () => {
     const run = new CoreRun([{ a: { maxAge: 5_000 }, b: { maxAge: 500 } }], { options: { maxAge: 1_000 } }).begin();
     expect(run.timers("age")).toEqual([START + 1_000, START + 500]);
   });

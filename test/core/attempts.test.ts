@@ -4,7 +4,7 @@ import { DEFAULT_OPTIONS, resolveOptions } from "../../lib/core/model/options.ts
 import type { Options } from "../../schemas/options.ts";
 import { answered, CoreRun, error, failed, questions, START } from "../helpers/core-run.ts";
 
-/** Waits of a task that fails again and again. */
+/** The waits of a task that fails repeatedly. */
 function delays(options: Options, count: number, outcome = failed()): number[] {
   const run = new CoreRun([{ a: { maxRetries: -1, ...options } }]).begin();
   return Array.from({ length: count }, () => {
@@ -37,7 +37,7 @@ describe("retries", () => {
     );
   });
 
-  test("a task that succeeds at last has no error, but its attempts have theirs", () => {
+  test("a task that finally succeeds has no error, but its failed attempts keep theirs", () => {
     const run = new CoreRun([{ a: { maxRetries: 1 } }]).begin();
     run.send();
     run.answer("a", failed());
@@ -50,7 +50,7 @@ describe("retries", () => {
     expect(run.task("a").attempts[1]?.error).toBeUndefined();
   });
 
-  test("without limit the first 10 and the last 90 attempts are kept, and the number of those between", () => {
+  test("without a limit the first 10 and the latest 90 attempts are kept, and those between are counted", () => {
     const run = new CoreRun([{ a: { maxRetries: -1, retryDelay: 0 } }]).begin();
     for (let attempt = 0; attempt < 250; attempt++) {
       run.send();
@@ -74,11 +74,11 @@ describe("retries", () => {
     ["exponential of factor 1.5", { backoff: { type: "exponential", factor: 1.5 } }, [1000, 1500, 2250, 3375]],
     ["exponential, capped", { backoff: { type: "exponential", factor: 10, maxDelay: "1m" } }, [1000, 10_000, 60_000, 60_000]],
   ];
-  test.each(table)("the wait is that of the backoff: %s", (_, options, expected) => {
+  test.each(table)("the wait follows the backoff: %s", (_, options, expected) => {
     expect(delays(options, 4)).toEqual(expected);
   });
 
-  test("an exponential backoff stays a number however many attempts there were", () => {
+  test("an exponential backoff stays finite after any number of attempts", () => {
     const options = resolveOptions(DEFAULT_OPTIONS, { backoff: { type: "exponential", factor: 10 } });
     for (const failures of [50, 400, 1_000_000]) {
       const delay = retryDelay(options, failures, 0);
@@ -94,7 +94,7 @@ describe("retries", () => {
     expect(delays({}, 1, failed({ retryAfterMs: -5 }))).toEqual([0]);
   });
 
-  test("jitter shortens the wait by at most its share, the same for the same attempt, and differently for others", () => {
+  test("jitter shortens the wait by at most its share, always equally for the same attempt, differently for others", () => {
     const waits = delays({ backoff: { type: "fixed", jitter: 0.5 } }, 50);
     for (const wait of waits) expect(wait >= 500 && wait <= 1000).toBe(true);
     expect(new Set(waits).size).toBeGreaterThan(30);
@@ -103,7 +103,7 @@ describe("retries", () => {
     expect(Math.min(...full)).toBeLessThan(300);
   });
 
-  test("the numbers behind jitter lie in [0, 1) and are spread evenly", () => {
+  test("the numbers behind jitter are in [0, 1) and evenly distributed", () => {
     const buckets = Array.from({ length: 10 }, () => 0);
     for (let n = 0; n < 10_000; n++) {
       const chance = chanceOf(`id-${n % 100}`, n, 0);
@@ -114,14 +114,14 @@ describe("retries", () => {
     for (const count of buckets) expect(Math.abs(count - 1000)).toBeLessThan(200);
   });
 
-  test("a permanent error is not tried again", () => {
+  test("a permanent error is not retried", () => {
     const run = new CoreRun([{ a: { maxRetries: -1 } }]).begin();
     run.send();
     run.answer("a", failed({ permanent: true }));
     expect(run.flow.status).toBe("FAILED");
   });
 
-  test("a retry delay that has not passed is armed again, and one of an older attempt does nothing", () => {
+  test("a retry timer that fires early is set again, and one of an older attempt does nothing", () => {
     const run = new CoreRun([{ a: { maxRetries: -1 } }]).begin();
     run.send();
     run.answer("a", failed());
@@ -136,8 +136,8 @@ describe("retries", () => {
   });
 });
 
-describe("answers that say success: false", () => {
-  test("are failures, are retried, and the answer is kept", () => {
+describe("answers with success: false", () => {
+  test("are failures: the task is retried, and keeps the answer", () => {
     const run = new CoreRun([{ a: { maxRetries: 1 } }]).begin();
     run.send();
     run.answer("a", answered({ success: false, why: "x" }));
@@ -149,7 +149,7 @@ describe("answers that say success: false", () => {
     expect(run.task("a")).toMatchObject({ status: "FAILED", response: '{"success":false,"why":"y"}' });
   });
 
-  test("are successes with checkSuccess: false, as are other falsy answers in any case", () => {
+  test("are successes with checkSuccess: false; other falsy answers always are", () => {
     const run = new CoreRun([{ a: { checkSuccess: false }, b: {}, c: {}, d: {} }]).begin();
     run.send();
     run.answer("a", answered({ success: false }));
@@ -161,7 +161,7 @@ describe("answers that say success: false", () => {
 });
 
 describe("timeouts and late answers", () => {
-  test("an attempt whose time is over has failed with TASK_TIMEOUT, names its node, and is tried again", () => {
+  test("an attempt fails with TASK_TIMEOUT after its timeout, names its node, and is retried", () => {
     const run = new CoreRun([{ a: { maxRetries: 1, timeout: 500 } }]).begin();
     run.send();
     run.timeOut("a");
@@ -173,7 +173,7 @@ describe("timeouts and late answers", () => {
     expect(run.flow).toMatchObject({ status: "FAILED", error: { type: "TASK_TIMEOUT" } });
   });
 
-  test("an unknown outcome is a failed attempt like any other by default", () => {
+  test("by default an unknown outcome is a failed attempt like any other", () => {
     const run = new CoreRun([{ a: { maxRetries: 1 } }]).begin();
     run.send();
     const { effects } = run.answer("a", { kind: "unknown", error: error("WORKER_LOST") });
@@ -181,7 +181,7 @@ describe("timeouts and late answers", () => {
     expect(run.task("a")).toMatchObject({ status: "WAITING", error: { type: "WORKER_LOST" } });
   });
 
-  test("a late success is taken in the delay after its own timeout, even when the next attempt is due", () => {
+  test("a late success counts in the delay after its attempt's timeout, even if the next attempt is due", () => {
     for (const isDue of [false, true]) {
       const run = new CoreRun([{ a: { maxRetries: 1 } }]).begin();
       run.send();
@@ -208,14 +208,14 @@ describe("timeouts and late answers", () => {
     expect(run.task("a").error?.type).toBe("TASK_TIMEOUT");
   });
 
-  test("a success in the delay after a failure is not taken, for that attempt has answered already", () => {
+  test("a success in the delay after a failure does not count: the attempt has already answered", () => {
     const run = new CoreRun([{ a: { maxRetries: 1 } }]).begin();
     run.send();
     run.answer("a", failed());
     expect(run.answer("a", answered(1)).facts).toEqual([]);
   });
 
-  test("an answer of an older attempt is not taken once a later one began, and one of the future never", () => {
+  test("an answer of an older attempt does not count once a later one has started, nor does one of a future attempt", () => {
     const run = new CoreRun([{ a: { maxRetries: 1 } }]).begin();
     run.send();
     run.timeOut("a");
@@ -227,7 +227,7 @@ describe("timeouts and late answers", () => {
     expect(run.task("a").response).toBe('"new"');
   });
 
-  test("it is taken again if the later attempt never left", () => {
+  test("it counts again if the later attempt is withdrawn", () => {
     const run = new CoreRun([{ a: { maxRetries: 1 } }]).begin();
     run.send();
     run.timeOut("a");

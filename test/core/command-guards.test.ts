@@ -5,14 +5,14 @@ import { decodeEntry, replay } from "../../lib/core/journal/journal.ts";
 import { ASK, cancelTask, ended, FATAL, resolve, retry } from "../helpers/commands.ts";
 import { answered, CoreRun, written } from "../helpers/core-run.ts";
 
-describe("a decision made for a state", () => {
+describe("a decision based on a state", () => {
   const button: Expect = { taskId: "a", attempt: 0 };
 
   test.each<[string, Command]>([
     ["retry", retry()],
     ["resolve", resolve("a")],
     ["cancel", { kind: "cancel" }],
-  ])("is taken once: after %s each of them is refused, and changes nothing", (_, first) => {
+  ])("is accepted once: after %s each further one is refused and changes nothing", (_, first) => {
     for (const second of [retry(), retry("a"), resolve("a"), cancelTask("a")]) {
       const run = ended([["a"], ["b"]], ["a"], ASK);
       run.handleCommand(first, { expect: button });
@@ -20,7 +20,7 @@ describe("a decision made for a state", () => {
     }
   });
 
-  test("is refused after the task was tried again, and failed again", () => {
+  test("is refused after the task was retried and failed again", () => {
     const run = ended([["a"]], ["a"], ASK);
     run.handleCommand(retry(), { expect: button });
     run.send();
@@ -29,7 +29,7 @@ describe("a decision made for a state", () => {
     expect(run.handleCommand({ kind: "cancel" }, { expect: { taskId: "a", attempt: 1 } })).toMatchObject({ status: "CANCELLED" });
   });
 
-  test("is refused where the task was asked for instead, and had succeeded", () => {
+  test("is refused if an outcome query has found a success instead", () => {
     const run = new CoreRun([{ a: { exactlyOnceTaskExecution: true, ...ASK } }, ["b"]]).begin();
     run.send();
     run.timeOut("a");
@@ -39,7 +39,7 @@ describe("a decision made for a state", () => {
     expect(run.refusal(retry("a"), { expect: button })).toBe("TASKFLOW_CONFLICT");
   });
 
-  test("takes the task of the command where none is named", () => {
+  test("applies to the command's task if it names none", () => {
     const run = ended([["a"]], ["a"], ASK);
     expect(run.refusal(resolve("a"), { expect: { attempt: 4 } })).toBe("TASKFLOW_CONFLICT");
     expect(run.refusal(retry(), { expect: { attempt: 0 } })).toBe("TASKFLOW_CONFLICT");
@@ -47,7 +47,7 @@ describe("a decision made for a state", () => {
     expect(run.handleCommand(resolve("a"), { expect: { attempt: 0 } })).toMatchObject({ status: "COMPLETED" });
   });
 
-  test("names a revision: the very one, also within one commit", () => {
+  test("may require a revision, which must match exactly, also within one commit", () => {
     const run = ended([["a"]], ["a"], ASK);
     const { revision } = run.flow;
     expect(run.refusal(retry(), { expect: { revision: revision - 1 } })).toBe("TASKFLOW_CONFLICT");
@@ -63,7 +63,7 @@ describe("a decision made for a state", () => {
     expect(run.flow.status).toBe("RUNNING");
   });
 
-  test("that names the revision has seen what was decided before", () => {
+  test("with the current revision takes earlier decisions into account", () => {
     const run = ended([["a", "b"]], ["a", "b"]);
     run.handleCommand(resolve("a", "SKIPPED"));
     expect(run.refusal(retry("a"), { expect: button })).toBe("TASKFLOW_CONFLICT");
@@ -74,7 +74,7 @@ describe("a decision made for a state", () => {
 });
 
 describe("a command with an id", () => {
-  test("gets its first answer again, whatever has happened since, and does nothing", () => {
+  test("gets its first answer when repeated, whatever has happened since, and does nothing", () => {
     const run = ended([["a"]], ["a"]);
     const first = run.handleCommand(retry(), { id: "once" });
     run.send();
@@ -86,7 +86,7 @@ describe("a command with an id", () => {
     expect(run.flow).toMatchObject({ status: "FAILED", retryAttempt: 1 });
   });
 
-  test("is decided once within one commit", () => {
+  test("is handled once within one commit", () => {
     const run = ended([["a"]], ["a"]);
     const given = { kind: "command", correlationId: 1, id: "once", command: retry() } as const;
     const { answers } = run.give(given, { ...given, correlationId: 2 });
@@ -94,7 +94,7 @@ describe("a command with an id", () => {
     expect(run.flow.retryAttempt).toBe(1);
   });
 
-  test("that was refused may be carried out later", () => {
+  test("that was refused may succeed later", () => {
     const run = new CoreRun([["a"]]).begin();
     expect(run.refusal(retry(), { id: "once" })).toBe("TASKFLOW_NOT_RETRYABLE");
     run.send();
@@ -102,7 +102,7 @@ describe("a command with an id", () => {
     expect(run.handleCommand(retry(), { id: "once" })).toMatchObject({ retryAttempt: 1 });
   });
 
-  test(`is remembered among the last ${COMMANDS_KEPT}, after a restart too`, () => {
+  test(`is remembered among the latest ${COMMANDS_KEPT}, also after a restart`, () => {
     const run = new CoreRun([["a"]]).begin();
     for (let n = 0; n <= COMMANDS_KEPT; n++) run.handleCommand({ kind: "annotate", type: "n", value: n }, { id: `id-${n}` });
     for (const flow of [run.flow, replay(written(run).map(decodeEntry))]) {

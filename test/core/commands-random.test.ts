@@ -16,8 +16,8 @@ import { IS_LONG, runs } from "../helpers/runs.ts";
 const TRIED: readonly Command[] = [{ kind: "cancel" }, { kind: "retry", mode: "all" }];
 
 /**
- * The journal tells the same taskflow, also after something was decided on another state of the same entries, and its events are
- * numbered without gaps.
+ * Replaying the journal gives the same taskflow, also after a decision on another state of the
+ * same entries, and its events are numbered without gaps.
  */
 function expectReplayed(run: CoreRun): void {
   const entries = written(run).map(decodeEntry);
@@ -36,7 +36,7 @@ const idsOf = (data: Readonly<Record<string, unknown>>, key: string): string[] =
 const namesOf = ({ tasks, idBase }: Flow, ids: readonly string[]): string[] =>
   tasks.filter(({ ordinal }) => ids.includes(taskId(idBase, ordinal))).map(({ definition }) => definition.name);
 
-/** Goes on to the end, or until somebody has to decide. Answers what was sent. */
+/** Runs to the end, or until a decision is needed. Returns the attempts that were sent. */
 function drive(run: CoreRun, outcomes: () => Outcome): Set<string> {
   const sent = new Set<string>();
   for (let turn = 0; turn < 200; turn++) {
@@ -53,8 +53,8 @@ function drive(run: CoreRun, outcomes: () => Outcome): Set<string> {
   throw new Error("It does not come to an end.");
 }
 
-describe("whatever is commanded and happens, in any order", () => {
-  test("the taskflow stays sound, and its journal tells all of it", () => {
+describe("commands and inputs in any order", () => {
+  test("keep the invariants, and replaying the journal gives the same taskflow", () => {
     fc.assert(
       fc.property(someFlow, fc.array(aMove, { maxLength: 40 }), (flow, moves) => {
         expectReplayed(play(flow, moves));
@@ -63,7 +63,7 @@ describe("whatever is commanded and happens, in any order", () => {
     );
   });
 
-  test("it comes to an end once nobody holds it and everybody decides", () => {
+  test("lead to an end once every pause has ended and every decision is made", () => {
     const ends = new Set<string>();
     fc.assert(
       fc.property(someFlow, fc.array(aMove, { maxLength: 40 }), (flow, moves) => {
@@ -86,7 +86,7 @@ describe("whatever is commanded and happens, in any order", () => {
   });
 });
 
-/** Until it has ended, or somebody is to decide: whatever the handlers answer. */
+/** Runs until it has ended or a decision is needed, whatever the handlers answer. */
 function driveSomewhere(run: CoreRun, outcomes: readonly Outcome[]): void {
   const next = outcomes.values();
   drive(run, () => next.next().value ?? failed({ permanent: true }));
@@ -94,7 +94,7 @@ function driveSomewhere(run: CoreRun, outcomes: readonly Outcome[]): void {
 
 describe("a dry run of a retry", () => {
   const RETRIES = runs(1_000, 10_000);
-  const seen = { refused: 0, nothing: 0, exact: 0, failing: 0, paused: 0, spared: 0 };
+  const seen = { refused: 0, nothing: 0, exact: 0, failing: 0, paused: 0, skipped: 0 };
 
   function expectRefused(run: CoreRun, before: string, dry: Decision, real: Decision): void {
     seen.refused++;
@@ -102,7 +102,7 @@ describe("a dry run of a retry", () => {
     expect(fingerprint(run.flow)).toBe(before);
   }
 
-  /** One retry of a taskflow with a past: the dry run's answer against what happens. */
+  /** One retry of a taskflow with a history: compares the dry run's answer with the actual run. */
   function check(run: CoreRun, retry: RetryCommand, outcomes: readonly Outcome[]): void {
     const before = fingerprint(run.flow);
     const dry = run.command({ ...retry, dryRun: true });
@@ -116,31 +116,31 @@ describe("a dry run of a retry", () => {
     const { reused, compensated, follows, ...answer } = dry.answer.data;
     expect(compensated).toEqual([]);
     expect(real.answer).toEqual({ ok: true, data: answer });
-    const told = namesOf(run.flow, [...idsOf(answer, "retried"), ...idsOf({ follows }, "follows")]);
-    seen.nothing += told.length === 0 ? 1 : 0;
-    expect(told.length > 0 || real.facts.length === 0).toBe(true);
-    if (told.length === 0) return;
+    const previewed = namesOf(run.flow, [...idsOf(answer, "retried"), ...idsOf({ follows }, "follows")]);
+    seen.nothing += previewed.length === 0 ? 1 : 0;
+    expect(previewed.length > 0 || real.facts.length === 0).toBe(true);
+    if (previewed.length === 0) return;
     if (run.flow.pause) run.handleCommand({ kind: "resume" });
     const isPaused = run.flow.status === "PAUSED";
     const next = outcomes.values();
     const sent = drive(run, () => next.next().value ?? answered(1));
-    expect(Array.from(sent).filter((name) => !told.includes(name) && !running.includes(name))).toEqual([]);
-    // What is reused keeps its answer, and is not touched.
+    expect(Array.from(sent).filter((name) => !previewed.includes(name) && !running.includes(name))).toEqual([]);
+    // Reused tasks keep their answers and do not run.
     for (const name of namesOf(run.flow, idsOf({ reused }, "reused")))
       expect([name, run.task(name).attempts.length]).toEqual([name, attempts[run.task(name).ordinal]]);
     const after = run.facts.slice(start);
     const isTooOld = after.some((fact) => fact.kind === "settled" && fact.error?.type === "MAX_AGE_EXCEEDED");
     if (isPaused) return void seen.paused++;
     if (outcomes.length > 0 || isTooOld) return void seen.failing++;
-    // A success that came late is taken instead of a call.
+    // A late success replaces a new attempt.
     const succeeded = after.flatMap((fact) => (fact.kind === "settled" && fact.status === "SUCCESS" ? [fact.task] : []));
-    const spared = told.filter((name) => !sent.has(name));
-    expect(spared.filter((name) => !succeeded.includes(run.task(name).ordinal))).toEqual([]);
-    if (spared.length > 0) seen.spared++;
+    const skipped = previewed.filter((name) => !sent.has(name));
+    expect(skipped.filter((name) => !succeeded.includes(run.task(name).ordinal))).toEqual([]);
+    if (skipped.length > 0) seen.skipped++;
     seen.exact++;
   }
 
-  test("answers what then happens: with handlers that succeed exactly that is sent, and nothing else ever", () => {
+  test("previews the run exactly: if all handlers succeed, the previewed tasks are sent, and no others", () => {
     fc.assert(
       fc.property(
         someFlow,
@@ -150,7 +150,7 @@ describe("a dry run of a retry", () => {
         fc.oneof(fc.constant([]), fc.array(anOutcome, { maxLength: 5 })),
         (flow, moves, past, retry, outcomes) => {
           const run = play(flow, moves);
-          // Most are retried when there is something to retry.
+          // Most retries have something to run.
           if (moves.length % 8 !== 0) driveSomewhere(run, past);
           check(run, moves.length % 8 === 1 ? retry : fitting(retry, flow), outcomes);
           if (moves.length % 4 === 0) expectReplayed(run);
@@ -158,14 +158,14 @@ describe("a dry run of a retry", () => {
       ),
       { numRuns: RETRIES },
     );
-    // All that matters came up, and often; what is rare, in the long run.
+    // The random runs covered every relevant case, and often; the rarest one in the long run.
     const shares = {
       refused: 0.1,
       exact: 0.15,
       failing: 0.1,
       paused: 0.02,
       nothing: 0.002,
-      ...(IS_LONG ? { spared: 1e-4 } : {}),
+      ...(IS_LONG ? { skipped: 1e-4 } : {}),
     };
     for (const [what, share] of Object.entries(shares))
       expect([what, seen[what as keyof typeof seen] >= share * RETRIES]).toEqual([what, true]);

@@ -9,7 +9,7 @@ import { compensationsOf, details, failing, undoable, UndoRun } from "../helpers
 const ONCE: Options = { exactlyOnceTaskExecution: true };
 const UNKNOWN = { kind: "unknown", error: error("WORKER_LOST") } as const;
 
-describe("a crash in the middle of the compensation", () => {
+describe("a crash during the compensation", () => {
   test.each([
     ["between two: the next one is sent, nothing before it", (run: UndoRun) => void run.answer("undo c", answered(1)), []],
     ["in an attempt: its worker is asked", () => {}, ["undo c"]],
@@ -31,7 +31,7 @@ describe("a crash in the middle of the compensation", () => {
     expect(details(run).compensation).toEqual({ status: "SUCCESS", attempts: 3 });
   });
 
-  test("in a retry delay: its timer comes back", () => {
+  test("in a retry delay: the timer is restored", () => {
     const run = failing({ maxRetries: 1, retryDelay: 700 });
     run.endDelay("d");
     run.send();
@@ -44,7 +44,7 @@ describe("a crash in the middle of the compensation", () => {
     expect(effects).toContainEqual({ kind: "timer", at: run.now + 700, input });
   });
 
-  test("in an attempt that was never begun, or of which nobody can tell: it is delivered again under the same attempt", () => {
+  test("in an attempt that never started or has an unknown outcome: the same attempt is delivered again", () => {
     for (const reply of [NEVER, INTERRUPTED]) {
       const run = failing();
       run.send();
@@ -71,7 +71,7 @@ describe("a retry after the compensation", () => {
   test.each([
     ["in the default mode", {}],
     ["under exactlyOnce, for its work does not stand any more", ONCE],
-  ])("runs again what was undone: %s", (_title, options: Options) => {
+  ])("runs the undone tasks again: %s", (_title, options: Options) => {
     const run = failing(options);
     undoAll(run);
     run.handleCommand({ kind: "retry" });
@@ -88,7 +88,7 @@ describe("a retry after the compensation", () => {
     expect(run.task("undo c").attempts.map(({ attempt }) => attempt)).toEqual([0, 1]);
   });
 
-  test("leaves undone what was not chosen, and does not undo it twice", () => {
+  test("leaves tasks undone that are not selected, and does not undo them twice", () => {
     const run = failing();
     undoAll(run);
     run.handleCommand({ kind: "retry", selection: [{ tasks: ["d"] }] });
@@ -98,7 +98,7 @@ describe("a retry after the compensation", () => {
     expect(isOver(run.flow)).toBe(true);
   });
 
-  test("tries again to undo what could not be undone, and asks first where nobody knows whether it was", () => {
+  test("retries a failed compensation, and queries first if its outcome is unknown", () => {
     const run = failing();
     run.send();
     run.answer("undo c", failed());
@@ -125,8 +125,8 @@ describe("a retry after the compensation", () => {
   });
 });
 
-describe("the outside is told", () => {
-  test("in the details: what is undone, how often it was tried, and how it ended", () => {
+describe("callers and subscribers see the compensation", () => {
+  test("in the details: its tasks, attempts and end", () => {
     const run = failing();
     expect(details(run).compensation).toEqual({ status: "RUNNING", attempts: 0 });
     expect(compensationsOf(run)).toEqual({
@@ -140,7 +140,7 @@ describe("the outside is told", () => {
     expect(details(run).progress).toBe(100);
   });
 
-  test("in events of its own tasks, which name the task that they undo", () => {
+  test("in events of the compensating tasks, which name the task they undo", () => {
     const run = failing();
     run.send();
     const { facts } = run.answer("undo c", answered(1));
@@ -150,7 +150,7 @@ describe("the outside is told", () => {
     expect(data).toMatchObject({ taskId: taskId(ID_BASE, ordinal), compensates: taskId(ID_BASE, 2), taskStatus: "SUCCESS" });
   });
 
-  test("in the tree of each event, as it is then", () => {
+  test("in the tree of each event, as of that moment", () => {
     const run = new UndoRun(undoable([["a"], ["b"]])).begin();
     const writer = new EventWriter(run.flow, 4_096);
     run.send();
@@ -168,7 +168,7 @@ describe("the outside is told", () => {
     expect(writer.tree().split('"compensation":{"status":"SUCCESS","attempts":1}')).toHaveLength(3);
   });
 
-  test("its answers are kept to themselves: the task keeps its own", () => {
+  test("without its answers: the task keeps its own", () => {
     const run = failing();
     run.send();
     run.answer("undo c", answered("undone"));

@@ -7,8 +7,8 @@ import { compensationsOf, details, failing, undoable, UndoRun } from "../helpers
 
 const ONCE: Options = { exactlyOnceTaskExecution: true };
 
-describe("what succeeded is undone", () => {
-  test("in reverse order of completion, one after another, and the status stays", () => {
+describe("tasks that succeeded are undone", () => {
+  test("in reverse order of completion, one after another, and the status does not change", () => {
     const run = failing();
     expect(run.flow.status).toBe("FAILED");
     expect(isOver(run.flow)).toBe(false);
@@ -24,7 +24,7 @@ describe("what succeeded is undone", () => {
     expect(isOver(run.flow)).toBe(true);
   });
 
-  test("only where the task says how, and once: what failed, was cancelled or says nothing is left alone", () => {
+  test("only with a compensate, and once: tasks that failed, were cancelled or have none are left alone", () => {
     const run = new UndoRun(undoable([["a", "b", "c"], ["d"]], {}, ["b"])).begin();
     run.send();
     for (const name of ["a", "b"]) run.answer(name, answered(1));
@@ -36,7 +36,7 @@ describe("what succeeded is undone", () => {
     expect(isOver(run.flow)).toBe(true);
   });
 
-  test("not at all where nothing succeeded, where nothing says so, or where the failure is allowed", () => {
+  test("not if no task succeeded, no option asks for it, or the failure is allowed", () => {
     const first = new UndoRun(undoable([["a"]])).begin();
     first.send();
     first.answer("a", failed());
@@ -49,7 +49,7 @@ describe("what succeeded is undone", () => {
     expect(isOver(allowed.flow)).toBe(true);
   });
 
-  test("where the task that blocked asks for it, whatever the taskflow says", () => {
+  test("if the blocking task asks for it, whatever the taskflow's option is", () => {
     const definition = undoable([["a"], { b: { onFailure: "compensate" } }], { onFailure: "fail" });
     const run = new UndoRun(definition).begin();
     run.send();
@@ -59,7 +59,7 @@ describe("what succeeded is undone", () => {
     expect(run.send()).toEqual(["undo.a"]);
   });
 
-  test("after a handler ended the whole taskflow, too", () => {
+  test("also after a handler ended the whole taskflow", () => {
     const run = new UndoRun(undoable([["a"], ["b", "c"]])).begin();
     run.send();
     run.answer("a", answered(1));
@@ -70,7 +70,7 @@ describe("what succeeded is undone", () => {
     expect(run.send()).toEqual(["undo.c"]);
   });
 
-  test("with the params that it had and the answer that it gave, or with what the definition makes of them", () => {
+  test("with the task's params and response, or with params from the definition's templates", () => {
     const taskDetails = { serviceId: "undo", actionName: "a" };
     const params = { id: "${response.items[1].id}", all: "${params}", none: "${response.no.such}", list: ["${params.no}", 1] };
     const run = new UndoRun({
@@ -106,7 +106,7 @@ describe("what succeeded is undone", () => {
 });
 
 describe("undoing", () => {
-  test("is tried again as the options of the task say, and one that fails for good does not keep back the others", () => {
+  test("is retried by the options of the task, and a final failure does not stop the others", () => {
     const run = failing({ maxRetries: 1, retryDelay: 500 }, [["a", "b"], ["c"], ["d"]]);
     run.endDelay("d");
     run.send();
@@ -131,7 +131,7 @@ describe("undoing", () => {
     });
   });
 
-  test("has the timeout of its task, and under exactlyOnce its outcome is asked for and never tried blindly again", () => {
+  test("has the timeout of its task, and under exactlyOnce an unknown outcome is queried, never repeated blindly", () => {
     const run = failing();
     run.send();
     run.timeOut("undo c");
@@ -144,7 +144,7 @@ describe("undoing", () => {
     expect(once.send()).toEqual(["undo.a"]);
   });
 
-  test("waits for a worker, and ends where the task's own age is over, but not because the taskflow is old", () => {
+  test("waits for a worker, and ends with the task's own maxAge, but not with the taskflow's", () => {
     const run = new UndoRun(undoable([{ a: { maxAge: 5_000 } }, ["b"]], { maxAge: 1_000 })).begin();
     run.send();
     run.answer("a", answered(1));
@@ -164,7 +164,7 @@ describe("undoing", () => {
     expect(isOver(run.flow)).toBe(true);
   });
 
-  test("is neither paused nor cancelled, and nothing else is done to the taskflow meanwhile", () => {
+  test("is neither paused nor cancelled, and other commands are refused while it runs", () => {
     const run = failing();
     expect(run.refusal({ kind: "pause" })).toBe("TASKFLOW_ALREADY_FINISHED");
     expect(run.refusal({ kind: "cancel" })).toBe("TASKFLOW_ALREADY_FINISHED");
@@ -172,7 +172,7 @@ describe("undoing", () => {
     expect(run.send()).toEqual(["undo.c"]);
   });
 
-  test("takes an answer that its worker reports late", () => {
+  test("accepts an answer that its worker reports late", () => {
     const run = failing({ maxRetries: 3 });
     run.endDelay("d");
     run.send();
@@ -186,7 +186,7 @@ describe("undoing", () => {
 });
 
 describe("cancelling with compensation", () => {
-  test("undoes what succeeded, of running stages too, and the status stays CANCELLED", () => {
+  test("undoes the tasks that succeeded, also of running stages, and the status stays CANCELLED", () => {
     const run = new UndoRun(undoable([["a"], ["b", "c"]], { onFailure: "fail" })).begin();
     run.send();
     run.answer("a", answered(1));
@@ -199,13 +199,13 @@ describe("cancelling with compensation", () => {
     run.answer("undo a", answered(1));
     expect(isOver(run.flow)).toBe(true);
     expect(run.flow.status).toBe("CANCELLED");
-    // Cut while it ran: its late answer is recorded and moves nothing.
+    // Cancelled while it ran: its late answer is recorded and changes no status.
     run.answer("c", answered(3));
     expect(isOver(run.flow)).toBe(true);
     expect(compensationsOf(run)["c"]).toBeUndefined();
   });
 
-  test("and without it undoes nothing, whatever a failure would do", () => {
+  test("without compensation undoes nothing, whatever a failure would do", () => {
     const run = new UndoRun(undoable([["a"], ["b"]])).begin();
     run.send();
     run.answer("a", answered(1));

@@ -10,7 +10,7 @@ function contextOf(run: CoreRun, name: string): TaskflowExecutionContext {
 }
 
 describe("the execution context", () => {
-  test("tells the task all of the contract's fields, and no previousStageRes in the first stage", () => {
+  test("has all documented fields, and no previousStageRes in the first stage", () => {
     const definition = {
       context: { secret: 1 },
       stages: [
@@ -64,7 +64,7 @@ describe("the execution context", () => {
     expect(metaOf(run.flow, run.task("a"))).toEqual({ own: true, user: "task's", trace: "t" });
   });
 
-  test("previousStageRes is in definition order, exact, with null for what failed", () => {
+  test("previousStageRes is exact, in definition order, with null for failed tasks", () => {
     const go = { continueOnTaskFailure: true };
     const run = new CoreRun([{ zero: {}, no: {}, text: {}, nil: {}, bad: go, refused: go, object: {} }, { next: {} }]).begin();
     run.send();
@@ -93,7 +93,7 @@ describe("the execution context", () => {
     ]);
   });
 
-  test("previousStageRes is that of the stage right before, even if it is of another run of the program", () => {
+  test("previousStageRes is that of the stage right before, even after a restart", () => {
     const run = new CoreRun([["a"], ["b"], ["c"]]).begin();
     for (const name of ["a", "b"]) {
       run.send();
@@ -103,7 +103,7 @@ describe("the execution context", () => {
     expect(contextOf(run, "c").previousStageRes).toMatchObject([{ taskName: "b", response: "b" }]);
   });
 
-  test("a skipped stage is passed over for the nearest one before it", () => {
+  test("a skipped stage is ignored in favour of the nearest one before it", () => {
     const run = new CoreRun([["a"], ["b"], ["c"]]).begin();
     run.send();
     run.answer("a", answered(1));
@@ -115,7 +115,7 @@ describe("the execution context", () => {
     expect(contextOf(run, "c").previousStageRes).toBeUndefined();
   });
 
-  test("the taskflow's context travels with forwardContext only, as it is", () => {
+  test("the taskflow's context travels only with forwardContext, unchanged", () => {
     const context = { ü: [1, null], __proto__: undefined };
     const run = new CoreRun([{ a: { forwardContext: true }, b: {} }], { context }).begin();
     run.send();
@@ -126,7 +126,7 @@ describe("the execution context", () => {
     expect(contextOf(without, "a").context).toBeNull();
   });
 
-  test("names that need escaping stay what they are", () => {
+  test("names that need escaping stay exact", () => {
     const name = '"quoted"\\ \u2028 ümläut 🚀 </script>';
     const run = new CoreRun([[name], ["b"]]).begin();
     run.send();

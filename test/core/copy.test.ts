@@ -1,4 +1,4 @@
-/** Copies of taskflows under an id of their own: what of them goes on, and what does not. */
+/** Copies of taskflows under their own ids: which parts continue, and which end. */
 import { describe, expect, test } from "@jest/globals";
 import { copyJournal, JournalError } from "../../lib/core/commands/import.ts";
 import type { Entry, Fact } from "../../lib/core/journal/facts.ts";
@@ -29,7 +29,7 @@ const started = (options = {}): CoreRun => {
   return run;
 };
 
-/** A coordinator takes it into its care. What it would ask about is answered at once. */
+/** A coordinator loads it. Outcome queries about the original are answered at once. */
 function recovered(copy: CoreRun): unknown[] {
   const { effects } = copy.give({ kind: "recover", fence: 1 });
   expect(effects.filter(({ kind }) => kind === "query-outcome")).toEqual([]);
@@ -38,10 +38,10 @@ function recovered(copy: CoreRun): unknown[] {
   return inputs;
 }
 
-/** Whatever is in the copy, nothing of it may be sent. */
+/** No attempt of the copy may be sent. */
 const sendable = (copy: CoreRun): number => copy.send(1_000, "w").length;
 
-test("one that is finished is as it was, under its own ids, and knows where it comes from", () => {
+test("a finished one is unchanged, under its own ids, and names its origin", () => {
   const run = new CoreRun([["a"], ["b"]], { context: { x: 1 }, meta: { user: "u" } }).begin();
   run.send();
   run.answer("a", failed());
@@ -60,11 +60,11 @@ test("one that is finished is as it was, under its own ids, and knows where it c
   expect(run.flow.error?.data).toMatchObject({ taskId: taskId(ID_BASE, 0) });
 });
 
-test("one that is not finished is paused, and goes on where it was once it is resumed", () => {
+test("an unfinished one is paused, and continues from the same point once it is resumed", () => {
   const copy = copyOf(started());
   expect(copy.flow).toMatchObject({ status: "PAUSED", statusReason: "PAUSED", pause: { reason: "imported", by: null, at: NOW } });
   expect(copy.status().tasks).toEqual({ a: "RUNNING", b: "SUCCESS", c: "WAITING" });
-  // Not a worker: it would say that it has never seen such a key.
+  // No worker is asked: it would reply that it has never seen such a key.
   const { startedAt } = copy.task("a").attempts[0] ?? {};
   const latest = { task: 0, attempt: 0, delivery: 1, node: "w1", startedAt };
   expect(recovered(copy)).toEqual([{ kind: "outcome-reply", ...latest, reply: { kind: "silent" } }]);
@@ -78,7 +78,7 @@ test("one that is not finished is paused, and goes on where it was once it is re
   expect(copy.flow.status).toBe("COMPLETED");
 });
 
-test("an attempt that must not be repeated is for a person to decide about, and resuming alone sends nothing", () => {
+test("a person must decide about an attempt that must not be repeated; resuming alone sends nothing", () => {
   const copy = copyOf(started({ exactlyOnceTaskExecution: true }));
   expect(copy.flow).toMatchObject({ status: "PAUSED", statusReason: "AWAITING_DECISION", pause: { reason: "imported" } });
   expect(copy.task("a")).toMatchObject({ status: "FAILED", error: { type: "TASK_OUTCOME_UNKNOWN" } });
@@ -89,8 +89,8 @@ test("an attempt that must not be repeated is for a person to decide about, and 
   expect(copy.send()).toEqual(["c"]);
 });
 
-describe("of an attempt that must not be repeated", () => {
-  test("a failure that is allowed lets the copy go on behind it, once it is resumed", () => {
+describe("with an attempt that must not be repeated", () => {
+  test("an allowed failure lets the copy continue after it, once it is resumed", () => {
     const copy = copyOf(started({ exactlyOnceTaskExecution: true, continueOnTaskFailure: true }));
     expect(copy.flow).toMatchObject({ status: "PAUSED", statusReason: "PAUSED" });
     expect(copy.status().stages).toEqual(["PARTIAL_COMPLETED", "RUNNING"]);
@@ -99,7 +99,7 @@ describe("of an attempt that must not be repeated", () => {
     expect(copy.send()).toEqual(["c"]);
   });
 
-  test("nobody decides in a taskflow that a handler has ended", () => {
+  test("no decision is needed in a taskflow that a handler has ended", () => {
     const run = new CoreRun([["a", "x"]], { options: { exactlyOnceTaskExecution: true } }).begin();
     run.send();
     run.answer("x", failed({ permanent: true, abort: "workflow" }));
@@ -107,7 +107,7 @@ describe("of an attempt that must not be repeated", () => {
   });
 });
 
-test("a retry of the copy asks no worker about what the original did, and repeats nothing that must not be", () => {
+test("a retry of the copy asks no worker about the original's attempts, and repeats none that must not be repeated", () => {
   const run = new CoreRun([{ a: { exactlyOnceTaskExecution: true }, b: {} }]).begin();
   run.send();
   command(run, { kind: "cancel" });
@@ -119,7 +119,7 @@ test("a retry of the copy asks no worker about what the original did, and repeat
   expect(copy.send()).toEqual(["b"]);
 });
 
-test("one in a retry delay keeps its time", () => {
+test("a task in a retry delay keeps its time", () => {
   const run = new CoreRun([{ a: { maxRetries: 1 } }]).begin();
   run.send();
   run.answer("a", failed());
@@ -144,14 +144,14 @@ test("a pause or a decision of the original stays", () => {
   expect(copyOf(awaiting).flow).toMatchObject({ statusReason: "AWAITING_DECISION", awaiting: new Set([0]) });
 });
 
-test("one that was stored and not begun begins paused", () => {
+test("one that was stored but not started begins paused", () => {
   const run = new CoreRun([["a"]]);
   const { entries, flow } = copyJournal([{ at: START, facts: [run.created] }], IDENTITY, NOW);
   expect(flow).toMatchObject({ status: "PAUSED", stages: [{ status: "RUNNING" }] });
   expect(entries).toHaveLength(2);
 });
 
-test("nested taskflows stay the original's: nothing that happens to the copy reaches them", () => {
+test("nested taskflows stay the original's: the copy never reaches them", () => {
   const run = started();
   produce(run, "child-1");
   run.answer("a", answered("held"));
@@ -175,14 +175,14 @@ test("a copy of a nested taskflow is a root", () => {
   expect(JSON.stringify(entries)).not.toContain("secret");
 });
 
-test("a compensation that was under way has failed, for nobody knows what was undone", () => {
+test("a running compensation has failed, because its progress is unknown", () => {
   const copy = copyOf(undoing());
   expect(copy.flow).toMatchObject({ status: "FAILED", undo: { status: "FAILED" } });
   expect(copy.flow.tasks[0]?.undo).toMatchObject({ status: "FAILED", error: { type: "TASK_OUTCOME_UNKNOWN" } });
   expect(sendable(copy)).toBe(0);
 });
 
-test("commands were given to the original: the copy takes the same ones anew", () => {
+test("command ids belong to the original: the copy accepts the same ones again", () => {
   const run = started();
   run.give({ kind: "command", correlationId: 1, id: "c1", command: { kind: "annotate", type: "t", value: 1 } });
   const copy = copyOf(run);
@@ -190,26 +190,23 @@ test("commands were given to the original: the copy takes the same ones anew", (
   expect(copy.flow.annotations.map(({ type }) => type)).toEqual(["t", "imported"]);
 });
 
-describe("a journal that does not follow from itself is refused, with the entry", () => {
+describe("an inconsistent journal is refused, with the entry", () => {
   const journal = (...facts: Fact[]): Entry[] => {
     const run = started();
     return [...run.entries, { at: START, facts }];
   };
   test.each<[string, Entry[]]>([
-    ["a task that there is not", journal({ kind: "undelivered", task: 99 })],
-    ["a stage that there is not", journal({ kind: "stage", stage: 7, status: "RUNNING" })],
-    ["an attempt that there was not", journal({ kind: "redelivered", task: 2, node: "w" })],
-    ["a nested taskflow that there is not", journal({ kind: "child-abandoned", child: "x" })],
+    ["a task that does not exist", journal({ kind: "undelivered", task: 99 })],
+    ["a stage that does not exist", journal({ kind: "stage", stage: 7, status: "RUNNING" })],
+    ["an attempt that does not exist", journal({ kind: "redelivered", task: 2, node: "w" })],
+    ["a nested taskflow that does not exist", journal({ kind: "child-abandoned", child: "x" })],
     ["two stages at once", journal({ kind: "stage", stage: 1, status: "RUNNING" })],
-    ["counts that do not fit", journal({ kind: "withdrawn", task: 2, attempt: 0 })],
+    ["inconsistent counts", journal({ kind: "withdrawn", task: 2, attempt: 0 })],
     ["completed with work left", journal({ kind: "flow", status: "COMPLETED" })],
-    ["an attempt whose number was used", journal({ kind: "started", task: 1, attempt: 0, node: "w" })],
+    ["an attempt with a used number", journal({ kind: "started", task: 1, attempt: 0, node: "w" })],
+    ["running without work left", [{ at: START, facts: [new CoreRun([["a"]]).created, { kind: "flow", status: "RUNNING" }] }]],
     [
-      "running, and nothing left to do",
-      [{ at: START, facts: [new CoreRun([["a"]]).created, { kind: "flow", status: "RUNNING" }] }],
-    ],
-    [
-      "running, with a stage that is at its end",
+      "running, with a stage that is finished",
       journal(
         { kind: "settled", task: 0, status: "FAILED", error: error("E") },
         { kind: "late-response", task: 0, status: "SUCCESS" },
@@ -222,7 +219,7 @@ describe("a journal that does not follow from itself is refused, with the entry"
   });
 });
 
-test("of any taskflow, at any point of its life, a copy can be made that sends nothing", () => {
+test("any taskflow can be copied at any point, and the copy sends nothing", () => {
   const run = new CoreRun([{ a: { maxRetries: 2 }, b: { exactlyOnceTaskExecution: true } }, ["c"]]).begin();
   const copies: CoreRun[] = [];
   const snap = (): void => void copies.push(copyOf(run));

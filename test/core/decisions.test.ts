@@ -18,7 +18,7 @@ describe("a cancelled task", () => {
     expect(run.send()).toEqual(next);
   });
 
-  test("has its answer recorded, and moves nothing by it", () => {
+  test("has its late answer recorded, which changes no status", () => {
     const run = new CoreRun([["a", "b"]]).begin();
     run.send();
     run.command(cancelTask("a"));
@@ -27,7 +27,7 @@ describe("a cancelled task", () => {
     expect(run.timeOut("a")).toMatchObject({ facts: [], effects: [] });
   });
 
-  test("ahead of its turn does not run, and the others of its stage do", () => {
+  test("before its stage was reached does not run, while the others of its stage do", () => {
     const run = new CoreRun([["a"], ["b", "c"], ["d"]]).begin();
     run.handleCommand(cancelTask("b"));
     run.send();
@@ -37,7 +37,7 @@ describe("a cancelled task", () => {
     expect(run.status()).toMatchObject({ flow: "FAILED", stages: ["COMPLETED", "PARTIAL_COMPLETED", "WAITING"] });
   });
 
-  test("in a retry delay gets no other attempt, and a decision is not waited for", () => {
+  test("in a retry delay gets no other attempt, and needs no decision", () => {
     const run = new CoreRun([{ a: { maxRetries: 3, ...ASK } }]).begin();
     run.send();
     run.answer("a", failed());
@@ -45,7 +45,7 @@ describe("a cancelled task", () => {
     expect(run.endDelay("a").facts).toEqual([]);
   });
 
-  test("is refused where nothing of it is open", () => {
+  test("is refused if it is settled", () => {
     const run = ended([["a", "b"], ["c"]], ["a"], ASK);
     expect(run.refusal(cancelTask("a"))).toBe("TASK_NOT_ACTIVE");
     expect(run.refusal(cancelTask("b"))).toBe("TASK_NOT_ACTIVE");
@@ -55,7 +55,7 @@ describe("a cancelled task", () => {
 });
 
 describe("a cancelled taskflow", () => {
-  test("has nothing sent and no timer heeded; stages that were never reached are cancelled", () => {
+  test("sends nothing and ignores timers; stages that were never reached are cancelled", () => {
     const run = new CoreRun([{ a: { maxRetries: 3 }, b: {}, c: { maxConcurrency: 1 } }, ["d"]]).begin();
     run.send(2);
     run.answer("a", failed());
@@ -76,7 +76,7 @@ describe("a cancelled taskflow", () => {
     expect(run.decide([], routerTo("w1")).facts).toEqual([]);
   });
 
-  test("stays so: a second cancelling succeeds and changes nothing; a finished one is not cancelled", () => {
+  test("stays cancelled: a second cancel succeeds and changes nothing; a finished one is not cancelled", () => {
     const run = new CoreRun([["a"]]).begin();
     run.handleCommand({ kind: "cancel" });
     const again = run.command({ kind: "cancel" });
@@ -85,7 +85,7 @@ describe("a cancelled taskflow", () => {
     expect(ended([["a"]], ["a"]).refusal({ kind: "cancel" })).toBe("TASKFLOW_ALREADY_FINISHED");
   });
 
-  test("is told in order: tasks, their stage, the taskflow", () => {
+  test("has its events in order: tasks, their stage, the taskflow", () => {
     const run = new CoreRun([["a", "b"], ["c"]]).begin();
     const { facts } = run.command({ kind: "cancel" });
     expect(facts.map((fact) => ("status" in fact ? `${fact.kind} ${fact.status}` : fact.kind))).toEqual([
@@ -100,7 +100,7 @@ describe("a cancelled taskflow", () => {
 });
 
 describe("an updated task", () => {
-  test("has its new params and options in the next attempt, after a restart too", () => {
+  test("has its new params and options in the next attempt, also after a restart", () => {
     const run = ended([{ a: { retryDelay: 5 }, b: {} }], ["a"], { timeout: 70 });
     run.handleCommand({ kind: "updateTask", task: "a", params: { fixed: true }, options: { maxRetries: 2, timeout: "2s" } });
     run.flow = replay(written(run).map(decodeEntry));
@@ -117,14 +117,14 @@ describe("an updated task", () => {
     expect(run.task("a").status).toBe("WAITING");
   });
 
-  test("keeps its params where only its options change, and takes null for params", () => {
+  test("keeps its params if only its options change, and accepts null as params", () => {
     const run = new CoreRun([["a"]]).begin();
     run.handleCommand({ kind: "updateTask", task: "a", params: null });
     run.handleCommand({ kind: "updateTask", task: "a", options: { timeout: 5 } });
     expect(run.task("a").definition).toMatchObject({ params: null, options: { timeout: 5 } });
   });
 
-  test("that waits is watched for its new age", () => {
+  test("that waits gets a timer for its new maxAge", () => {
     const run = new CoreRun([["a"]]).begin();
     run.handleCommand({ kind: "updateTask", task: "a", options: { maxAge: 50 } });
     expect(run.timers("age")).toEqual([run.now + 50]);

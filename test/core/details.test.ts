@@ -9,7 +9,7 @@ const TASK_KEYS =
   "id stageId name index type taskDetails params options meta status statusReason attempt attempts response nestedTaskflows nestedActiveRunningTaskFlowIds needs";
 
 describe("the tree", () => {
-  test("has every field of the contract, those that are not set too", () => {
+  test("has every documented field, also those that are not set", () => {
     const run = new CoreRun([["a"]]);
     const tree = taskflowDetails(run.flow);
     expect(Object.keys(tree)).toEqual([...KEYS.split(" "), "stages"]);
@@ -36,7 +36,7 @@ describe("the tree", () => {
     expect(task).toMatchObject({ params: {}, meta: {}, attempt: 0, attempts: [], response: null, needs: [], index: 0 });
   });
 
-  test("what was produced is returned as it was", () => {
+  test("returns the definition as it was produced", () => {
     const rest = {
       name: "n",
       context: { a: 1 },
@@ -63,7 +63,7 @@ describe("the tree", () => {
     });
   });
 
-  test("only the stages that were asked for are in it", () => {
+  test("contains only the requested stages", () => {
     const run = new CoreRun([["a"], ["b"], ["c"]]);
     const [, second] = run.flow.stages;
     if (!second) throw new Error("no stage");
@@ -81,7 +81,7 @@ describe("the tree", () => {
     },
   );
 
-  test("nothing in it is shared with the state", () => {
+  test("shares no object with the state", () => {
     const run = new CoreRun([{ a: { maxRetries: 1 } }]).begin();
     run.send();
     const attempts = taskDetails(run.flow, run.task("a"))["attempts"] as { status: string }[];
@@ -90,7 +90,7 @@ describe("the tree", () => {
   });
 });
 
-describe("status and reason as they are read", () => {
+describe("status and reason as callers read them", () => {
   const effectiveStatus = (run: CoreRun, name: string, reason?: "NO_WORKER" | "CONCURRENCY_LIMIT"): unknown[] => {
     const details = taskDetails(run.flow, run.task(name), () => reason);
     return [details["status"], details["statusReason"]];
@@ -116,7 +116,7 @@ describe("status and reason as they are read", () => {
     expect(effectiveStatus(run, "later")).toEqual(["WAITING", null]);
   });
 
-  test("a task that is tried again tells its last error, its answers and its attempts", () => {
+  test("a retried task has its latest error, response and attempts", () => {
     const run = new CoreRun([{ a: { maxRetries: -1 } }]).begin();
     run.send();
     run.answer("a", answered({ success: false }));

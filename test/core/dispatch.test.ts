@@ -2,15 +2,15 @@ import { describe, expect, test } from "@jest/globals";
 import { replay } from "../../lib/core/journal/journal.ts";
 import { answered, CoreRun, error, failed, questions, SILENT, START } from "../helpers/core-run.ts";
 
-describe("what can be sent", () => {
-  test("no more tasks than the limit, in definition order, and the rest after them", () => {
+describe("sending", () => {
+  test("sends up to the limit, in definition order, and the others after that", () => {
     const run = new CoreRun([["a", "b", "c", "d"]]).begin();
     expect(run.send(0)).toEqual([]);
     expect(run.send(3)).toEqual(["a", "b", "c"]);
     expect(run.send(3)).toEqual(["d"]);
   });
 
-  test("no more of a stage at once than its maxConcurrency, counted over everything that runs", () => {
+  test("sends no more of a stage than its maxConcurrency, counting all running attempts", () => {
     const run = new CoreRun([["a", "b", "c", "d"]], { options: { maxConcurrency: 2 } }).begin();
     expect(run.send()).toEqual(["a", "b"]);
     expect(run.send()).toEqual([]);
@@ -21,7 +21,7 @@ describe("what can be sent", () => {
     expect(run.send()).toEqual(["d"]);
   });
 
-  test("a task between two attempts holds no place of maxConcurrency", () => {
+  test("a task between two attempts does not count for maxConcurrency", () => {
     const run = new CoreRun([["a", "b"]], { options: { maxConcurrency: 1, maxRetries: 1 } }).begin();
     expect(run.send()).toEqual(["a"]);
     run.answer("a", failed());
@@ -32,7 +32,7 @@ describe("what can be sent", () => {
     expect(run.send()).toEqual(["a"]);
   });
 
-  test("a repeated delivery is no further attempt for maxConcurrency", () => {
+  test("a redelivery does not count again for maxConcurrency", () => {
     const run = new CoreRun([["a", "b", "c"]], { options: { maxConcurrency: 2 } }).begin();
     run.send();
     run.takeOver(2);
@@ -42,7 +42,7 @@ describe("what can be sent", () => {
     expect(run.send()).toEqual(["c"]);
   });
 
-  test("what is to be delivered again is sent before what has not begun, within the limit", () => {
+  test("redeliveries go before new attempts, within the limit", () => {
     const run = new CoreRun([["a", "b", "c"]]).begin();
     run.send(2);
     run.takeOver(2);
@@ -50,7 +50,7 @@ describe("what can be sent", () => {
     expect(run.send(2)).toEqual(["b", "c"]);
   });
 
-  test("what is to be delivered again and has no node lets what has not begun pass", () => {
+  test("a redelivery without a node lets new attempts pass", () => {
     const run = new CoreRun([["a", "b"]]).begin();
     run.send(1);
     run.takeOver(2);
@@ -59,7 +59,7 @@ describe("what can be sent", () => {
     expect(run.task("a").attempts).toMatchObject([{ attempt: 0, deliveries: 2, nodeID: "w3" }]);
   });
 
-  test("a stage that is full is looked at no further than that, however many of its tasks are due", () => {
+  test("a full stage is not searched further, however many of its tasks are due", () => {
     const names = Array.from({ length: 1_000 }, (_, index) => `t${index}`);
     const run = new CoreRun([names], { options: { maxConcurrency: 2 } }).begin();
     let asked = 0;
@@ -81,8 +81,8 @@ describe("what can be sent", () => {
   });
 });
 
-describe("a delivery that never left", () => {
-  test("is taken back: the task is due as before, and its number is used again", () => {
+describe("a delivery that was never sent", () => {
+  test("is withdrawn: the task is due as before, and its number is used again", () => {
     const run = new CoreRun([["a"]]).begin();
     run.send();
     expect(run.answer("a", { kind: "not-sent" }).facts).toEqual([{ kind: "withdrawn", task: 0, attempt: 0 }]);
@@ -91,7 +91,7 @@ describe("a delivery that never left", () => {
     expect(run.task("a").attempts).toMatchObject([{ attempt: 0, deliveries: 1, nodeID: "w2" }]);
   });
 
-  test("counts against no maxRetries, as often as it happens", () => {
+  test("does not count for maxRetries, however often it happens", () => {
     const run = new CoreRun([{ a: { maxRetries: 1 } }]).begin();
     const turnAway = (): void => {
       for (let n = 0; n < 20; n++) {
@@ -111,7 +111,7 @@ describe("a delivery that never left", () => {
     expect(run.task("a").status).toBe("FAILED");
   });
 
-  test("leaves a repeated delivery as it was before: the attempt is out and due again", () => {
+  test("if it is a redelivery, leaves the attempt running and awaiting redelivery", () => {
     const run = new CoreRun([["a"]]).begin();
     run.send();
     run.takeOver(2);
@@ -124,7 +124,7 @@ describe("a delivery that never left", () => {
     expect(run.flow.status).toBe("COMPLETED");
   });
 
-  test("is told of an earlier delivery than the one that is out: nothing follows, for that one is waited for", () => {
+  test("if it is an earlier one, changes nothing: the later delivery counts", () => {
     for (const outcome of [{ kind: "not-sent" }, { kind: "unknown", error: error("WORKER_LOST") }] as const) {
       const run = new CoreRun([{ a: { maxRetries: 1 } }]).begin();
       run.send();
@@ -139,7 +139,7 @@ describe("a delivery that never left", () => {
     }
   });
 
-  test("still takes an answer of an earlier delivery while the repeated one is due", () => {
+  test("still accepts an answer of an earlier delivery while the redelivery is due", () => {
     const run = new CoreRun([["a"]]).begin();
     run.send();
     run.takeOver(2);
@@ -149,28 +149,28 @@ describe("a delivery that never left", () => {
   });
 });
 
-describe("going on with what the store tells of", () => {
-  test("one that was stored and not begun begins", () => {
+describe("recovering a taskflow from the store", () => {
+  test("a taskflow that was stored but not started begins", () => {
     const run = new CoreRun([["a"]]);
     run.give({ kind: "recover", fence: 1 });
     expect(run.flow.status).toBe("RUNNING");
     expect(run.send()).toEqual(["a"]);
   });
 
-  test("its new owner is a fact only if it is a new one", () => {
+  test("a fact records the owner only if it is new", () => {
     const run = new CoreRun([["a"]]).begin();
     expect(run.give({ kind: "recover", fence: 1 }).facts).toEqual([]);
     expect(run.give({ kind: "recover", fence: 3 }).facts).toEqual([{ kind: "owned", fence: 3 }]);
   });
 
-  test("what it listens to itself, and what waits, is asked about by nobody", () => {
+  test("attempts in flight here and waiting tasks are not queried", () => {
     const run = new CoreRun([["a", "b", "c"]]).begin();
     run.send(2);
     const decision = run.give({ kind: "recover", fence: 1, inFlight: new Set([0]) });
     expect(questions(decision).map(({ task }) => task)).toEqual([1]);
   });
 
-  test("what is to be delivered again by what the journal tells is delivered again, and asked about by nobody", () => {
+  test("a redelivery recorded in the journal is delivered without a query", () => {
     const run = new CoreRun([["a"]]).begin();
     run.send();
     run.takeOver(2);
@@ -182,7 +182,7 @@ describe("going on with what the store tells of", () => {
     expect(run.task("a").attempts).toMatchObject([{ attempt: 0, deliveries: 2 }]);
   });
 
-  test("a retry delay gets its timer back with the time that was stored, and age budgets theirs", () => {
+  test("timers of retry delays and maxAge are restored with their stored times", () => {
     const run = new CoreRun([{ a: { maxRetries: 1, retryDelay: 8_000 }, b: { maxAge: 4_000 } }], {
       options: { maxAge: 100_000 },
     }).begin();
@@ -198,21 +198,21 @@ describe("going on with what the store tells of", () => {
     expect(run.send()).toEqual(["b"]);
   });
 
-  test("the age of what runs is watched: it may wait again", () => {
+  test("a running task gets a timer for its maxAge: it may wait again", () => {
     const run = new CoreRun([{ a: { maxAge: 4_000, maxRetries: 1, retryDelay: 60_000 } }]).begin();
     run.send();
     const { effects } = run.give({ kind: "recover", fence: 2 });
     expect(effects).toContainEqual({ kind: "timer", at: START + 4_000, input: { kind: "age", task: 0 } });
   });
 
-  test("what is finished has no new owner", () => {
+  test("a finished taskflow gets no new owner", () => {
     const run = new CoreRun([["a"]]).begin();
     run.send();
     run.answer("a", answered(1));
     expect(run.give({ kind: "recover", fence: 2 }).facts).toEqual([]);
   });
 
-  test("past the taskflow's age it ends what waits as soon as it is looked at", () => {
+  test("after the taskflow's maxAge, waiting tasks end at once", () => {
     const run = new CoreRun([["a", "b"]], { options: { maxAge: 1_000 } }).begin();
     run.send(1);
     run.now += 5_000;
@@ -225,7 +225,7 @@ describe("going on with what the store tells of", () => {
     expect(run.flow).toMatchObject({ status: "FAILED", error: { type: "MAX_AGE_EXCEEDED" } });
   });
 
-  test("one that a handler ended goes on ending", () => {
+  test("one that a handler ended continues to end", () => {
     const run = new CoreRun([["a", "b", "c"]]).begin();
     run.send(2);
     run.answer("a", failed({ abort: "workflow", permanent: true }));

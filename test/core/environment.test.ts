@@ -52,7 +52,7 @@ describe("an environment variable", () => {
     ],
     [{ LOG_LEVEL: "verbose" }, 'LOG_LEVEL must be "fatal", "error", "warn", "info", "debug" or "trace", got "verbose".'],
     [{ TASKFLOW_LEESE: "5s" }, 'TASKFLOW_LEESE is unknown: did you mean "TASKFLOW_LEASE"?'],
-  ])("is refused by its name: %j", (env, sentence) => {
+  ])("is refused under its name: %j", (env, sentence) => {
     expect(() => read(env)).toThrow(
       expect.objectContaining({
         type: "TASKFLOW_VALIDATION_ERROR",
@@ -62,21 +62,21 @@ describe("an environment variable", () => {
     );
   });
 
-  test("that is unknown and like none of them is told which there are", () => {
+  test("that is unknown and resembles none is refused with the known names", () => {
     expect(() => read({ TASKFLOW_COLOUR: "1" })).toThrow(/TASKFLOW_COLOUR is unknown. Known names: .*TASKFLOW_STORE/);
   });
 
-  test("all that are wrong are told at once", () => {
+  test("all problems are reported at once", () => {
     const env = { TASKFLOW_LEESE: "5s", TASKFLOW_PAUSED: "maybe", LOG_LEVEL: "loud" };
     expect(() => read(env)).toThrow(/not valid:\n- TASKFLOW_LEESE .*\n- LOG_LEVEL .*\n- TASKFLOW_PAUSED /);
   });
 
-  test("of a broker is left alone by a service in somebody else's broker", () => {
+  test("of a broker does not affect a service in another broker", () => {
     expect(readEnvironment(SERVICE_SETTINGS, { LOG_LEVEL: "loud", NATS_URL: "none" })).toEqual({});
     expect(() => readEnvironment(BROKER_SETTINGS, { LOG_LEVEL: "loud" })).toThrow(/LOG_LEVEL/);
   });
 
-  test("that Kubernetes or Docker sets for a service named taskflow is no mistake", () => {
+  test("that Kubernetes or Docker sets for a service named taskflow is ignored", () => {
     const env = {
       TASKFLOW_SERVICE_HOST: "10.0.0.1",
       TASKFLOW_API_SERVICE_PORT: "3000",

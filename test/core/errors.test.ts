@@ -15,7 +15,7 @@ import {
 const regenerator = new Errors.Regenerator();
 regenerator.init(new ServiceBroker({ nodeID: "worker", logger: false }));
 
-/** As a caller on another node gets it. */
+/** As a caller on another node receives it. */
 function overTheBus(err: Error): Error {
   const plain = regenerator.extractPlainError(err as Errors.PlainMoleculerError, {});
   return regenerator.restore(JSON.parse(JSON.stringify(plain)) as Errors.PlainMoleculerError, { sender: "worker" });
@@ -24,7 +24,7 @@ function overTheBus(err: Error): Error {
 const types = Object.keys(ERRORS) as TaskflowErrorType[];
 
 describe("the catalogue", () => {
-  test.each(types)("%s says what it means and what to do, in sentences", (type) => {
+  test.each(types)("%s has its meaning and remedy as sentences", (type) => {
     const entry: CatalogueEntry = ERRORS[type];
     expect(entry.code).toBeGreaterThanOrEqual(400);
     expect(entry.meaning).toMatch(/^[A-Z].*\.$/);
@@ -57,7 +57,7 @@ describe("the catalogue", () => {
 });
 
 describe("over the bus", () => {
-  test.each(types)("%s keeps code, type, data and whether it can be retried", (type) => {
+  test.each(types)("%s keeps code, type, data and retryable", (type) => {
     const err = taskflowError(type, "A sentence.", [{ path: "/a" }]);
     const entry: CatalogueEntry = ERRORS[type];
     const arrived = overTheBus(err);
@@ -68,7 +68,7 @@ describe("over the bus", () => {
     expect(isTaskflowError(arrived, type === "TASK_TIMEOUT" ? "WORKER_LOST" : "TASK_TIMEOUT")).toBe(false);
   });
 
-  test("PermanentError stays permanent, a class derived from it too, and keeps its data", () => {
+  test("PermanentError and derived classes stay permanent and keep their data", () => {
     class CardDeclined extends PermanentError {}
     for (const err of [new PermanentError("No.", { card: 1 }), new CardDeclined("No.", { card: 1 })]) {
       expect(isPermanentError(err)).toBe(true);
@@ -77,7 +77,7 @@ describe("over the bus", () => {
     }
   });
 
-  test("ExpectedError tells how far it reaches, and keeps its data", () => {
+  test("ExpectedError keeps abort and its data", () => {
     expect(abortOf(overTheBus(new ExpectedError("Sold out.")))).toBe("task");
     const whole = overTheBus(new ExpectedError("Sold out.", "workflow", { item: 5 }));
     expect(abortOf(whole)).toBe("workflow");
@@ -100,12 +100,12 @@ describe("whether another attempt may help", () => {
     ["an error with a code of Node", Object.assign(new Error("x"), { code: "ECONNREFUSED" }), false],
     ["text", "x", false],
     ["null", null, false],
-  ])("permanence is told of %s", (_title, err, permanent) => {
+  ])("permanence of %s", (_title, err, permanent) => {
     expect(isPermanentError(err)).toBe(permanent);
     expect(isPermanentError(err instanceof Error ? overTheBus(err) : err)).toBe(permanent);
   });
 
-  test("what is no error of the catalogue is told apart, whatever it is", () => {
+  test("any other value is not an error of the catalogue", () => {
     for (const value of [null, undefined, "TASK_TIMEOUT", 5, {}, { type: 5 }, { type: "toString" }, new Error("x")]) {
       expect(isTaskflowError(value)).toBe(false);
     }

@@ -13,7 +13,7 @@ const LIMIT = 4096;
 const S0 = stageId(ID_BASE, 0);
 const T0 = taskId(ID_BASE, 0);
 
-/** A run whose events are written as a coordinator writes them. */
+/** A run whose events are written like a coordinator's. */
 class EventRun extends CoreRun {
   readonly events: TaskflowEvent[] = [];
   readonly topics: string[] = [];
@@ -55,7 +55,7 @@ class EventRun extends CoreRun {
   }
 }
 
-/** Goes through every kind of change there is. */
+/** Makes every kind of change. */
 function eventful(options = {}): EventRun {
   const run = new EventRun([{ a: { maxRetries: 1, continueOnTaskFailure: true }, b: {} }, { c: {} }], { options }).begin();
   run.now += 5;
@@ -81,7 +81,7 @@ const withoutTree = (events: readonly TaskflowEvent[]): unknown[] =>
   events.map(({ data: { taskflowObject: _, ...data }, ...head }) => ({ ...head, data }));
 
 describe("events", () => {
-  test("each change of status is one, numbered from 1 without gaps; TASK before its STAGE before the TASKFLOW", () => {
+  test("each change of status is an event, numbered from 1 without gaps: TASK before its STAGE before the TASKFLOW", () => {
     const run = new EventRun([["a"], ["b"]]).begin();
     for (const name of ["a", "b"]) {
       run.send();
@@ -105,7 +105,7 @@ describe("events", () => {
     expect(run.events.map((event) => event.eventType).slice(4, 7)).toEqual(["TASK", "STAGE", "STAGE"]);
   });
 
-  test("they say of each change which attempt it was of, also where the next one begins in the same commit", () => {
+  test("each has its own attempt, even if the next attempt starts in the same commit", () => {
     const run = new CoreRun(["a", "b"].map((name) => [name])).begin();
     for (const name of ["a", "b"]) {
       run.send();
@@ -115,8 +115,8 @@ describe("events", () => {
     const { facts } = run.command({ kind: "retry", mode: "all" });
     const sent = run.decide([], routerTo("w1", 1));
     const written = new EventWriter(run.flow, LIMIT).write([...facts, ...sent.facts], run.now, firstSeq);
-    const told = written.map(({ text }) => JSON.parse(text) as TaskflowEvent);
-    const attempts = told.flatMap(({ data }) => ("taskStatus" in data ? [[data.taskStatus, data.attempt]] : []));
+    const announced = written.map(({ text }) => JSON.parse(text) as TaskflowEvent);
+    const attempts = announced.flatMap(({ data }) => ("taskStatus" in data ? [[data.taskStatus, data.attempt]] : []));
     expect(attempts).toEqual([
       ["WAITING", 0],
       ["WAITING", 0],
@@ -125,10 +125,10 @@ describe("events", () => {
     const history = historyOf(run.entries, run.flow, firstSeq - 1, 100, LIMIT).events.map(
       ({ text }) => JSON.parse(text) as TaskflowEvent,
     );
-    expect(withoutTree(history)).toEqual(withoutTree(told));
+    expect(withoutTree(history)).toEqual(withoutTree(announced));
   });
 
-  test("they say what the contract says", () => {
+  test("they have the documented fields", () => {
     const run = new EventRun([{ a: { maxRetries: 1 } }]).begin();
     run.send();
     run.answer("a", answered({ success: false }));
@@ -164,7 +164,7 @@ describe("events", () => {
     });
   });
 
-  test("a new owner and a repeated delivery are none", () => {
+  test("a new owner and a redelivery are not events", () => {
     const run = new EventRun([["a"]]).begin();
     run.send();
     const { length } = run.events;
@@ -174,12 +174,12 @@ describe("events", () => {
     expect(run.events.length).toBe(length);
   });
 
-  test("the history tells the same as what was announced, apart from the trees", () => {
+  test("the history equals the announced events, apart from the trees", () => {
     const run = eventful();
     expect(run.seqs).toEqual(run.seqs.map((_, index) => index + 1));
     expect(withoutTree(run.history())).toEqual(
       withoutTree(run.events).map((event) => {
-        // The answer of attempt 0 was replaced by attempt 1: it is not told again.
+        // Attempt 1 replaced the response of attempt 0: the history omits it.
         const { data } = event as { data: Record<string, unknown> };
         return data["taskId"] === T0 && data["attempt"] === 0
           ? { ...(event as object), data: { ...data, taskResponse: null } }
@@ -188,7 +188,7 @@ describe("events", () => {
     );
   });
 
-  test("and so if an attempt was taken back and sent again in one commit", () => {
+  test("also if an attempt was withdrawn and sent again in one commit", () => {
     const run = new EventRun([{ a: { maxRetries: 1 } }]).begin();
     run.send();
     run.answer("a", failed());
@@ -199,7 +199,7 @@ describe("events", () => {
     expect(withoutTree(run.history())).toEqual(withoutTree(run.events));
   });
 
-  test("the history gives what comes after `since`, at most as many as asked for, with the taskflow as it is now", () => {
+  test("the history has the events after `since`, up to the limit, with the current tree", () => {
     const run = eventful();
     const all = run.history();
     expect(run.history(5, 3)).toEqual(all.slice(5, 8));
@@ -211,7 +211,7 @@ describe("events", () => {
 });
 
 describe("the tree in events", () => {
-  test("is the taskflow after the change, with what there is to tell", () => {
+  test("is the taskflow after the change, with the fields that have values", () => {
     const run = new EventRun([{ a: { maxRetries: 1 }, b: {} }, { c: {} }], { name: "n" }).begin();
     run.send();
     run.answer("a", failed());
@@ -247,12 +247,12 @@ describe("the tree in events", () => {
     expect(run.tree().progress).toBe(33);
   });
 
-  test("kept pieces are written anew with every change: it is what a fresh writer writes", () => {
+  test("cached fragments follow every change: the text equals a fresh writer's", () => {
     const run = eventful();
     expect(JSON.stringify(run.tree())).toBe(new EventWriter(run.flow, LIMIT).tree());
   });
 
-  test("gives way to counts from one byte over the limit", () => {
+  test("is replaced by counts one byte above the limit", () => {
     const size = (limit: number): TaskflowState => JSON.parse(new EventWriter(run.flow, limit).tree()) as TaskflowState;
     const run = eventful();
     const whole = new EventWriter(run.flow, 1e9).tree();
@@ -266,7 +266,7 @@ describe("the tree in events", () => {
     expect(size(0).truncated).toBe(true);
   });
 
-  test("is small and cheap in a taskflow of 20,000 tasks, and its counts are right", () => {
+  test("is small and cheap in a taskflow of 20,000 tasks, with the right counts", () => {
     const run = new EventRun([Array.from({ length: 20_000 }, (_, index) => `t${index}`)]).begin();
     run.send(10);
     run.answer("t0", answered(1));
@@ -274,7 +274,7 @@ describe("the tree in events", () => {
     expect(JSON.stringify(run.tree()).length).toBeLessThan(400);
   });
 
-  test("with eventTree full it is the tree of the details, and with none just the head", () => {
+  test("is the tree of the details with eventTree full, and only the head with none", () => {
     const full = eventful({ eventTree: "full" });
     expect(full.tree()).toEqual(JSON.parse(JSON.stringify(taskflowDetails(full.flow))));
     const none = eventful({ eventTree: "none" });

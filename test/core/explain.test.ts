@@ -1,4 +1,4 @@
-/** Every reason that `explainTaskflow` knows, from the state that it belongs to. */
+/** Every reason of `explainTaskflow`, with a state that has it. */
 import { describe, expect, test } from "@jest/globals";
 import { explain } from "../../lib/core/explain/explain.ts";
 import type { Explanation } from "../../schemas/explanation.schema.ts";
@@ -25,20 +25,20 @@ describe("each reason", () => {
     const { reasons, summary } = explained(each);
     const reason = reasons.find((candidate) => candidate.code === code);
     expect(reason).toMatchObject({ code, sentence: each.sentence, data: each.data ?? {} });
-    // A text is looked for as it is.
+    // toMatch looks for a string literally.
     expect(reason?.movedBy).toMatch(each.movedBy ?? /\S{3}/);
     expect(summary).toMatch(/^Taskflow "flow-1" is [A-Z_]+(, \d+ of \d+ tasks? (is|are) done)?\. \S/);
     for (const { sentence } of reasons) expect(sentence).not.toMatch(/undefined|null|NaN/);
   });
 
-  test("is told by some state, and by the documentation", () => {
+  test("occurs in some state, and in the documentation", () => {
     expect(REASON_CODES.filter((code) => !CASES.some((each) => each.code === code))).toEqual([]);
     const documented = [...readText("docs/explain.md").matchAll(/^\| `([A-Z_]+)` \|/gm)].map(([, code]) => code);
     expect(documented).toEqual(REASON_CODES);
   });
 });
 
-describe("what does not belong to a state is not told", () => {
+describe("other reasons do not occur", () => {
   test.each<[string, Partial<Observations>, ReasonCode[]]>([
     ["nothing in the way", {}, ["DUE", "EARLIER_STAGE"]],
     ["no worker", { offers: () => 0 }, ["NO_WORKER", "EARLIER_STAGE"]],
@@ -51,14 +51,14 @@ describe("what does not belong to a state is not told", () => {
     expect(explain(run.flow, observed(run, more)).reasons.map(({ code }) => code)).toEqual(codes);
   });
 
-  test("a paused taskflow tells of what runs, and not of what waits", () => {
+  test("a paused taskflow has reasons of running tasks, not of waiting ones", () => {
     const run = new CoreRun([["a", "b"]], { options: { maxConcurrency: 1 } }).begin();
     run.send();
     command(run, { kind: "pause" });
     expect(explain(run.flow, observed(run)).reasons.map(({ code }) => code)).toEqual(["PAUSED", "RUNNING"]);
   });
 
-  test("a state that was read from the store is explained as the one in memory", () => {
+  test("a state from the store has the same reasons as the one in memory", () => {
     const run = sentFlow({ maxRetries: 1 });
     run.answer("a", failed());
     const flow = replay(run.entries.map(({ at, facts }) => decodeEntry(encodeEntry(at, facts))));
@@ -66,7 +66,7 @@ describe("what does not belong to a state is not told", () => {
   });
 });
 
-test("tells at most 20 reasons of a code and 100 in all, and counts the rest", () => {
+test("lists at most 20 reasons of a code and 100 in all, and counts the others", () => {
   const names = Array.from({ length: 1_000 }, (_, index) => `t${index}`);
   const run = new CoreRun([names, ...Array.from({ length: 200 }, (_, index) => [`later${index}`])]).begin();
   run.send(500);

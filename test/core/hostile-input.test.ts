@@ -8,7 +8,7 @@ import { runs } from "../helpers/runs.ts";
 
 const task0 = "/stages/0/tasks/0";
 
-describe("whatever comes", () => {
+describe("arbitrary input", () => {
   const keys = fc.constantFrom(
     "name",
     "type",
@@ -51,7 +51,7 @@ describe("whatever comes", () => {
     );
   });
 
-  test("what is accepted is exactly what JSON makes of it", () => {
+  test("accepted input is exactly its JSON form", () => {
     const data = fc.anything({
       withDate: true,
       withMap: true,
@@ -80,11 +80,11 @@ describe("whatever comes", () => {
     expect(JSON.stringify(params)).toBe(`{"__proto__":{"polluted":true}}`);
   });
 
-  test("a key __proto__ in meta is refused, as meta is merged", () => {
+  test("a key __proto__ in meta is refused, because meta is merged", () => {
     expect(pathsOf(withTask({ meta: JSON.parse(`{"__proto__":{"admin":true}}`) }))).toEqual([`${task0}/meta/__proto__`]);
   });
 
-  test("a cycle is named with its place", () => {
+  test("a cycle is reported with its path", () => {
     const params: Loose = { a: {} };
     params["b"] = { back: params };
     expect(problemsOf(withTask({ params }))).toEqual([
@@ -92,7 +92,7 @@ describe("whatever comes", () => {
     ]);
   });
 
-  test("a BigInt is named with its place", () => {
+  test("a BigInt is reported with its path", () => {
     expect(problemsOf(withTask({ params: { list: [1, 2n] } }))).toEqual([
       { path: `${task0}/params/list/1`, keyword: "json", message: expect.stringContaining("BigInt 2") as unknown },
     ]);
@@ -135,7 +135,7 @@ describe("whatever comes", () => {
     ).toEqual([""]);
   });
 
-  test("objects 100,000 deep are refused and end no process", () => {
+  test("objects 100,000 deep are refused without a crash", () => {
     expect(problemsOf(withTask({ params: nested(100_000) }))).toEqual([expect.objectContaining({ keyword: "jsonDepth" })]);
     expect(pathsOf(withTask({ options: nested(100_000) }))).toHaveLength(1);
     expect(pathsOf(nested(100_000))).toHaveLength(1);
@@ -144,7 +144,7 @@ describe("whatever comes", () => {
     }
   });
 
-  test("hundreds of thousands of wrong things are refused quickly, with a short list", () => {
+  test("hundreds of thousands of problems are refused quickly, with a short list", () => {
     const wide = Object.fromEntries(Array.from({ length: 100_000 }, (_, index) => [`k${index}`, 1]));
     const floods = [
       { ...aTaskflow(), ...wide },

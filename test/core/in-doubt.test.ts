@@ -8,7 +8,7 @@ const RETRY: RetryCommand = { kind: "retry" };
 const NAMED: RetryCommand = { kind: "retry", selection: [{ tasks: ["a"] }] };
 const STAGE: RetryCommand = { kind: "retry", selection: [{ stage: "s0" }] };
 
-/** Nobody could tell what became of the only task. */
+/** The outcome of the only task is unknown. */
 function unknown(options: Options = ONCE): CoreRun {
   const run = new CoreRun([{ a: options }, ["b"]]).begin();
   run.send();
@@ -18,7 +18,7 @@ function unknown(options: Options = ONCE): CoreRun {
   return run;
 }
 
-/** It was cancelled while it ran: its task, or with it the taskflow. */
+/** The task, or its taskflow, was cancelled while it ran. */
 function cut(options: Options = ONCE, kind: "cancel" | "cancelTask" = "cancel"): CoreRun {
   const run = new CoreRun([{ a: options }, ["b"]]).begin();
   run.send();
@@ -34,7 +34,7 @@ const DOUBTFUL = [
 ] as const;
 
 describe.each(DOUBTFUL)("a retried task that was %s", (_, make) => {
-  test.each([RETRY, NAMED, STAGE])("is asked for first, and a success found there is taken: %j", (command) => {
+  test.each([RETRY, NAMED, STAGE])("is queried first, and a reported success counts: %j", (command) => {
     const run = make();
     const asked = questions(run.command(command));
     expect(asked).toMatchObject([{ task: 0, attempt: 0 }]);
@@ -48,7 +48,7 @@ describe.each(DOUBTFUL)("a retried task that was %s", (_, make) => {
     expect(run.send()).toEqual(["b"]);
   });
 
-  test.each([RETRY, STAGE])("takes a success that was recorded late, and asks nobody: %j", (command) => {
+  test.each([RETRY, STAGE])("uses a late success that was recorded, without a query: %j", (command) => {
     const run = make();
     expect(run.answer("a", answered("late")).facts).toMatchObject([{ kind: "late-response", status: "SUCCESS" }]);
     expect(run.answer("a", answered("later")).facts).toEqual([]);
@@ -60,7 +60,7 @@ describe.each(DOUBTFUL)("a retried task that was %s", (_, make) => {
   });
 
   test.each([SILENT, INTERRUPTED, done({ kind: "unknown", error: error("TASK_OUTCOME_UNKNOWN") })])(
-    "under exactlyOnce runs where nobody can tell only if it was named itself: %j",
+    "under exactlyOnce, without an outcome, runs only if it was selected by name: %j",
     (reply) => {
       const run = make();
       run.handleCommand(STAGE);
@@ -83,7 +83,7 @@ describe.each(DOUBTFUL)("a retried task that was %s", (_, make) => {
     expect(run.task("a").attempt).toBe(1);
   });
 
-  test("is waited for while its worker is at it, across a takeover too", () => {
+  test("waits while its worker runs the attempt, also across a takeover", () => {
     const run = make();
     run.handleCommand(STAGE);
     run.reply("a", RUNNING);
@@ -91,12 +91,12 @@ describe.each(DOUBTFUL)("a retried task that was %s", (_, make) => {
     expect(questions(run.give({ kind: "recover", fence: 7 }))).toHaveLength(1);
     run.reply("a", RUNNING);
     expect(run.send()).toEqual([]);
-    // The report of the worker.
+    // The worker's report.
     run.answer("a", answered("at last"));
     expect(run.task("a")).toMatchObject({ status: "SUCCESS", attempt: 0 });
   });
 
-  test("is still asked for when it was cancelled, or grew too old, before anybody had told", () => {
+  test("is still queried if it was cancelled or passed its maxAge before a reply", () => {
     for (const end of ["cancel", "cancelTask", "age"] as const) {
       const run = make();
       run.handleCommand({ kind: "updateTask", task: "a", options: { maxAge: 1_000 } });
@@ -111,8 +111,8 @@ describe.each(DOUBTFUL)("a retried task that was %s", (_, make) => {
   });
 });
 
-describe("a task in doubt behind a stage", () => {
-  /** The second stage's task is in doubt, and the first stage runs before it. */
+describe("a task in doubt in a later stage", () => {
+  /** The task of the second stage is in doubt; the first stage runs again before it. */
   function behind(): CoreRun {
     const run = new CoreRun([["a"], { b: ONCE }]).begin();
     run.send();
@@ -123,14 +123,14 @@ describe("a task in doubt behind a stage", () => {
     return run;
   }
 
-  test("is asked for when its turn comes", () => {
+  test("is queried when its stage is reached", () => {
     const run = behind();
     expect(questions(run)).toEqual([]);
     run.send();
     expect(questions(run.answer("a", answered(2)))).toHaveLength(1);
   });
 
-  test("that is not reached is asked for in the next run, and runs without an answer only if it is named then", () => {
+  test("that is not reached is queried in the next run, and without an outcome runs only if it is selected by name", () => {
     for (const [command, sent] of [
       [RETRY, []],
       [{ kind: "retry", selection: [{ tasks: ["a", "b"] }] }, ["b"]],
@@ -147,7 +147,7 @@ describe("a task in doubt behind a stage", () => {
     }
   });
 
-  test("that is not reached is asked for after a second cancelling, and a late success survives it", () => {
+  test("that is not reached is queried after a second cancel, which keeps a late success", () => {
     for (const isLate of [false, true]) {
       const run = behind();
       if (isLate) {
@@ -165,7 +165,7 @@ describe("a task in doubt behind a stage", () => {
     }
   });
 
-  test("that an answer reaches after the taskflow's end keeps it for the next run", () => {
+  test("that is answered after the taskflow's end keeps the answer for the next run", () => {
     const run = behind();
     run.send();
     run.answer("a", failed({ permanent: true }));
@@ -180,7 +180,7 @@ describe("a task in doubt behind a stage", () => {
 });
 
 describe("there is no doubt", () => {
-  test("about a task whose cancelled attempt is known to have failed", () => {
+  test("about a task whose cancelled attempt has failed", () => {
     const run = cut();
     run.answer("a", failed());
     expect(run.task("a").attempts).toMatchObject([{ status: "FAILED" }]);
@@ -188,7 +188,7 @@ describe("there is no doubt", () => {
     expect(run.send()).toEqual(["a"]);
   });
 
-  test("about one that is to run again after a success, and is cancelled before its turn", () => {
+  test("about a task that succeeded, is retried, and is cancelled before its stage is reached", () => {
     const run = new CoreRun([["a"], { b: {} }]).begin();
     for (const name of ["a", "b"]) {
       run.send();
@@ -203,14 +203,14 @@ describe("there is no doubt", () => {
     expect(run.task("b").attempt).toBe(1);
   });
 
-  test("in the default mode about a timeout", () => {
+  test("about a timeout in the default mode", () => {
     const run = unknown({});
     expect(questions(run.command(RETRY))).toEqual([]);
     expect(run.send()).toEqual(["a"]);
   });
 });
 
-test("in the default mode a task that was cancelled while it ran is asked for, and runs where nobody can tell", () => {
+test("in the default mode a task that was cancelled while it ran is queried, and runs if its outcome is unknown", () => {
   const run = cut({});
   expect(questions(run.command(STAGE))).toHaveLength(1);
   expect(run.send()).toEqual([]);

@@ -58,7 +58,7 @@ function carryOut(stages: StageSketch[], maxAge: number | undefined, moves: read
     run.now += late;
     for (const task of run.flow.tasks) if (task.retryAt !== null && task.retryAt <= run.now) run.endDelay(task.definition.name);
     if (send !== undefined) run.send(send);
-    // Most answers are of the latest attempt: others are hardly ever of interest.
+    // Most answers are of the latest attempt, because others rarely matter.
     else if (input?.kind === "answer" && input.attempt < 3)
       run.give({ ...input, attempt: run.flow.tasks[input.task]?.attempt ?? 0 });
     else if (input) run.give(input);
@@ -67,7 +67,7 @@ function carryOut(stages: StageSketch[], maxAge: number | undefined, moves: read
 }
 
 describe("the journal", () => {
-  test("read back from its text, any history gives the very same taskflow, gap-free and sound", () => {
+  test("any history, read back from its text, gives the same taskflow, without gaps", () => {
     fc.assert(
       fc.property(
         someStages,
@@ -89,7 +89,7 @@ describe("the journal", () => {
     );
   });
 
-  test("a taskflow read back goes on to an end, whatever happened before", () => {
+  test("a taskflow that was read back reaches an end, whatever happened before", () => {
     fc.assert(
       fc.property(someStages, fc.array(aMove, { maxLength: 40 }), (stages, moves) => {
         const run = carryOut(stages, undefined, moves);
@@ -117,7 +117,7 @@ describe("the journal", () => {
     },
   );
 
-  test("keeps keys that look like JavaScript's own as data", () => {
+  test("keeps keys such as __proto__ as data", () => {
     const run = new CoreRun([["a"]]).begin();
     run.send();
     const response = '{"__proto__":{"polluted":true},"constructor":{"prototype":1}}';
@@ -127,7 +127,7 @@ describe("the journal", () => {
     expect(({} as Record<string, unknown>)["polluted"]).toBeUndefined();
   });
 
-  test("is refused if it does not begin with a definition, or names a task or stage that is not there", () => {
+  test("is refused if it does not begin with a definition, or names a task or stage that does not exist", () => {
     const run = new CoreRun([["a"]]).begin();
     expect(() => replay([])).toThrow('The first fact of a journal must be "created", got none.');
     expect(() => replay([{ at: 1, facts: [{ kind: "owned", fence: 2 }] }])).toThrow('must be "created", got "owned"');
@@ -150,7 +150,7 @@ describe("the journal", () => {
 });
 
 describe("ids", () => {
-  test("stages and tasks have UUIDs that lead back to their places, and to nothing in another taskflow", () => {
+  test("ids of stages and tasks are UUIDs that give their positions, and nothing in another taskflow", () => {
     const idBase = idBaseOf("f81d4fae-7dec-11d0-a765-00a0c91e6bf6");
     const uuid = /^[0-9a-f]{8}-[0-9a-f]{4}-8[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/;
     for (const place of [0, 1, 255, 99_999, 2 ** 32 - 1]) {
@@ -163,7 +163,7 @@ describe("ids", () => {
     }
   });
 
-  test("what is no id is none", () => {
+  test("other texts are not ids", () => {
     const id = taskId(ID_BASE, 1);
     for (const other of ["", "a", `${id}0`, id.slice(0, -1), id.toUpperCase(), `${id.slice(0, -1)}g`, `${id.slice(0, -1)} `]) {
       expect(taskOrdinalOf(ID_BASE, other)).toBeUndefined();

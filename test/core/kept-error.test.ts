@@ -15,7 +15,7 @@ const depthOf = (value: unknown): number =>
   typeof value === "object" && value !== null ? 1 + Math.max(0, ...Object.values(value).map(depthOf)) : 0;
 
 describe("the error of a task", () => {
-  test("keeps the causes below it, nearest first, at most five, each cut", () => {
+  test("keeps its causes, nearest first, at most five, each shortened", () => {
     const refused = Object.assign(new Error("connect ECONNREFUSED"), { code: "ECONNREFUSED" });
     const error = new TypeError("fetch failed", { cause: refused });
     expect(toTaskError(error)).toMatchObject({
@@ -45,11 +45,11 @@ describe("the error of a task", () => {
     ["an array", [1, 2], "The handler threw an array: [1,2]"],
     ["text", "sold out", "sold out"],
     ["null", null, "null"],
-  ])("says what was thrown: %s", (_, thrown, message) => {
+  ])("describes the thrown value: %s", (_, thrown, message) => {
     expect(toTaskError(thrown)).toMatchObject({ type: "Error", message });
   });
 
-  test("is read although its getters throw", () => {
+  test("is read even if its getters throw", () => {
     const fields = ["name", "message", "code", "type", "data", "stack", "nodeID", "cause"];
     const error = new Error("");
     for (const field of fields) {
@@ -73,7 +73,7 @@ describe("the error of a task", () => {
     expect(JSON.stringify(data)).toContain('"$omitted":');
   });
 
-  test("holds no half of a pair of surrogates, not even where it is cut", () => {
+  test("has no lone surrogates, not even where it is cut", () => {
     const half = "party \ud83d";
     const error = toTaskError(Object.assign(new Error(half), { type: half, name: half, code: half }));
     for (const text of [error.type, error.name, error.message, String(error.code)]) expect(text.isWellFormed()).toBe(true);
@@ -81,7 +81,7 @@ describe("the error of a task", () => {
   });
 });
 
-test("an answer with a getter that throws is no answer, and ends no process", () => {
+test("an answer with a getter that throws fails the attempt without a crash", () => {
   const answer = {
     get success() {
       throw new Error("Not for you.");
@@ -114,7 +114,7 @@ describe("retryAfter", () => {
     [null, undefined],
   ])("%p is a wait of %p ms", (given, expected) => expect(after(given)).toBe(expected));
 
-  test("no computed delay is longer than 10 years either", () => {
+  test("a computed delay is at most 10 years, too", () => {
     const options = {
       ...DEFAULT_OPTIONS,
       retryDelay: 1_000,

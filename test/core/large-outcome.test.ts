@@ -1,4 +1,4 @@
-/** Outcomes in parts: put together whole, and a worker that does not keep its word is noticed. */
+/** Outcomes in chunks: they are complete once joined, and a misbehaving worker is detected. */
 import { describe, expect, test } from "@jest/globals";
 import { isToBeFetched, joinOutcome, outcomeChunk, toBeFetched } from "../../lib/protocol/large-outcome.ts";
 import { isBeginning, chunkAt } from "../../lib/protocol/chunks.ts";
@@ -15,7 +15,7 @@ const join = (
   return joinOutcome(at(0), MOST, (offset) => Promise.resolve(at(offset)));
 };
 
-test.each([6, 7, 100, 1_000, 1_000_000])("an outcome is whole after parts of %s bytes, none larger", async (bytes) => {
+test.each([6, 7, 100, 1_000, 1_000_000])("an outcome is complete after chunks of %s bytes, none larger", async (bytes) => {
   expect(await join(TEXT, bytes)).toEqual(JSON.parse(TEXT));
   for (let next: number | undefined = 0; next !== undefined;) {
     const part = chunkAt(TEXT, next, bytes);
@@ -25,11 +25,11 @@ test.each([6, 7, 100, 1_000, 1_000_000])("an outcome is whole after parts of %s 
   }
 });
 
-test("no part begins inside a character or behind the end", () => {
+test("no chunk begins inside a character or after the end", () => {
   expect([0, 1, 2, 3, 4].map((offset) => isBeginning('"😀"', offset))).toEqual([true, true, false, true, false]);
 });
 
-test("only the key of the attempt makes an answer one that is to be fetched", () => {
+test("only an answer with the key of the attempt is fetched in chunks", () => {
   expect(isToBeFetched(toBeFetched("f:t:0"), "f:t:0")).toBe(true);
   expect(isToBeFetched(toBeFetched("f:t:0"), "f:t:1")).toBe(false);
   for (const answer of [null, "f:t:0", { $taskflowOutcome: true }, []]) expect(isToBeFetched(answer, "f:t:0")).toBe(false);
@@ -43,14 +43,14 @@ describe("a worker", () => {
     ["leaves something out", (part, offset) => (offset === 0 ? { ...part, nextOffset: 500 } : part), /said to begin at 500/],
     ["goes round in circles", (part) => ({ ...part, nextOffset: 0 }), /said to begin at 0/],
     ["answers with nothing", (part, offset) => (offset === 0 ? part : undefined), /no part/],
-    ["does not say what it is", ({ ...part }) => ({ ...part, digest: undefined }), /no first part/],
+    ["omits its digest", ({ ...part }) => ({ ...part, digest: undefined }), /no first part/],
     [
       "changes its mind",
       (part, offset) => (offset === 0 ? part : { ...part, chunk: (part as { chunk: string }).chunk.toUpperCase() }),
       /do not make/,
     ],
     ["says something else", (part) => ({ ...part, chunk: "y".repeat((part as { chunk: string }).chunk.length) }), /do not make/],
-  ])("that %s is not believed", async (_, change, message) => {
+  ])("that %s is rejected", async (_, change, message) => {
     await expect(join(TEXT, 300, change)).rejects.toThrow(message);
   });
 });

@@ -75,7 +75,7 @@ describe("at a limit a taskflow is accepted, one over it is refused with the lim
 });
 
 describe("limits of the service", () => {
-  test("a limit that the settings lower or raise is the one that counts", () => {
+  test("a limit that the settings lower or raise applies", () => {
     expect(problemsOf(aTaskflow({ tags: tags(3) }), { tags: 2 })).toEqual([expect.objectContaining({ path: "/tags", limit: 2 })]);
     expect(problemsOf(aTaskflow({ tags: tags(1_000) }), { tags: 1_000 })).toEqual([]);
     expect(problemsOf(aTaskflow({ attributes: attributes(1_000) }), { attributes: 1_000 })).toEqual([]);
@@ -84,7 +84,7 @@ describe("limits of the service", () => {
     expect(problemsOf(aTaskflow({ stages: stages(2) }), over).map((problem) => problem.keyword)).toEqual(["stages", "tasks"]);
   });
 
-  test("the defaults hold where nothing else is said", () => {
+  test("the defaults apply otherwise", () => {
     expect(valuesOf(LIMITS, {})).toEqual(DEFAULT_LIMITS);
     expect(valuesOf(LIMITS, { tasks: 5 })).toEqual({ ...DEFAULT_LIMITS, tasks: 5 });
   });
@@ -96,7 +96,7 @@ describe("limits of the service", () => {
     [{ tasks: 1.5 }, "/tasks must be a whole number of at least 0, got 1.5."],
     [{ tags: 1_001 }, "/tags must be a whole number from 0 to 1000, got 1001."],
     [{ jsonDepth: 1_001 }, "/jsonDepth must be a whole number from 0 to 1000, got 1001."],
-  ])("%j is refused with a sentence that names it", (limits, sentence) => {
+  ])("%j is refused with a message that names it", (limits, sentence) => {
     expect(settingProblems(LIMITS, limits, "").map(({ message }) => message)).toEqual([sentence]);
   });
 });

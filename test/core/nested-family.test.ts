@@ -13,8 +13,8 @@ import { undoable } from "../helpers/undo-run.ts";
 
 const FOLLOW_MS = 30_000;
 
-describe("news of a nested taskflow", () => {
-  test("count once, in whatever order and number they come; of what is not known they are taken and forgotten", () => {
+describe("reports of a nested taskflow", () => {
+  test("count once, in any order and number; those of an unknown taskflow are ignored", () => {
     const run = producing(["n1"]);
     run.answer("a", answered(1));
     expect(run.join("n1", "RUNNING").facts).toEqual([]);
@@ -25,7 +25,7 @@ describe("news of a nested taskflow", () => {
     expect(run.task("a").status).toBe("SUCCESS");
   });
 
-  test("that it was never stored drop the link", () => {
+  test("that it was never stored remove the link", () => {
     const run = producing(["n1"]);
     run.answer("a", answered(1));
     run.join("n1", null);
@@ -33,7 +33,7 @@ describe("news of a nested taskflow", () => {
     expect(taskDetails(run).nestedTaskflows).toEqual([]);
   });
 
-  test("that it runs again are heeded while the task waits for others, and are of no interest afterwards", () => {
+  test("that it runs again count while the task waits for others, and are ignored afterwards", () => {
     const run = producing(["n1", "n2"]);
     run.answer("a", answered(1));
     run.join("n1", "FAILED", 5);
@@ -46,7 +46,7 @@ describe("news of a nested taskflow", () => {
     expect(run.stateOf("n1")).toBe("ended");
   });
 
-  test("reach a taskflow that has finished, and change only what is known of the child", () => {
+  test("to a finished taskflow change only the child's recorded status", () => {
     const run = producing(["n1"]);
     run.answer("a", failed());
     expect(isOver(run.flow)).toBe(true);
@@ -57,7 +57,7 @@ describe("news of a nested taskflow", () => {
 });
 
 describe("cancelling", () => {
-  test("reaches every nested taskflow that runs, and the taskflow is over when they are", () => {
+  test("reaches every running nested taskflow, and the taskflow is over when they are", () => {
     const run = producing(["n1", "n2", "n3"]);
     run.join("n3", "COMPLETED");
     const { effects } = run.command({ kind: "cancel" });
@@ -71,7 +71,7 @@ describe("cancelling", () => {
     expect(isOver(run.flow)).toBe(true);
   });
 
-  test("of a task reaches its own ones only", () => {
+  test("of a task reaches only its own", () => {
     const run = new NestedRun([["a", "b"]]).begin();
     run.send();
     run.link("a", "n1", { isChosen: true });
@@ -81,7 +81,7 @@ describe("cancelling", () => {
     expect(run.flow.status).toBe("RUNNING");
   });
 
-  test("is told again by a new owner, until it is known that they have ended", () => {
+  test("is repeated by a new owner until they are known to have ended", () => {
     const run = producing(["n1", "n2"]);
     run.command({ kind: "cancel" });
     run.join("n1", "CANCELLED");
@@ -93,7 +93,7 @@ describe("cancelling", () => {
 });
 
 describe("pausing", () => {
-  test("reaches the nested taskflows that run, and going on too, each in the name of this one", () => {
+  test("and resuming reach the running nested taskflows, in the name of this one", () => {
     const run = producing(["n1", "n2"]);
     run.join("n2", "COMPLETED");
     const by = "flow-1";
@@ -103,7 +103,7 @@ describe("pausing", () => {
     expect(effects).toEqual(["n1", "n3"].map((to) => ({ kind: "send-command", to, command: { kind: "resume", by } })));
   });
 
-  test("from above is ended from above, and leaves alone what a person paused", () => {
+  test("from the parent ends from the parent, and leaves a person's own pause alone", () => {
     const run = producing(["n1"]);
     run.handleCommand({ kind: "pause", by: "up" });
     expect([run.flow.status, run.flow.pause?.by]).toEqual(["PAUSED", "up"]);
@@ -117,14 +117,14 @@ describe("pausing", () => {
     expect(run.flow.status).toBe("PAUSED");
   });
 
-  test("is over with the taskflow: what still runs below one that fails while it is paused goes on", () => {
+  test("ends with the taskflow: children of one that fails while it is paused continue", () => {
     const run = producing(["n1"]);
     run.handleCommand({ kind: "pause" });
     const { effects } = run.answer("a", failed());
     expect([run.flow.status, orders(effects)]).toEqual(["FAILED", [["n1", "resume"]]]);
   });
 
-  test("lets a task that waits for nested taskflows end with them", () => {
+  test("lets a task end that waits for nested taskflows", () => {
     const run = producing(["n1"]);
     run.answer("a", answered(1));
     run.handleCommand({ kind: "pause" });
@@ -138,7 +138,7 @@ describe("a new owner of the parent", () => {
   test.each([
     ["runs", false, "resume"],
     ["is paused", true, "pause"],
-  ] as const)("that %s tells the children so, and looks what has become of them", (_title, isPaused, kind) => {
+  ] as const)("that %s tells its children, and looks them up", (_title, isPaused, kind) => {
     const run = producing(["n1"]);
     if (isPaused) run.handleCommand({ kind: "pause" });
     run.crash();
@@ -147,7 +147,7 @@ describe("a new owner of the parent", () => {
     expect(effects).toContainEqual({ kind: "follow", children: ["n1"] });
   });
 
-  test("goes on waiting with the answer that was given", () => {
+  test("continues to wait, with the answer it has", () => {
     const run = producing(["n1"]);
     run.answer("a", answered("before"));
     run.crash();
@@ -156,7 +156,7 @@ describe("a new owner of the parent", () => {
     expect(run.task("a")).toMatchObject({ status: "SUCCESS", response: json("before") });
   });
 
-  test("takes an answer that the worker remembers, and waits then", () => {
+  test("accepts an answer from the worker's ledger, and then waits", () => {
     const run = producing(["n1"]);
     run.crash();
     run.takeOver(2, done(answered("remembered")));
@@ -164,8 +164,8 @@ describe("a new owner of the parent", () => {
   });
 });
 
-describe("looking after children", () => {
-  test("is repeated while one runs, by one timer however many there are, and ends with the last", () => {
+describe("looking up children", () => {
+  test("is repeated while one runs, by a single timer, and ends with the last", () => {
     const run = producing(["n1"]);
     for (let n = 2; n < 6; n++) {
       run.join(`n${n - 1}`, "COMPLETED");
@@ -175,8 +175,8 @@ describe("looking after children", () => {
     run.now += FOLLOW_MS;
     const { effects } = run.give({ kind: "follow" });
     const timer = { kind: "timer", at: run.now + FOLLOW_MS, input: { kind: "follow" } };
-    const told = { kind: "send-command", to: "n5", command: { kind: "resume", by: "flow-1" } };
-    expect(effects).toEqual([told, { kind: "follow", children: ["n5"] }, timer]);
+    const resume = { kind: "send-command", to: "n5", command: { kind: "resume", by: "flow-1" } };
+    expect(effects).toEqual([resume, { kind: "follow", children: ["n5"] }, timer]);
     run.join("n5", "COMPLETED");
     expect(run.give({ kind: "follow" }).effects).toEqual([]);
     run.link("a", "n6");
@@ -196,42 +196,42 @@ describe("a nested taskflow", () => {
     run.send();
     return run;
   };
-  const told = (run: NestedRun): unknown[] =>
+  const reportsOf = (run: NestedRun): unknown[] =>
     run.effects.flatMap((effect) => (effect.kind === "send-command" && effect.to === "up" ? [effect.command] : []));
 
-  test("knows where it stands, and tells its handlers and callers", () => {
+  test("knows its parent, and shows it to handlers and callers", () => {
     const run = nestedRun();
     expect(taskflowDetails(run.flow)).toMatchObject({ rootId: "root", parentTaskflowDetails: nested.parent });
     const context = JSON.parse(executionContext(run.flow, run.task("a"), () => true)) as object;
     expect(context).toMatchObject({ taskflow: { taskInfo: { meta: { taskflowExecutionContext: nested.context } } } });
   });
 
-  test("tells its parent once it is over, compensation included, and again whenever that changes", () => {
+  test("reports to its parent once it is over, including compensation, and whenever that changes", () => {
     const run = nestedRun();
     run.answer("a", answered(1));
     run.send();
     run.answer("b", failed());
     expect(run.flow.status).toBe("FAILED");
-    expect(told(run)).toEqual([]);
+    expect(reportsOf(run)).toEqual([]);
     run.send();
     run.answer("undo a", answered(1));
     const child = "flow-1";
-    expect(told(run)).toEqual([{ kind: "join", child, status: "FAILED", seq: run.flow.seq }]);
+    expect(reportsOf(run)).toEqual([{ kind: "join", child, status: "FAILED", seq: run.flow.seq }]);
     run.handleCommand({ kind: "retry" });
-    expect(told(run).at(-1)).toEqual({ kind: "join", child, status: "RUNNING", seq: run.flow.seq });
+    expect(reportsOf(run).at(-1)).toEqual({ kind: "join", child, status: "RUNNING", seq: run.flow.seq });
     run.handleCommand({ kind: "cancel" });
-    expect(told(run).at(-1)).toEqual({ kind: "join", child, status: "CANCELLED", seq: run.flow.seq });
+    expect(reportsOf(run).at(-1)).toEqual({ kind: "join", child, status: "CANCELLED", seq: run.flow.seq });
   });
 
-  test("that was decided about and is over again in the same commit tells of it too", () => {
+  test("that was reopened and ended within one commit reports, too", () => {
     const run = new NestedRun(sketch([["a"]]), { nested }).begin();
     run.send();
     run.answer("a", failed());
     run.handleCommand({ kind: "resolveTask", task: "a", outcome: "SUCCESS", reason: "done by hand" });
-    expect(told(run).map((command) => (command as { status: string }).status)).toEqual(["FAILED", "COMPLETED"]);
+    expect(reportsOf(run).map((command) => (command as { status: string }).status)).toEqual(["FAILED", "COMPLETED"]);
   });
 
-  test("one of an older version of the engine, without a place, is a root", () => {
+  test("a taskflow without a parent in its first fact is a root", () => {
     const definition = sketch([["a"]]);
     const flow = build(
       { kind: "created", taskflowId: "old", idBase: ID_BASE, defaults: DEFAULT_OPTIONS, meta: {}, definition },

@@ -5,10 +5,10 @@ import { Random } from "../simulation/random.ts";
 
 const RUNS = runs(8, 40);
 const STEPS = 250;
-/** Far more than any run needs to come to rest. */
+/** Far more than any run needs to finish. */
 const REST = 20_000;
 
-test(`${RUNS} forests of nested taskflows, with commands, lost and doubled messages and crashes: invariants hold after each step, the journal tells what memory holds, and when they are left alone all of them end`, () => {
+test(`${RUNS} forests of nested taskflows, with commands, lost and duplicated messages and crashes: invariants hold after each step, the journal gives the state in memory, and without further disturbance all of them end`, () => {
   const seen = { nested: 0, deepest: 0, cancelled: 0, compensated: 0, dropped: 0 };
   for (let seed = 1; seed <= RUNS; seed++) {
     const forest = new Forest(new Random(seed));
@@ -31,7 +31,7 @@ test(`${RUNS} forests of nested taskflows, with commands, lost and doubled messa
       seen.dropped += Array.from(flow.children.values()).filter(({ state }) => state === "gone").length;
     }
   }
-  // It has been where it was to go.
+  // It has arrived.
   expect(seen.deepest).toBe(3);
   for (const count of Object.values(seen)) expect(count).toBeGreaterThan(2);
 });

@@ -7,7 +7,7 @@ import { answered, failed, ID_BASE, json, NEVER, sketch } from "../helpers/core-
 import { NestedRun, orders, producing, taskDetails } from "../helpers/nested-run.ts";
 
 describe("a task whose handler produced taskflows", () => {
-  test("names them, and waits for them once it has answered itself", () => {
+  test("lists them, and waits for them once it has answered itself", () => {
     const run = producing(["n1", "n2"]);
     expect(taskDetails(run)).toMatchObject({
       status: "RUNNING",
@@ -29,7 +29,7 @@ describe("a task whose handler produced taskflows", () => {
     expect(run.send()).toEqual(["svc.b"]);
   });
 
-  test("does not wait where its options say so, or where its attempt failed", () => {
+  test("does not wait if its options say so, or if its attempt failed", () => {
     const run = producing(["n1"], { waitForNested: false });
     run.answer("a", answered(1));
     expect(run.task("a").status).toBe("SUCCESS");
@@ -39,7 +39,7 @@ describe("a task whose handler produced taskflows", () => {
     expect(isOver(broken.flow)).toBe(true);
   });
 
-  test("has no timeout while it waits, and is neither asked about nor sent again", () => {
+  test("has no timeout while it waits, and is neither queried nor sent again", () => {
     const run = producing(["n1"]);
     run.answer("a", answered(1));
     for (const kind of ["timeout", "requery"] as const) {
@@ -55,7 +55,7 @@ describe("a task whose handler produced taskflows", () => {
     expect(run.task("a").response).toBe(json(1));
   });
 
-  test("is not sent again if it answers while that is about to happen", () => {
+  test("is not redelivered if it answers before that", () => {
     const run = producing(["n1"]);
     run.takeOver(2, NEVER);
     run.answer("a", answered(1));
@@ -73,7 +73,7 @@ describe("a task whose handler produced taskflows", () => {
     expect(run.task("a").status).toBe("SUCCESS");
   });
 
-  test("its context tells the handler of them when it is delivered again", () => {
+  test("lists them in the context of a redelivery", () => {
     const run = producing(["n1"], {}, { isChosen: true });
     run.takeOver(2, NEVER);
     run.send();
@@ -86,7 +86,7 @@ describe("a task whose handler produced taskflows", () => {
 });
 
 describe("a nested taskflow that failed or was cancelled", () => {
-  test("fails the task that waits for it, with what it was; the answer is kept", () => {
+  test("fails the task that waits for it; the error names it, and the answer is kept", () => {
     const run = producing(["n1", "n2", "n3"]);
     run.answer("a", answered("mine"));
     run.join("n1", "FAILED");
@@ -102,7 +102,7 @@ describe("a nested taskflow that failed or was cancelled", () => {
     expect(run.flow.status).toBe("FAILED");
   });
 
-  test("leads to another attempt of it, if there is one; what still runs of the first is cancelled then, and does not count", () => {
+  test("leads to another attempt, if one is left; that cancels what the first still runs, which does not count", () => {
     const run = producing(["n1", "n2"], { maxRetries: 1, retryDelay: 100 });
     run.answer("a", answered(1));
     run.join("n2", "COMPLETED");
@@ -131,8 +131,8 @@ describe("a nested taskflow that failed or was cancelled", () => {
   });
 });
 
-describe("a repeated delivery of the attempt", () => {
-  test("cancels what the first one produced, and its end does not count", () => {
+describe("a redelivery of the attempt", () => {
+  test("cancels the taskflows of the first delivery, whose ends do not count", () => {
     const run = producing(["n1"]);
     run.takeOver(2, NEVER);
     const before = run.effects.length;
@@ -145,7 +145,7 @@ describe("a repeated delivery of the attempt", () => {
     expect(run.task("a").status).toBe("SUCCESS");
   });
 
-  test("leaves those whose ids were chosen: the same id again adopts the child", () => {
+  test("keeps those with chosen ids: producing the same id again adopts the child", () => {
     const run = producing(["mine"], {}, { isChosen: true });
     run.takeOver(2, NEVER);
     const before = run.effects.length;
@@ -171,7 +171,7 @@ describe("a later attempt that produces the same id again", () => {
   test.each([
     ["COMPLETED", "SUCCESS"],
     ["FAILED", "FAILED"],
-  ] as const)("takes the child as it ended: %s", (status, expected) => {
+  ] as const)("adopts the ended child: %s", (status, expected) => {
     const run = producing(["mine"], { maxRetries: 1 }, { isChosen: true });
     run.join("mine", status, 7);
     run.answer("a", failed());
@@ -190,7 +190,7 @@ describe("a later attempt that produces the same id again", () => {
     expect(run.task("a").status).toBe(expected);
   });
 
-  test("waits for one that is being retried, and news from before that come too late", () => {
+  test("waits for one that is being retried, and ignores its earlier reports", () => {
     const run = producing(["mine"], { maxRetries: 1 }, { isChosen: true });
     run.join("mine", "FAILED", 7);
     run.answer("a", failed());
@@ -208,7 +208,7 @@ describe("a later attempt that produces the same id again", () => {
     expect(other.stateOf("mine")).toBe("active");
   });
 
-  test("takes over what still runs of the attempt before", () => {
+  test("takes over children of the previous attempt that still run", () => {
     const run = producing(["mine"], { maxRetries: 1 }, { isChosen: true });
     run.answer("a", failed());
     run.endDelay("a");
@@ -221,7 +221,7 @@ describe("a later attempt that produces the same id again", () => {
 });
 
 describe("a link is refused", () => {
-  test("where the task does not run, or at another attempt, or is none of this taskflow", () => {
+  test("if the task is not running, is at another attempt, or belongs to another taskflow", () => {
     const run = new NestedRun([{ a: { maxRetries: 1 } }, ["b"]]).begin();
     const command = { kind: "link", attempt: 0, child: "n1", isChosen: false, maxDepth: 16 } as const;
     const refusal = (id: string, attempt = 0): string => run.refusal({ ...command, taskId: id, attempt });
@@ -238,7 +238,7 @@ describe("a link is refused", () => {
     expect(refusal(first, 1)).toBe("PARENT_TASK_NOT_RUNNING");
   });
 
-  test("below a taskflow that is nested as deep as may be, and not one level above", () => {
+  test("below a taskflow at the maximum depth, and not one level above", () => {
     for (const [depth, expected] of [
       [16, { ok: false, type: "NESTING_TOO_DEEP" }],
       [15, { ok: true, data: { depth: 16, rootId: "root", isHeld: false, isLinked: true } }],
@@ -256,7 +256,7 @@ describe("a link is refused", () => {
     }
   });
 
-  test("quietly, of one that stands below another task", () => {
+  test("without an error, if the child is linked to another task", () => {
     const run = new NestedRun([["a", "b"]]).begin();
     run.send();
     run.link("a", "mine", { isChosen: true });

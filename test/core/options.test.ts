@@ -54,13 +54,13 @@ describe("durations", () => {
     expect(() => parseDuration(value)).toThrow(RangeError);
   });
 
-  test("a long row of digits is refused without being read", () => {
+  test("a long text of digits is refused without being parsed", () => {
     expect(() => parseDuration("1".repeat(1_000_000))).toThrow(RangeError);
   });
 });
 
 describe("resolving", () => {
-  test("an absent or empty override gives the very same object", () => {
+  test("an absent or empty override gives the same object", () => {
     expect(resolveOptions(DEFAULT_OPTIONS)).toBe(DEFAULT_OPTIONS);
     expect(resolveOptions(DEFAULT_OPTIONS, {})).toBe(DEFAULT_OPTIONS);
   });
@@ -72,7 +72,7 @@ describe("resolving", () => {
     expect(resolveOptions(first, { maxRetries: 3 })).not.toBe(DEFAULT_OPTIONS);
   });
 
-  test("sharing has an end, and goes on after it", () => {
+  test("sharing is bounded, and continues after a clear", () => {
     for (let timeout = 1; timeout <= 10_000; timeout++)
       expect(resolveOptions(DEFAULT_OPTIONS, { timeout }).timeout).toBe(timeout);
   });
@@ -84,7 +84,7 @@ describe("resolving", () => {
     expect(task).toEqual({ ...DEFAULT_OPTIONS, timeout: 5_000, maxRetries: 0, maxAge: 60_000, continueOnTaskFailure: false });
   });
 
-  test("backoff is one option: what an inner one leaves out takes its default", () => {
+  test("backoff is one option: fields that an inner one omits take their defaults", () => {
     const outer = resolveOptions(DEFAULT_OPTIONS, { backoff: { type: "exponential", factor: 3, maxDelay: "1m", jitter: true } });
     expect(outer.backoff).toEqual({ type: "exponential", factor: 3, maxDelay: 60_000, jitter: 1 });
     expect(resolveOptions(outer, { backoff: { type: "linear" } }).backoff).toEqual({
@@ -94,13 +94,13 @@ describe("resolving", () => {
     });
   });
 
-  test("exactlyOnceExecution is another name of exactlyOnceTaskExecution", () => {
+  test("exactlyOnceExecution is an alias of exactlyOnceTaskExecution", () => {
     expect(resolveOptions(DEFAULT_OPTIONS, { exactlyOnceExecution: true }).exactlyOnceTaskExecution).toBe(true);
   });
 });
 
 describe("effective options", () => {
-  test("have the names and defaults of the contract, and leave out what is not set", () => {
+  test("have the documented names and defaults, without options that are not set", () => {
     expect(DEFAULT_OPTIONS).toStrictEqual({
       timeout: 60_000,
       maxRetries: 0,
@@ -116,7 +116,7 @@ describe("effective options", () => {
     });
   });
 
-  test("are numbers of milliseconds, and their text is made of them", () => {
+  test("have durations in milliseconds, also in their text", () => {
     const resolved = resolveOptions(DEFAULT_OPTIONS, {
       maxAge: "5s",
       maxConcurrency: 2,

@@ -23,7 +23,7 @@ const MODES: readonly (readonly [string, Options])[] = [
 ];
 const LOST = { kind: "unknown", error: error("WORKER_LOST") } as const;
 
-/** A taskflow of one task whose attempt is out and asked about. */
+/** A taskflow of one task whose running attempt is being queried. */
 function asked(options: Options = {}): CoreRun {
   const run = new CoreRun([{ a: options }]).begin();
   run.send();
@@ -32,11 +32,11 @@ function asked(options: Options = {}): CoreRun {
   return run;
 }
 
-describe("the outcome of an attempt is asked for", () => {
+describe("the outcome of an attempt is queried", () => {
   test.each([
     ["in the default mode", {}, 2_000],
     ["under exactlyOnce, where it must not be repeated, for longer", ONCE, 60_000],
-  ])("by a new owner, once, at the node that it was sent to: %s", (_, options, patienceMs) => {
+  ])("by a new owner, once, at the node of the attempt: %s", (_, options, patienceMs) => {
     const run = new CoreRun([{ a: options }]).begin();
     run.send(1, "w7");
     run.now += 100;
@@ -48,7 +48,7 @@ describe("the outcome of an attempt is asked for", () => {
     expect(run.send()).toEqual([]);
   });
 
-  test.each(MODES)("where the coordinator's own link was down, of what runs and is named: %s", (_, options) => {
+  test.each(MODES)("after the coordinator's own link was down, for the named running tasks: %s", (_, options) => {
     const run = new CoreRun([{ a: options, b: options, c: options, d: options }]).begin();
     run.send(3);
     run.answer("b", answered(1));
@@ -57,7 +57,7 @@ describe("the outcome of an attempt is asked for", () => {
     expect(questions(decision).map(({ task }) => task)).toEqual([0]);
   });
 
-  test("not where it is about to be delivered again anyway", () => {
+  test("not if it is about to be redelivered anyway", () => {
     const run = asked();
     run.reply("a", NEVER);
     expect(run.give({ kind: "link-lost", tasks: [0] }).effects).toEqual([]);
@@ -67,7 +67,7 @@ describe("the outcome of an attempt is asked for", () => {
   test.each([
     ["a timeout", (run: CoreRun) => run.timeOut("a"), "TASK_TIMEOUT"],
     ["an unknown outcome", (run: CoreRun) => run.answer("a", LOST), "WORKER_LOST"],
-  ])("under exactlyOnce after %s, with what made it doubtful", (_, lose, type) => {
+  ])("under exactlyOnce after %s, with the cause", (_, lose, type) => {
     const run = new CoreRun([{ a: { ...ONCE, maxRetries: 5 } }]).begin();
     run.send();
     const decision = lose(run);
@@ -86,7 +86,7 @@ describe("the outcome of an attempt is asked for", () => {
 });
 
 describe("the reply", () => {
-  test.each(MODES)("done counts like an answer, whatever it says: %s", (_, options) => {
+  test.each(MODES)("done counts like an answer of any kind: %s", (_, options) => {
     const run = asked({ ...options, maxRetries: 1 });
     run.reply("a", done(failed()));
     expect(run.task("a")).toMatchObject({ status: "WAITING", error: { type: "BROKEN" }, retryAt: run.now + 1_000 });
@@ -98,7 +98,7 @@ describe("the reply", () => {
     expect(run.flow.status).toBe("COMPLETED");
   });
 
-  test("done with success: false is a failure that was reported", () => {
+  test("done with success: false is a reported failure", () => {
     const run = asked();
     run.reply("a", done(answered({ success: false })));
     expect(run.task("a")).toMatchObject({ status: "FAILED", error: { type: "TASK_REPORTED_FAILURE" } });
@@ -122,7 +122,7 @@ describe("the reply", () => {
   test.each([
     ["silent", SILENT],
     ["interrupted", INTERRUPTED],
-  ])("%s has it delivered again in the default mode", (_, reply) => {
+  ])("%s leads to a redelivery in the default mode", (_, reply) => {
     const run = asked();
     run.reply("a", reply);
     expect(run.send()).toEqual(["a"]);
@@ -132,7 +132,7 @@ describe("the reply", () => {
   test.each([
     ["silent", SILENT],
     ["interrupted", INTERRUPTED],
-  ])("%s ends it under exactlyOnce, however many retries there are", (_, reply) => {
+  ])("%s ends the task under exactlyOnce, however many retries are left", (_, reply) => {
     const run = asked({ ...ONCE, maxRetries: -1 });
     run.reply("a", reply);
     const unknown = { type: "TASK_OUTCOME_UNKNOWN", nodeID: "w1" };
@@ -144,7 +144,7 @@ describe("the reply", () => {
   test.each([
     ["the timeout", (run: CoreRun) => run.timeOut("a"), "TASK_TIMEOUT"],
     ["the lost worker", (run: CoreRun) => run.answer("a", LOST), "WORKER_LOST"],
-  ])("silent under exactlyOnce is told with the cause: %s", (_, lose, type) => {
+  ])("silent under exactlyOnce reports the cause: %s", (_, lose, type) => {
     const run = new CoreRun([{ a: { ...ONCE, maxRetries: 5 } }]).begin();
     run.send();
     lose(run);
@@ -152,7 +152,7 @@ describe("the reply", () => {
     expect(run.task("a")).toMatchObject({ status: "FAILED", error: { type: "TASK_OUTCOME_UNKNOWN", data: { cause: { type } } } });
   });
 
-  test("that ends the last task of a stage begins the next one", () => {
+  test("that ends the last task of a stage starts the next one", () => {
     const options = { ...ONCE, continueOnTaskFailure: true };
     const run = new CoreRun([{ a: options, b: options }, { c: {} }]).begin();
     run.send();
@@ -168,8 +168,8 @@ describe("the reply", () => {
   });
 });
 
-describe("a worker that is at it", () => {
-  test("is waited for under exactlyOnce, asked again from time to time, and what made it doubtful is kept", () => {
+describe("a worker that runs the attempt", () => {
+  test("is awaited under exactlyOnce and queried repeatedly, and the cause is kept", () => {
     const run = new CoreRun([{ a: { ...ONCE, timeout: 500 } }]).begin();
     run.send();
     run.now += 500;
@@ -188,7 +188,7 @@ describe("a worker that is at it", () => {
     expect(run.task("a").error).toMatchObject({ type: "TASK_OUTCOME_UNKNOWN", data: { cause: { type: "TASK_TIMEOUT" } } });
   });
 
-  test("settles it with its report, after which it is asked no more", () => {
+  test("settles the task with its report, and is not queried after that", () => {
     const run = asked(ONCE);
     run.reply("a", RUNNING);
     run.answer("a", answered("done"));
@@ -199,7 +199,7 @@ describe("a worker that is at it", () => {
   test.each([
     ["of the task", { ...ONCE, maxAge: 1_000 }, {}],
     ["of the taskflow", ONCE, { options: { maxAge: 1_000 } }],
-  ])("is waited for under exactlyOnce until the age %s is over", (_, options, rest) => {
+  ])("is awaited under exactlyOnce until the maxAge %s is over", (_, options, rest) => {
     const run = new CoreRun([{ a: options }], rest).begin();
     run.send();
     run.give({ kind: "recover", fence: 2 });
@@ -212,7 +212,7 @@ describe("a worker that is at it", () => {
     expect(run.task("a")).toMatchObject({ status: "FAILED", error: { type: "TASK_OUTCOME_UNKNOWN" } });
   });
 
-  test("has no more time than its timeout in the default mode, counted from when it was first sent", () => {
+  test("has only the attempt's timeout in the default mode, from its first delivery", () => {
     const run = asked({ timeout: 500, maxRetries: 1 });
     const { effects } = run.reply("a", RUNNING);
     expect(effects).toContainEqual({ kind: "timer", at: START + 500, input: { kind: "timeout", task: 0, attempt: 0 } });

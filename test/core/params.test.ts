@@ -47,7 +47,7 @@ describe("params of actions", () => {
     ["health", undefined],
     ["health", null],
     ["health", {}],
-  ])("%s takes %j", (action, params) => {
+  ])("%s accepts %j", (action, params) => {
     expect(validateParams(action, params)).toEqual(params ?? {});
   });
 
@@ -85,18 +85,18 @@ describe("params of actions", () => {
     ["annotateTaskflow", { taskflowId, type: "note" }, ["/value"]],
     ["executeCommand", { taskflowId, request: { command: { kind: "cancel" }, more: 1 } }, ["/request/more"]],
     ["health", { verbose: true }, ["/verbose"]],
-  ])("%s refuses %j at its exact place", (action, params, paths) => {
+  ])("%s refuses %j with the exact paths", (action, params, paths) => {
     expect(problemsOf(action, params).map((problem) => problem.path)).toEqual(paths);
   });
 
   test.each(Object.keys(ACTIONS).filter((name) => name !== "produce") as CheckedAction[])(
-    "%s refuses whatever it does not know",
+    "%s refuses unknown params",
     (action) => {
       expect(problemsOf(action, { taskflowId, unknown: 1 }).map((problem) => problem.path)).toContain("/unknown");
     },
   );
 
-  test("the error is 422, tells the first problem in its message and all in its data", () => {
+  test("the error is 422, with the first problem in its message and all in its data", () => {
     const message = "The params of taskflow.getTask are not valid: /taskflowId is required. (and 1 more in data)";
     const expected = { code: 422, type: "TASKFLOW_VALIDATION_ERROR", retryable: false, message };
     expect(() => validateParams("getTask", {})).toThrow(expect.objectContaining(expected));

@@ -11,7 +11,7 @@ const resolve = (task: string): Command => ({ kind: "resolveTask", task, outcome
 const effectiveStatus = ({ flow }: CoreRun): unknown[] => [flow.status, flow.statusReason, flow.pause !== null];
 
 describe("a paused taskflow", () => {
-  test("sends nothing new; answers are taken, and it goes on where it was", () => {
+  test("sends nothing new, still accepts answers, and continues where it was", () => {
     const run = new CoreRun([{ a: {}, b: { maxRetries: 1 }, c: {} }, ["d"]]).begin();
     run.send(2);
     expect(run.handleCommand(PAUSE)).toMatchObject({ status: "PAUSED", statusReason: "PAUSED" });
@@ -24,7 +24,7 @@ describe("a paused taskflow", () => {
     expect(run.send()).toEqual(["c", "b"]);
   });
 
-  test("enters the next stage and sends nothing of it; with its last answer it finishes", () => {
+  test("enters the next stage without sending; its last answer finishes it", () => {
     const run = new CoreRun([["a"], ["b"]]).begin();
     run.send();
     run.handleCommand(PAUSE);
@@ -38,7 +38,7 @@ describe("a paused taskflow", () => {
     expect(effectiveStatus(run)).toEqual(["COMPLETED", null, false]);
   });
 
-  test("begins, if it was paused before that, once it goes on", () => {
+  test("starts once it is resumed, if it was paused before it started", () => {
     const run = new CoreRun([["a"]]);
     run.handleCommand(PAUSE);
     run.begin();
@@ -48,7 +48,7 @@ describe("a paused taskflow", () => {
     expect(run.send()).toEqual(["a"]);
   });
 
-  test("is recovered as such", () => {
+  test("is still paused after a recovery", () => {
     const run = new CoreRun([["a"]]).begin();
     run.handleCommand(PAUSE);
     run.give({ kind: "recover", fence: 2 });
@@ -57,7 +57,7 @@ describe("a paused taskflow", () => {
     expect(run.send()).toEqual(["a"]);
   });
 
-  test("grows old: past its age it ends", () => {
+  test("still ends after its maxAge", () => {
     const run = new CoreRun([["a"], ["b"]], { options: { maxAge: 100 } }).begin();
     run.handleCommand(PAUSE);
     run.now += 100;
@@ -65,7 +65,7 @@ describe("a paused taskflow", () => {
     expect(run.flow).toMatchObject({ status: "FAILED", error: { type: "MAX_AGE_EXCEEDED" }, pause: null });
   });
 
-  test("is paused once: a second pause changes nothing; and one that runs or has ended is not resumed", () => {
+  test("is paused once: a second pause changes nothing. A running or finished one cannot be resumed", () => {
     const run = new CoreRun([["a"]]).begin();
     expect(run.refusal(RESUME)).toBe("TASKFLOW_CONFLICT");
     run.handleCommand(PAUSE);
@@ -77,8 +77,8 @@ describe("a paused taskflow", () => {
   });
 });
 
-describe("a pause that reaches it from its parent", () => {
-  test("is ended by its parent, and a person's own is not", () => {
+describe("a pause from the parent", () => {
+  test("is ended by the parent, which does not end a person's own", () => {
     const run = new CoreRun([["a"]]).begin();
     const byParent = (kind: "pause" | "resume"): Command => ({ kind, by: "parent" });
     run.handleCommand(byParent("pause"));
@@ -93,8 +93,8 @@ describe("a pause that reaches it from its parent", () => {
   });
 });
 
-describe("a hold beside a decision that is needed", () => {
-  /** Two tasks failed, and a person is to decide about each. */
+describe("a pause together with a needed decision", () => {
+  /** Two tasks failed, and each needs a person's decision. */
   function waiting(): CoreRun {
     const run = new CoreRun([["a", "b", "x"], ["c"]], { options: ASK }).begin();
     run.send();
@@ -104,7 +104,7 @@ describe("a hold beside a decision that is needed", () => {
     return run;
   }
 
-  test("outlives it, whichever was first", () => {
+  test("outlives the decision, whichever came first", () => {
     for (const first of ["hold", "failure"] as const) {
       const run = new CoreRun([["a"], ["c"]], { options: ASK }).begin();
       run.send();
@@ -120,7 +120,7 @@ describe("a hold beside a decision that is needed", () => {
     }
   });
 
-  test("can be ended before it: the decision is still waited for, and cannot be resumed away", () => {
+  test("can be ended before the decision, which stays needed: a resume does not replace it", () => {
     const run = waiting();
     run.handleCommand(PAUSE);
     expect(run.handleCommand(RESUME)).toMatchObject({ status: "PAUSED", statusReason: "AWAITING_DECISION" });
@@ -137,7 +137,7 @@ describe("a hold beside a decision that is needed", () => {
     expect(run.send()).toEqual(["a", "b"]);
   });
 
-  test("is ended by cancelling, as is the waiting", () => {
+  test("is ended by a cancel, as is the need for a decision", () => {
     const run = waiting();
     run.handleCommand(PAUSE);
     run.handleCommand({ kind: "cancel" });
@@ -145,7 +145,7 @@ describe("a hold beside a decision that is needed", () => {
     expect(run.flow.awaiting.size).toBe(0);
   });
 
-  test("a retry of one of two failed tasks runs once the other is decided about, and is not given twice", () => {
+  test("a retry of one of two failed tasks runs once the other is decided about, and cannot be repeated", () => {
     const run = waiting();
     const one: Command = { kind: "retry", selection: [{ tasks: ["a"] }] };
     run.handleCommand(one);
@@ -155,7 +155,7 @@ describe("a hold beside a decision that is needed", () => {
     expect(run.send()).toEqual(["a", "b", "x"]);
   });
 
-  test("a retry that leaves the stage leaves its decisions behind", () => {
+  test("a retry that leaves the stage drops its decisions", () => {
     const run = new CoreRun([["a"], { b: {}, d: {}, e: { maxRetries: 2 } }, ["c"]], { options: { ...ASK, maxConcurrency: 2 } });
     run.begin();
     run.send();
@@ -170,13 +170,13 @@ describe("a hold beside a decision that is needed", () => {
     expect(run.status()).toMatchObject({ flow: "RUNNING", stages: ["RUNNING", "WAITING", "WAITING"] });
     expect(run.send()).toEqual(["a"]);
     run.answer("a", answered(2));
-    // What was still to run of it runs; what failed was not chosen, and blocks.
+    // The remaining tasks of the stage run; the failed ones were not selected, and block.
     expect(run.send()).toEqual(["e"]);
     run.answer("e", answered(1));
     expect(run.status()).toMatchObject({ flow: "FAILED", tasks: { b: "FAILED", c: "WAITING" } });
   });
 
-  test("a retry that would leave the stage is refused while a task of it runs; one in a retry delay begins anew", () => {
+  test("a retry that would leave the stage is refused while one of its tasks runs; a task in a retry delay starts anew", () => {
     const run = new CoreRun([["a"], { b: {}, d: { maxRetries: 2 } }], { options: ASK }).begin();
     run.send();
     run.answer("a", answered(1));
@@ -194,7 +194,7 @@ describe("a hold beside a decision that is needed", () => {
     expect(run.send()).toEqual(["b", "d"]);
   });
 
-  test("no decision is needed any more, nor a retry taken, once a handler ends the taskflow", () => {
+  test("no decision is needed, and no retry accepted, once a handler ends the taskflow", () => {
     const run = new CoreRun([["a", "b", "d"]], { options: ASK }).begin();
     run.send();
     run.answer("a", FATAL);

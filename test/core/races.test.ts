@@ -16,7 +16,7 @@ const command = (correlationId: number, given: Command, expected?: Expect): Inpu
   ...(expected ? { expect: expected } : {}),
 });
 
-/** Two commands and what comes in beside them, in any order, in any number of commits. */
+/** Two commands and other inputs, in any order, in any number of commits. */
 const anOrder = <Noise>(noise: fc.Arbitrary<Noise>) =>
   fc.record({
     noise: fc.array(noise, { maxLength: 4 }),
@@ -30,11 +30,11 @@ type Stimulus = Input | { readonly kind: "dispatch" };
 
 interface Result {
   readonly answer: CommandResult;
-  /** What it changed; unknown if it was decided together with others. */
+  /** Its changes; unknown if it was handled together with others. */
   readonly facts: readonly Fact[] | undefined;
 }
 
-/** Gives the inputs, and what comes of the commands among them by ticket. */
+/** Gives the inputs; returns the results of the commands by correlation id. */
 function give(run: CoreRun, inputs: readonly Stimulus[], together: boolean): Map<number, Result> {
   const results = new Map<number, Result>();
   for (const batch of together ? [inputs] : inputs.map((input) => [input])) {
@@ -56,7 +56,7 @@ function arranged(
   return inputs;
 }
 
-/** Exactly one of them was carried out; the other is refused with one of these types, and changed nothing. */
+/** Exactly one succeeded; the other was refused with one of these types, and changed nothing. */
 function expectOneWinner(results: Map<number, Result>, types: readonly string[]): number {
   const [one, two] = [results.get(1), results.get(2)];
   if (!one || !two) throw new Error("A command was not answered.");
@@ -88,8 +88,8 @@ const noiseOf = (tasks: number, attempts: number): fc.Arbitrary<Stimulus> =>
       ),
     );
 
-describe("of two decisions at once exactly one wins, whatever comes in beside them", () => {
-  test("cancelling and completion", () => {
+describe("exactly one of two concurrent decisions wins, whatever other inputs arrive", () => {
+  test("cancel and completion", () => {
     const ends = { COMPLETED: 0, CANCELLED: 0 };
     fc.assert(
       fc.property(fc.nat(2), fc.nat(2), fc.boolean(), fc.boolean(), (before, at, together, isRetried) => {
@@ -109,7 +109,7 @@ describe("of two decisions at once exactly one wins, whatever comes in beside th
         expect(result?.answer).toMatchObject(isCompleted ? { ok: false, type: "TASKFLOW_ALREADY_FINISHED" } : { ok: true });
         expect((isCompleted && result?.facts) || []).toEqual([]);
         ends[isCompleted ? "COMPLETED" : "CANCELLED"]++;
-        // What still comes moves nothing.
+        // Later inputs change no status.
         const { status, seq } = run.flow;
         give(run, inputs.slice(0, 2), false);
         expect(run.flow).toMatchObject({ status, seq });
@@ -139,7 +139,7 @@ describe("of two decisions at once exactly one wins, whatever comes in beside th
           if (status === "CANCELLED") run.handleCommand({ kind: "cancel" });
           else run.answer("a", failed());
           const inputs = arranged(order, [command(1, first), command(2, second)]);
-          // Nothing that comes in beside them ends the new run.
+          // No concurrent input ends the new run.
           const results = give(
             run,
             inputs.filter(({ kind }) => kind !== "dispatch" && kind !== "answer"),

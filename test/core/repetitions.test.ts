@@ -9,7 +9,7 @@ const MODES: readonly (readonly [string, Options])[] = [
   ["under exactlyOnce", ONCE],
 ];
 
-/** A taskflow of one task whose attempt is out and asked about. */
+/** A taskflow of one task whose running attempt is being queried. */
 function asked(options: Options = {}): CoreRun {
   const run = new CoreRun([{ a: options }]).begin();
   run.send();
@@ -18,7 +18,7 @@ function asked(options: Options = {}): CoreRun {
   return run;
 }
 
-describe("a reply is heeded only", () => {
+describe("a reply counts only", () => {
   test.each(MODES)("about the latest delivery: %s", (_, options) => {
     const run = asked({ ...options, maxRetries: 1 });
     const first = run.lastQuestion("a");
@@ -46,7 +46,7 @@ describe("a reply is heeded only", () => {
     expect(run.send()).toEqual([]);
   });
 
-  test.each(MODES)("about the node of that delivery, for a number is used again after one that never left: %s", (_, options) => {
+  test.each(MODES)("about the node of that delivery, because a withdrawn attempt's number is used again: %s", (_, options) => {
     const run = new CoreRun([{ a: options }]).begin();
     run.send(1, "w1");
     run.give({ kind: "link-lost", tasks: [0] });
@@ -58,7 +58,7 @@ describe("a reply is heeded only", () => {
     expect(run.task("a")).toMatchObject({ status: "RUNNING", attempts: [{ deliveries: 1, nodeID: "w2" }] });
   });
 
-  test("once: another one, of whatever kind, comes too late where it is about to be delivered again", () => {
+  test("once: any other comes too late if a redelivery is due", () => {
     const run = asked();
     run.reply("a", NEVER);
     for (const reply of [NEVER, SILENT, INTERRUPTED, RUNNING]) {
@@ -68,7 +68,7 @@ describe("a reply is heeded only", () => {
     expect(run.send()).toEqual([]);
   });
 
-  test("of the attempt that runs, not of one that never left and whose number is in use again", () => {
+  test("about the running attempt, not about a withdrawn one with the same number", () => {
     const run = new CoreRun([{ a: { exactlyOnceTaskExecution: true } }]).begin();
     run.send();
     run.give({ kind: "timeout", task: 0, attempt: 0 });
@@ -80,7 +80,7 @@ describe("a reply is heeded only", () => {
     expect(run.task("a")).toMatchObject({ status: "RUNNING", attempt: 0 });
   });
 
-  test("of a task that has not ended, and of one that there is", () => {
+  test("about a task that exists and has not ended", () => {
     const run = asked();
     run.answer("a", answered(1));
     expect(run.reply("a", NEVER)).toMatchObject({ facts: [], effects: [] });
@@ -94,7 +94,7 @@ describe(`an attempt is delivered ${MAX_DELIVERIES} times at most`, () => {
     ["never", NEVER],
     ["silent", SILENT],
     ["interrupted", INTERRUPTED],
-  ])("then it has failed, and a retry may follow in the default mode: %s", (_, reply) => {
+  ])("then it fails, and a retry may follow in the default mode: %s", (_, reply) => {
     const run = new CoreRun([{ a: { maxRetries: 1 } }]).begin();
     run.send();
     for (let delivery = 2; delivery <= MAX_DELIVERIES; delivery++) {
@@ -109,7 +109,7 @@ describe(`an attempt is delivered ${MAX_DELIVERIES} times at most`, () => {
     expect(run.task("a")).toMatchObject({ status: "RUNNING", attempt: 1, attempts: [{}, { attempt: 1, deliveries: 1 }] });
   });
 
-  test("then it has failed for good under exactlyOnce", () => {
+  test("then it fails for good under exactlyOnce", () => {
     const run = new CoreRun([{ a: { ...ONCE, maxRetries: 3 } }]).begin();
     run.send();
     for (let delivery = 2; delivery <= MAX_DELIVERIES; delivery++) {
@@ -120,7 +120,7 @@ describe(`an attempt is delivered ${MAX_DELIVERIES} times at most`, () => {
     expect(run.task("a")).toMatchObject({ status: "FAILED", attempt: 0, error: { type: "TASK_OUTCOME_UNKNOWN" } });
   });
 
-  test("and a worker that is at the last one, or has done it, is heard", () => {
+  test("and a worker that runs or has finished the last delivery still counts", () => {
     const run = new CoreRun([{ a: {} }]).begin();
     run.send();
     for (let delivery = 2; delivery <= MAX_DELIVERIES; delivery++) {
@@ -133,7 +133,7 @@ describe(`an attempt is delivered ${MAX_DELIVERIES} times at most`, () => {
     expect(run.task("a").status).toBe("SUCCESS");
   });
 
-  test("where a delivery that never left is none", () => {
+  test("not counting deliveries that were never sent", () => {
     const run = asked();
     for (let n = 0; n < 20; n++) {
       run.give({ kind: "link-lost", tasks: [0] });
@@ -145,15 +145,15 @@ describe(`an attempt is delivered ${MAX_DELIVERIES} times at most`, () => {
   });
 });
 
-describe("an answer is still taken", () => {
-  test.each(MODES)("while its worker is asked: %s", (_, options) => {
+describe("an answer still counts", () => {
+  test.each(MODES)("while its worker is queried: %s", (_, options) => {
     const run = asked(options);
     run.answer("a", answered("by itself"));
     expect(run.task("a")).toMatchObject({ status: "SUCCESS", response: '"by itself"' });
     expect(run.reply("a", SILENT).facts).toEqual([]);
   });
 
-  test("while it waits to be delivered again, which it then is not", () => {
+  test("while a redelivery is due, which it prevents", () => {
     const run = asked();
     run.reply("a", SILENT);
     run.answer("a", answered("late"));
@@ -161,7 +161,7 @@ describe("an answer is still taken", () => {
     expect(run.send()).toEqual([]);
   });
 
-  test("in the default mode its time is still over while its worker is asked", () => {
+  test("in the default mode the timeout still applies while its worker is queried", () => {
     const run = asked({ timeout: 500, maxRetries: 1 });
     run.timeOut("a");
     expect(run.task("a")).toMatchObject({ status: "WAITING", error: { type: "TASK_TIMEOUT" } });

@@ -4,7 +4,7 @@ import { ASK, ended, GO_ON, resolve, retry } from "../helpers/commands.ts";
 import { answered, CoreRun, failed } from "../helpers/core-run.ts";
 
 describe("a task resolved by hand", () => {
-  test.each(["SUCCESS", "SKIPPED"] as const)("that a decision was waited for goes on from there as %s", (outcome) => {
+  test.each(["SUCCESS", "SKIPPED"] as const)("that needed a decision continues from there as %s", (outcome) => {
     const run = ended([["a"], ["b"]], ["a"], ASK);
     expect(run.flow).toMatchObject({ status: "PAUSED", statusReason: "AWAITING_DECISION" });
     expect(run.handleCommand(resolve("a", outcome))).toMatchObject({ taskStatus: outcome, status: "RUNNING" });
@@ -14,14 +14,14 @@ describe("a task resolved by hand", () => {
     expect(run.flow).toMatchObject({ status: "COMPLETED", retryAttempt: 0 });
   });
 
-  test("of two that wait for a decision leaves it waiting for the other", () => {
+  test("of two that need a decision leaves the other", () => {
     const run = ended([["a", "b"], ["c"]], ["a", "b"], ASK);
     expect(run.handleCommand(resolve("a"))).toMatchObject({ status: "PAUSED" });
     expect(run.handleCommand(resolve("b"))).toMatchObject({ status: "RUNNING" });
     expect(run.send()).toEqual(["c"]);
   });
 
-  test("of a taskflow that FAILED goes on with what was never reached, under a new age budget", () => {
+  test("of a FAILED taskflow continues with the stages that were never reached, under a new maxAge", () => {
     const run = ended([["a", "x"], ["b"]], ["a"], { maxAge: 1_000 });
     run.now += 900;
     run.handleCommand(resolve("a"));
@@ -32,7 +32,7 @@ describe("a task resolved by hand", () => {
     expect(run.flow.status).toBe("COMPLETED");
   });
 
-  test("of a taskflow that a handler ended runs what the end kept from running", () => {
+  test("of a taskflow that a handler ended runs the tasks that the end prevented", () => {
     const run = new CoreRun([{ a: {}, b: { maxConcurrency: 1 } }, ["c"]], { options: { maxConcurrency: 1 } }).begin();
     run.send();
     run.answer("a", failed({ abort: "workflow", permanent: true }));
@@ -43,7 +43,7 @@ describe("a task resolved by hand", () => {
     expect(run.send()).toEqual(["c"]);
   });
 
-  test("that failed is not, while a taskflow that a handler ended waits for what runs", () => {
+  test("that failed is refused while a taskflow that a handler ended waits for running attempts", () => {
     const run = new CoreRun([["a", "b"]]).begin();
     run.send();
     run.answer("a", failed({ abort: "workflow", permanent: true }));
@@ -52,7 +52,7 @@ describe("a task resolved by hand", () => {
     expect(run.handleCommand(resolve("a"))).toMatchObject({ status: "COMPLETED" });
   });
 
-  test("ahead of its turn is passed over, and so is a stage of nothing else", () => {
+  test("before its stage was reached is skipped, as is a stage without other tasks", () => {
     const run = new CoreRun([["a"], ["b"], ["c", "d"]]).begin();
     run.handleCommand(resolve("b", "SKIPPED"));
     run.handleCommand(resolve("c"));
@@ -63,7 +63,7 @@ describe("a task resolved by hand", () => {
     expect(run.status()).toMatchObject({ flow: "COMPLETED", stages: ["COMPLETED", "COMPLETED", "COMPLETED"] });
   });
 
-  test("before it has begun ends a taskflow of nothing else when it begins", () => {
+  test("before the start ends a taskflow without other tasks when it starts", () => {
     const run = new CoreRun([["a"]]);
     run.handleCommand(resolve("a"));
     expect(run.begin().flow.status).toBe("COMPLETED");
@@ -79,7 +79,7 @@ describe("a task resolved by hand", () => {
     expect(run.send()).toEqual(["b"]);
   });
 
-  test("behind which chosen tasks run has what it blocked run too, and no task is forgotten", () => {
+  test("that blocked selected later tasks lets all tasks run that it blocked", () => {
     const run = ended([["a"], ["b"], ["c", "d"]], ["a"]);
     run.handleCommand(retry("c"));
     expect(run.send()).toEqual(["c"]);
@@ -92,19 +92,19 @@ describe("a task resolved by hand", () => {
     expect(run.flow.status).toBe("COMPLETED");
   });
 
-  test("of a stage that has ended betters how that ended, and is seen by the next one", () => {
+  test("of an ended stage improves the status of the stage, and the next stage sees it", () => {
     const run = ended([{ a: GO_ON, x: {} }, ["b"]], ["a"]);
     expect(run.flow.status).toBe("PARTIAL_COMPLETED");
-    const told = (): unknown => {
+    const responses = (): unknown => {
       const { previousStageRes } = JSON.parse(executionContext(run.flow, run.task("b"), () => true)) as {
         previousStageRes: { response: unknown }[];
       };
       return previousStageRes.map(({ response }) => response);
     };
-    expect(told()).toEqual([null, "x"]);
+    expect(responses()).toEqual([null, "x"]);
     run.handleCommand(resolve("a"));
     expect(run.status()).toMatchObject({ flow: "COMPLETED", stages: ["COMPLETED", "COMPLETED"] });
-    expect(told()).toEqual([{ by: "hand" }, "x"]);
+    expect(responses()).toEqual([{ by: "hand" }, "x"]);
   });
 
   test.each<[string, (run: CoreRun) => void, string]>([
@@ -112,7 +112,7 @@ describe("a task resolved by hand", () => {
     ["succeeded", (run) => run.send().forEach((name) => run.answer(name, answered(1))), "TASK_NOT_ACTIVE"],
     ["was resolved", (run) => run.handleCommand(resolve("a", "SKIPPED")), "TASK_NOT_ACTIVE"],
     ["is of a cancelled taskflow", (run) => run.handleCommand({ kind: "cancel" }), "TASKFLOW_ALREADY_FINISHED"],
-  ])("is refused where it %s", (_, prepare, type) => {
+  ])("is refused if it %s", (_, prepare, type) => {
     const run = new CoreRun([["a", "x"]]).begin();
     prepare(run);
     expect(run.refusal(resolve("a"))).toBe(run.flow.status === "COMPLETED" ? "TASKFLOW_ALREADY_FINISHED" : type);

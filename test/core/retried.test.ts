@@ -30,7 +30,7 @@ describe("under exactlyOnceTaskExecution a retry of a success", () => {
     expect(tried(run, RETRY).retried).toEqual(["b", "c"]);
   });
 
-  test("of a COMPLETED taskflow cannot be, whatever is forced; without the option it can", () => {
+  test("of a COMPLETED taskflow is refused even with force; without the option it is accepted", () => {
     const run = ended([["a"]], [], ONCE);
     for (const command of [RETRY, tasks("a"), { ...RETRY, force: true }, { ...RETRY, mode: "all" as const }])
       expect(run.refusal(command)).toBe("TASKFLOW_NOT_RETRYABLE");
@@ -39,7 +39,7 @@ describe("under exactlyOnceTaskExecution a retry of a success", () => {
 });
 
 describe("a retried task", () => {
-  test("goes on counting its attempts, and has its retries of the run anew", () => {
+  test("continues counting its attempts, and has its retries anew", () => {
     const run = new CoreRun([{ a: { maxRetries: 1 } }]).begin();
     for (const round of [0, 1]) {
       expect(run.send()).toEqual(["a"]);
@@ -55,14 +55,14 @@ describe("a retried task", () => {
     expect(run.flow).toMatchObject({ retryAttempt: 1 });
   });
 
-  test("forgets its answer and error; what is not retried keeps them", () => {
+  test("loses its answer and error; other tasks keep theirs", () => {
     const run = ended([["a", "b"]], ["b"]);
     run.handleCommand(tasks("b"));
     expect(run.task("b")).toMatchObject({ status: "WAITING", response: null, error: null });
     expect(run.task("a")).toMatchObject({ status: "SUCCESS", response: json("a") });
   });
 
-  test("gets nothing of an answer to an attempt before", () => {
+  test("ignores an answer to an earlier attempt", () => {
     const run = ended([["a"]], ["a"]);
     run.handleCommand(RETRY);
     expect(run.answer("a", answered("old")).facts).toEqual([]);
@@ -71,7 +71,7 @@ describe("a retried task", () => {
     expect(run.task("a").status).toBe("RUNNING");
   });
 
-  test("has a new age budget, and so has its taskflow", () => {
+  test("has a new maxAge, and so has its taskflow", () => {
     const run = new CoreRun([{ a: { maxAge: 50 } }], { options: { maxAge: 100 } }).begin();
     run.now += 200;
     run.give({ kind: "age" });
@@ -84,20 +84,20 @@ describe("a retried task", () => {
 });
 
 describe("a dry run", () => {
-  test("tells what would run, what is reused and what follows, and changes nothing", () => {
+  test("lists the tasks that would run, be reused and follow, and changes nothing", () => {
     const run = ended([["a", "b"], ["c"]], ["b"], ONCE);
     const { facts, answer } = run.command({ kind: "retry", dryRun: true }, { id: "dry" });
     expect(facts).toEqual([]);
     const data = answer.ok ? answer.data : {};
     expect(data).toMatchObject({ retryAttempt: 1, compensated: [] });
     expect([retried(data, run), retried(data, run, "reused"), retried(data, run, "follows")]).toEqual([["b"], ["a"], ["c"]]);
-    // Its id was not used up.
+    // The dry run did not use up the id.
     expect(run.handleCommand(RETRY, { id: "dry" })).toMatchObject({ retryAttempt: 1 });
   });
 });
 
 describe("a taskflow can be retried", () => {
-  test("not while it runs, is paused, or is not begun", () => {
+  test("not while it runs, is paused, or has not started", () => {
     const run = new CoreRun([["a"], ["b"]]);
     expect(run.command(RETRY).answer).toMatchObject({ type: "TASKFLOW_NOT_RETRYABLE" });
     run.begin();
@@ -131,7 +131,7 @@ describe("a taskflow can be retried", () => {
     expect(tried(run, RETRY).sent).toEqual([["a", "b"]]);
   });
 
-  test("when it is CANCELLED: what was not reached follows", () => {
+  test("when it is CANCELLED: stages that were not reached follow", () => {
     const run = new CoreRun([["a"], ["b"], ["c"]]).begin();
     run.send();
     run.answer("a", answered(1));

@@ -6,7 +6,7 @@ import type { Flow } from "../../lib/core/model/flow.ts";
 import { taskId } from "../../lib/core/model/ids.ts";
 import { answered, calls, CoreRun, routerTo } from "../helpers/core-run.ts";
 
-/** Without the checks of `CoreRun`, which look at all of it after every step. */
+/** Without the checks of `CoreRun`, which visit every task after every step. */
 function flowOf(stages: readonly (readonly string[])[]): Flow {
   const flow = build(new CoreRun(stages).created, 1);
   decide(flow, [{ kind: "begin" }], 1);
@@ -15,7 +15,7 @@ function flowOf(stages: readonly (readonly string[])[]): Flow {
 
 const numbered = (count: number, prefix = "t"): string[] => Array.from({ length: count }, (_, index) => prefix + index);
 
-/** Runs to the end with handlers that succeed. Answers how many attempts were sent. */
+/** Runs to the end with handlers that succeed. Returns the number of attempts. */
 function finish(flow: Flow): number {
   let sent = 0;
   for (;;) {
@@ -36,10 +36,10 @@ function handleCommand(flow: Flow, command: Command): number {
   return (answer.data["retried"] as unknown[] | undefined)?.length ?? 0;
 }
 
-/** Wherever something grows with the square of the size, it takes minutes. */
+/** Anything quadratic in the size would take minutes. */
 const PATIENCE = 120_000;
 
-describe("commands about a large taskflow take no longer than its size asks for", () => {
+describe("commands about a large taskflow take time proportional to its size", () => {
   test(
     "10,000 stages are retried, by all ways of naming them, run and cancelled",
     () => {

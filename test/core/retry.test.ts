@@ -15,7 +15,7 @@ describe("a retry without a selection", () => {
     expect(run.flow).toMatchObject({ status: "COMPLETED", retryAttempt: 1 });
   });
 
-  test("runs only what did not succeed under exactlyOnceTaskExecution, and what was never reached follows", () => {
+  test("runs only unsuccessful tasks under exactlyOnceTaskExecution; stages that were never reached follow", () => {
     const run = ended([["a", "b"], ["c"]], ["b"], ONCE);
     expect(run.flow.status).toBe("FAILED");
     expect(tried(run, RETRY)).toEqual({ retried: ["b"], sent: [["b"], ["c"]] });
@@ -26,17 +26,17 @@ describe("a retry without a selection", () => {
     [{}, "failed", ["b"], [["b"], ["c"]]],
     [{}, "all", ["a", "b"], [["a", "b"], ["c"]]],
     [ONCE, "failed", ["b"], [["b"], ["c"]]],
-  ] as const)("under %j does what its mode %s says", (options, mode, names, sent) => {
+  ] as const)("under %j follows its mode %s", (options, mode, names, sent) => {
     const run = ended([["a", "b"], ["c"]], ["b"], options);
     expect(tried(run, { kind: "retry", mode })).toEqual({ retried: names, sent });
   });
 
-  test("with mode failed runs no success, forced or not", () => {
+  test("with mode failed runs no success, even with force", () => {
     const run = ended([["a", "b"]], ["b"], ONCE);
     expect(tried(run, { kind: "retry", mode: "failed", force: true })).toEqual({ retried: ["b"], sent: [["b"]] });
   });
 
-  test("with nothing to run is a success, changes nothing, and is no run", () => {
+  test("with nothing to run succeeds, changes nothing, and is not a new run", () => {
     const run = ended([["a", "b"]], [], {});
     const before = run.flow.revision;
     const { answer, facts } = run.command({ kind: "retry", mode: "failed" });
@@ -50,7 +50,7 @@ describe("a retry without a selection", () => {
     });
   });
 
-  test("of one that was cancelled before it began runs all of it", () => {
+  test("of a taskflow that was cancelled before it started runs all tasks", () => {
     const run = new CoreRun([["a"], ["b"]]);
     run.handleCommand({ kind: "cancel" });
     run.handleCommand(RETRY);
@@ -58,7 +58,7 @@ describe("a retry without a selection", () => {
     expect(run.flow.status).toBe("COMPLETED");
   });
 
-  test("runs again what somebody cancelled ahead of its turn", () => {
+  test("runs a task again that was cancelled before its stage was reached", () => {
     const run = new CoreRun([["a"], ["b", "c"]]).begin();
     run.handleCommand({ kind: "cancelTask", task: "c" });
     finish(run, ["a"]);
@@ -68,7 +68,7 @@ describe("a retry without a selection", () => {
 });
 
 describe("a retry of a selection", () => {
-  test("runs just the tasks that are named, by name or id, in stage order, whatever order was given", () => {
+  test("runs only the tasks given by name or id, in stage order, whatever the given order", () => {
     const run = ended([["a", "b"], ["c", "d"], ["e"]]);
     expect(tried(run, tasks("e", taskId(ID_BASE, 2), "b"))).toEqual({
       retried: ["b", "c", "e"],
@@ -76,19 +76,19 @@ describe("a retry of a selection", () => {
     });
   });
 
-  test("runs all tasks of the stages that are named, by name or id; finished later ones are left alone", () => {
+  test("runs all tasks of the stages given by name or id; later finished stages are left alone", () => {
     const run = ended([["a", "b"], ["c"], ["d"]]);
     expect(tried(run, stages("s0")).sent).toEqual([["a", "b"]]);
     expect(tried(run, stages(stageId(ID_BASE, 1))).sent).toEqual([["c"]]);
     expect(run.flow).toMatchObject({ status: "COMPLETED", retryAttempt: 2 });
   });
 
-  test("leaves out the successes of a stage under exactlyOnceTaskExecution", () => {
+  test("skips the successes of a stage under exactlyOnceTaskExecution", () => {
     const run = ended([["a", "b"], ["c"]], ["b"], { ...ONCE, ...GO_ON });
     expect(tried(run, stages("s0", "s1"))).toEqual({ retried: ["b"], sent: [["b"]] });
   });
 
-  test("also runs again the finished stages behind it, with cascade", () => {
+  test("runs later finished stages again, too, with cascade", () => {
     const run = ended([["a", "b"], ["c"], ["d"]]);
     expect(tried(run, { ...tasks("b"), cascade: true })).toEqual({
       retried: ["b", "c", "d"],
@@ -96,14 +96,14 @@ describe("a retry of a selection", () => {
     });
   });
 
-  test("cascades to no success under exactlyOnceTaskExecution, unless it is forced", () => {
+  test("does not cascade to successes under exactlyOnceTaskExecution, except with force", () => {
     const run = ended([["a", "b"], ["c"]], ["b"], { ...ONCE, ...GO_ON });
     run.handleCommand({ ...tasks("b"), cascade: true });
     expect(finish(run, ["b"])).toEqual([["b"]]);
     expect(tried(run, { ...tasks("b"), cascade: true, force: true })).toEqual({ retried: ["b", "c"], sent: [["b"], ["c"]] });
   });
 
-  test("has what was never reached follow once nothing blocks, and not before", () => {
+  test("lets stages that were never reached follow only once nothing blocks", () => {
     const run = ended([["a", "b"], ["c"]], ["a", "b"]);
     expect(tried(run, tasks("a"))).toEqual({ retried: ["a"], sent: [["a"]] });
     expect(run.status()).toEqual({
@@ -115,7 +115,7 @@ describe("a retry of a selection", () => {
     expect(run.flow.status).toBe("COMPLETED");
   });
 
-  test("runs what is chosen behind a stage that blocked before", () => {
+  test("runs selected tasks after a stage that blocked in an earlier run", () => {
     const run = ended([["a"], ["b"], ["c", "d"]], ["a"]);
     expect(tried(run, tasks("c"))).toEqual({ retried: ["c"], sent: [["c"]] });
     expect(run.status()).toMatchObject({ flow: "FAILED", tasks: { b: "WAITING", c: "SUCCESS", d: "WAITING" } });
@@ -123,7 +123,7 @@ describe("a retry of a selection", () => {
     expect(run.flow.status).toBe("COMPLETED");
   });
 
-  test("ends where a stage blocks anew: what was chosen behind it does not run, and follows the next time", () => {
+  test("ends if a stage blocks again: selected later tasks do not run, and follow in the next run", () => {
     const run = ended([["a"], ["b"], ["c"]]);
     run.handleCommand(RETRY);
     expect(finish(run, ["a"])).toEqual([["a"]]);
@@ -135,7 +135,7 @@ describe("a retry of a selection", () => {
     expect(tried(run, tasks("a"))).toEqual({ retried: ["a"], sent: [["a"], ["b"], ["c"]] });
   });
 
-  test("leaves alone what somebody cancelled ahead of its turn", () => {
+  test("leaves alone a task that was cancelled before its stage was reached", () => {
     const run = new CoreRun([["a"], ["b", "c"]]).begin();
     run.handleCommand({ kind: "cancelTask", task: "c" });
     finish(run, ["a"]);
@@ -160,7 +160,7 @@ describe("a retry of a selection", () => {
     expect(run.flow).toMatchObject({ status: "FAILED", retryAttempt: 0 });
   });
 
-  test("refuses a name that two tasks have, and takes it below its stage", () => {
+  test("refuses a name that two tasks share, and accepts it with its stage", () => {
     const run = new CoreRun([["same"], ["same"]]).begin();
     run.handleCommand({ kind: "cancel" });
     expect(run.refusal(tasks("same"))).toBe("TASK_NOT_FOUND");

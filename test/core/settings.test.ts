@@ -1,4 +1,7 @@
-/** Everything that a user configures is checked like a definition: at construction, all at once, with the nearest name. */
+/**
+ * All settings are validated like a definition: at construction, all at once, with the nearest
+ * name.
+ */
 import { describe, expect, test } from "@jest/globals";
 import * as fc from "fast-check";
 import { ServiceBroker, type ServiceSchema } from "moleculer";
@@ -140,13 +143,13 @@ describe("at construction", () => {
     expect(JSON.stringify(refusal)).not.toMatch(/secret|1234/);
   });
 
-  test.each<[Made]>([["TaskflowService"], ["TaskflowWorker"], ["NatsTransporter"]])("%s takes an object", (name) => {
+  test.each<[Made]>([["TaskflowService"], ["TaskflowWorker"], ["NatsTransporter"]])("%s requires an object", (name) => {
     for (const given of [null, 5, ["memory:"]]) {
       expect(refusalOf(() => make[name](given as never)).message).toMatch(/options must be an object, got (null|5|an array)\./);
     }
   });
 
-  test("everything that is wrong is told at once, in the message too", () => {
+  test("all problems are reported at once, in the message too", () => {
     const { message, data } = refusalOf(() =>
       TaskflowService({ stoer: 1, options: { maxRetrys: 3, timeout: "x" }, lease: 0 } as never),
     );
@@ -154,7 +157,7 @@ describe("at construction", () => {
     expect(message.split("\n- ")).toHaveLength(5);
   });
 
-  test("a key of Object.prototype is unknown like any other, and an undefined value is none", () => {
+  test("a key of Object.prototype is unknown like any other, and an undefined value counts as absent", () => {
     expect(refusalOf(() => TaskflowWorker(JSON.parse('{"__proto__":1,"constructor":2}') as object)).data).toHaveLength(2);
     expect(() => TaskflowService({ store: undefined, toString: undefined } as never)).not.toThrow();
   });
@@ -167,7 +170,7 @@ describe("the settings of a service", () => {
     return () => broker.createService(schema);
   };
 
-  test("win over the options of the factory, and those over the environment and the defaults", () => {
+  test("take precedence over the options of the factory, and those over the environment and the defaults", () => {
     const service = {
       settings: { limits: { tasks: 7 }, options: { maxRetries: 2 }, lease: "20s" },
     };
@@ -183,7 +186,7 @@ describe("the settings of a service", () => {
     expect(values.options).toMatchObject({ maxRetries: 2, timeout: 1_000, maxConcurrency: 500, retryDelay: 1_000 });
   });
 
-  test("are checked, and those of other mixins are left alone", () => {
+  test("are validated, and those of other mixins are ignored", () => {
     expect(node({ $noVersionPrefix: true, rest: "/api", limits: { tasks: 7 } })).not.toThrow();
     expect(refusalOf(node({ limts: {}, limits: { tsaks: 7 } })).message).toBe(
       'The settings of the service taskflow are not valid:\n- /limts is unknown: did you mean "limits"?\n- /limits/tsaks is unknown: did you mean "tasks"?',
@@ -195,7 +198,7 @@ describe("the settings of a service", () => {
   });
 });
 
-describe("what people may give", () => {
+describe("accepted settings", () => {
   test("NatsTransporter passes on whatever the NATS client knows", () => {
     const authenticator = (): object => ({});
     const given = {
@@ -252,7 +255,7 @@ describe("one table, two checks", () => {
   );
   const given = fc.dictionary(fc.constantFrom(...Object.keys(OPTIONS), "maxRetrys"), value, { maxKeys: 4 });
 
-  test("options are checked alike as a definition's and as a setting, and what is read is valid", () => {
+  test("options are validated alike in a definition and as a setting, and the resulting values are valid", () => {
     fc.assert(
       fc.property(given, (options) => {
         // A schema cannot say that two names contradict one another.

@@ -9,7 +9,7 @@ const short = (facts: readonly Fact[]): string[] =>
   });
 
 describe("stages", () => {
-  test("a taskflow of one task goes from WAITING to COMPLETED, one fact a change", () => {
+  test("a taskflow of one task goes from WAITING to COMPLETED, with one fact per change", () => {
     const run = new CoreRun([["a"]]);
     expect(run.status()).toEqual({ flow: "WAITING", stages: ["WAITING"], tasks: { a: "WAITING" } });
     expect(short(run.give({ kind: "begin" }).facts)).toEqual(["flow RUNNING", "stage s0 RUNNING"]);
@@ -27,7 +27,7 @@ describe("stages", () => {
     });
   });
 
-  test("each attempt is a fact before it is a call, which names its number, delivery and node", () => {
+  test("each attempt is a fact before it is a call, which has its number, delivery and node", () => {
     const run = new CoreRun([["a", "b"]]).begin();
     const { facts, effects } = run.decide(
       [],
@@ -51,7 +51,7 @@ describe("stages", () => {
     expect(run.send()).toEqual(["d"]);
   });
 
-  test("what is begun, sent or answered twice changes nothing the second time", () => {
+  test("a second begin, send or answer changes nothing", () => {
     const run = new CoreRun([["a", "b"]]).begin();
     expect(run.give({ kind: "begin" }).facts).toEqual([]);
     run.send();
@@ -72,7 +72,7 @@ describe("stages", () => {
     expect(run.answer("a", answered(1)).facts).toEqual([]);
   });
 
-  test("no input moves a finished taskflow", () => {
+  test("no input changes a finished taskflow", () => {
     const run = new CoreRun([["a"]]).begin();
     run.send();
     run.answer("a", answered(1));
@@ -86,7 +86,7 @@ describe("stages", () => {
 const go = { continueOnTaskFailure: true };
 
 describe("statuses of stages and taskflows", () => {
-  // Tasks whose name begins with "bad" fail. What is never reached stays WAITING.
+  // Tasks whose names begin with "bad" fail. Stages that are never reached stay WAITING.
   const table: [string, StageSketch[], { flow: string; stages: string[] }][] = [
     ["all succeed", [["a", "b"], ["c"]], { flow: "COMPLETED", stages: ["COMPLETED", "COMPLETED"] }],
     ["one of one fails", [["bad"]], { flow: "FAILED", stages: ["FAILED"] }],
@@ -122,7 +122,7 @@ describe("statuses of stages and taskflows", () => {
     expect(unreached.filter((task) => task.status !== "WAITING")).toEqual([]);
   });
 
-  test("a stage that blocks still waits for the tasks beside the one that failed", () => {
+  test("a blocking stage still waits for its other tasks", () => {
     const run = new CoreRun([["bad", "slow"], ["c"]]).begin();
     run.send();
     run.answer("bad", failed());
@@ -131,7 +131,7 @@ describe("statuses of stages and taskflows", () => {
     expect(run.status()).toMatchObject({ flow: "FAILED", stages: ["PARTIAL_COMPLETED", "WAITING"] });
   });
 
-  test("the taskflow's error is that of the task that stopped it, and says where it stands", () => {
+  test("the taskflow's error is that of the task that stopped it, with its ids", () => {
     const run = new CoreRun([{ bad1: go, bad2: {} }, { c: {} }]).begin();
     run.send();
     run.answer("bad1", failed({ error: { type: "FIRST", name: "E", message: "first" } }));
@@ -143,7 +143,7 @@ describe("statuses of stages and taskflows", () => {
 });
 
 describe("ExpectedError", () => {
-  test("with task it fails the task without another attempt, and the taskflow goes on", () => {
+  test("with task it fails the task without another attempt, and the taskflow continues", () => {
     const run = new CoreRun([{ a: { maxRetries: 5 }, b: {} }, { c: {} }]).begin();
     run.send();
     run.answer("a", failed({ abort: "task", permanent: true }));
@@ -154,7 +154,7 @@ describe("ExpectedError", () => {
     expect(run.flow.status).toBe("PARTIAL_COMPLETED");
   });
 
-  test("with workflow it ends the taskflow once what runs has answered; what never ran stays WAITING", () => {
+  test("with workflow it ends the taskflow once running attempts have answered; tasks that never ran stay WAITING", () => {
     const run = new CoreRun([{ a: {}, b: {}, c: {} }, { d: {} }]).begin();
     run.send(2);
     run.answer("a", failed({ abort: "workflow", permanent: true }));
@@ -168,14 +168,14 @@ describe("ExpectedError", () => {
     });
   });
 
-  test("with workflow it ends even what continueOnTaskFailure would let go on, and at once if nothing else runs", () => {
+  test("with workflow it ends the taskflow even with continueOnTaskFailure, at once if nothing else runs", () => {
     const run = new CoreRun([{ a: go }, { b: {} }]).begin();
     run.send();
     run.answer("a", failed({ abort: "workflow", permanent: true }));
     expect(run.status()).toMatchObject({ flow: "FAILED", stages: ["FAILED", "WAITING"] });
   });
 
-  test("with workflow it ends a task beside it that waits for another attempt, whether it was due already or not", () => {
+  test("with workflow it ends other tasks that wait for another attempt, due or not", () => {
     const run = new CoreRun([{ a: {}, b: { maxRetries: 3 }, c: { maxRetries: 3 } }]).begin();
     run.send();
     run.answer("b", failed());
@@ -186,7 +186,7 @@ describe("ExpectedError", () => {
     expect(run.endDelay("b").facts).toEqual([]);
   });
 
-  test("with workflow it waits for an attempt that a new owner still has to deliver again", () => {
+  test("with workflow it waits for an attempt that a new owner still has to redeliver", () => {
     const run = new CoreRun([["a", "b"]]).begin();
     run.send();
     run.takeOver(2);
@@ -198,7 +198,7 @@ describe("ExpectedError", () => {
     expect(run.status()).toMatchObject({ flow: "FAILED", tasks: { b: "SUCCESS" } });
   });
 
-  test("with workflow it does not leave a task behind whose second attempt was turned away", () => {
+  test("with workflow it also ends a task whose second attempt was rejected", () => {
     const run = new CoreRun([{ a: {}, b: { maxRetries: 3 } }]).begin();
     run.send();
     run.answer("b", failed());

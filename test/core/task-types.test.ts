@@ -1,4 +1,4 @@
-/** Task types as the engine asks them: what is worked out, what is sent, what fails, and what nobody here knows. */
+/** Task types as the engine uses them: computed, sent, failing and unknown ones. */
 import { describe, expect, test } from "@jest/globals";
 import * as fc from "fast-check";
 import { explain } from "../../lib/core/explain/explain.ts";
@@ -15,7 +15,7 @@ import { answered, calls, CoreRun, failed, fingerprint, routerTo, START, written
 import { CONTEXT } from "../helpers/definitions.ts";
 import { observed } from "./explain/case.ts";
 
-/** Gives its details back, and fails where they say so. */
+/** Returns its details, and fails if they say so. */
 const echo: TaskType<{ value?: unknown; fails?: string }> = {
   name: "ECHO",
   schema: { type: "object" },
@@ -41,15 +41,15 @@ const action = (name: string, options: Options = {}): TaskDefinition => ({
   options,
 });
 
-/** A run of stages "s0", "s1", …, begun. */
+/** A started run of stages "s0", "s1", …. */
 function runOf(stages: readonly (readonly TaskDefinition[])[], rest: Omit<StoredDefinition, "stages"> = {}): CoreRun {
   return new CoreRun({ ...rest, stages: stages.map((tasks, index) => ({ name: `s${index}`, tasks })) }).begin();
 }
 
 const replayed = (run: CoreRun): string => fingerprint(replay(written(run).map(decodeEntry)));
 
-describe("work that is worked out", () => {
-  test("is stored as an attempt and its success in one commit, and nobody is called", () => {
+describe("computed work", () => {
+  test("is stored as an attempt and its success in one commit, and no worker is called", () => {
     const run = runOf([[echoes("a", { value: { n: 1 } })]]);
     const { facts, effects } = run.decide([], router());
     expect(facts).toEqual([
@@ -79,7 +79,7 @@ describe("work that is worked out", () => {
     expect(run.task("a")).toMatchObject({ status: "SUCCESS", response });
   });
 
-  test("goes on within the same commit with what comes after it", () => {
+  test("continues within the same commit with the next stage", () => {
     const run = runOf([[echoes("a", {})], [echoes("b", {}), action("c")], [echoes("d", {})]]);
     const { effects } = run.decide([], router());
     expect(calls(effects)).toMatchObject([{ task: 2, node: "w1" }]);
@@ -90,7 +90,7 @@ describe("work that is worked out", () => {
     expect(replayed(run)).toBe(fingerprint(run.flow));
   });
 
-  test("is bounded by the free slots of a turn, and the rest is asked to have another", () => {
+  test("is bounded by the free slots of a turn, and requests another turn for the others", () => {
     const run = runOf([Array.from({ length: 10 }, (_, index) => echoes(`t${index}`, {}))]);
     let asked = 0;
     const turn = (free: number): number => {
@@ -106,7 +106,7 @@ describe("work that is worked out", () => {
     expect(run.flow.status).toBe("COMPLETED");
   });
 
-  test("waits while the taskflow is paused, and for a router", () => {
+  test("waits while the taskflow is paused, or without a router", () => {
     const run = runOf([[echoes("a", {})]]);
     run.handleCommand({ kind: "pause" });
     run.decide([], router());
@@ -117,14 +117,14 @@ describe("work that is worked out", () => {
     expect(run.flow.status).toBe("COMPLETED");
   });
 
-  test("does not begin past its maxAge", () => {
+  test("does not start after its maxAge", () => {
     const run = runOf([[echoes("a", {}, { maxAge: 100 })]]);
     run.now += 100;
     run.decide([], router());
     expect(run.task("a")).toMatchObject({ status: "FAILED", attempts: [], error: { type: "MAX_AGE_EXCEEDED" } });
   });
 
-  test("is worked out again in a retry, as the next attempt", () => {
+  test("is computed again in a retry, as the next attempt", () => {
     const run = runOf([[echoes("a", { value: 1 })]]);
     run.decide([], router());
     run.handleCommand({ kind: "retry" });
@@ -134,7 +134,7 @@ describe("work that is worked out", () => {
     expect(replayed(run)).toBe(fingerprint(run.flow));
   });
 
-  test("undoes a task of its type", () => {
+  test("can compensate a task of its type", () => {
     const undone = { ...echoes("a", { value: 1 }), compensate: { taskDetails: { value: "undone" } } };
     const run = runOf([[undone], [action("b")]], { options: { onFailure: "compensate" } });
     run.decide([], router());
@@ -145,7 +145,7 @@ describe("work that is worked out", () => {
     expect(replayed(run)).toBe(fingerprint(run.flow));
   });
 
-  test("fails for good with what its type throws, whatever retries are left", () => {
+  test("fails for good with the error that its type throws, whatever retries are left", () => {
     const run = runOf([[echoes("a", { fails: "TOO_ODD" }, { maxRetries: 3 })]]);
     const { effects } = run.decide([], router());
     expect(run.task("a")).toMatchObject({
@@ -202,7 +202,7 @@ describe("work that is worked out", () => {
     ]);
   });
 
-  test("replays to what memory has, whatever stands beside it", () => {
+  test("replays to the state in memory, together with any other facts", () => {
     const task = fc.oneof(
       fc.record({ value: fc.jsonValue() }).map((details) => (name: string) => echoes(name, details)),
       fc.constant((name: string) => echoes(name, { fails: "NO" }, { continueOnTaskFailure: true })),
@@ -231,17 +231,17 @@ describe("work that is worked out", () => {
   });
 });
 
-describe("a type that is not known here", () => {
+describe("an unknown type", () => {
   const unknown = (): CoreRun => runOf([[{ name: "a", type: "GONE", taskDetails: {} }]]);
 
-  test("is waited for: its task is sent to nobody", () => {
+  test("makes its task wait: it is sent to no worker", () => {
     const run = unknown();
     const route: Router["route"] = (task) => types.dispatchOf(task).route("GONE");
     expect(run.decide([], { ...router(), route }).facts).toEqual([]);
     expect(run.task("a")).toMatchObject({ status: "WAITING", attempts: [] });
   });
 
-  test("is named by explain, with what would help", () => {
+  test("is named by explain, with the remedy", () => {
     const run = unknown();
     const offers = (): number => types.dispatchOf(run.task("a")).offers("GONE");
     expect(explain(run.flow, observed(run, { types, offers })).reasons).toMatchObject([
@@ -254,7 +254,7 @@ describe("a type that is not known here", () => {
     ]);
   });
 
-  test("tells nothing of an attempt of it", async () => {
+  test("leaves the outcome of its attempts unknown", async () => {
     const run = unknown();
     const question = { target: "GONE", node: "c1", key: "k", delivery: 1, ageMs: 0, patienceMs: 0 };
     const reply = await new Promise((resolve) => types.dispatchOf(run.task("a")).queryOutcome(question, resolve));
@@ -262,7 +262,7 @@ describe("a type that is not known here", () => {
   });
 });
 
-describe("types of one's own", () => {
+describe("a user's types", () => {
   test("without an explanation of their own are explained in general words when no worker serves them", () => {
     const far: TaskType = { name: "FAR", schema: {}, begin: () => ({ kind: "send" }), target: () => "mars" };
     const registry = new TaskTypeRegistry(taskTypesWith([far]), { bus: {} as Bus, nodeID: "c1" });
@@ -283,11 +283,11 @@ describe("types of one's own", () => {
     ["__proto__", 'taskTypes[0].name must be 1 to 64 of A-Z 0-9 _, beginning with a letter, got "__proto__".'],
     ["ACTION", "taskTypes[0].name must not be ACTION, a type of the package: give another name."],
     ["WAIT", "taskTypes[0].name must not be WAIT, a type of the package: give another name."],
-  ])("have a name that is free: %j", (name, message) => {
+  ])("need an unused name: %j", (name, message) => {
     expect(() => taskTypesWith([{ ...echo, name: name as string }])).toThrow(new RangeError(message));
   });
 
-  test("have a name each", () => {
+  test("need distinct names", () => {
     expect(() => taskTypesWith([echo, echo])).toThrow(
       new RangeError("taskTypes[1].name must be unique, got ECHO a second time."),
     );

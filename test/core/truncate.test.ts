@@ -23,7 +23,7 @@ function runOf(responses: readonly unknown[]): CoreRun {
 
 type Tree = TaskflowDetails & { stagesOmitted?: number };
 
-/** As the coordinator does it. */
+/** As the coordinator truncates. */
 function fitted({ flow }: CoreRun, maxBytes: number): Tree {
   const shape = shapeOf(flow, undefined, maxBytes);
   const tree = taskflowDetails(flow, undefined, undefined, shape);
@@ -33,8 +33,8 @@ function fitted({ flow }: CoreRun, maxBytes: number): Tree {
 const whole = ({ flow }: CoreRun): number => bytesOf(taskflowDetails(flow));
 const tasksOf = (tree: Tree): TaskDetails[] => Object.values(tree.stages).flatMap((stage) => Object.values(stage.tasks));
 
-describe("a tree that has to fit", () => {
-  test("is whole if it fits, to the byte or nearly so, and what is too much is omitted, the largest first", () => {
+describe("truncating a tree", () => {
+  test("omits nothing if it fits, almost to the byte; otherwise the largest values first", () => {
     const run = runOf(["a".repeat(5_000), "b".repeat(20_000), "c", { d: "d".repeat(10_000) }]);
     const bytes = whole(run);
     expect(fitted(run, bytes * 10)).toEqual(taskflowDetails(run.flow));
@@ -56,7 +56,7 @@ describe("a tree that has to fit", () => {
     ]);
   });
 
-  test("then lacks attempts, then tasks, whose numbers are told", () => {
+  test("then omits attempts, then tasks, and counts them", () => {
     const run = new CoreRun([{ a: { maxRetries: -1, retryDelay: 0 }, b: {}, c: {} }, { d: {} }]).begin();
     for (let attempt = 0; attempt < 60; attempt++) {
       run.send();
@@ -75,7 +75,7 @@ describe("a tree that has to fit", () => {
     ]);
   });
 
-  test("of 20,000 tasks is cut to what fits, and of 10,000 stages too, with all of them counted", () => {
+  test("of 20,000 tasks, or of 10,000 stages, keeps those that fit, and counts the others", () => {
     const run = runOf(Array.from({ length: 20_000 }, () => 1));
     const tree = fitted(run, 1_000_000);
     const [stage] = Object.values(tree.stages);
@@ -88,7 +88,7 @@ describe("a tree that has to fit", () => {
     expect(Object.keys(short.stages).length + (short.stagesOmitted ?? 0)).toBe(10_000);
   });
 
-  test("never outgrows its limit, and leaves the state as it was", () => {
+  test("never exceeds the limit, and does not change the state", () => {
     const aResponse = fc.oneof(
       fc.jsonValue(),
       fc.nat(30_000).map((length) => "x".repeat(length)),
@@ -117,7 +117,7 @@ describe("a tree that has to fit", () => {
     );
   });
 
-  test("is not even measured where it is small", () => {
+  test("does not even measure a small one", () => {
     const run = runOf(Array.from({ length: 20 }, () => ({ ok: true })));
     expect(shapeOf(run.flow, undefined, 1_000_000)).toBeUndefined();
     const rounds = 2_000;
@@ -129,10 +129,10 @@ describe("a tree that has to fit", () => {
   });
 });
 
-describe("a task that has to fit", () => {
+describe("truncating a task", () => {
   const referTo = (field: string, text: string): object => ({ $ref: field, bytes: Buffer.byteLength(text) });
 
-  test("keeps all but its largest values, and no bound is below what it takes", () => {
+  test("keeps all but its largest values, and never underestimates its size", () => {
     const run = runOf(["x".repeat(50_000), "ä".repeat(50_000), new Error("failed"), null]);
     for (const task of run.flow.tasks) {
       const row = taskDetails(run.flow, task);
@@ -149,11 +149,11 @@ describe("a task that has to fit", () => {
   });
 });
 
-describe("an event that has to fit", () => {
+describe("truncating an event", () => {
   const event = (taskResponse: unknown, taskflowObject: unknown): string =>
     JSON.stringify({ eventType: "TASK", seq: 5, timestamp: 1, data: { taskflowId: "f", taskResponse, taskflowObject } });
 
-  test("loses the stages of its tree first, then its answer, and nothing if it fits", () => {
+  test("omits the stages of its tree first, then its response, and nothing if it fits", () => {
     const tree = {
       taskflowId: "f",
       status: "RUNNING",
@@ -172,7 +172,7 @@ describe("an event that has to fit", () => {
     });
   });
 
-  test("stands alone on its page if no other one fits beside it", () => {
+  test("leaves it alone on its page if no other one fits", () => {
     const texts = [event("a".repeat(400), {}), event("b".repeat(400), {}), event("c", {})];
     expect(fitEvents(texts, 100_000)).toEqual(texts);
     expect(fitEvents(texts, 1_050)).toEqual(texts.slice(0, 2));

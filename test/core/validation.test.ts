@@ -13,7 +13,7 @@ describe("a good definition", () => {
     expect(result).toEqual({ ok: true, definition, text: JSON.stringify(definition) });
   });
 
-  test("every property of the contract that this version supports is accepted", () => {
+  test("every supported property is accepted", () => {
     const options = {
       timeout: "2 hours",
       maxAge: "1.5h",
@@ -50,7 +50,7 @@ describe("a good definition", () => {
     expect(result).toEqual({ ok: true, definition, text: JSON.stringify(definition) });
   });
 
-  test("the definition shares nothing with the params", () => {
+  test("the definition shares no object with the params", () => {
     const params = withTask({ params: { list: [{ a: 1 }] } });
     const result = validateTaskflow(params, CONTEXT);
     if (!result.ok) throw new Error("refused");
@@ -79,16 +79,16 @@ describe("a bad definition", () => {
     ["an array", [aTaskflow()], [""]],
     ["an empty object", {}, ["/stages"]],
     ["no stages", { stages: [] }, ["/stages"]],
-    ["stages that are no array", { stages: { 0: aStage() } }, ["/stages"]],
+    ["stages that are not an array", { stages: { 0: aStage() } }, ["/stages"]],
     ["stages and tasks", { ...aTaskflow(), tasks: [aTask()] }, ["/tasks"]],
-    ["short form: tasks that are no array", { tasks: 5 }, ["/tasks"]],
+    ["short form: tasks that are not an array", { tasks: 5 }, ["/tasks"]],
     ["short form: a task without a name", { tasks: [aTask({ name: undefined })] }, ["/tasks/0/name"]],
     ["an id with a slash", aTaskflow({ taskflowId: "a/b" }), ["/taskflowId"]],
     ["an id that is an object", aTaskflow({ taskflowId: { $ne: null } }), ["/taskflowId"]],
     ["an id with a line feed at its end", aTaskflow({ taskflowId: "a\n" }), ["/taskflowId"]],
     ["an empty name", aTaskflow({ name: "" }), ["/name"]],
     ["a context that is an array", aTaskflow({ context: [] }), ["/context"]],
-    ["a tag that is no text", aTaskflow({ tags: ["a", 5] }), ["/tags/1"]],
+    ["a tag that is not text", aTaskflow({ tags: ["a", 5] }), ["/tags/1"]],
     ["an attribute that is an object", aTaskflow({ attributes: { a: {} } }), ["/attributes/a"]],
     ["an attribute that is not finite", aTaskflow({ attributes: { a: Number.NaN } }), ["/attributes/a"]],
     [
@@ -142,7 +142,7 @@ describe("a bad definition", () => {
     ["timeout 0s", option({ timeout: "0s" }), [`${task0}/options/timeout`]],
     ["a negative delay", option({ retryDelay: -1 }), [`${task0}/options/retryDelay`]],
     ["a negative delay as text", option({ retryDelay: "-5s" }), [`${task0}/options/retryDelay`]],
-    ["a number as text is no number of retries", option({ maxRetries: "3" }), [`${task0}/options/maxRetries`]],
+    ["a number of retries as text", option({ maxRetries: "3" }), [`${task0}/options/maxRetries`]],
     ["maxRetries -2", option({ maxRetries: -2 }), [`${task0}/options/maxRetries`]],
     ["an unknown backoff", option({ backoff: { type: "random" } }), [`${task0}/options/backoff/type`]],
     ["jitter over 1", option({ backoff: { type: "fixed", jitter: 1.1 } }), [`${task0}/options/backoff/jitter`]],
@@ -154,13 +154,13 @@ describe("a bad definition", () => {
       [`${task0}/options/exactlyOnceExecution`],
     ],
     ["an unknown key with a slash and a tilde", { ...aTaskflow(), "a/b~c": 1 }, ["/a~1b~0c"]],
-  ])("is refused at its exact place: %s", (_title, params, paths) => {
+  ])("is refused with the exact path: %s", (_title, params, paths) => {
     const problems = problemsOf(params);
     expect(problems.map((problem) => problem.path)).toEqual(paths);
     for (const { path, message } of problems) expect(message.startsWith(path === "" ? "params must " : path)).toBe(true);
   });
 
-  test("all problems are told at once, of every level", () => {
+  test("problems of all levels are reported at once", () => {
     const params = {
       name: 5,
       options: { timeout: 0 },
@@ -176,7 +176,7 @@ describe("a bad definition", () => {
     ]);
   });
 
-  test("a wrong name is answered with the nearest known one, and one that is like none with all of them", () => {
+  test("a wrong name gets the nearest known one as an answer, and one that resembles none gets all of them", () => {
     expect(problemsOf(withTask({ options: { timeOut: 5 } }))[0]?.message).toBe(
       `${task0}/options/timeOut is unknown: did you mean "timeout"?`,
     );
@@ -185,7 +185,7 @@ describe("a bad definition", () => {
     );
   });
 
-  test("what a later version will do is named as not supported", () => {
+  test("planned features are reported as not supported", () => {
     expect(problemsOf(withTask({ type: "NATS" }))[0]?.message).toBe(
       `${task0}/type must be "ACTION", got "NATS", which this version does not support.`,
     );
@@ -207,7 +207,7 @@ describe("a bad definition", () => {
     expect(problem?.message.length).toBeLessThan(300);
   });
 
-  test("a hundred problems are listed, and the rest is counted", () => {
+  test("a hundred problems are listed, and the others are counted", () => {
     const stages = Array.from({ length: 150 }, (_, index) => aStage({ name: `stage${index}`, extra: 1 }));
     const problems = problemsOf({ stages });
     expect(problems).toHaveLength(101);

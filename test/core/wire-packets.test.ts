@@ -1,4 +1,4 @@
-/** The context that a plain worker sends back is passed over, and never anything else. */
+/** The parser skips the context that a plain worker sends back, and nothing else. */
 import { expect, test } from "@jest/globals";
 import fc from "fast-check";
 import { isResponse, skipContext } from "../../lib/adapters/nats/packets.ts";
@@ -16,19 +16,19 @@ interface Response {
 const responseOf = (context: unknown, others: object, data: unknown): Buffer =>
   Buffer.from(JSON.stringify({ id: ID, meta: { taskflowExecutionContext: context, ...others }, success: true, data, ver: "4" }));
 
-/** As the transporter reads it: whole where the part is no JSON. */
+/** As the transporter reads it: in full, if the part is not JSON. */
 function read(bytes: Buffer, length: number): Response {
   const rest = skipContext(bytes, (id) => (id === ID ? length : 0));
   try {
     const payload = JSON.parse(rest.toString()) as Response;
     if (isResponse({ payload })) return payload;
   } catch {
-    // No JSON.
+    // Not JSON.
   }
   return JSON.parse(bytes.toString()) as Response;
 }
 
-test("an answer that brings the context back as it was sent is read without it", () => {
+test("an answer with the unchanged context is read without it", () => {
   const context = { text: 'größe "}},', nested: { list: [1, "}"] } };
   for (const others of [{}, { user: "ada" }]) {
     const bytes = responseOf(context, others, { done: true });
@@ -38,7 +38,7 @@ test("an answer that brings the context back as it was sent is read without it",
   }
 });
 
-test("whatever a handler made of the context, the answer is read as it was given", () => {
+test("an answer with a changed context is read unchanged", () => {
   const text = fc.oneof(fc.string({ unit: "binary" }), fc.constantFrom("}", ",", '"', "},", '}},"success":true,"data":1}', "{"));
   const json = fc.oneof(fc.jsonValue(), fc.dictionary(text, text), fc.dictionary(text, fc.dictionary(text, text)));
   fc.assert(
@@ -52,7 +52,7 @@ test("whatever a handler made of the context, the answer is read as it was given
   );
 });
 
-test("what is not such an answer is left as it is", () => {
+test("any other packet is left unchanged", () => {
   for (const packet of [{ id: ID, meta: {}, success: true }, { meta: { taskflowExecutionContext: {} }, id: ID }, {}, []]) {
     const bytes = Buffer.from(JSON.stringify(packet));
     expect(skipContext(bytes, () => 5)).toBe(bytes);

@@ -90,7 +90,7 @@ export class Explainer {
 
   #driverOf({ row }: StoredTaskflow): OwnerState {
     const { owner, dueAt } = row;
-    if (owner === null) return { kind: "nobody" };
+    if (owner === null) return { kind: "none" };
     if (owner === this.#settings.owner) return this.#thisOne(false, dueAt > 0 ? dueAt : null, () => undefined);
     const silentMs = this.#ports.coordinator.owners.silenceOf(owner);
     return { kind: "other", node: owner, silentMs, leaseMs: this.#settings.leaseMs };

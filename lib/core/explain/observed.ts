@@ -47,7 +47,7 @@ export type OwnerState =
       readonly silentMs: number | null;
       readonly leaseMs: number;
     }
-  | { readonly kind: "nobody" };
+  | { readonly kind: "none" };
 
 export interface Observations extends Observed {
   /** The coordinator that explains. */

@@ -11,7 +11,7 @@ export function explainOwner(list: ReasonList, observed: Observations): void {
       movedBy: "The return of the store; the coordinator keeps trying.",
     }));
   }
-  if (owner.kind === "nobody") {
+  if (owner.kind === "none") {
     list.add("NO_OWNER", undefined, () => ({
       sentence: "It has no owner right now: its last coordinator released it.",
       movedBy: "Any coordinator that accepts work, within about a second.",

@@ -96,15 +96,15 @@ function explainAttempt(
   const timesOutAt = sent === null ? null : (sent.heardAt ?? sent.sentAt) + timeout;
   const ends = timesOutAt === null ? "" : `; it times out in ${span(timesOutAt - now)}`;
   const heardAt = sent?.heardAt ?? null;
-  const heard = heardAt === null ? "" : `, its last heartbeat was ${span(now - heardAt)} ago`;
+  const lastHeartbeat = heardAt === null ? "" : `, its last heartbeat was ${span(now - heardAt)} ago`;
   list.add(heardAt === null ? "RUNNING" : "HEARTBEAT", task, () => ({
-    sentence: `${capital(nameOf(task))} has been running on ${nodeID} for ${span(now - startedAt)} (attempt ${attempt}${times})${heard}${ends}.`,
+    sentence: `${capital(nameOf(task))} has been running on ${nodeID} for ${span(now - startedAt)} (attempt ${attempt}${times})${lastHeartbeat}${ends}.`,
     data: {
       ...data,
       startedAt,
       timeout,
       ...(timesOutAt === null ? {} : { timesOutAt }),
-      ...(heard ? { heardAt } : {}),
+      ...(lastHeartbeat ? { heardAt } : {}),
     },
     movedBy: "Its answer, its timeout, or cancelTask.",
   }));

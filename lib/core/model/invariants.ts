@@ -12,7 +12,7 @@
  *  9. Only waiting tasks of the running stage are due, and only running tasks await redelivery.
  * 10. COMPLETED means that no task failed and every task is settled.
  * 11. Only failed tasks of the running stage await a decision, and only in an unfinished taskflow.
- * 12. A compensation runs only in a finished taskflow, and only while a task of it is open.
+ * 12. A compensation runs only in a finished taskflow, and only while one of its tasks is open.
  * 13. A task keeps a pending answer exactly while it waits for nested taskflows, and the counts of
  *     nested taskflows match their states.
  * 14. It is PAUSED exactly while a pause holds or a decision is needed.

@@ -27,7 +27,9 @@ export interface TaskType<Details = unknown> {
    * the action's name. Absent: the type's name.
    */
   target?(details: Details): string;
-  /** Explains a due task for which the type's dispatch finds no worker. Absent: in general words. */
+  /**
+   * Explains a due task for which the type's dispatch finds no worker. Absent: in general words.
+   */
   explain?(task: DueTask<Details>, observed: Observed): ReasonText;
 }
 

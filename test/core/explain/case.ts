@@ -1,4 +1,4 @@
-/** A state of a taskflow, and the reason that it is told by. */
+/** A state of a taskflow, with its expected reason. */
 import type { Command } from "../../../lib/core/model/command.ts";
 import { taskId } from "../../../lib/core/model/ids.ts";
 import type { ReasonCode } from "../../../schemas/reasons.ts";
@@ -45,13 +45,13 @@ export const sentFlow = (options = {}): CoreRun => {
   return run;
 };
 
-/** The running handler of task a produces a taskflow. */
+/** Task a's running handler produces a taskflow. */
 export const produce = (run: CoreRun, child: string): void => {
   const id = taskId(ID_BASE, 0);
   command(run, { kind: "link", taskId: id, attempt: 0, child, isChosen: false, maxDepth: 16 });
 };
 
-/** Task a succeeded, b failed, and a is to be undone. */
+/** Task a succeeded, b failed, and a is being undone. */
 export const undoing = (): CoreRun => {
   const definition = sketch([["a"], ["b"]], { options: { onFailure: "compensate" } as never });
   const [first, second] = definition.stages;

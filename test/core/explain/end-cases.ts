@@ -5,7 +5,7 @@ import { type Case, command, produce, sentFlow, undoing } from "./case.ts";
 export const END_CASES: readonly Case[] = [
   {
     code: "COMPLETED",
-    title: "it is finished",
+    title: "it has completed",
     make: () => {
       const run = new CoreRun([["a"]]).begin();
       run.send();
@@ -39,7 +39,7 @@ export const END_CASES: readonly Case[] = [
   },
   {
     code: "TASK_FAILED",
-    title: "a task of it failed",
+    title: "one of its tasks failed",
     make: () => {
       const run = sentFlow();
       run.answer("a", failed({ error: { ...error("BROKEN"), nodeID: "w9" } }));
@@ -72,7 +72,7 @@ export const END_CASES: readonly Case[] = [
   },
   {
     code: "CANCELLING_NESTED",
-    title: "nested taskflows are still to be cancelled",
+    title: "nested taskflows are still being cancelled",
     make: () => {
       const run = sentFlow();
       produce(run, "child-1");
@@ -83,7 +83,7 @@ export const END_CASES: readonly Case[] = [
   },
   {
     code: "COMPENSATING",
-    title: "what succeeded is being undone",
+    title: "its compensation is running",
     make: () => undoing(),
     sentence:
       'Its compensation is running, latest task first: 0 of 1 task done, task "a (compensation)" of stage "compensation" is next.',

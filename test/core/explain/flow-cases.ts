@@ -5,7 +5,7 @@ import { type Case, command, own, sentFlow } from "./case.ts";
 export const FLOW_CASES: readonly Case[] = [
   {
     code: "NOT_BEGUN",
-    title: "stored, and not begun",
+    title: "stored and not started",
     make: () => new CoreRun([["a"]]),
     later: 2_000,
     sentence: "It has been stored for 2 s and has not started.",
@@ -21,14 +21,14 @@ export const FLOW_CASES: readonly Case[] = [
   },
   {
     code: "PAUSED_BY_PARENT",
-    title: "it is paused with the one above it",
+    title: "it is paused together with its parent",
     make: () => command(new CoreRun([["a"]]).begin(), { kind: "pause", by: "parent" }),
     sentence: "It has been paused for 0 ms together with its parent, taskflow parent.",
     movedBy: 'resumeTaskflow { taskflowId: "parent" }',
   },
   {
     code: "AWAITING_DECISION",
-    title: "a person is to decide",
+    title: "a person must decide",
     make: () => {
       const run = sentFlow({ onFailure: "pause" });
       run.answer("a", failed());
@@ -71,16 +71,16 @@ export const FLOW_CASES: readonly Case[] = [
   },
   {
     code: "STORE_UNAVAILABLE",
-    title: "the store cannot be used",
+    title: "the store is unavailable",
     make: () => sentFlow(),
     more: { storeError: "disk full" },
     sentence: "The store is unavailable and nothing can proceed: disk full",
   },
   {
     code: "NO_OWNER",
-    title: "nobody drives it",
+    title: "it has no owner",
     make: () => sentFlow(),
-    more: { owner: { kind: "nobody" } },
+    more: { owner: { kind: "none" } },
     sentence: "It has no owner right now: its last coordinator released it.",
   },
   {
@@ -92,7 +92,7 @@ export const FLOW_CASES: readonly Case[] = [
   },
   {
     code: "OWNER_SILENT",
-    title: "nothing was ever seen of the owner",
+    title: "the owner has no lease",
     make: () => sentFlow(),
     more: { owner: { kind: "other", node: "c2", silentMs: null, leaseMs: 10_000 } },
     sentence: "Its coordinator c2 shows no sign of life; another one takes over after 10 s of silence.",
@@ -106,7 +106,7 @@ export const FLOW_CASES: readonly Case[] = [
   },
   {
     code: "PUT_ASIDE",
-    title: "its coordinator does not have it in its care",
+    title: "its coordinator has not loaded it",
     make: () => sentFlow(),
     more: { owner: own({ isLoaded: false }) },
     sentence:
@@ -114,7 +114,7 @@ export const FLOW_CASES: readonly Case[] = [
   },
   {
     code: "ABORTING",
-    title: "a handler ended the whole",
+    title: "a handler ended the whole taskflow",
     make: () => {
       const run = new CoreRun([["a", "b"]]).begin();
       run.send();
@@ -125,14 +125,14 @@ export const FLOW_CASES: readonly Case[] = [
   },
   {
     code: "MAX_AGE",
-    title: "its age ends it",
+    title: "its maxAge ends it",
     make: () => new CoreRun([["a"]], { options: { maxAge: "2 days" } }).begin(),
     sentence: "Its maxAge ends it in 2 days.",
     data: { at: START + 172_800_000 },
   },
   {
     code: "EARLIER_STAGE",
-    title: "a stage waits for one before it",
+    title: "a stage waits for an earlier one",
     make: () => sentFlow(),
     sentence: 'Stage "s1" waits for stage "s0": 0 of 1 task is done.',
   },

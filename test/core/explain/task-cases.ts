@@ -5,7 +5,7 @@ import { type Case, command, own, produce, rule, sentFlow } from "./case.ts";
 export const TASK_CASES: readonly Case[] = [
   {
     code: "RUNNING",
-    title: "an attempt is out",
+    title: "an attempt is in flight",
     make: () => sentFlow(),
     later: 5_000,
     sentence: 'Task "a" of stage "s0" has been running on w1 for 5 s (attempt 0); it times out in 55 s.',
@@ -13,7 +13,7 @@ export const TASK_CASES: readonly Case[] = [
   },
   {
     code: "RUNNING",
-    title: "an attempt is out for the second time",
+    title: "an attempt is in its second delivery",
     make: () => {
       const run = sentFlow();
       run.takeOver(2);
@@ -25,7 +25,7 @@ export const TASK_CASES: readonly Case[] = [
   },
   {
     code: "HEARTBEAT",
-    title: "a handler says that it is at it",
+    title: "a handler sends heartbeats",
     make: () => sentFlow(),
     later: 70_000,
     more: { owner: own({ sent: () => ({ sentAt: START, heardAt: START + 68_500, isUnsent: false }) }) },
@@ -35,7 +35,7 @@ export const TASK_CASES: readonly Case[] = [
   },
   {
     code: "ASKING",
-    title: "nothing is heard of an attempt",
+    title: "an attempt is silent",
     make: () => sentFlow(),
     more: { owner: own({ sent: () => undefined }) },
     sentence: 'Attempt 0 of task "a" of stage "s0" is silent: w1 is asked for its outcome.',
@@ -43,7 +43,7 @@ export const TASK_CASES: readonly Case[] = [
   },
   {
     code: "EXACTLY_ONCE_UNKNOWN",
-    title: "nothing is heard of an attempt that must not be repeated",
+    title: "an attempt that must not be repeated is silent",
     make: () => sentFlow({ exactlyOnceTaskExecution: true }),
     more: { owner: own({ sent: () => undefined }) },
     sentence:
@@ -52,7 +52,7 @@ export const TASK_CASES: readonly Case[] = [
   },
   {
     code: "DELIVERING_AGAIN",
-    title: "an attempt is to be delivered again",
+    title: "an attempt awaits redelivery",
     make: () => {
       const run = sentFlow();
       run.takeOver(2);
@@ -64,14 +64,14 @@ export const TASK_CASES: readonly Case[] = [
   },
   {
     code: "NOT_SENT",
-    title: "a delivery never left",
+    title: "a delivery was never sent",
     make: () => sentFlow(),
     more: { owner: own({ sent: () => ({ sentAt: 0, heardAt: null, isUnsent: true }) }) },
     sentence: 'Attempt 0 of task "a" of stage "s0" could not be sent to w1; it is retried at once.',
   },
   {
     code: "WORKER_GONE",
-    title: "the worker is not there any more",
+    title: "the worker is gone",
     make: () => sentFlow(),
     more: { isConnected: () => false },
     sentence: 'Attempt 0 of task "a" of stage "s0" was sent to w1, which is no longer connected.',
@@ -147,14 +147,14 @@ export const TASK_CASES: readonly Case[] = [
   },
   {
     code: "DUE",
-    title: "nothing is in the way",
+    title: "nothing holds it up",
     make: () => new CoreRun([["a"]]).begin(),
     later: 3,
     sentence: 'Task "a" of stage "s0" has been due for 3 ms and is about to be sent.',
   },
   {
     code: "TASK_MAX_AGE",
-    title: "its task's age ends that",
+    title: "its own maxAge ends it",
     make: () => new CoreRun([{ a: { maxAge: 90_000 } }]).begin(),
     later: 1_000,
     sentence: 'Attempts of task "a" of stage "s0" can start for another 1 min 29 s: then its maxAge is over.',
@@ -173,7 +173,7 @@ export const TASK_CASES: readonly Case[] = [
   },
   {
     code: "AWAITING_NESTED",
-    title: "nested taskflows are waited for",
+    title: "it waits for nested taskflows",
     make: () => {
       const run = sentFlow();
       produce(run, "child-1");

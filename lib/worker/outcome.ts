@@ -34,16 +34,6 @@ export interface AttemptResult {
 
 const SHORT_MESSAGE = 1_000;
 
-interface ErrorLike {
-  name?: unknown;
-  message?: unknown;
-  code?: unknown;
-  type?: unknown;
-  data?: unknown;
-  stack?: unknown;
-  retryable?: unknown;
-}
-
 const isStream = (value: unknown): boolean => typeof recordOf(value)["pipe"] === "function";
 
 /** An answer may be larger than a message: its caller is told to fetch it then. @param maxBytes what an error may take */
@@ -75,7 +65,7 @@ export function endedBadly(thrown: unknown, nodeID: string, maxBytes: number): A
     if (thrown instanceof Error && isSame(thrown, error)) whole = thrown;
   } catch {
     // It throws when it is looked at.
-    error = wireErrorOf(new Error("The handler threw something that cannot be read."), nodeID, limit);
+    error = wireErrorOf(new Error("The handler threw an error that cannot be read."), nodeID, limit);
   }
   const text = JSON.stringify({ ok: false, error } satisfies WireOutcome);
   return { text, deliver: { error: whole ?? revive(error) } };
@@ -111,7 +101,7 @@ function isCut(data: unknown): boolean {
 
 /** Does the thrown error say all that the wire can hold of it? Then it may go out as it is. */
 function isSame(thrown: Error, { name, message, type, code, stack, data }: WireError): boolean {
-  const given = thrown as ErrorLike;
+  const given = readable(thrown);
   return (
     given.name === name &&
     given.message === message &&

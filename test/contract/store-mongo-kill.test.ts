@@ -80,7 +80,8 @@ describeOnMongo("a MongoDB store behind a bad network", (server) => {
     const url = new URL(server().newUrl());
     url.host = `127.0.0.1:${proxy.port}`;
     const store = new MongoStore({ url: url.href, attemptMs: 200, patienceMs: 20_000 });
-    await store.open();
+    // The server has just started: its first connection may take longer than an attempt.
+    await eventually(() => store.open());
     const writer = new Writer();
     const running = writer.run(store);
     const goesOn = async (): Promise<void> => {

@@ -9,7 +9,7 @@ import { eventually } from "../helpers/eventually.ts";
 const WORK_MS = 120;
 const PRODUCE_MS = 1_500;
 /** Of the attempt that takes too long. */
-const TIMEOUT_MS = 400;
+const TIMEOUT_MS = 600;
 
 interface Run {
   /** `taskflowId:task:attempt`. */

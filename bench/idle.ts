@@ -59,7 +59,13 @@ function waiting(taskflowId: string, now: number): Write[] {
     definition,
   };
   const flow = build(created, now);
-  const router: Router = { free: 1, types: { typeOf: () => action }, route: () => "worker", full: () => {} };
+  const router: Router = {
+    free: 1,
+    types: { typeOf: () => action },
+    resolve: () => undefined,
+    route: () => "worker",
+    full: () => {},
+  };
   const step = (...inputs: Input[]) => decide(flow, inputs, now, router).facts;
   const first = step({ kind: "begin" });
   const entry = encodeEntry(now, [created, ...first]);

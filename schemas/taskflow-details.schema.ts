@@ -89,6 +89,7 @@ const task = {
   type: Type.String({ description: "Type of the task" }),
   taskDetails: Type.Unsafe<AnyTaskDetails>({ description: "Defined by its type" }),
   params: anything("Params of the call"),
+  resolvedParams: Type.Optional(anything("Params with their templates filled in, as the handler receives them")),
   options: EffectiveOptionsSchema,
   meta: Type.Unsafe<Record<string, unknown>>({ type: "object", description: "The task's own meta" }),
   status: Type.Enum(TASK_STATUSES),

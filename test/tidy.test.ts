@@ -55,6 +55,8 @@ const FOLDERS = [
   "lib/protocol",
   "lib/ports",
   "lib/config",
+  "lib/definitions/expressions",
+  "lib/definitions",
   "lib/task-types/*",
   "lib/task-types",
   "lib/validation",

@@ -122,6 +122,7 @@ export class Coordinator {
     this.#ends = [];
     await givenUp;
     await this.#retention?.stop();
+    await this.#ports.sandbox.close();
     await this.#lease.stop();
     released();
   }

@@ -13,7 +13,7 @@ import type { Fact } from "./journal/facts.ts";
 import { type Flow, isFinished, isOver } from "./model/flow.ts";
 import type { Input } from "./execution/inputs.ts";
 import { follow, notifyParent } from "./execution/children.ts";
-import { dispatchDue, type Router } from "./execution/dispatch.ts";
+import { dispatchDue, takeEvaluated, type Router } from "./execution/dispatch.ts";
 import { handleCommand } from "./commands/handle.ts";
 import { recover } from "./execution/recover.ts";
 import { requery, handleOutcomeReply, linkLost } from "./execution/outcome-query.ts";
@@ -60,6 +60,8 @@ function take(step: Step, input: Input): void {
       return timeOutTask(step, input);
     case "retry-due":
       return retryTask(step, input);
+    case "evaluated":
+      return takeEvaluated(step, input);
     case "link-lost":
       for (const ordinal of input.tasks) linkLost(step, ordinal);
       return;

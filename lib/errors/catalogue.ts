@@ -179,6 +179,12 @@ export const ERRORS = {
     meaning: "A taskflow that the task's handler produced FAILED or was CANCELLED.",
     whatToDo: "Read the nested taskflow listed in `nestedTaskflows`; retry it, or retry the task.",
   },
+  EXPRESSION_ERROR: {
+    code: 422,
+    kind: "task",
+    meaning: "An expression in the task's templates cannot be computed. Nothing was called.",
+    whatToDo: "Correct the params with `updateTask` and retry, or produce a corrected taskflow.",
+  },
   ACTION_NOT_ALLOWED: {
     code: 403,
     kind: "task",

@@ -4,12 +4,14 @@ import type { TaskType } from "../core/model/task-type.ts";
 import type { SendingTaskType } from "../ports/task-types.ts";
 import { describeValue } from "../util/describe-value.ts";
 import { action } from "./action/index.ts";
+import { transform } from "./transform/index.ts";
 
 type TypesByName = ReadonlyMap<string, TaskType | SendingTaskType>;
 
 /** One line for each schema in `schemas/task-types/`. A missing line does not compile. */
 const BUILT_IN: { readonly [T in BuiltInTaskType]: TaskType<BuiltInTaskDetails[T]> } = {
   ACTION: action,
+  TRANSFORM: transform,
 };
 
 export const BUILT_IN_TASK_TYPES: TypesByName = new Map(Object.entries(BUILT_IN));

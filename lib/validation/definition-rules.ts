@@ -14,6 +14,7 @@ import type { ProblemList } from "./problems.ts";
 import { describeValue } from "../util/describe-value.ts";
 import { addSchemaProblems } from "./schema-problems.ts";
 import { type DetailsCheck, taskChecks } from "./task-checks.ts";
+import { checkTemplatesOf } from "./template-rules.ts";
 import { aliasesOf, isContradicted } from "../util/setting.ts";
 import { ROOT, type Json, type Path, type RuleContext } from "./rule-context.ts";
 import { isRecord } from "../util/record.ts";
@@ -49,7 +50,8 @@ export function checkTaskChange(
   problems: ProblemList,
 ): void {
   checkOptions(change.options, ROOT, limits, problems);
-  checkData(change.params, ROOT, "params", { limits, textLength }, problems);
+  if (checkData(change.params, ROOT, "params", { limits, textLength }, problems))
+    checkTemplatesOf(change.params, () => "/params", undefined, problems);
 }
 
 /** Any JSON value, up to a number of bytes. */
@@ -222,13 +224,13 @@ function checkCompensation(
   const { taskDetails, params } = compensate;
   checkDetails(ofType, taskDetails, () => `${path()}/taskDetails`, rules, problems);
   if (isRecord(params) && checkData(params, path, "params", context, problems))
-    checkTemplates(params, () => `${path()}/params`, problems);
+    checkCompensateTemplates(params, () => `${path()}/params`, problems);
 }
 
 /** Recursive: `jsonDepth` limits the depth. */
-function checkTemplates(value: unknown, path: Path, problems: ProblemList): void {
+function checkCompensateTemplates(value: unknown, path: Path, problems: ProblemList): void {
   if (typeof value === "object" && value !== null) {
-    for (const [key, inner] of Object.entries(value)) checkTemplates(inner, () => path() + pointerStep(key), problems);
+    for (const [key, inner] of Object.entries(value)) checkCompensateTemplates(inner, () => path() + pointerStep(key), problems);
   } else if (typeof value === "string" && isTemplate(value, COMPENSATE_ROOTS) === false) {
     const message = `${path()} must be a single path to a value of the task, such as "\${params.amount}" or "\${response.items[0].id}", got ${describeValue(value)}.`;
     problems.add({ path: path(), message, ...valueOf(value), keyword: "template" });

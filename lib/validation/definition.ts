@@ -13,6 +13,7 @@ import { checkRules } from "./definition-rules.ts";
 import type { DefinitionContext } from "./rule-context.ts";
 import { addSchemaProblems } from "./schema-problems.ts";
 import { taskChecks } from "./task-checks.ts";
+import { checkTemplates } from "./template-rules.ts";
 
 const isStageHead = compileFast(StageHeadSchema);
 const headErrors = compileThorough(TaskflowHeadSchema);
@@ -36,6 +37,7 @@ export function validateTaskflow(params: unknown, context: DefinitionContext): T
   const isValid = taskChecks(context.taskTypes).isTaskflow(definition);
   if (!isValid) addAllSchemaProblems(definition, context, problems);
   checkRules(definition, { ...context, textLength: text.length }, problems);
+  if (text.includes("${")) checkTemplates(definition, context.taskTypes, problems);
   if (!isValid && problems.isEmpty) problems.add(UNEXPLAINED);
   if (problems.isEmpty) return { ok: true, definition: definition as TaskflowDefinition, text };
   return { ok: false, problems: problems.toArray().map((problem) => inGivenForm(problem, isShort)) };

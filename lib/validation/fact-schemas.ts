@@ -62,6 +62,7 @@ const PROPERTIES: Properties = {
     only: only(true),
   },
   started: { task, attempt: number, node: Type.Optional(text) },
+  resolved: { task, params: Type.Optional(anything), taskDetails: Type.Optional(anything) },
   redelivered: { task, node: text },
   withdrawn: { task, attempt: number },
   undelivered: { task },

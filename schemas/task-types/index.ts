@@ -4,9 +4,11 @@
  */
 import type { Static } from "typebox";
 import { ActionDetailsSchema } from "./action.schema.ts";
+import { TransformDetailsSchema } from "./transform.schema.ts";
 
 export const TASK_DETAILS_SCHEMAS = {
   ACTION: ActionDetailsSchema,
+  TRANSFORM: TransformDetailsSchema,
 } as const;
 
 /** The types that come with the package. */

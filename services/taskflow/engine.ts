@@ -5,6 +5,7 @@ import { MoleculerBus } from "../../lib/adapters/moleculer/bus.ts";
 import { MoleculerNetwork } from "../../lib/adapters/moleculer/network.ts";
 import { storeOf } from "../../lib/adapters/open-store.ts";
 import { SystemClock } from "../../lib/adapters/system/clock.ts";
+import { ThreadSandbox } from "../../lib/adapters/system/thread-sandbox.ts";
 import { systemIds } from "../../lib/adapters/system/ids.ts";
 import { compileActionPatterns } from "../../lib/config/allowed-actions.ts";
 import { Transfer } from "../../lib/coordinator/operations/transfer.ts";
@@ -91,10 +92,12 @@ export function createEngine(service: Service, options: TaskflowServiceOptions):
     maxActive,
     parkMs: given.parkAfter,
     eventTreeLimit,
+    paramsBytes: limits.paramsBytes,
   };
   const pauses = new PauseRules({ store, clock, logger }, settings.owner);
   const taskTypes = new TaskTypeRegistry(types, { bus, nodeID: broker.nodeID });
-  const coordinator = new Coordinator({ store, bus, clock, ids: systemIds, logger, taskTypes }, settings, pauses);
+  const ports = { store, bus, clock, ids: systemIds, logger, taskTypes, sandbox: new ThreadSandbox() };
+  const coordinator = new Coordinator(ports, settings, pauses);
   return {
     store,
     bus,

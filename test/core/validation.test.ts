@@ -187,7 +187,7 @@ describe("a bad definition", () => {
 
   test("planned features are reported as not supported", () => {
     expect(problemsOf(withTask({ type: "NATS" }))[0]?.message).toBe(
-      `${task0}/type must be "ACTION", got "NATS", which this version does not support.`,
+      `${task0}/type must be one of "ACTION", "TRANSFORM", got "NATS", which this version does not support.`,
     );
     expect(problemsOf(withTask({ needs: [] }))[0]?.message).toBe(
       `${task0}/needs is not supported by this version: leave "needs" out.`,

@@ -38,7 +38,15 @@ export const mainFlow = (taskflowId: string): Taskflow => ({
         task("refused-later", "plain.refusesSecondDelivery"),
       ],
     },
-    { name: "last", tasks: [task("end", "ledgered.work", { exactlyOnceTaskExecution: true })] },
+    {
+      name: "last",
+      tasks: [
+        {
+          ...task("end", "ledgered.work", { exactlyOnceTaskExecution: true }),
+          params: { before: "${previousStageRes}", first: "${$count(previousStageRes)}" },
+        },
+      ],
+    },
   ],
 });
 

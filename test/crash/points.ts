@@ -6,6 +6,7 @@ import type { Effect } from "../../lib/core/execution/effects.ts";
 import type { Fact } from "../../lib/core/journal/facts.ts";
 import type { Bus } from "../../lib/ports/bus.ts";
 import type { Clock } from "../../lib/ports/clock.ts";
+import type { Sandbox } from "../../lib/ports/sandbox.ts";
 import type { Store } from "../../lib/ports/store.ts";
 
 type VerbsOf<Port> = {
@@ -70,6 +71,9 @@ export const CLOCK = {
   soon: "looks",
 } as const satisfies Record<VerbsOf<Clock>, Kind>;
 
+/** Computes, and changes nothing. */
+export const SANDBOX = { evaluate: "looks", close: "looks" } as const satisfies Record<VerbsOf<Sandbox>, Kind>;
+
 /** The verb that carries out an effect. */
 export const EFFECTS = {
   call: "bus.call",
@@ -79,9 +83,10 @@ export const EFFECTS = {
   // What one taskflow tells another is stored there; what it asks is read.
   "send-command": "store.commit",
   follow: "store.read",
+  evaluate: "sandbox.evaluate",
 } as const satisfies Record<
   Effect["kind"],
-  `store.${keyof typeof STORE}` | `bus.${keyof typeof BUS}` | `clock.${keyof typeof CLOCK}`
+  `store.${keyof typeof STORE}` | `bus.${keyof typeof BUS}` | `clock.${keyof typeof CLOCK}` | `sandbox.${keyof typeof SANDBOX}`
 >;
 
 /** What a commit may store. The fact `flow` is of two kinds: an end is followed by nothing. */
@@ -91,6 +96,7 @@ export const FACTS = {
   flow: true,
   end: true,
   stage: true,
+  resolved: true,
   started: true,
   redelivered: true,
   withdrawn: true,

@@ -12,6 +12,7 @@ import type { JsonText } from "../../lib/core/model/values.ts";
 import type { Input, Outcome, OutcomeReply } from "../../lib/core/execution/inputs.ts";
 import type { Router } from "../../lib/core/execution/dispatch.ts";
 import { encodeEntry } from "../../lib/core/journal/journal.ts";
+import { resolvePlain } from "../../lib/definitions/task-templates.ts";
 import type { TaskTypes } from "../../lib/core/model/task-type.ts";
 import { action } from "../../lib/task-types/action/index.ts";
 import { DEFAULT_OPTIONS } from "../../lib/core/model/options.ts";
@@ -62,11 +63,14 @@ export const done = (outcome: Outcome): OutcomeReply => ({ kind: "done", outcome
 
 export const TYPES: TaskTypes = { typeOf: () => action };
 
+const PARAMS_BYTES = 4 * 1024 * 1024;
+
 /** A router to which every action is offered, at one node or where the function says. */
 export const routerTo = (node: string | ((task: Task) => string | undefined) = "w1", free = 1_000): Router => ({
   free,
   types: TYPES,
   full: () => {},
+  resolve: (flow, task) => resolvePlain(flow, task, TYPES.typeOf(task), PARAMS_BYTES),
   route: typeof node === "string" ? () => node : node,
 });
 

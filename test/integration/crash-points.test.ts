@@ -2,13 +2,13 @@
 import { describe, expect, test } from "@jest/globals";
 import { join } from "node:path";
 import { NEVER, happeningOf } from "../crash/paths.ts";
-import { answerOf, BUS, CLOCK, commitOf, EFFECTS, FACTS, POINTS, STORE } from "../crash/points.ts";
+import { answerOf, BUS, CLOCK, commitOf, EFFECTS, FACTS, POINTS, SANDBOX, STORE } from "../crash/points.ts";
 import { tempFolder } from "../helpers/temp.ts";
 import { crashPoints } from "./crash-points.suite.ts";
 
 test("the points cover every kind of effect, and what comes back of it", () => {
   const kinds: Readonly<Record<string, string>> = Object.fromEntries(
-    Object.entries({ store: STORE, bus: BUS, clock: CLOCK }).flatMap(([port, verbs]) =>
+    Object.entries({ store: STORE, bus: BUS, clock: CLOCK, sandbox: SANDBOX }).flatMap(([port, verbs]) =>
       Object.entries(verbs).map(([verb, kind]) => [`${port}.${verb}`, kind]),
     ),
   );

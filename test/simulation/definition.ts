@@ -79,6 +79,10 @@ const detailsOf = (action: string): { serviceId: string; actionName: string; ver
     ? { serviceId: "work", actionName: action.slice(-1), version: 2 }
     : { serviceId: "work", actionName: action.slice(-1) };
 
+/** Some have templates: one that is computed at once, and one that takes the sandbox. */
+const paramsOf = (stage: number, task: number): object =>
+  stage > 0 && task % 2 === 1 ? { task, before: "${previousStageRes}", run: "${$string(taskflow.retryAttempt)}" } : { task };
+
 /** @param hasPeople somebody is there to decide about what failed */
 export function drawPlan(random: Random, name: string, hasPeople: boolean): Plan {
   const size = random.pick([2, 3, 6]);
@@ -89,7 +93,7 @@ export function drawPlan(random: Random, name: string, hasPeople: boolean): Plan
       name: `task${task}`,
       type: "ACTION" as const,
       taskDetails: detailsOf(random.pick(ACTIONS)),
-      ...(random.chance(0.2) ? { params: { task } } : {}),
+      ...(random.chance(0.2) ? { params: paramsOf(stage, task) } : {}),
       ...(random.chance(0.25) ? { options: drawOptions(random, 0.3, hasPeople) } : {}),
     })),
   }));

@@ -1,5 +1,7 @@
 /** What must be in the store at the moment at which a call or an event leaves the coordinator. */
-import { isFinished, isSettled } from "../../lib/core/model/flow.ts";
+import { isDeepStrictEqual } from "node:util";
+import { currentDefinition, isFinished, isSettled } from "../../lib/core/model/flow.ts";
+import { hasTemplates } from "../../lib/definitions/expressions/template.ts";
 import type { EventMessage } from "../../lib/ports/bus.ts";
 import type { Call } from "../../lib/ports/dispatch.ts";
 import { withoutResponse, withoutTree } from "./expected-event.ts";
@@ -20,6 +22,9 @@ export function checkCall(incarnation: Incarnation, record: FlowRecord, task: Ta
     world.report(3, `${what} is sent, and the task is ${stored.status} at ${latest?.attempt}`);
   else if (latest.nodeID !== call.node || latest.deliveries !== call.delivery)
     world.report(3, `${what} is sent to ${call.node}; stored are ${latest.nodeID} and ${latest.deliveries}`);
+  if (stored && !isDeepStrictEqual(call.params, currentDefinition(stored).params ?? {}))
+    world.report(3, `${what} is sent with params that are not stored: ${JSON.stringify(call.params)}`);
+  if (hasTemplates(call.params)) world.report(3, `${what} is sent with a template: ${JSON.stringify(call.params)}`);
   if (call.fence < record.callerFence || (record.caller !== incarnation && call.fence <= record.callerFence))
     world.report(26, `${what} has fence ${call.fence}, and an owner before it had ${record.callerFence}`);
   record.caller = incarnation;

@@ -80,6 +80,7 @@ export class Fleet {
       maxActive: this.#maxActive,
       parkMs: this.#parkMs,
       retentionMs: null,
+      paramsBytes: 4 * 1024 * 1024,
       eventTreeLimit: random.pick([4_096, 500]),
     };
     const crashes = random.chance(faults.crash);

@@ -12,6 +12,7 @@ import { TaskTypeRegistry } from "../../lib/task-types/registry.ts";
 import { forward } from "./forwarding.ts";
 import { storeOf } from "./incarnation-store.ts";
 import type { FlowRecord } from "./record.ts";
+import { SimulatedSandbox } from "./sandbox.ts";
 import type { World } from "./world.ts";
 
 /** More calls of ports than this without time going on is a circle. */
@@ -85,7 +86,9 @@ export class Incarnation {
     };
     const bus = this.#bus();
     const taskTypes = new TaskTypeRegistry(BUILT_IN_TASK_TYPES, { bus, nodeID: settings.owner });
-    this.coordinator = new Coordinator({ store: storeOf(this), bus, clock: this.#clock(), ids, logger, taskTypes }, settings);
+    const sandbox = new SimulatedSandbox(this);
+    const ports = { store: storeOf(this), bus, clock: this.#clock(), ids, logger, taskTypes, sandbox };
+    this.coordinator = new Coordinator(ports, settings);
   }
 
   /** What it takes for the store's time. */

@@ -12,6 +12,16 @@ export const MUTANTS_OF_THE_CORE: readonly Mutant[] = [
     change: [stage, "stage.count.open === 0 &&", "stage.count.settled > 0 &&"],
   },
   {
+    title: "templates are sent as they are",
+    noticedBy: [3],
+    change: ["lib/coordinator/turn/effect-runner.ts", "currentDefinition(task).params", "task.definition.params"],
+  },
+  {
+    title: "computed templates are lost",
+    noticedBy: [2, 30],
+    change: ["lib/core/execution/dispatch.ts", "flow.due.add(input.task)", "flow.due.has(input.task)"],
+  },
+  {
     title: "failures do not block",
     noticedBy: [5],
     change: [task, 'const blocks = !options.continueOnTaskFailure && failed.abort !== "task" ?', "const blocks = false ?"],

@@ -1,11 +1,16 @@
 import { latestAttempt } from "../../core/model/flow.ts";
 import type { Router } from "../../core/execution/dispatch.ts";
-import type { Task } from "../../core/model/flow.ts";
+import type { Flow, Task } from "../../core/model/flow.ts";
+import type { Resolution } from "../../core/model/resolution.ts";
+import { resolvePlain } from "../../definitions/task-templates.ts";
 import { targetOf } from "../../core/model/task-type.ts";
 import type { Dispatch } from "../../ports/dispatch.ts";
 import type { KnownTaskTypes } from "../../ports/task-types.ts";
 import { type Gate, OPEN_GATE } from "../flow-control/pause-rules.ts";
 import type { Resident } from "./resident.ts";
+import type { CoordinatorSettings } from "./settings.ts";
+
+type DispatcherLimits = Pick<CoordinatorSettings, "maxInFlight" | "paramsBytes">;
 
 /**
  * Bounds what is in flight, and remembers who waits: taskflows that found no free slot, in their order, those with a task that no node serves
@@ -13,6 +18,7 @@ import type { Resident } from "./resident.ts";
  */
 export class Dispatcher implements Router {
   readonly #maxInFlight: number;
+  readonly #paramsBytes: number;
   readonly #gate: Gate;
   readonly #queued = new Set<Resident>();
   readonly #starved = new Set<Resident>();
@@ -23,8 +29,9 @@ export class Dispatcher implements Router {
   readonly #unserved = new Map<string, Dispatch>();
   readonly types: KnownTaskTypes;
 
-  constructor(maxInFlight: number, types: KnownTaskTypes, gate = OPEN_GATE) {
+  constructor({ maxInFlight, paramsBytes }: DispatcherLimits, types: KnownTaskTypes, gate = OPEN_GATE) {
     this.#maxInFlight = maxInFlight;
+    this.#paramsBytes = paramsBytes;
     this.types = types;
     this.#gate = gate;
   }
@@ -64,6 +71,10 @@ export class Dispatcher implements Router {
     const node = dispatch.route(target, before ?? undefined);
     if (node === undefined) this.#unserved.set(target, dispatch);
     return node;
+  }
+
+  resolve(flow: Flow, task: Task): Resolution | "later" | undefined {
+    return resolvePlain(flow, task, this.types.typeOf(task), this.#paramsBytes);
   }
 
   full(): void {

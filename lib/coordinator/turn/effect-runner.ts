@@ -1,5 +1,6 @@
-import { latestAttempt } from "../../core/model/flow.ts";
+import { currentDefinition, latestAttempt } from "../../core/model/flow.ts";
 import { executionContext, idempotencyKey, keyOf, metaOf } from "../../core/views/execution-context.ts";
+import { evaluateRequest, resolveEvaluated } from "../../definitions/task-templates.ts";
 import type { Effect } from "../../core/execution/effects.ts";
 import { taskAt } from "../../core/model/flow.ts";
 import { stageId, taskId } from "../../core/model/ids.ts";
@@ -8,6 +9,7 @@ import { delayAfter } from "../../core/execution/task.ts";
 import type { Input, Outcome, OutcomeReply } from "../../core/execution/inputs.ts";
 import type { Call } from "../../ports/dispatch.ts";
 import type { Clock } from "../../ports/clock.ts";
+import type { Sandbox } from "../../ports/sandbox.ts";
 import type { KnownTaskTypes } from "../../ports/task-types.ts";
 import type { Dispatcher } from "./dispatcher.ts";
 import type { Resident } from "./resident.ts";
@@ -20,6 +22,8 @@ type EffectOf<Kind extends Effect["kind"]> = Extract<Effect, { kind: Kind }>;
 export interface EffectRunnerPorts {
   readonly types: KnownTaskTypes;
   readonly clock: Clock;
+  readonly sandbox: Sandbox;
+  readonly paramsBytes: number;
   readonly dispatcher: Dispatcher;
   /** False while another coordinator may have taken over. */
   readonly hasLease: () => boolean;
@@ -44,6 +48,7 @@ export class EffectRunner {
     for (const effect of effects) {
       if (effect.kind === "call") this.#send(resident, effect);
       else if (effect.kind === "query-outcome") this.#queryOutcome(resident, effect);
+      else if (effect.kind === "evaluate") void this.#evaluate(resident, effect);
       else if (effect.kind === "abort") this.#abort(resident, effect);
       else if (effect.kind === "timer") this.#arm(resident, effect.at, effect.input);
       else if (effect.kind === "send-command") this.#ports.nested.send(resident.flow.taskflowId, effect);
@@ -79,6 +84,20 @@ export class EffectRunner {
   #abort({ flow }: Resident, { task: ordinal, attempt, node }: EffectOf<"abort">): void {
     const task = taskAt(flow, ordinal);
     if (task) this.#ports.types.dispatchOf(task).abort(node, keyOf(flow, task, attempt));
+  }
+
+  async #evaluate(resident: Resident, { task: ordinal }: EffectOf<"evaluate">): Promise<void> {
+    const { types, sandbox, paramsBytes, give } = this.#ports;
+    const { flow } = resident;
+    const task = taskAt(flow, ordinal);
+    if (!task) return;
+    const type = types.typeOf(task);
+    const { definition } = task;
+    const { retryAttempt } = flow;
+    const request = evaluateRequest(flow, task, type);
+    const evaluations = await sandbox.evaluate(request.sources, request.scope);
+    const resolution = resolveEvaluated(definition, type, paramsBytes, request, evaluations);
+    give(resident, { kind: "evaluated", task: ordinal, definition, retryAttempt, resolution });
   }
 
   #queryOutcome(
@@ -130,7 +149,7 @@ export class EffectRunner {
       target,
       node,
       taskDetails: task.definition.taskDetails,
-      params: task.definition.params ?? {},
+      params: currentDefinition(task).params ?? {},
       meta: metaOf(flow, task),
       context: executionContext(flow, task, (length) => dispatch.carries(target, node, length)),
       taskflowId: flow.taskflowId,

@@ -56,13 +56,15 @@ export class TurnLoop implements Turns {
     this.#listener = listener;
     this.#ports = ports;
     this.#settings = settings;
-    this.dispatcher = new Dispatcher(settings.maxInFlight, types, gate);
+    this.dispatcher = new Dispatcher(settings, types, gate);
     const give = (resident: Resident, input: Input): void => this.give(resident, input);
     const freed = (): void => this.#planForQueue();
     this.#reconciler = new Reconciler(ports, settings, this, this.#commands);
     this.#effects = new EffectRunner({
       types,
       clock,
+      sandbox: ports.sandbox,
+      paramsBytes: settings.paramsBytes,
       dispatcher: this.dispatcher,
       hasLease,
       give,

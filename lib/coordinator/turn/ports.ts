@@ -2,6 +2,7 @@ import type { Bus } from "../../ports/bus.ts";
 import type { Clock } from "../../ports/clock.ts";
 import type { Ids } from "../../ports/ids.ts";
 import type { Logger } from "../../ports/logger.ts";
+import type { Sandbox } from "../../ports/sandbox.ts";
 import type { Store } from "../../ports/store.ts";
 import type { KnownTaskTypes } from "../../ports/task-types.ts";
 
@@ -13,4 +14,5 @@ export interface Ports {
   readonly ids: Ids;
   readonly logger: Logger;
   readonly taskTypes: KnownTaskTypes;
+  readonly sandbox: Sandbox;
 }

@@ -15,6 +15,8 @@ export interface CoordinatorSettings {
   readonly parkMs: number;
   /** How long finished taskflows are kept, in ms; null: for ever. */
   readonly retentionMs: number | null;
+  /** Bytes of JSON that the params of a task may have once their templates are filled in. */
+  readonly paramsBytes: number;
   /** Bytes from which the state tree in events gives way to counts. */
   readonly eventTreeLimit: number;
 }

@@ -23,6 +23,8 @@ export type Effect =
       readonly patienceMs: number;
       readonly cause?: TaskError;
     }
+  /** Compute the templates of a task that is due; the values come back as `evaluated`. */
+  | { readonly kind: "evaluate"; readonly task: number }
   /** Ask the node to abort the attempt: its answer is not needed any more. */
   | { readonly kind: "abort"; readonly task: number; readonly attempt: number; readonly node: string }
   /** Send another taskflow a command, repeatedly until it is stored or refused. */

@@ -3,7 +3,8 @@
  * tolerates all three.
  */
 import type { CommandRequest } from "../model/command.ts";
-import type { JsonText, TaskError } from "../model/values.ts";
+import type { Resolution } from "../model/resolution.ts";
+import type { JsonText, TaskDefinition, TaskError } from "../model/values.ts";
 
 /** How one delivery of an attempt ended. */
 export type Outcome =
@@ -59,6 +60,15 @@ export type Input =
       readonly startedAt: number;
       readonly reply: OutcomeReply;
       readonly cause?: TaskError;
+    }
+  /** The templates of a task that is due, as they were computed. */
+  | {
+      readonly kind: "evaluated";
+      readonly task: number;
+      /** The definition and the run of which they are: a change of either needs new values. */
+      readonly definition: TaskDefinition;
+      readonly retryAttempt: number;
+      readonly resolution: Resolution;
     }
   /** Time to look up the nested taskflows. */
   | { readonly kind: "follow" }

@@ -207,7 +207,12 @@ export function ageTask(step: Step, ordinal: number): void {
 
 /** Ends a waiting task: no attempt of it may start any more. */
 export function expireTask(step: Step, task: Task): void {
+  failUnstarted(step, task, tooOld(task, task.error));
+}
+
+/** Ends a waiting task without another attempt. */
+export function failUnstarted(step: Step, task: Task, error: TaskError): void {
   const blocks = task.options.continueOnTaskFailure ? {} : ({ blocks: true } as const);
   const response = task.response === null ? {} : { response: task.response };
-  settle(step, task, { status: "FAILED", error: tooOld(task, task.error), ...response, ...blocks });
+  settle(step, task, { status: "FAILED", error, ...response, ...blocks });
 }

@@ -8,7 +8,7 @@ import { type Flow, isFinished, latestAttempt } from "../model/flow.ts";
 import { taskOf } from "./tasks.ts";
 import { delay, recordLateResponse, redeliver, start, withdraw } from "./attempts.ts";
 import { changeStage, forgetSelection } from "./stages.ts";
-import { reset, selectWaiting, settle, update } from "./settlement.ts";
+import { reset, resolve, selectWaiting, settle, update } from "./settlement.ts";
 import { changeChild, childOf, endChild, linkChild } from "./children.ts";
 import { startUndo } from "./compensation.ts";
 
@@ -38,6 +38,8 @@ export function apply(flow: Flow, fact: Exclude<Fact, { kind: "created" }>, at: 
       return changeFlow(flow, fact, at);
     case "stage":
       return changeStage(flow, fact, at);
+    case "resolved":
+      return resolve(taskOf(flow, fact.task), fact);
     case "started":
       return start(flow, fact, at);
     case "redelivered":

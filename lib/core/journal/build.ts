@@ -106,6 +106,7 @@ function buildTask(
     stage,
     index: stage.tasks.length,
     definition,
+    resolved: null,
     options,
     status: "WAITING",
     attempt: 0,

@@ -1,5 +1,5 @@
 /** The start of a compensation. */
-import { type Flow, isSettled, type Task } from "../model/flow.ts";
+import { currentDefinition, type Flow, isSettled, type Task } from "../model/flow.ts";
 import { fill } from "../model/template.ts";
 import type { Compensating } from "./facts.ts";
 import { dueNextUndo, taskOf, unsettle } from "./tasks.ts";
@@ -33,7 +33,7 @@ function inDoubtOfUndo({ status, error, options }: Task): Task["inDoubt"] {
 }
 
 function undoParams(task: Task | null): unknown {
-  const { params = {}, compensate } = task?.definition ?? {};
+  const { params = {}, compensate } = (task && currentDefinition(task)) ?? {};
   const response = JSON.parse(task?.response ?? "null") as unknown;
   return compensate?.params === undefined ? { params, response } : fill(compensate.params, { params, response });
 }

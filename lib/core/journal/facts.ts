@@ -75,6 +75,17 @@ export interface Started {
   readonly node?: string;
 }
 
+/**
+ * The templates of a task were filled in, once in a run: attempts and takeovers use the same values.
+ * No event.
+ */
+export interface Resolved {
+  readonly kind: "resolved";
+  readonly task: number;
+  readonly params?: unknown;
+  readonly taskDetails?: unknown;
+}
+
 /** The running attempt is about to be sent again, with the same number and key. No event. */
 export interface Redelivered {
   readonly kind: "redelivered";
@@ -229,6 +240,7 @@ export type Fact =
   | Owned
   | FlowChanged
   | StageChanged
+  | Resolved
   | Started
   | Redelivered
   | Withdrawn

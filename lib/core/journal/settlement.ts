@@ -2,7 +2,7 @@
 import { type Attempt, type Flow, isSettled, type Task } from "../model/flow.ts";
 import { resolveOptions } from "../model/options.ts";
 import { endAttempt } from "./attempts.ts";
-import type { Reset, Selected, Settled, Updated } from "./facts.ts";
+import type { Reset, Resolved, Selected, Settled, Updated } from "./facts.ts";
 import { close, dueNextUndo, open, taskOf, unsettle } from "./tasks.ts";
 
 export function settle(flow: Flow, fact: Settled, at: number): void {
@@ -51,6 +51,7 @@ export function reset(flow: Flow, fact: Reset, at: number): void {
     task.undo.response = null;
   }
   task.status = "WAITING";
+  task.resolved = null;
   task.runAttempts = 0;
   task.dueSince = null;
   task.retryAt = null;
@@ -81,10 +82,16 @@ function select(flow: Flow, task: Task, at: number): void {
   }
 }
 
+export function resolve(task: Task, { kind: _kind, task: _task, ...values }: Resolved): void {
+  task.resolved = { ...task.definition, ...values };
+}
+
 export function update(task: Task, { params, options }: Updated): void {
   const { definition, stage } = task;
   const merged = options && { ...definition.options, ...options };
   task.definition = { ...definition, ...(params === undefined ? {} : { params }), ...(merged ? { options: merged } : {}) };
+  if (params !== undefined) task.resolved = null;
+  else if (task.resolved && merged) task.resolved = { ...task.resolved, options: merged };
   if (!merged) return;
   task.options = resolveOptions(stage.options, merged);
   if (task.undo) task.undo.options = task.options;

@@ -112,6 +112,8 @@ export interface Task {
   readonly stage: Stage;
   readonly index: number;
   definition: TaskDefinition;
+  /** Its definition with the templates filled in, once an attempt of this run could begin. */
+  resolved: TaskDefinition | null;
   /** Effective options; tasks with equal options share one object. */
   options: EffectiveOptions;
   status: StoredTaskStatus;
@@ -266,6 +268,11 @@ export interface Flow {
   readonly repeats: Set<number>;
   /** A timer for the next look at its children is set. Not stored. */
   isFollowing: boolean;
+}
+
+/** The definition that the task's attempts are made of. */
+export function currentDefinition({ resolved, definition }: Task): TaskDefinition {
+  return resolved ?? definition;
 }
 
 /** @throws Error if the task has had no attempt */

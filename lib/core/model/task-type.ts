@@ -14,6 +14,8 @@ export interface TaskType<Details = unknown> {
   readonly name: string;
   /** JSON Schema of `taskDetails`. */
   readonly schema: object;
+  /** Its `taskDetails` may contain templates, which are filled in before `begin`. */
+  readonly hasTemplates?: boolean;
   /** Adds problems of details that the schema accepts. */
   check?(details: Details, at: () => string, rules: CheckRules): void;
   /**

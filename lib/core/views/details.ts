@@ -48,6 +48,7 @@ export function taskDetails(flow: Flow, task: Task, waitReason?: WaitReason, val
     type: definition.type,
     taskDetails: definition.taskDetails as TaskDetails["taskDetails"],
     params: definition.params ?? {},
+    ...(task.resolved?.params === undefined ? {} : { resolvedParams: task.resolved.params }),
     options: task.options,
     meta: definition.meta ?? {},
     ...effectiveStatus(flow, task, waitReason),

@@ -4,7 +4,7 @@
  */
 import { optionsText } from "../model/options.ts";
 import { activeChildrenOf } from "./details.ts";
-import type { Flow, Stage, Task } from "../model/flow.ts";
+import { currentDefinition, type Flow, type Stage, type Task } from "../model/flow.ts";
 import type { JsonText } from "../model/values.ts";
 import { stageId, taskId } from "../model/ids.ts";
 import { isRecord } from "../../util/record.ts";
@@ -85,7 +85,7 @@ export function metaOf(flow: Flow, task: Task): Record<string, unknown> {
  */
 export function executionContext(flow: Flow, task: Task, fits: (length: number) => boolean): JsonText {
   const previous = task.undoes ? undefined : previousResponses(flow, task.stage);
-  const params = JSON.stringify(task.definition.params ?? {});
+  const params = JSON.stringify(currentDefinition(task).params ?? {});
   const whole = contextText(flow, task, previous?.text, params);
   if (whole.length <= CONTEXT_BUDGET || fits(whole.length)) return whole;
   const id = taskId(flow.idBase, task.ordinal);

@@ -7,10 +7,16 @@ const closed = { additionalProperties: false };
 /** Format of the journals that this version reads and writes. */
 const EXPORT_FORMAT = 1;
 
+/** The end of the year 9999: leaves room for delays and ages, and is still a date. */
+const MAX_TIME = 253_402_300_799_999;
+
+/** A time in an export, from which delays and ages are counted on. */
+export const ImportedTime = Type.Integer({ minimum: 0, maximum: MAX_TIME, description: "Epoch milliseconds" });
+
 /** An entry of the journal. Its facts are in `lib/validation/fact-schemas.ts`. */
 export const EntrySchema = Type.Object(
   {
-    at: Type.Integer({ minimum: 0, maximum: 8_640_000_000_000_000, description: "Epoch milliseconds" }),
+    at: ImportedTime,
     facts: Type.Array(Type.Unknown()),
   },
   closed,
@@ -44,7 +50,7 @@ export interface ExportChunk extends Static<typeof ExportChunkSchema> {}
 export const importParams = {
   ...head,
   format: Type.Unsafe<number>(Type.Literal(EXPORT_FORMAT)),
-  exportedAt: Type.Optional(Type.Integer({ minimum: 0 })),
+  exportedAt: Type.Optional(ImportedTime),
   entries,
   newTaskflowId: Type.Optional({ ...TaskflowId, description: "Id of the copy; absent: a new one" }),
 };

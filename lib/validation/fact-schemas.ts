@@ -4,13 +4,16 @@
  */
 import { Type, type TSchema } from "typebox";
 import { Name, STAGE_STATUSES, TASKFLOW_STATUSES, TaskflowId } from "../../schemas/common.schema.ts";
+import { ImportedTime } from "../../schemas/export.schema.ts";
 import { EffectiveOptionsSchema, TaskOptionsSchema } from "../../schemas/options.schema.ts";
 import type { Fact } from "../core/journal/facts.ts";
 
 const closed = { additionalProperties: false };
-const MAX_NUMBER = Number.MAX_SAFE_INTEGER;
+/** Half of the safe integers: the engine counts on from a number of an export. */
+const MAX_COUNT = 2 ** 52;
 
-const number = Type.Integer({ minimum: 0, maximum: MAX_NUMBER });
+const number = Type.Integer({ minimum: 0, maximum: MAX_COUNT });
+const time = ImportedTime;
 const task = Type.Integer({ minimum: 0, maximum: 0xff_ff_ff_ff });
 const text = Type.String({ maxLength: 1_024 });
 const longText = Type.String();
@@ -34,7 +37,7 @@ const error = Type.Object(
 
 const nullable = (schema: object) => Type.Unsafe<unknown>({ ...schema, type: [(schema as { type: string }).type, "null"] });
 
-const positive = Type.Integer({ minimum: 1, maximum: MAX_NUMBER });
+const positive = Type.Integer({ minimum: 1, maximum: MAX_COUNT });
 
 type Properties = { [K in Fact["kind"]]: Record<Exclude<keyof Extract<Fact, { kind: K }>, "kind">, TSchema> };
 
@@ -47,7 +50,7 @@ const PROPERTIES: Properties = {
     meta: Type.Unsafe<object>({ type: "object" }),
     definition: anything,
     nested: Type.Optional(Type.Unsafe<object>({ type: "object" })),
-    copiedAt: Type.Optional(number),
+    copiedAt: Type.Optional(time),
   },
   owned: { fence: positive },
   flow: {
@@ -66,7 +69,7 @@ const PROPERTIES: Properties = {
   redelivered: { task, node: text },
   withdrawn: { task, attempt: number },
   undelivered: { task },
-  delayed: { task, retryAt: number, error, response: Type.Optional(anything) },
+  delayed: { task, retryAt: time, error, response: Type.Optional(anything) },
   settled: {
     task,
     status: oneOf("SUCCESS", "FAILED", "CANCELLED", "SKIPPED"),

@@ -242,3 +242,9 @@ test("any taskflow can be copied at any point, and the copy sends nothing", () =
   expect(copies.map(({ flow }) => flow.status)).toEqual([...Array.from({ length: 6 }, () => "PAUSED"), "COMPLETED"]);
   expect(copies.map(sendable)).toEqual(copies.map(() => 0));
 });
+
+test("a delivery that was taken back more often than it was made contradicts the journal", () => {
+  const run = started();
+  const entries = [...run.entries, { at: START, facts: [{ kind: "undelivered", task: 0 } as const] }];
+  expect(() => copyJournal(entries, IDENTITY, NOW)).toThrow(JournalError);
+});

@@ -10,6 +10,7 @@ import type { NatsServer } from "../helpers/nats-server.ts";
 import { stopNodes } from "../helpers/nodes.ts";
 import { startPair } from "../helpers/pair.ts";
 import { tempFolder } from "../helpers/temp.ts";
+import { uniqueName } from "../helpers/unique.ts";
 
 let server: NatsServer;
 beforeAll(async () => {
@@ -206,6 +207,53 @@ describe("an export that is none", () => {
     expect((error.data as { path: string }[]).map((problem) => problem.path)).toContain(path);
     expect((await node.client.listTaskflows()).rows).toHaveLength(1);
     expect(await node.client.health()).toMatchObject({ owned: 0 });
+  });
+
+  const MAX = Number.MAX_SAFE_INTEGER;
+  /** Adds a fact to the second entry. */
+  const fact =
+    (value: object) =>
+    (exported: Json): unknown => {
+      (exported["entries"] as { facts: unknown[] }[])[1]?.facts.push(value);
+      return exported;
+    };
+
+  test.each<[string, (exported: Json) => unknown, RegExp]>([
+    ["the fence of an owner", fact({ kind: "owned", fence: MAX }), /^\/entries\/1\/facts\/\d\/fence$/],
+    ["a fence with no room for the next owners", fact({ kind: "owned", fence: MAX - 2 }), /\/fence$/],
+    ["the number of an attempt", fact({ kind: "started", task: 0, attempt: MAX }), /\/attempt$/],
+    ["the number of a withdrawn attempt", fact({ kind: "withdrawn", task: 0, attempt: MAX }), /\/attempt$/],
+    [
+      "the time of a retry",
+      fact({ kind: "delayed", task: 0, retryAt: MAX, error: { type: "E", name: "E", message: "" } }),
+      /\/retryAt$/,
+    ],
+    ["the number of a child's change", fact({ kind: "child-ended", child: "c", status: null, seq: MAX }), /\/seq$/],
+    ["the time of an entry", at("/entries/1/at", 8_640_000_000_000_000), /^\/entries\/1\/at$/],
+    ["the time of the export", at("/exportedAt", MAX), /^\/exportedAt$/],
+    ["the revision", at("/revision", MAX), /^\/revision$/],
+    ["a time of an earlier copy", at(`${created}/copiedAt`, MAX), /\/copiedAt$/],
+  ])("a number that is counted on from has room: %s is refused with its path", async (_title, spoil, path) => {
+    await open();
+    const error = await rejection(node.broker.call("taskflow.importTaskflow", spoil(good)));
+    expect(error).toMatchObject({ type: "TASKFLOW_VALIDATION_ERROR" });
+    expect((error.data as { path: string }[]).map((problem) => problem.path)).toContainEqual(expect.stringMatching(path));
+    expect((await node.client.listTaskflows()).rows).toHaveLength(1);
+  });
+
+  test("the highest fence that is accepted outlives restarts and goes on", async () => {
+    await open();
+    const store = `sqlite:${tempFolder()}/flow.db`;
+    let away = await startLocalNode({ taskflow: { store }, nodeID: uniqueName("away") });
+    const unfinished = { ...good, entries: good.entries.slice(0, 1), revision: 1 };
+    (unfinished.entries as { facts: unknown[] }[])[0]?.facts.push({ kind: "owned", fence: 2 ** 52 });
+    const { taskflowId } = await away.client.importTaskflow(unfinished);
+    for (let restart = 0; restart < 3; restart++) {
+      await away.stop();
+      away = await startLocalNode({ taskflow: { store }, services: [worker().service] });
+    }
+    await away.client.resumeTaskflow(taskflowId);
+    expect(await away.client.waitForTaskflow(taskflowId)).toMatchObject({ status: "COMPLETED" });
   });
 
   test("one that takes for ever to replay is refused before it is", async () => {

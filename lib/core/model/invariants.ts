@@ -7,7 +7,8 @@
  *  4. The counts of a stage match its tasks.
  *  5. Only a running stage has open tasks, and only open tasks run.
  *  6. A task is RUNNING exactly while its latest attempt is.
- *  7. Attempt numbers of a task strictly increase, and its `attempt` is the latest.
+ *  7. Attempt numbers of a task strictly increase, its `attempt` is the latest, and each attempt was
+ *     delivered at least once.
  *  8. Only a WAITING task has a retry time.
  *  9. Only waiting tasks of the running stage are due, and only running tasks await redelivery.
  * 10. COMPLETED means that no task failed and every task is settled.
@@ -102,6 +103,7 @@ function assertTask(flow: Flow, task: Task): void {
   }
   if (latest && latest.attempt !== task.attempt)
     violated(flow, 7, `task ${name} is at attempt ${task.attempt} and its latest is ${latest.attempt}`);
+  if (task.attempts.some(({ deliveries }) => deliveries < 1)) violated(flow, 7, `an attempt of task ${name} was never delivered`);
   if (task.status === "RUNNING" && !task.open) violated(flow, 5, `task ${name} is RUNNING and not open`);
   if (task.retryAt !== null && task.status !== "WAITING")
     violated(flow, 8, `task ${name} is ${task.status} and has a retry time`);

@@ -20,7 +20,7 @@ const STAGE = {
   PARTIAL_COMPLETED: "It has successes and failures; the status of the taskflow says whether the failures stopped it",
   FAILED: "None of its tasks succeeded",
   CANCELLED: "The taskflow was cancelled",
-  SKIPPED: "None of its tasks needs to run",
+  SKIPPED: "Its `when` is false",
 };
 
 const TASK = {
@@ -30,7 +30,7 @@ const TASK = {
   SUCCESS: "It succeeded, or a person supplied its response",
   FAILED: "It failed, and no attempt follows in this run",
   CANCELLED: "It was cancelled, or its taskflow was",
-  SKIPPED: "A person skipped it",
+  SKIPPED: "Its `when` or that of its stage is false, or a person skipped it",
 };
 
 /**

@@ -81,6 +81,14 @@ export const CompensationSchema = Type.Object(
 /** The state of the compensation of a task or a taskflow. */
 export interface CompensationDetails extends Static<typeof CompensationSchema> {}
 
+const whenSchema = Type.Optional(Type.String({ description: "Its condition" }));
+const whenValuesSchema = Type.Optional(
+  Type.Unsafe<Record<string, unknown>>({
+    type: "object",
+    description: "If its condition was false in this run: the values in it, by path",
+  }),
+);
+
 const task = {
   id,
   stageId: id,
@@ -90,6 +98,8 @@ const task = {
   taskDetails: Type.Unsafe<AnyTaskDetails>({ description: "Defined by its type" }),
   params: anything("Params of the call"),
   resolvedParams: Type.Optional(anything("Params with their templates filled in, as the handler receives them")),
+  when: whenSchema,
+  whenValues: whenValuesSchema,
   options: EffectiveOptionsSchema,
   meta: Type.Unsafe<Record<string, unknown>>({ type: "object", description: "The task's own meta" }),
   status: Type.Enum(TASK_STATUSES),
@@ -129,6 +139,8 @@ const StageDetailsSchema = Type.Object(
     status: Type.Enum(STAGE_STATUSES),
     startedAt: Nullable(Time("When it was entered")),
     finishedAt: Nullable(Time("When it ended")),
+    when: whenSchema,
+    whenValues: whenValuesSchema,
     tasks: Dictionary(Ref<TaskDetails>("TaskDetails"), "By task id, in order"),
     tasksOmitted: Type.Optional(Count("Tasks omitted to fit the answer into one message")),
   },
@@ -177,6 +189,7 @@ export const TaskflowDetailsSchema = Type.Object(
     compensation: Type.Optional(CompensationSchema),
     parentTaskflowDetails: Nullable(ParentSchema),
     error: Type.Optional(TaskErrorSchema),
+    output: Type.Optional(anything("Its output, once it has ended COMPLETED or PARTIAL_COMPLETED")),
     stages: Dictionary(StageDetailsSchema, "By stage id, in order"),
     stagesOmitted: Type.Optional(Count("Last stages omitted to fit the answer into one message")),
     truncated: Type.Optional(Type.Boolean({ description: "Parts are omitted to fit the answer into one message" })),

@@ -24,6 +24,8 @@ const taskflowStatus = Type.Enum(TASKFLOW_STATUSES);
 const stageStatus = Type.Enum(STAGE_STATUSES);
 const taskStatus = Type.Enum(TASK_STATUSES);
 
+const output = Type.Optional(Type.Unknown({ description: "With COMPLETED and PARTIAL_COMPLETED, if it has one" }));
+
 const head = {
   taskflowId: TaskflowId,
   name: Nullable(text),
@@ -127,7 +129,7 @@ const FlowEventSchema = Type.Object(
   {
     eventType: Type.Literal("TASKFLOW"),
     ...ofEvent,
-    data: Type.Object({ ...ofTaskflow, taskflowStatus, ...taskflowObject }, closed),
+    data: Type.Object({ ...ofTaskflow, taskflowStatus, output, ...taskflowObject }, closed),
   },
   closed,
 );

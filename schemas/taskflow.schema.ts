@@ -10,7 +10,7 @@ import { OptionsSchema, TaskOptionsSchema } from "./options.schema.ts";
 import { TASK_DETAILS_SCHEMAS, type TaskDetailsByType } from "./task-types/index.ts";
 
 /** Planned properties that this version refuses by name. */
-export const NOT_YET: ReadonlySet<string> = new Set(["needs", "when", "forEach", "annotations"]);
+export const NOT_YET: ReadonlySet<string> = new Set(["needs", "forEach", "join", "repeat", "annotate", "annotations"]);
 
 const closed = { additionalProperties: false };
 
@@ -35,6 +35,8 @@ const CompensateSchema = Type.Object(
   { ...closed, description: "Undoes the task once it has succeeded" },
 );
 
+const Condition = (description: string) => Type.String({ minLength: 1, description });
+
 /** A task of one of the given types. */
 export const taskSchema = (types: readonly string[]) =>
   Type.Object(
@@ -45,6 +47,7 @@ export const taskSchema = (types: readonly string[]) =>
       params: Type.Optional(JsonObject("Params of the call")),
       meta: Type.Optional(JsonObject("Merged into ctx.meta of the call")),
       options: Type.Optional(TaskOptionsSchema),
+      when: Type.Optional(Condition("Expression: if it is false, the task is SKIPPED")),
       compensate: Type.Optional(CompensateSchema),
     },
     closed,
@@ -59,7 +62,11 @@ type OfType<Type extends keyof TaskDetailsByType> = Omit<Static<ReturnType<typeo
 /** A task as `produce` accepts it, with the details of its type. */
 export type TaskDefinition = { [Type in keyof TaskDetailsByType]: OfType<Type> }[keyof TaskDetailsByType];
 
-const stageHead = { name: Name("Unique in the taskflow"), options: Type.Optional(TaskOptionsSchema) };
+const stageHead = {
+  name: Name("Unique in the taskflow"),
+  options: Type.Optional(TaskOptionsSchema),
+  when: Type.Optional(Condition("Expression: if it is false, the stage is SKIPPED")),
+};
 
 const taskflowHead = {
   taskflowId: Type.Optional(TaskflowId),
@@ -77,6 +84,7 @@ const taskflowHead = {
     }),
   ),
   tenant: Type.Optional(Name("The tenant it belongs to")),
+  output: Type.Optional(Type.Unknown({ description: "The result: any JSON value, with templates" })),
   detached: Type.Optional(Type.Boolean({ description: "Produced in a handler: not nested below the handler's task" })),
 };
 

@@ -81,9 +81,9 @@ export function truncateEvent(text: string, maxBytes: number): string {
   const error = recordOf(data["error"]) as Json;
   const steps = [
     () => "stages" in tree && countTasks(tree),
-    () => omission(data, "taskResponse")?.omit(),
+    () => (omission(data, "taskResponse")?.omit(), omission(data, "output")?.omit()),
     () => (omission(error, "data")?.omit(), delete error["stack"]),
-    () => (omission(tree, "context")?.omit(), delete tree["error"]),
+    () => (omission(tree, "context")?.omit(), omission(tree, "output")?.omit(), delete tree["error"]),
   ];
   let fitted = text;
   for (const step of steps) {

@@ -5,7 +5,7 @@
 import { digestOf, joinChunks, type Chunk } from "./chunks.ts";
 
 /** Values of a task that are told by reference where they are too large. */
-export const REFERABLE = ["response", "params", "meta", "error.data"] as const;
+export const REFERABLE = ["response", "params", "resolvedParams", "meta", "error.data"] as const;
 export type Referable = (typeof REFERABLE)[number];
 
 /** As execution contexts have it (`lib/core/views/execution-context.ts`). */

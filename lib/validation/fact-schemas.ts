@@ -41,6 +41,8 @@ const positive = Type.Integer({ minimum: 1, maximum: MAX_COUNT });
 
 type Properties = { [K in Fact["kind"]]: Record<Exclude<keyof Extract<Fact, { kind: K }>, "kind">, TSchema> };
 
+const whenValues = Type.Optional(Type.Unsafe<object>({ type: "object" }));
+
 /** The `definition` of `created` is validated like the params of `produce`. */
 const PROPERTIES: Properties = {
   created: {
@@ -57,12 +59,14 @@ const PROPERTIES: Properties = {
     status: oneOf("RUNNING", "PAUSED", "COMPLETED", "PARTIAL_COMPLETED", "FAILED", "CANCELLED"),
     reason: Type.Optional(longText),
     error: Type.Optional(error),
+    output: Type.Optional(anything),
     run: only(true),
   },
   stage: {
     stage: task,
     status: oneOf(...STAGE_STATUSES),
     only: only(true),
+    whenValues,
   },
   started: { task, attempt: number, node: Type.Optional(text) },
   resolved: { task, params: Type.Optional(anything), taskDetails: Type.Optional(anything) },
@@ -79,6 +83,7 @@ const PROPERTIES: Properties = {
     abort: only(true),
     awaits: only(true),
     reason: Type.Optional(longText),
+    whenValues,
   },
   reset: { task, inDoubt: Type.Optional(oneOf("verify", "verify-or-fail")), follows: only(true) },
   selected: { task, named: only(true) },

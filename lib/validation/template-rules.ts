@@ -1,8 +1,8 @@
 /** The templates of a definition: they can be parsed, and name what exists when they are needed. */
 import type { TaskType } from "../core/model/task-type.ts";
-import { ExpressionSyntaxError } from "../definitions/expressions/expression.ts";
+import { type Expression, ExpressionSyntaxError, parseExpression } from "../definitions/expressions/expression.ts";
 import { references, type Reference } from "../definitions/expressions/references.ts";
-import { isRoot, ROOTS } from "../definitions/expressions/roots.ts";
+import { ROOTS } from "../definitions/expressions/roots.ts";
 import { forEachTemplate, parseTemplate } from "../definitions/expressions/template.ts";
 import { shorten } from "../util/describe-value.ts";
 import { unknownKey } from "../util/problem.ts";
@@ -14,6 +14,8 @@ import type { Path } from "./rule-context.ts";
 interface Place {
   readonly stage: number;
   readonly stages: readonly { readonly name: string; readonly tasks: ReadonlySet<string> }[];
+  /** Names that an expression can begin with. */
+  readonly roots: readonly string[];
 }
 
 /** `definition` may violate its schema. */
@@ -24,15 +26,20 @@ export function checkTemplates(definition: unknown, taskTypes: ReadonlyMap<strin
     tasks: new Set(elementsOf(stage, "tasks").map(nameOf)),
   }));
   stages.forEach((stage, stageIndex) => {
-    const place = { stage: stageIndex, stages: names };
+    const place = { stage: stageIndex, stages: names, roots: ROOTS };
+    if (isRecord(stage)) checkCondition(stage["when"], () => `/stages/${stageIndex}/when`, place, problems);
     elementsOf(stage, "tasks").forEach((task, taskIndex) => {
       if (!isRecord(task) || problems.isFull) return;
       const path = `/stages/${stageIndex}/tasks/${taskIndex}`;
+      checkCondition(task["when"], () => `${path}/when`, place, problems);
       checkTemplatesOf(task["params"], () => `${path}/params`, place, problems);
       if (taskTypes.get(String(task["type"]))?.hasTemplates)
         checkTemplatesOf(task["taskDetails"], () => `${path}/taskDetails`, place, problems);
     });
   });
+  if (!isRecord(definition)) return;
+  const end = { stage: stages.length, stages: names, roots: ROOTS.filter((root) => root !== "previousStageRes") };
+  checkTemplatesOf(definition["output"], () => "/output", end, problems);
 }
 
 const elementsOf = (parent: unknown, key: string): readonly unknown[] => {
@@ -46,26 +53,44 @@ const nameOf = (element: unknown): string => (isRecord(element) && typeof elemen
 export function checkTemplatesOf(value: unknown, at: Path, place: Place | undefined, problems: ProblemList): void {
   forEachTemplate(value, at, (text, path) => {
     if (problems.isFull) return;
-    try {
-      for (const part of parseTemplate(text) ?? []) {
-        if (typeof part === "string") continue;
-        const { expression, offset } = part;
-        references(expression.ast, (reference) => {
-          const mistake = mistakeOf(reference, place);
-          if (mistake) throw new ExpressionSyntaxError(mistake.message, offset + mistake.position);
-        });
-      }
-    } catch (error) {
-      if (!(error instanceof ExpressionSyntaxError)) throw error;
-      const { message, position } = error;
-      problems.add({
-        path: path(),
-        message: `${path()} must be a template that can be computed, got a mistake at character ${position + 1}: ${message}${message.endsWith("?") ? "" : "."}\n${excerpt(text, position)}`,
-        value: shorten(text),
-        keyword: "template",
-      });
-    }
+    check(text, path, "template", problems, () => {
+      for (const part of parseTemplate(text) ?? [])
+        if (typeof part !== "string") checkReferences(part.expression, part.offset, place);
+    });
   });
+}
+
+function checkCondition(when: unknown, path: Path, place: Place, problems: ProblemList): void {
+  if (typeof when !== "string" || when === "") return;
+  check(when, path, "expression", problems, () => {
+    if (when.includes("${"))
+      throw new ExpressionSyntaxError('it is an expression itself, without "${" and "}"', when.indexOf("${"));
+    checkReferences(parseExpression(when), 0, place);
+  });
+}
+
+/** @throws ExpressionSyntaxError */
+function checkReferences({ ast }: Expression, offset: number, place: Place | undefined): void {
+  references(ast, (reference) => {
+    const mistake = mistakeOf(reference, place);
+    if (mistake) throw new ExpressionSyntaxError(mistake.message, offset + mistake.position);
+  });
+}
+
+function check(text: string, path: Path, keyword: "template" | "expression", problems: ProblemList, run: () => void): void {
+  try {
+    run();
+  } catch (error) {
+    if (!(error instanceof ExpressionSyntaxError)) throw error;
+    const { message, position } = error;
+    const sentence = `${path()} must be ${keyword === "template" ? "a template" : "an expression"} that can be computed, got a mistake at character ${position + 1}: ${message}`;
+    problems.add({
+      path: path(),
+      message: `${sentence}${sentence.endsWith("?") ? "" : "."}\n${excerpt(text, position)}`,
+      value: shorten(text),
+      keyword,
+    });
+  }
 }
 
 interface Mistake {
@@ -81,7 +106,8 @@ function mistakeOf({ keys, ends }: Reference, place: Place | undefined): Mistake
     const name = keys[index] ?? "";
     return { message: `${JSON.stringify(name)} ${unknownKey(name, known).replace(/\.$/, "")}`, position: at(index) };
   };
-  if (!isRoot(root)) return unknown(0, ROOTS);
+  const roots = place?.roots ?? ROOTS;
+  if (!roots.includes(root)) return unknown(0, roots);
   if (root !== "stages" || stage === undefined) return undefined;
   if (place) {
     const index = place.stages.findIndex(({ name }) => name === stage);

@@ -176,4 +176,23 @@ describe("produce checks templates", () => {
     expect(message.split("\n").at(-2)).toBe(`  ${"x".repeat(35)}\${1 +}${"y".repeat(39)}`);
     expect(message.split("\n").at(-1)).toBe(`${" ".repeat(42)}^`);
   });
+
+  test.each([
+    ["stage", "context.a > 1", undefined],
+    ["stage", "stages.use.status", 'character 8: the stage "use" is the task\'s own stage, whose tasks run at the same time.'],
+    ["task", "${context.a}", 'character 1: it is an expression itself, without "${" and "}".'],
+    ["task", "context.a >", "character 12: unexpected end of expression."],
+    ["output", "${previousStageRes}", 'character 3: "previousStageRes" is unknown. Known names: context, stages, taskflow.'],
+    ["output", "${stages.late.tasks.last.response}", undefined],
+  ])("checks the condition or output of a %s: %s", (of, text, mistake) => {
+    const tasks = (name: string): object[] => [
+      { name, type: "ACTION", taskDetails: { serviceId: "svc", actionName: "act" }, ...(of === "task" ? { when: text } : {}) },
+    ];
+    const use = { name: "use", tasks: tasks("it"), ...(of === "stage" ? { when: text } : {}) };
+    const definition = { stages: [use, { name: "late", tasks: tasks("last") }], ...(of === "output" ? { output: [text] } : {}) };
+    const checked = validateTaskflow(definition, CONTEXT);
+    const messages = checked.ok ? [] : checked.problems.map(({ message }) => message.split("\n")[0]);
+    const [first] = messages;
+    expect(first?.replace(/^.* got a mistake at /, "")).toBe(mistake);
+  });
 });

@@ -137,7 +137,9 @@ describe("a bad definition", () => {
     ["params that are an array", withTask({ params: [] }), [`${task0}/params`]],
     ["meta that is text", withTask({ meta: "a" }), [`${task0}/meta`]],
     ["needs", withTask({ needs: ["a"] }), [`${task0}/needs`]],
-    ["when, forEach", withTask({ when: "a", forEach: "b" }), [`${task0}/when`, `${task0}/forEach`]],
+    ["forEach, a wrong when", withTask({ when: "a", forEach: "b" }), [`${task0}/forEach`, `${task0}/when`]],
+    ["when that is no text", withTask({ when: true }), [`${task0}/when`]],
+    ["empty when", withTask({ when: "" }), [`${task0}/when`]],
     ["timeout 0", option({ timeout: 0 }), [`${task0}/options/timeout`]],
     ["timeout 0s", option({ timeout: "0s" }), [`${task0}/options/timeout`]],
     ["a negative delay", option({ retryDelay: -1 }), [`${task0}/options/retryDelay`]],
@@ -181,7 +183,7 @@ describe("a bad definition", () => {
       `${task0}/options/timeOut is unknown: did you mean "timeout"?`,
     );
     expect(problemsOf(aTaskflow({ stages: [{ ...aStage(), xyzzy: 1 }] }))[0]?.message).toBe(
-      "/stages/0/xyzzy is unknown. Known names: name, options, tasks.",
+      "/stages/0/xyzzy is unknown. Known names: name, options, when, tasks.",
     );
   });
 

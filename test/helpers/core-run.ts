@@ -12,7 +12,7 @@ import type { JsonText } from "../../lib/core/model/values.ts";
 import type { Input, Outcome, OutcomeReply } from "../../lib/core/execution/inputs.ts";
 import type { Router } from "../../lib/core/execution/dispatch.ts";
 import { encodeEntry } from "../../lib/core/journal/journal.ts";
-import { resolvePlain } from "../../lib/definitions/task-templates.ts";
+import { resolvePlain } from "../../lib/definitions/evaluation.ts";
 import type { TaskTypes } from "../../lib/core/model/task-type.ts";
 import { action } from "../../lib/task-types/action/index.ts";
 import { DEFAULT_OPTIONS } from "../../lib/core/model/options.ts";

@@ -1,7 +1,13 @@
 /** Params with templates, on a store: what handlers receive, and what is kept of it. */
 import { afterEach, describe, expect, test } from "@jest/globals";
 import type { Context, ServiceSchema } from "moleculer";
-import { PermanentError, type StageDefinition, type TaskDetails, type TaskflowDetails } from "../../lib/index.ts";
+import {
+  PermanentError,
+  type StageDefinition,
+  type TaskDetails,
+  type TaskflowDetails,
+  type TaskflowEvent,
+} from "../../lib/index.ts";
 import { eventually } from "../helpers/eventually.ts";
 import { type LocalNode, rejection, startLocalNode, stopLocalNodes } from "../helpers/local-node.ts";
 
@@ -191,6 +197,169 @@ export function describeTemplates(storeName: string, newUrl: () => string): void
       });
       const error = await rejection(node.client.updateTask(tree.taskflowId, id, { params: { text: "${1 +}" } }));
       expect(error).toMatchObject({ type: "TASKFLOW_VALIDATION_ERROR", data: [{ path: "/params/text", keyword: "template" }] });
+    });
+  });
+
+  describe(`conditions, stored in ${storeName}`, () => {
+    const flow = (amount: number): [Record<string, unknown>, ...StageDefinition[]] => [
+      { amount },
+      create,
+      {
+        ...stage("approve", calls("ask", "echo", {}), calls("log", "echo", {})),
+        when: `context.amount > 100 and ${RESPONSE}.id = 'g-1'`,
+      },
+      stage(
+        "use",
+        calls("always", "echo", { n: 1 }),
+        { ...calls("small", "echo", { broken: "${1 + 'a'}" }), when: "context.amount < 0" },
+        { ...calls("large", "echo", { n: 3 }), when: "context.amount >= 100" },
+        { ...calls("absent", "echo", { n: 4 }), when: "context.none" },
+      ),
+      stage("last", calls("end", "echo", { before: "${previousStageRes}" })),
+    ];
+
+    test("skip stages and tasks, with the values that decided it", async () => {
+      const received: unknown[] = [];
+      const node = await startLocalNode({ services: [service(received)], taskflow: { store: newUrl() } });
+      const tree = await run(node, ...flow(100));
+      expect(tree).toMatchObject({ status: "COMPLETED", progress: 100 });
+      const [, approve, use] = Object.values(tree.stages);
+      expect(approve).toMatchObject({
+        status: "SKIPPED",
+        startedAt: null,
+        whenValues: { "context.amount": 100, [`${RESPONSE}.id`]: "g-1" },
+      });
+      expect(Object.values(approve?.tasks ?? {}).map(({ status }) => status)).toEqual(["SKIPPED", "SKIPPED"]);
+      expect(use?.status).toBe("COMPLETED");
+      expect(taskOf(tree, "small")).toMatchObject({
+        status: "SKIPPED",
+        when: "context.amount < 0",
+        whenValues: { "context.amount": 100 },
+        attempts: [],
+        response: null,
+      });
+      expect(taskOf(tree, "absent")).toMatchObject({ status: "SKIPPED", whenValues: {} });
+      expect(taskOf(tree, "large")).toMatchObject({ status: "SUCCESS", response: { n: 3 } });
+      expect(taskOf(tree, "large")).not.toHaveProperty("whenValues");
+      expect(taskOf(tree, "end").response).toMatchObject({
+        before: [
+          { taskName: "always", response: { n: 1 }, status: "SUCCESS" },
+          { taskName: "small", response: null, status: "SKIPPED" },
+          { taskName: "large", response: { n: 3 } },
+          { taskName: "absent", response: null },
+        ],
+      });
+    });
+
+    test("that hold change nothing, and a skipped stage is passed over in previousStageRes", async () => {
+      const node = await startLocalNode({ services: [service([])], taskflow: { store: newUrl() } });
+      const tree = await run(node, ...flow(101));
+      expect(Object.values(tree.stages).map(({ status }) => status)).toEqual(Array(4).fill("COMPLETED"));
+      const skipped = await run(
+        node,
+        {},
+        create,
+        { ...stage("never", calls("a", "echo", {})), when: "false" },
+        stage("last", calls("end", "echo", { names: "${previousStageRes.taskName}" })),
+      );
+      expect(taskOf(skipped, "end").response).toEqual({ names: ["group", "other"] });
+    });
+
+    test("of all stages that are false leave a taskflow COMPLETED", async () => {
+      const node = await startLocalNode({ services: [service([])], taskflow: { store: newUrl() } });
+      const tree = await run(
+        node,
+        {},
+        { ...stage("a", calls("t", "echo", {})), when: "false" },
+        { ...stage("b", calls("t", "echo", {})), when: "0" },
+      );
+      expect([tree.status, tree.progress]).toEqual(["COMPLETED", 100]);
+    });
+
+    test("are computed anew in a new run", async () => {
+      const node = await startLocalNode({ services: [service([])], taskflow: { store: newUrl() } });
+      const tree = await run(
+        node,
+        {},
+        { ...stage("second run", calls("a", "echo", {})), when: "taskflow.retryAttempt = 1" },
+        stage("always", calls("b", "echo", {}), { ...calls("c", "echo", {}), when: "taskflow.retryAttempt = 1" }),
+      );
+      const statuses = (of: TaskflowDetails): unknown[] => [
+        ...Object.values(of.stages).map(({ status }) => status),
+        ...["a", "b", "c"].map((name) => taskOf(of, name).status),
+      ];
+      expect(statuses(tree)).toEqual(["SKIPPED", "COMPLETED", "SKIPPED", "SUCCESS", "SKIPPED"]);
+      await node.client.retryTaskflow(tree.taskflowId);
+      const again = await node.client.waitForTaskflow(tree.taskflowId);
+      expect(statuses(again)).toEqual(["COMPLETED", "COMPLETED", "SUCCESS", "SUCCESS", "SUCCESS"]);
+      expect(taskOf(again, "c")).not.toHaveProperty("whenValues");
+    });
+
+    test("that cannot be computed fail their task, or end the taskflow before the stage begins", async () => {
+      const received: unknown[] = [];
+      const node = await startLocalNode({ services: [service(received)], taskflow: { store: newUrl() } });
+      const tree = await run(node, {}, stage("s", { ...calls("a", "echo", {}), when: "1 + 'a'", options: { maxRetries: 3 } }));
+      expect(taskOf(tree, "a")).toMatchObject({ status: "FAILED", attempts: [], error: { type: "EXPRESSION_ERROR" } });
+      const ended = await run(
+        node,
+        {},
+        create,
+        { ...stage("s", calls("a", "echo", {})), when: "1 + 'a'" },
+        stage("t", calls("b", "echo", {})),
+      );
+      expect(ended).toMatchObject({ status: "FAILED", error: { type: "EXPRESSION_ERROR" } });
+      expect(Object.values(ended.stages).map(({ status }) => status)).toEqual(["COMPLETED", "FAILED", "WAITING"]);
+      expect(received).toEqual([{ n: 1 }]);
+      const retried = await node.client.retryTaskflow(ended.taskflowId, { mode: "failed" });
+      expect(retried.retryAttempt).toBe(1);
+      expect(await node.client.waitForTaskflow(ended.taskflowId)).toMatchObject({ status: "FAILED", retryAttempt: 1 });
+    });
+  });
+
+  describe(`output, stored in ${storeName}`, () => {
+    const produce = async (node: LocalNode, output: unknown, more: object = {}): Promise<string> =>
+      (await node.client.produce({ context: { b: "x" }, output, stages: [create], ...more })).taskflowId;
+
+    test("is computed at the end, and stands in the details and the last event", async () => {
+      const store = newUrl();
+      const node = await startLocalNode({ services: [service([])], taskflow: { store } });
+      const taskflowId = await produce(node, {
+        id: `\${${RESPONSE}.id}`,
+        count: `\${$count(${RESPONSE}.devices)}`,
+        none: "${context.none}",
+      });
+      const output = { id: "g-1", count: 2 };
+      expect(await node.client.waitForTaskflow(taskflowId)).toMatchObject({ status: "COMPLETED", output });
+      const { data } = await node.broker.call<{ data: { events: TaskflowEvent[] } }, unknown>("taskflow.getEvents", {
+        taskflowId,
+      });
+      expect(data.events.at(-1)).toMatchObject({ eventType: "TASKFLOW", data: { taskflowStatus: "COMPLETED", output } });
+      await node.stop();
+      const again = await startLocalNode({ services: [service([])], taskflow: { store } });
+      expect(await again.client.getTaskflowDetails(taskflowId)).toMatchObject({ output });
+      const constant = await produce(again, [1, null]);
+      expect((await again.client.waitForTaskflow(constant)).output).toEqual([1, null]);
+      const absent = await produce(again, "${context.none}");
+      expect((await again.client.waitForTaskflow(absent)).output).toBeNull();
+    });
+
+    test("that cannot be computed ends the taskflow FAILED, and a retry computes it anew", async () => {
+      const received: unknown[] = [];
+      const node = await startLocalNode({ services: [service(received)], taskflow: { store: newUrl() } });
+      const output = "${taskflow.retryAttempt = 0 ? 1 + context.b : 'done'}";
+      const taskflowId = await produce(node, output, { options: { exactlyOnceTaskExecution: true } });
+      const tree = await node.client.waitForTaskflow(taskflowId);
+      expect(tree).toMatchObject({ status: "FAILED", error: { type: "EXPRESSION_ERROR" } });
+      expect(tree).not.toHaveProperty("output");
+      expect(taskOf(tree, "group").status).toBe("SUCCESS");
+      expect(await node.client.retryTaskflow(taskflowId, { dryRun: true })).toMatchObject({ retried: [], retryAttempt: 1 });
+      expect(await node.client.retryTaskflow(taskflowId)).toMatchObject({ retried: [], retryAttempt: 1 });
+      expect(await node.client.waitForTaskflow(taskflowId)).toMatchObject({
+        status: "COMPLETED",
+        output: "done",
+        retryAttempt: 1,
+      });
+      expect(received).toHaveLength(1);
     });
   });
 

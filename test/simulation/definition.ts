@@ -89,6 +89,8 @@ export function drawPlan(random: Random, name: string, hasPeople: boolean): Plan
   const stages = Array.from({ length: random.int(1, 4) }, (_, stage) => ({
     name: `stage${stage}`,
     ...(random.chance(0.2) ? { options: drawOptions(random, 0.3, hasPeople) } : {}),
+    // It holds: what is simulated is that it has to be computed.
+    ...(stage % 3 === 2 ? { when: "taskflow.retryAttempt >= 0" } : {}),
     tasks: Array.from({ length: random.int(1, size) }, (__, task) => ({
       name: `task${task}`,
       type: "ACTION" as const,
@@ -97,7 +99,8 @@ export function drawPlan(random: Random, name: string, hasPeople: boolean): Plan
       ...(random.chance(0.25) ? { options: drawOptions(random, 0.3, hasPeople) } : {}),
     })),
   }));
-  const definition: StoredDefinition = { name, options: drawOptions(random, 0.5, hasPeople), stages };
+  const output = stages.length === 3 ? { output: { run: "${$string(taskflow.retryAttempt)}" } } : {};
+  const definition: StoredDefinition = { name, options: drawOptions(random, 0.5, hasPeople), stages, ...output };
   return planOf(definition);
 }
 

@@ -14,7 +14,8 @@ function subjectOf(flow: Flow, fact: Fact): { eventType: string; data: Record<st
     case "created":
       return { eventType: "TASKFLOW", data: { taskflowStatus: "WAITING" } };
     case "flow":
-      return { eventType: "TASKFLOW", data: { taskflowStatus: fact.status } };
+      // What JSON leaves out is absent.
+      return { eventType: "TASKFLOW", data: { taskflowStatus: fact.status, output: fact.output } };
     case "stage":
       return { eventType: "STAGE", data: { stageId: stageId(flow.idBase, fact.stage), stageStatus: fact.status } };
     case "started":

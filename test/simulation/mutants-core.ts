@@ -22,6 +22,11 @@ export const MUTANTS_OF_THE_CORE: readonly Mutant[] = [
     change: ["lib/core/execution/dispatch.ts", "flow.due.add(input.task)", "flow.due.has(input.task)"],
   },
   {
+    title: "conditions and outputs are not computed anew after a restart",
+    noticedBy: [2],
+    change: ["lib/core/execution/recover.ts", "if (!stage) return goOn(step);", "if (!stage) return;"],
+  },
+  {
     title: "failures do not block",
     noticedBy: [5],
     change: [task, 'const blocks = !options.continueOnTaskFailure && failed.abort !== "task" ?', "const blocks = false ?"],

@@ -2,7 +2,7 @@ import type { Evaluation, Sandbox } from "../../lib/ports/sandbox.ts";
 import { isRecord } from "../../lib/util/record.ts";
 import type { Incarnation } from "./incarnation.ts";
 
-/** Computes the one expression of the simulated definitions that is no plain path, after a while. */
+/** Computes the expressions of the simulated definitions, after a while. */
 export class SimulatedSandbox implements Sandbox {
   readonly #incarnation: Incarnation;
 
@@ -13,7 +13,11 @@ export class SimulatedSandbox implements Sandbox {
   evaluate(sources: readonly string[], scope: string): Promise<readonly Evaluation[]> {
     const { taskflow, previousStageRes } = JSON.parse(scope) as Record<string, unknown>;
     const run = isRecord(taskflow) ? taskflow["retryAttempt"] : undefined;
-    const values = sources.map((source) => ({ value: source === "previousStageRes" ? previousStageRes : String(run) }));
+    const valueOf = (source: string): unknown => {
+      if (source.startsWith("$boolean(")) return true;
+      return source === "previousStageRes" ? previousStageRes : String(run);
+    };
+    const values = sources.map((source) => ({ value: valueOf(source) }));
     const { world } = this.#incarnation;
     return new Promise((resolve) => {
       world.agenda.in(values.length * 20, () => this.#incarnation.reach(() => resolve(values)));

@@ -33,9 +33,11 @@ function boundOf(value: unknown): number {
 const boundOfError = (error: TaskError | null | undefined): number => (error ? boundOf(error) : 0);
 
 /** Not less than what `taskDetails` of the task takes in a message. */
-export function boundOfTask({ definition, response, error, attempts }: Task): number {
+export function boundOfTask({ definition, resolved, whenValues, response, error, attempts }: Task): number {
   let sum = ROW_FRAME + boundOfError(error) + (response === null ? 0 : 3 * response.length);
   if (definition.params !== undefined) sum += boundOf(definition.params);
+  if (resolved?.params !== undefined) sum += boundOf(resolved.params);
+  if (whenValues !== null) sum += boundOf(whenValues);
   if (definition.meta !== undefined) sum += boundOf(definition.meta);
   for (const attempt of attempts) sum += ATTEMPT_FRAME + boundOfError(attempt.error);
   return sum;
@@ -43,7 +45,14 @@ export function boundOfTask({ definition, response, error, attempts }: Task): nu
 
 function surelyFits(flow: Flow, stages: readonly Stage[], maxBytes: number): boolean {
   const { context, tags, attributes } = flow.definition;
-  let left = maxBytes - ROW_FRAME - boundOf(context) - boundOf(tags) - boundOf(attributes) - boundOfError(flow.error);
+  let left =
+    maxBytes -
+    ROW_FRAME -
+    boundOf(context) -
+    boundOf(tags) -
+    boundOf(attributes) -
+    boundOf(flow.output) -
+    boundOfError(flow.error);
   for (const stage of stages) {
     left -= ROW_FRAME;
     for (const task of stage.tasks) {
@@ -99,7 +108,7 @@ export function shapeOf(flow: Flow, only: ReadonlySet<Stage> | undefined, maxByt
 function omissionsOf(row: Json, standIn?: StandIn): Omission[] {
   const of = (owner: Json, key: string, field = key as Referable): Omission | undefined =>
     omission(owner, key, standIn && ((text) => standIn(field, text)));
-  const found = [of(row, "response"), of(row, "params"), of(row, "meta")];
+  const found = [of(row, "response"), of(row, "params"), of(row, "resolvedParams"), of(row, "meta")];
   if (row["error"]) {
     const error: Json = { ...(row["error"] as Json) };
     row["error"] = error;
@@ -145,8 +154,8 @@ export function truncateTree(tree: Json, maxBytes: number): Json {
   tree["truncated"] = true;
   tooMany += 20;
   if (tooMany > 0) {
-    const context = omission(tree, "context");
-    tooMany = leaveOut([...rows.flatMap((row) => omissionsOf(row)), ...(context ? [context] : [])], tooMany);
+    const own = ["context", "output"].flatMap((key) => omission(tree, key) ?? []);
+    tooMany = leaveOut([...rows.flatMap((row) => omissionsOf(row)), ...own], tooMany);
   }
   if (tooMany > 0)
     tooMany = leaveOut(

@@ -2,7 +2,7 @@ import { latestAttempt } from "../../core/model/flow.ts";
 import type { Router } from "../../core/execution/dispatch.ts";
 import type { Flow, Task } from "../../core/model/flow.ts";
 import type { Resolution } from "../../core/model/resolution.ts";
-import { resolvePlain } from "../../definitions/task-templates.ts";
+import { resolvePlain } from "../../definitions/evaluation.ts";
 import { targetOf } from "../../core/model/task-type.ts";
 import type { Dispatch } from "../../ports/dispatch.ts";
 import type { KnownTaskTypes } from "../../ports/task-types.ts";

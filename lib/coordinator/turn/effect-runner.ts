@@ -1,6 +1,8 @@
-import { currentDefinition, latestAttempt } from "../../core/model/flow.ts";
+import { currentDefinition, type Flow, latestAttempt } from "../../core/model/flow.ts";
+import type { Part, Resolution } from "../../core/model/resolution.ts";
+import { failure } from "../../core/model/values.ts";
 import { executionContext, idempotencyKey, keyOf, metaOf } from "../../core/views/execution-context.ts";
-import { evaluateRequest, resolveEvaluated } from "../../definitions/task-templates.ts";
+import { requestOf, resolveEvaluated, subjectOf } from "../../definitions/evaluation.ts";
 import type { Effect } from "../../core/execution/effects.ts";
 import { taskAt } from "../../core/model/flow.ts";
 import { stageId, taskId } from "../../core/model/ids.ts";
@@ -48,7 +50,7 @@ export class EffectRunner {
     for (const effect of effects) {
       if (effect.kind === "call") this.#send(resident, effect);
       else if (effect.kind === "query-outcome") this.#queryOutcome(resident, effect);
-      else if (effect.kind === "evaluate") void this.#evaluate(resident, effect);
+      else if (effect.kind === "evaluate") this.#evaluate(resident, effect);
       else if (effect.kind === "abort") this.#abort(resident, effect);
       else if (effect.kind === "timer") this.#arm(resident, effect.at, effect.input);
       else if (effect.kind === "send-command") this.#ports.nested.send(resident.flow.taskflowId, effect);
@@ -86,18 +88,26 @@ export class EffectRunner {
     if (task) this.#ports.types.dispatchOf(task).abort(node, keyOf(flow, task, attempt));
   }
 
-  async #evaluate(resident: Resident, { task: ordinal }: EffectOf<"evaluate">): Promise<void> {
-    const { types, sandbox, paramsBytes, give } = this.#ports;
+  #evaluate(resident: Resident, { part }: EffectOf<"evaluate">): void {
+    const { give } = this.#ports;
     const { flow } = resident;
-    const task = taskAt(flow, ordinal);
-    if (!task) return;
-    const type = types.typeOf(task);
-    const { definition } = task;
-    const { retryAttempt } = flow;
-    const request = evaluateRequest(flow, task, type);
+    const definition = part.kind === "task" ? taskAt(flow, part.task)?.definition : undefined;
+    const about = { kind: "evaluated", part, retryAttempt: flow.retryAttempt, ...(definition ? { definition } : {}) } as const;
+    const failed = (error: unknown): Resolution => ({
+      kind: "failed",
+      error: failure("EXPRESSION_ERROR", `An expression cannot be computed: ${String(error)}.`),
+    });
+    void this.#resolutionOf(flow, part)
+      .catch(failed)
+      .then((resolution) => give(resident, { ...about, resolution }));
+  }
+
+  async #resolutionOf(flow: Flow, part: Part): Promise<Resolution> {
+    const { types, sandbox, paramsBytes } = this.#ports;
+    const subject = subjectOf(flow, part, types);
+    const request = requestOf(flow, subject);
     const evaluations = await sandbox.evaluate(request.sources, request.scope);
-    const resolution = resolveEvaluated(definition, type, paramsBytes, request, evaluations);
-    give(resident, { kind: "evaluated", task: ordinal, definition, retryAttempt, resolution });
+    return resolveEvaluated(flow, subject, paramsBytes, request, evaluations);
   }
 
   #queryOutcome(

@@ -33,10 +33,13 @@ export function retry(step: Step, command: RetryCommand): CommandResult {
   const refusal = notRetryable(flow) ?? exactlyOnce(flow, plan, command) ?? underWay(flow, plan);
   if (refusal) return refusal;
   const answer = answerOf(flow, plan, command.dryRun === true);
-  const isNothing = plan.again.size === 0 && plan.follow.size === 0;
-  if (!command.dryRun && !isNothing) applyPlan(step, plan);
+  if (!command.dryRun && !isNothing(flow, plan)) applyPlan(step, plan);
   return answer;
 }
+
+/** Without a task to run, a run may still compute the output. */
+const isNothing = (flow: Flow, { again, follow }: Plan): boolean =>
+  again.size === 0 && follow.size === 0 && !(flow.error?.type === "EXPRESSION_ERROR" && flow.passed === flow.stages.length);
 
 interface Choice {
   readonly named: ReadonlySet<Task>;
@@ -175,12 +178,12 @@ const currentStage = (flow: Flow): Stage | undefined => flow.stages.find((stage)
 const leaves = (current: Stage, again: ReadonlySet<Task>): boolean =>
   Array.from(again).some((task) => task.stage.index < current.index);
 
-function answerOf(flow: Flow, { again, follow }: Plan, dryRun: boolean): CommandResult {
+function answerOf(flow: Flow, plan: Plan, dryRun: boolean): CommandResult {
+  const { again, follow } = plan;
   const { taskflowId, idBase, retryAttempt } = flow;
   const list = (tasks: Iterable<Task>) =>
     Array.from(tasks, (task) => ({ stageId: stageId(idBase, task.stage.index), taskId: taskId(idBase, task.ordinal) }));
-  const isNothing = again.size === 0 && follow.size === 0;
-  const data = { taskflowId, retryAttempt: isNothing ? retryAttempt : retryAttempt + 1, retried: list(again) };
+  const data = { taskflowId, retryAttempt: isNothing(flow, plan) ? retryAttempt : retryAttempt + 1, retried: list(again) };
   if (!dryRun) return { ok: true, data };
   const reused = flow.tasks.filter((task) => isDone(task) && !again.has(task));
   return { ok: true, data: { ...data, reused: list(reused), compensated: [], follows: list(follow) } };

@@ -4,21 +4,15 @@ import type { TaskTypes } from "../model/task-type.ts";
 import { beginAttempt } from "./begin.ts";
 import { abandonChildren } from "./children.ts";
 import { isTooOld } from "./max-age.ts";
-import type { Input } from "./inputs.ts";
-import type { Resolution } from "../model/resolution.ts";
+import { isResolved, type Resolver } from "./resolve.ts";
 import { record, type Step } from "./step.ts";
-import { expireTask, failUnstarted, settleAttempt } from "./task.ts";
+import { expireTask, settleAttempt } from "./task.ts";
 
 /** The coordinator's free slots, types and nodes, handed to `decide` for one turn. */
-export interface Router {
+export interface Router extends Resolver {
   /** Number of attempts that may begin now, over all stages. */
   readonly free: number;
   readonly types: TaskTypes;
-  /**
-   * Fills in the task's templates. Undefined: it has none. "later": the effect `evaluate` computes
-   * them.
-   */
-  resolve(flow: Flow, task: Task): Resolution | "later" | undefined;
   /** Chooses the node for a task's next attempt; undefined: no node serves it now. */
   route(task: Task): string | undefined;
   /** Called if more is due than may begin now. */
@@ -68,37 +62,6 @@ function deliverAgain(step: Step, router: Router, task: Task): boolean {
   record(step, { kind: "redelivered", task: task.ordinal, node });
   send(step, task, node);
   return true;
-}
-
-/** Fills in the task's templates, once in a run; returns false if it cannot begin now. */
-function isResolved(step: Step, router: Router, task: Task): boolean {
-  // Those of a compensation were filled in when it was made.
-  if (task.resolved || task.undoes) return true;
-  const resolution = router.resolve(step.flow, task);
-  if (resolution === undefined) return true;
-  if (resolution !== "later") return acceptResolution(step, task, resolution);
-  step.flow.due.delete(task.ordinal);
-  step.effects.push({ kind: "evaluate", task: task.ordinal });
-  return false;
-}
-
-/** Returns true if an attempt may begin with the values. */
-function acceptResolution(step: Step, task: Task, resolution: Resolution): boolean {
-  if (resolution.kind === "resolved") {
-    record(step, { kind: "resolved", task: task.ordinal, ...resolution.parts });
-    return true;
-  }
-  failUnstarted(step, task, resolution.error);
-  return false;
-}
-
-/** The values of the effect `evaluate`: its task is due again. */
-export function takeEvaluated(step: Step, input: Extract<Input, { kind: "evaluated" }>): void {
-  const { flow } = step;
-  const task = taskAt(flow, input.task);
-  if (!task?.open || task.status !== "WAITING" || task.retryAt !== null || flow.aborting) return;
-  const isCurrent = task.definition === input.definition && flow.retryAttempt === input.retryAttempt;
-  if (!isCurrent || acceptResolution(step, task, input.resolution)) flow.due.add(input.task);
 }
 
 /** Returns true if an attempt has begun. */

@@ -3,6 +3,7 @@
  * carrying one out twice is harmless.
  */
 import type { Command } from "../model/command.ts";
+import type { Part } from "../model/resolution.ts";
 import type { TaskError } from "../model/values.ts";
 import type { Input } from "./inputs.ts";
 
@@ -23,8 +24,8 @@ export type Effect =
       readonly patienceMs: number;
       readonly cause?: TaskError;
     }
-  /** Compute the templates of a task that is due; the values come back as `evaluated`. */
-  | { readonly kind: "evaluate"; readonly task: number }
+  /** Compute the templates or the condition of a part; the values come back as `evaluated`. */
+  | { readonly kind: "evaluate"; readonly part: Part }
   /** Ask the node to abort the attempt: its answer is not needed any more. */
   | { readonly kind: "abort"; readonly task: number; readonly attempt: number; readonly node: string }
   /** Send another taskflow a command, repeatedly until it is stored or refused. */

@@ -3,7 +3,7 @@
  * tolerates all three.
  */
 import type { CommandRequest } from "../model/command.ts";
-import type { Resolution } from "../model/resolution.ts";
+import type { Part, Resolution } from "../model/resolution.ts";
 import type { JsonText, TaskDefinition, TaskError } from "../model/values.ts";
 
 /** How one delivery of an attempt ended. */
@@ -61,12 +61,13 @@ export type Input =
       readonly reply: OutcomeReply;
       readonly cause?: TaskError;
     }
-  /** The templates of a task that is due, as they were computed. */
+  /** The values of the effect `evaluate`. */
   | {
       readonly kind: "evaluated";
-      readonly task: number;
-      /** The definition and the run of which they are: a change of either needs new values. */
-      readonly definition: TaskDefinition;
+      readonly part: Part;
+      /** Of a task: the definition that was computed. A change of it needs new values. */
+      readonly definition?: TaskDefinition;
+      /** The run in which it was computed. */
       readonly retryAttempt: number;
       readonly resolution: Resolution;
     }

@@ -3,7 +3,7 @@ import { queryOutcome } from "./in-doubt.ts";
 import { isFinished, isOver, nextUndo, type Task } from "../model/flow.ts";
 import { follow } from "./children.ts";
 import type { Input } from "./inputs.ts";
-import { begin } from "./stage.ts";
+import { begin, goOn } from "./stage.ts";
 import { record, type Step } from "./step.ts";
 
 /**
@@ -23,7 +23,9 @@ export function recover(step: Step, { fence, inFlight, isReopened }: Extract<Inp
   if (flow.status === "WAITING") return begin(step);
   watchAge(step);
   const stage = flow.stages.find((candidate) => candidate.status === "RUNNING");
-  for (const task of stage?.tasks ?? []) {
+  // It was computing the next stage's condition, or its output.
+  if (!stage) return goOn(step);
+  for (const task of stage.tasks) {
     if (isFinished(flow.status)) return;
     recoverTask(step, task, inFlight);
   }

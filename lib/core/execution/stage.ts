@@ -1,6 +1,7 @@
 /** Stage transitions, and the end of a taskflow. */
 import { isPastAge, watchAge, watchTaskAge } from "./max-age.ts";
 import { passOn } from "./children.ts";
+import type { ConditionValues, Part, Resolution } from "../model/resolution.ts";
 import { failure, type TaskError } from "../model/values.ts";
 import { compensate, wantsCompensation } from "./compensation.ts";
 import { resolveInDoubt } from "./in-doubt.ts";
@@ -20,14 +21,21 @@ export function begin(step: Step): void {
  * Enters the next stage that has work, or ends the taskflow. After a retry that may be a stage
  * before others that have already run.
  */
-export function goOn(step: Step): void {
+export function goOn(step: Step, evaluated?: Evaluated): void {
   const { flow, now } = step;
   let isBlocked = false;
   for (let index = flow.passed; index < flow.stages.length; index++) {
     const stage = flow.stages[index] as Stage;
     if (isToRun(stage, isBlocked)) {
       if (isPastAge(flow, now)) break;
+      const condition = conditionOf(step, stage, evaluated);
+      if (condition === undefined) return;
+      if (condition.kind === "failed") return failStage(step, stage, condition.error);
       if (stage.status !== "WAITING") record(step, { kind: "stage", stage: index, status: "WAITING" });
+      if (condition.kind === "skipped") {
+        skip(step, stage, condition.values);
+        continue;
+      }
       enter(step, stage, isBlocked);
       if (stage.count.open > 0) return;
       // Late successes settled all of its tasks.
@@ -38,7 +46,34 @@ export function goOn(step: Step): void {
     if (stage.blockedAt > flow.runSeq) break;
     isBlocked = true;
   }
-  if (!isFinished(flow.status)) finish(step);
+  if (!isFinished(flow.status)) finish(step, evaluated);
+}
+
+/** The values that were computed for the next stage, or for the end. */
+interface Evaluated {
+  readonly part: Part;
+  readonly resolution: Resolution;
+}
+
+const HOLDS: Resolution = { kind: "resolved", parts: {} };
+
+/** Whether a stage runs; undefined: that is computed, and `goOn` is called again. */
+function conditionOf(step: Step, { when, index }: Stage, evaluated: Evaluated | undefined): Resolution | undefined {
+  if (when === undefined) return HOLDS;
+  if (evaluated?.part.kind === "stage" && evaluated.part.stage === index) return evaluated.resolution;
+  step.effects.push({ kind: "evaluate", part: { kind: "stage", stage: index } });
+  return undefined;
+}
+
+function skip(step: Step, { index, tasks }: Stage, whenValues: ConditionValues): void {
+  for (const task of tasks) if (!isSettled(task.status)) record(step, { kind: "settled", task: task.ordinal, status: "SKIPPED" });
+  record(step, { kind: "stage", stage: index, status: "SKIPPED", whenValues });
+}
+
+/** A stage that cannot begin ends the taskflow; its tasks stay WAITING. */
+function failStage(step: Step, { index }: Stage, error: TaskError): void {
+  record(step, { kind: "stage", stage: index, status: "FAILED" });
+  fail(step, error);
 }
 
 function isToRun({ status, count, tasks }: Stage, isBlocked: boolean): boolean {
@@ -97,7 +132,7 @@ export function endOf({ count, tasks }: Stage): "COMPLETED" | "PARTIAL_COMPLETED
   return count.success > 0 ? "PARTIAL_COMPLETED" : "FAILED";
 }
 
-function finish(step: Step): void {
+function finish(step: Step, evaluated?: Evaluated): void {
   const { flow, now } = step;
   // Its end also ends the pause that it passed on to its children.
   if (flow.pause !== null) passOn(step, "resume");
@@ -109,7 +144,16 @@ function finish(step: Step): void {
     return fail(step, failure("MAX_AGE_EXCEEDED", message));
   }
   if (blocked || (failed > 0 && success === 0)) return fail(step, failureOf(flow));
-  record(step, { kind: "flow", status: failed > 0 ? "PARTIAL_COMPLETED" : "COMPLETED" });
+  const status = failed > 0 ? "PARTIAL_COMPLETED" : "COMPLETED";
+  if (flow.definition.output === undefined) record(step, { kind: "flow", status });
+  else if (evaluated?.part.kind === "end") finishWith(step, status, evaluated.resolution);
+  else step.effects.push({ kind: "evaluate", part: { kind: "end" } });
+}
+
+function finishWith(step: Step, status: "COMPLETED" | "PARTIAL_COMPLETED", resolution: Resolution): void {
+  if (resolution.kind === "failed") return fail(step, resolution.error);
+  const { output = null } = resolution.kind === "resolved" ? resolution.parts : {};
+  record(step, { kind: "flow", status, output });
 }
 
 function fail(step: Step, error: TaskError): void {

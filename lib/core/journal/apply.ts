@@ -94,6 +94,7 @@ function changeFlow(flow: Flow, fact: FlowChanged, at: number): void {
   flow.status = fact.status;
   flow.statusReason = fact.reason ?? null;
   flow.error = fact.error ?? null;
+  flow.output = fact.output;
   if (fact.status === "RUNNING") flow.startedAt ??= at;
   if (fact.run) {
     flow.retryAttempt++;

@@ -14,7 +14,7 @@ export function build(created: Created, at: number): Flow {
   const options = resolveOptions(defaults, definition.options);
   const tasks: Task[] = [];
   const stages = definition.stages.map((stageDefinition, index): Stage => {
-    const stage = buildStage(index, stageDefinition.name, resolveOptions(options, stageDefinition.options));
+    const stage = buildStage(index, stageDefinition.name, resolveOptions(options, stageDefinition.options), stageDefinition.when);
     for (const taskDefinition of stageDefinition.tasks) {
       const task = buildTask(stage, tasks.length, taskDefinition, resolveOptions(stage.options, taskDefinition.options), null);
       tasks.push(task);
@@ -50,6 +50,7 @@ export function build(created: Created, at: number): Flow {
     runSeq: 0,
     passed: 0,
     error: null,
+    output: undefined,
     revision: 0,
     seq: 1,
     fence: 1,
@@ -65,11 +66,13 @@ export function build(created: Created, at: number): Flow {
   };
 }
 
-function buildStage(index: number, name: string, options: EffectiveOptions): Stage {
+function buildStage(index: number, name: string, options: EffectiveOptions, when?: string): Stage {
   return {
     index,
     name,
     options,
+    when,
+    whenValues: null,
     tasks: [],
     status: "WAITING",
     startedAt: null,
@@ -107,6 +110,7 @@ function buildTask(
     index: stage.tasks.length,
     definition,
     resolved: null,
+    whenValues: null,
     options,
     status: "WAITING",
     attempt: 0,

@@ -6,6 +6,7 @@
 import type { EffectiveOptions, Options } from "../../../schemas/options.ts";
 import type { CommandResult } from "../model/command.ts";
 import type { Pause, Parent } from "../model/flow.ts";
+import type { ConditionValues } from "../model/resolution.ts";
 import type { JsonText, StageStatus, StoredDefinition, TaskError, TaskflowStatus } from "../model/values.ts";
 
 /** The first fact of every journal, and event 1 (TASKFLOW WAITING). */
@@ -50,6 +51,8 @@ export interface FlowChanged {
   readonly status: "RUNNING" | "PAUSED" | "COMPLETED" | "PARTIAL_COMPLETED" | "FAILED" | "CANCELLED";
   readonly reason?: string;
   readonly error?: TaskError;
+  /** With COMPLETED and PARTIAL_COMPLETED. */
+  readonly output?: unknown;
   /** A person's decision starts a new run. */
   readonly run?: true;
 }
@@ -62,6 +65,8 @@ export interface StageChanged {
   readonly only?: true;
   /** WAITING: the stage is about to run again. */
   readonly status: StageStatus;
+  /** With SKIPPED: why its `when` is false. */
+  readonly whenValues?: ConditionValues;
 }
 
 /**
@@ -137,6 +142,8 @@ export interface Settled {
   readonly awaits?: true;
   /** Set if a person settled it. */
   readonly reason?: string;
+  /** Set if its `when` is false. */
+  readonly whenValues?: ConditionValues;
 }
 
 /** A settled task is about to run again. Event TASK WAITING. */

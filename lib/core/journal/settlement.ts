@@ -15,6 +15,7 @@ export function settle(flow: Flow, fact: Settled, at: number): void {
   task.retryAt = null;
   task.error = fact.error ?? null;
   task.response = fact.response ?? null;
+  task.whenValues = fact.whenValues ?? null;
   task.isResolved = fact.reason !== undefined;
   task.settledAt = flow.seq;
   task.stage.changedAt = flow.seq;
@@ -52,6 +53,7 @@ export function reset(flow: Flow, fact: Reset, at: number): void {
   }
   task.status = "WAITING";
   task.resolved = null;
+  task.whenValues = null;
   task.runAttempts = 0;
   task.dueSince = null;
   task.retryAt = null;

@@ -9,6 +9,7 @@ export function changeStage(flow: Flow, fact: StageChanged, at: number): void {
     throw new Error(`Taskflow ${flow.taskflowId} has no stage ${fact.stage}: its journal does not match its definition.`);
   const wasRunning = stage.status === "RUNNING";
   stage.status = fact.status;
+  stage.whenValues = fact.whenValues ?? null;
   if (fact.status === "RUNNING") return enter(flow, stage, at, fact.only === true);
   if (fact.status === "WAITING") {
     stage.startedAt = null;

@@ -26,6 +26,7 @@
  */
 import type { EffectiveOptions } from "../../../schemas/options.ts";
 import type { CommandResult } from "./command.ts";
+import type { ConditionValues } from "./resolution.ts";
 import type {
   JsonText,
   StageStatus,
@@ -114,6 +115,8 @@ export interface Task {
   definition: TaskDefinition;
   /** Its definition with the templates filled in, once an attempt of this run could begin. */
   resolved: TaskDefinition | null;
+  /** Why its `when` skipped it in this run. */
+  whenValues: ConditionValues | null;
   /** Effective options; tasks with equal options share one object. */
   options: EffectiveOptions;
   status: StoredTaskStatus;
@@ -161,6 +164,10 @@ export interface Stage {
   readonly index: number;
   readonly name: string;
   readonly options: EffectiveOptions;
+  /** Its condition; computed when the stage is about to run. */
+  readonly when: string | undefined;
+  /** Why its `when` skipped it in this run. */
+  whenValues: ConditionValues | null;
   readonly tasks: Task[];
   status: StageStatus;
   startedAt: number | null;
@@ -237,6 +244,8 @@ export interface Flow {
   /** `seq` at that moment; 0 in the first run. */
   runSeq: number;
   error: TaskError | null;
+  /** Its output, once it has ended with success. */
+  output: unknown;
   /** Number of entries in its journal. */
   revision: number;
   /** Number of status changes so far, which is the number of its latest event. */

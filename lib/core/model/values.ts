@@ -14,6 +14,8 @@ export interface TaskDefinition {
   readonly params?: unknown;
   readonly meta?: Readonly<Record<string, unknown>>;
   readonly options?: Options;
+  /** An expression; if it is false, the task is SKIPPED. */
+  readonly when?: string;
   /** Undoes it: a task of the same type. */
   readonly compensate?: { readonly taskDetails: unknown; readonly params?: unknown };
 }
@@ -25,9 +27,13 @@ export interface StoredDefinition {
   readonly tags?: readonly string[];
   readonly attributes?: Readonly<Record<string, string | number | boolean>>;
   readonly tenant?: string;
+  /** Any JSON value with templates: computed when the taskflow ends with success. */
+  readonly output?: unknown;
   readonly stages: readonly {
     readonly name: string;
     readonly options?: Options;
+    /** An expression; if it is false, the stage is SKIPPED. */
+    readonly when?: string;
     readonly tasks: readonly TaskDefinition[];
   }[];
 }

@@ -49,6 +49,8 @@ export function taskDetails(flow: Flow, task: Task, waitReason?: WaitReason, val
     taskDetails: definition.taskDetails as TaskDetails["taskDetails"],
     params: definition.params ?? {},
     ...(task.resolved?.params === undefined ? {} : { resolvedParams: task.resolved.params }),
+    ...(definition.when === undefined ? {} : { when: definition.when }),
+    ...(task.whenValues ? { whenValues: task.whenValues } : {}),
     options: task.options,
     meta: definition.meta ?? {},
     ...effectiveStatus(flow, task, waitReason),
@@ -105,7 +107,9 @@ function stageDetails(
   const { name, index, status, startedAt, finishedAt } = stage;
   const omitted = stage.tasks.length - shown.length;
   const tasksOmitted = omitted > 0 ? { tasksOmitted: omitted } : {};
-  return { id: stageId(flow.idBase, index), name, index, status, startedAt, finishedAt, tasks, ...tasksOmitted };
+  const { when, whenValues } = stage;
+  const condition = { ...(when === undefined ? {} : { when }), ...(whenValues ? { whenValues } : {}) };
+  return { id: stageId(flow.idBase, index), name, index, status, startedAt, finishedAt, ...condition, tasks, ...tasksOmitted };
 }
 
 /**
@@ -148,6 +152,7 @@ export function taskflowDetails(
     parentTaskflowDetails: flow.parent,
     progress: progressOf(flow),
     ...(flow.error ? { error: flow.error } : {}),
+    ...(flow.output === undefined ? {} : { output: flow.output }),
     stages,
   };
 }

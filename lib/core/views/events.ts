@@ -269,7 +269,7 @@ export function describe(flow: Flow, fact: Fact, at?: number): Description | und
         type: "TASKFLOW",
         topic: topicOf("flow", fact.status),
         ...(fact.status === "PAUSED" && fact.reason === AWAITING_DECISION ? { also: "decision.needed" } : {}),
-        data: `"taskflowStatus":"${fact.status}"`,
+        data: `"taskflowStatus":"${fact.status}"${fact.output === undefined ? "" : `,"output":${JSON.stringify(fact.output)}`}`,
       };
     case "stage":
       return {

@@ -1,4 +1,4 @@
-/** The scope: the values that the expressions of a task see. */
+/** The scope: the values that expressions see. */
 import type { Flow, Stage, Task } from "../../core/model/flow.ts";
 import { previousRows } from "../../core/views/execution-context.ts";
 import { BoundedMap } from "../../util/bounded-map.ts";
@@ -31,15 +31,18 @@ function taskflowOf({ taskflowId, name, createdAt, retryAttempt, definition }: F
   return { id: taskflowId, name, createdAt, retryAttempt, tags, attributes, tenant };
 }
 
-/** The value of a plain path; NOT_PLAIN: JSONata has to compute it. */
-export function plainValue(flow: Flow, task: Task, [root, ...steps]: readonly Step[]): unknown {
+/**
+ * The value of a plain path; NOT_PLAIN: JSONata has to compute it.
+ * @param stage where the expression stands; undefined: at the end of the taskflow
+ */
+export function plainValue(flow: Flow, stage: Stage | undefined, [root, ...steps]: readonly Step[]): unknown {
   switch (root) {
     case "context":
       return walk(flow.definition.context, steps);
     case "taskflow":
       return walk(taskflowOf(flow), steps);
     case "previousStageRes":
-      return walk(JSON.parse(`[${previousRows(flow, task.stage).join(",")}]`), steps);
+      return stage && walk(JSON.parse(`[${previousRows(flow, stage).join(",")}]`), steps);
     case "stages":
       return plainResponse(flow, steps);
     default:
@@ -71,13 +74,13 @@ function plainResponse(flow: Flow, steps: readonly Step[]): unknown {
 }
 
 /** The scope as JSON text: the parts of it that the expressions need. */
-export function scopeText(flow: Flow, task: Task, expressions: readonly Expression[]): string {
+export function scopeText(flow: Flow, stage: Stage | undefined, expressions: readonly Expression[]): string {
   const needs = needsOf(expressions);
   const isNeeded = (root: string): boolean => needs?.roots.has(root) ?? true;
   const parts: string[] = [];
   if (isNeeded("context")) parts.push(`"context":${JSON.stringify(flow.definition.context ?? null)}`);
   if (isNeeded("taskflow")) parts.push(`"taskflow":${JSON.stringify(taskflowOf(flow))}`);
-  if (isNeeded("previousStageRes")) parts.push(`"previousStageRes":[${previousRows(flow, task.stage).join(",")}]`);
+  if (stage && isNeeded("previousStageRes")) parts.push(`"previousStageRes":[${previousRows(flow, stage).join(",")}]`);
   if (isNeeded("stages")) parts.push(`"stages":{${stagesText(flow, needs?.stages).join(",")}}`);
   return `{${parts.join(",")}}`;
 }

@@ -50,7 +50,11 @@ export const MUTANTS_OF_COMMANDS: readonly Mutant[] = [
     title: "a run is promised twice",
     from: 30,
     noticedBy: [41],
-    change: [retry, "isNothing ? retryAttempt : retryAttempt + 1", "isNothing ? retryAttempt : Math.max(retryAttempt, 1)"],
+    change: [
+      retry,
+      "isNothing(flow, plan) ? retryAttempt : retryAttempt + 1",
+      "isNothing(flow, plan) ? retryAttempt : Math.max(retryAttempt, 1)",
+    ],
   },
   {
     title: "a retry runs what was not selected",

@@ -19,7 +19,7 @@ export const MUTANTS_OF_THE_CORE: readonly Mutant[] = [
   {
     title: "computed templates are lost",
     noticedBy: [2, 30],
-    change: ["lib/core/execution/dispatch.ts", "flow.due.add(input.task)", "flow.due.has(input.task)"],
+    change: ["lib/core/execution/resolve.ts", "flow.due.add(ordinal)", "flow.due.has(ordinal)"],
   },
   {
     title: "conditions and outputs are not computed anew after a restart",
@@ -155,7 +155,7 @@ export const MUTANTS_OF_THE_CORE: readonly Mutant[] = [
   {
     title: "every end is COMPLETED",
     noticedBy: [19, 15],
-    change: [stage, 'status: failed > 0 ? "PARTIAL_COMPLETED" : "COMPLETED"', 'status: "COMPLETED"'],
+    change: [stage, 'const status = failed > 0 ? "PARTIAL_COMPLETED" : "COMPLETED"', 'const status = "COMPLETED"'],
   },
   {
     title: "a partial stage is COMPLETED",

@@ -143,7 +143,7 @@ export class Coordinator {
   }
 
   /** What is remembered of a taskflow in its care, to be looked at only. */
-  inspect(taskflowId: string): Readonly<Pick<Resident, "pending" | "unsent" | "state">> | undefined {
+  inspect(taskflowId: string): Readonly<Pick<Resident, "pending" | "state">> | undefined {
     return this.#turns.residents.get(taskflowId);
   }
 

@@ -20,6 +20,7 @@ import { recover } from "./execution/recover.ts";
 import { requery, handleOutcomeReply, linkLost } from "./execution/outcome-query.ts";
 import { afterSettled, begin } from "./execution/stage.ts";
 import type { CommandReply, Step } from "./execution/step.ts";
+import { accept, resend, takeBackHeld } from "./execution/turned-away.ts";
 import { ageTask, answerTask, expireTask, retryTask, timeOutTask } from "./execution/task.ts";
 
 export interface Decision {
@@ -70,6 +71,12 @@ function take(step: Step, input: Input): void {
       return requery(step, input);
     case "outcome-reply":
       return handleOutcomeReply(step, input);
+    case "resend":
+      return resend(step, input);
+    case "accepted":
+      return accept(step, input);
+    case "drain":
+      return takeBackHeld(step, [...flow.tasks, ...flow.undo.tasks]);
     case "age":
       if (input.task === undefined) return ageFlow(step);
       return ageTask(step, input.task);
@@ -84,6 +91,7 @@ function ageFlow(step: Step): void {
   if (!isPastAge(flow, now) || isFinished(flow.status)) return;
   const stage = flow.stages.find((candidate) => candidate.status === "RUNNING");
   if (!stage) return;
+  takeBackHeld(step, stage.tasks);
   for (const task of stage.tasks) if (task.open && task.status === "WAITING") expireTask(step, task);
   // The stage no longer waits for a decision.
   afterSettled(step, stage);

@@ -73,6 +73,7 @@ const PROPERTIES: Properties = {
   redelivered: { task, node: text },
   withdrawn: { task, attempt: number },
   undelivered: { task },
+  accepted: { task, sentAt: time },
   delayed: { task, retryAt: time, error, response: Type.Optional(anything) },
   settled: {
     task,

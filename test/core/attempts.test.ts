@@ -233,7 +233,8 @@ describe("timeouts and late answers", () => {
     run.timeOut("a");
     run.endDelay("a");
     run.send();
-    run.answer("a", { kind: "not-sent" }, 1);
+    run.turnAway("a");
+    run.send(1, () => undefined);
     run.answer("a", answered("late"), 0);
     expect(run.task("a")).toMatchObject({ status: "SUCCESS", attempt: 0 });
   });

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "@jest/globals";
 import { replay } from "../../lib/core/journal/journal.ts";
-import { answered, CoreRun, error, failed, questions, SILENT, START } from "../helpers/core-run.ts";
+import { answered, CoreRun, error, failed, questions, RUNNING, SILENT, START } from "../helpers/core-run.ts";
 
 describe("sending", () => {
   test("sends up to the limit, in definition order, and the others after that", () => {
@@ -82,10 +82,100 @@ describe("sending", () => {
 });
 
 describe("a delivery that was never sent", () => {
-  test("is withdrawn: the task is due as before, and its number is used again", () => {
+  test("is sent again after a pause that grows from 250 ms to 30 s, without a fact for each try", () => {
     const run = new CoreRun([["a"]]).begin();
     run.send();
-    expect(run.answer("a", { kind: "not-sent" }).facts).toEqual([{ kind: "withdrawn", task: 0, attempt: 0 }]);
+    const { length } = run.facts;
+    const pauses = Array.from({ length: 200 }, () => {
+      const before = run.now;
+      expect(run.answer("a", { kind: "not-sent" })).toMatchObject({ facts: [] });
+      expect(run.send()).toEqual([]);
+      run.endPause("a");
+      expect(run.send()).toEqual(["a"]);
+      return run.now - before;
+    });
+    expect(run.facts).toHaveLength(length);
+    expect(Math.min(...pauses)).toBeGreaterThanOrEqual(250);
+    expect(Math.max(...pauses)).toBeLessThanOrEqual(30_000);
+    expect(new Set(pauses).size).toBeGreaterThan(100);
+    expect(pauses[20]).toBeGreaterThan(10 * (pauses[0] ?? 0));
+    expect(run.task("a")).toMatchObject({ status: "RUNNING", attempt: 0, attempts: [{ deliveries: 1 }] });
+  });
+
+  test("moves to a node that has room, with a fact now and then, and no event", () => {
+    const run = new CoreRun([["a"]]).begin();
+    run.send();
+    const { length } = run.facts;
+    const { seq } = run.flow;
+    for (let n = 0; n < 100; n++) {
+      run.turnAway("a");
+      run.send(1, n % 2 === 0 ? "w2" : "w1");
+    }
+    expect(run.facts.length - length).toBeLessThanOrEqual(2 * 100);
+    expect(run.flow.seq).toBe(seq);
+    expect(run.task("a").attempts).toMatchObject([{ attempt: 0, deliveries: 1 }]);
+  });
+
+  test("is as old as the request that was accepted, so that its timeout counts from there after a restart", () => {
+    const run = new CoreRun([{ a: { timeout: 5_000 } }]).begin();
+    run.send();
+    for (let n = 0; n < 8; n++) {
+      run.turnAway("a");
+      run.send();
+    }
+    const sentAt = run.now;
+    const [timer] = run.effects.filter((effect) => effect.kind === "timer" && effect.input.kind === "accepted").slice(-1);
+    run.now += 1_000;
+    if (timer?.kind === "timer") run.give(timer.input);
+    expect(run.facts.at(-1)).toEqual({ kind: "accepted", task: 0, sentAt });
+    run.flow = replay(run.entries);
+    run.give({ kind: "recover", fence: 2 });
+    run.reply("a", RUNNING);
+    expect(run.timers("timeout").at(-1)).toBe(sentAt + 5_000);
+  });
+
+  test("goes back if no attempt may start any more: past its maxAge, or when the taskflow was ended", () => {
+    const old = new CoreRun([{ a: { maxAge: 1_000 }, b: {} }]).begin();
+    old.send();
+    old.answer("a", { kind: "not-sent" });
+    old.now += 1_000;
+    old.give({ kind: "age", task: 0 });
+    expect(old.task("a")).toMatchObject({ status: "FAILED", error: { type: "MAX_AGE_EXCEEDED" }, attempts: [] });
+    const ended = new CoreRun([["a", "b"]]).begin();
+    ended.send();
+    ended.answer("a", { kind: "not-sent" });
+    ended.answer("b", failed({ abort: "workflow" }));
+    expect(ended.task("a")).toMatchObject({ status: "WAITING", attempts: [] });
+    expect(ended.flow.status).toBe("FAILED");
+  });
+
+  test("goes back when its coordinator shuts down, so that no outcome is in doubt", () => {
+    const run = new CoreRun([{ a: { exactlyOnceTaskExecution: true } }]).begin();
+    run.send();
+    run.answer("a", { kind: "not-sent" });
+    expect(run.give({ kind: "drain" }).facts).toEqual([{ kind: "withdrawn", task: 0, attempt: 0 }]);
+    run.flow = replay(run.entries);
+    expect(questions(run.give({ kind: "recover", fence: 2 }))).toEqual([]);
+    expect(run.send()).toEqual(["a"]);
+  });
+
+  test("is not sent while the taskflow is paused", () => {
+    const run = new CoreRun([["a"]]).begin();
+    run.send();
+    run.answer("a", { kind: "not-sent" });
+    run.handleCommand({ kind: "pause" });
+    run.endPause("a");
+    expect(run.send()).toEqual([]);
+    run.handleCommand({ kind: "resume" });
+    expect(run.send()).toEqual(["a"]);
+  });
+
+  test("is withdrawn where no node serves it now: the task is due as before, and its number is used again", () => {
+    const run = new CoreRun([["a"]]).begin();
+    run.send();
+    run.turnAway("a");
+    run.send(1, () => undefined);
+    expect(run.facts.at(-1)).toEqual({ kind: "withdrawn", task: 0, attempt: 0 });
     expect(run.task("a")).toMatchObject({ status: "WAITING", attempt: 0, runAttempts: 0, attempts: [] });
     expect(run.send(1, "w2")).toEqual(["a"]);
     expect(run.task("a").attempts).toMatchObject([{ attempt: 0, deliveries: 1, nodeID: "w2" }]);
@@ -96,7 +186,7 @@ describe("a delivery that was never sent", () => {
     const turnAway = (): void => {
       for (let n = 0; n < 20; n++) {
         run.send();
-        run.answer("a", { kind: "not-sent" });
+        run.turnAway("a");
       }
     };
     turnAway();
@@ -104,7 +194,6 @@ describe("a delivery that was never sent", () => {
     run.answer("a", failed());
     run.endDelay("a");
     turnAway();
-    expect(run.task("a")).toMatchObject({ status: "WAITING", attempt: 0, error: { type: "BROKEN" } });
     run.send();
     expect(run.task("a")).toMatchObject({ status: "RUNNING", attempt: 1, runAttempts: 2 });
     run.answer("a", failed());
@@ -117,7 +206,9 @@ describe("a delivery that was never sent", () => {
     run.takeOver(2);
     run.send();
     expect(run.task("a").attempts).toMatchObject([{ deliveries: 2 }]);
-    expect(run.answer("a", { kind: "not-sent" }).facts).toEqual([{ kind: "undelivered", task: 0 }]);
+    run.turnAway("a");
+    run.send(1, () => undefined);
+    expect(run.facts.at(-1)).toEqual({ kind: "undelivered", task: 0 });
     expect(run.task("a")).toMatchObject({ status: "RUNNING", attempts: [{ attempt: 0, deliveries: 1 }] });
     expect(run.send()).toEqual(["a"]);
     run.answer("a", answered(1));
@@ -175,7 +266,8 @@ describe("recovering a taskflow from the store", () => {
     run.send();
     run.takeOver(2);
     run.send();
-    run.answer("a", { kind: "not-sent" });
+    run.turnAway("a");
+    run.send(1, () => undefined);
     run.flow = replay(run.entries);
     expect(questions(run.give({ kind: "recover", fence: 3 }))).toEqual([]);
     expect(run.send()).toEqual(["a"]);

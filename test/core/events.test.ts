@@ -60,12 +60,13 @@ function eventful(options = {}): EventRun {
   const run = new EventRun([{ a: { maxRetries: 1, continueOnTaskFailure: true }, b: {} }, { c: {} }], { options }).begin();
   run.now += 5;
   run.send();
-  run.answer("a", { kind: "not-sent" });
+  run.turnAway("a");
+  run.send(1, () => undefined);
   run.send();
   run.answer("a", answered({ success: false }));
   run.endDelay("a");
   run.send();
-  run.answer("a", { kind: "not-sent" });
+  run.turnAway("a");
   run.send();
   run.give({ kind: "recover", fence: 2 });
   run.send();

@@ -8,6 +8,8 @@ import { eventually } from "../helpers/eventually.ts";
 /** Long enough for a coordinator to be killed, or told to stop, in the middle. */
 const WORK_MS = 120;
 const PRODUCE_MS = 1_500;
+/** Longer than a worker may take to turn a request away. */
+const ACCEPTED_MS = 1_300;
 /** Of the attempt that takes too long. */
 const TIMEOUT_MS = 600;
 
@@ -92,6 +94,11 @@ export class Workers {
       refusesSecondDelivery: async (attempt: Attempt) => {
         if (attempt.delivery === 1) await delay(2 * WORK_MS);
         refuse(attempt, attempt.delivery === 2 && this.#isFirstRefusal(attempt.action));
+      },
+      refusesTwice: (attempt: Attempt) => refuse(attempt, this.#isFirstRefusal("one") || this.#isFirstRefusal("two")),
+      refusesOnceThenSlow: async (attempt: Attempt) => {
+        refuse(attempt, this.#isFirstRefusal(attempt.action));
+        await delay(ACCEPTED_MS);
       },
     };
     return [

@@ -30,6 +30,8 @@ const BY_RECORDED_CALLS = [
   "child-ended",
   "child-abandoned",
   "responded",
+  "withdrawn",
+  "accepted",
 ];
 
 const PATHS: Readonly<Record<Happening, Path>> = {
@@ -44,7 +46,6 @@ const PATHS: Readonly<Record<Happening, Path>> = {
   "store.claim": { prelude: MIDDLE },
   "store.commit of owned": { prelude: MIDDLE },
   "store.commit of redelivered": { prelude: MIDDLE },
-  "store.commit of undelivered": { prelude: MIDDLE },
   "bus.queryOutcome": { prelude: MIDDLE },
   "an answer of bus.queryOutcome": { prelude: MIDDLE },
   // The end is stored, and its row says "unfinished" still.
@@ -65,6 +66,7 @@ export const pathTo = (point: CrashPoint): Path => PATHS[happeningOf(point)] ?? 
 const ALONE: Readonly<Record<Happening, string>> = {
   "bus.forward": "there is nobody to pass an order on to",
   "an answer of bus.forward": "there is nobody to pass an order on to",
+  "store.commit of undelivered": "one node serves each action: what it turns away moves to no other",
 };
 
 /** What a store, or a coordinator that is alone, never does, and why. */

@@ -101,6 +101,7 @@ export const FACTS = {
   redelivered: true,
   withdrawn: true,
   undelivered: true,
+  accepted: true,
   delayed: true,
   settled: true,
   reset: true,

@@ -40,6 +40,18 @@ const FLOWS: readonly (Taskflow & { taskflowId: string })[] = [
   },
 ];
 
+/** Its tasks are turned away: one goes back for good, unless a crash comes in between, and one is accepted later. */
+const REFUSED: Taskflow & { taskflowId: string } = {
+  taskflowId: "refused",
+  stages: [
+    stage(
+      "only",
+      task("too-old", "plain.refusesTwice", { maxAge: 60, continueOnTaskFailure: true }),
+      task("late", "plain.refusesOnceThenSlow"),
+    ),
+  ],
+};
+
 /** The taskflows that are the same in the end, with a crash and without. A copy announces nothing of its past. */
 export const DEED_IDS: readonly string[] = [...FLOWS.map(({ taskflowId }) => taskflowId), "child"];
 export const COPY = "copy";
@@ -66,7 +78,7 @@ const settle =
     client.resolveTask(taskflowId, "open", { outcome: "SKIPPED", reason: "Nobody does it.", commandId: `settle-${taskflowId}` });
 
 export const RECORDED_CALLS: readonly RecordedCall[] = [
-  ...FLOWS.map(
+  ...[...FLOWS, REFUSED].map(
     (flow): RecordedCall =>
       (client) =>
         client.produce(flow),
@@ -90,4 +102,5 @@ export const RECORDED_CALLS: readonly RecordedCall[] = [
   until("undone", ({ compensation }) => compensation?.status === "SUCCESS"),
   ends("parent", "COMPLETED"),
   settle("left"),
+  until("refused", ({ finishedAt }) => finishedAt !== null),
 ];

@@ -91,8 +91,8 @@ export const failed = (more: Partial<Extract<Outcome, { kind: "failed" }>> = {})
   ...more,
 });
 
-/** All that a journal must tell, as text; `due` and `repeats` follow from timers and replies, and are told by `recover`. */
-export function fingerprint({ due: _, repeats: _repeats, isFollowing: _isFollowing, ...flow }: Flow): string {
+/** All that a journal must tell, as text; `due`, `repeats` and `turnedAway` follow from timers and replies, and are told by `recover`. */
+export function fingerprint({ due: _, repeats: _r, turnedAway: _t, isFollowing: _f, ...flow }: Flow): string {
   return JSON.stringify(flow, (key: string, value: unknown) => {
     if (value instanceof Map) return Array.from(value as Map<unknown, unknown>);
     if (value instanceof Set) return Array.from(value as Set<unknown>);
@@ -236,6 +236,22 @@ export class CoreRun {
     const { ordinal, attempt, retryAt } = this.task(name);
     if (retryAt !== null) this.now = Math.max(this.now, retryAt);
     return this.give({ kind: "retry-due", task: ordinal, attempt });
+  }
+
+  /** Its request is turned away, and the pause before the next try goes by. */
+  turnAway(name: string): Decision {
+    const decision = this.answer(name, { kind: "not-sent" });
+    this.endPause(name);
+    return decision;
+  }
+
+  /** Goes to the time of the next try of a request that was turned away. */
+  endPause(name: string): void {
+    const { ordinal, attempt } = this.task(name);
+    const at = this.flow.turnedAway.get(ordinal)?.resendAt ?? null;
+    if (at === null) return;
+    this.now = Math.max(this.now, at);
+    this.give({ kind: "resend", task: ordinal, attempt, at });
   }
 
   status(): { flow: string; stages: string[]; tasks: Record<string, string> } {

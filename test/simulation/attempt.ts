@@ -13,15 +13,17 @@ export interface Told {
 export class AttemptRecord {
   readonly number: number;
   /** By the clock that the coordinators go by. */
-  readonly startedAt: number;
+  startedAt: number;
   /** Virtual time. */
-  readonly bornAt: number;
+  bornAt: number;
   /** Virtual time at which it was last sent. */
   sentAt: number | undefined;
   sentBy: Incarnation | undefined;
   /** Calls that were made, and those of them of which the bus said that they never left. */
   calls = 0;
   notSent = 0;
+  /** Virtual time at which a coordinator was told last that a call of it never left. */
+  turnedAwayAt: { readonly time: number; readonly by: Incarnation; readonly delivery: number } | undefined;
   /** The highest delivery that was handed to the bus, and the highest that may have reached a worker. */
   highestCalled = 0;
   highestLeft = 0;
@@ -52,6 +54,11 @@ export class AttemptRecord {
     this.number = number;
     this.startedAt = startedAt;
     this.bornAt = bornAt;
+  }
+
+  /** Its latest call never left, and whoever sent it knows: there is nothing to ask about. */
+  get isTurnedAway(): boolean {
+    return this.turnedAwayAt?.by === this.sentBy && (this.turnedAwayAt?.time ?? -1) >= (this.sentAt ?? 0);
   }
 
   /** Calls that may have reached a worker. */

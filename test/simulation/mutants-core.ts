@@ -3,6 +3,7 @@ import type { Mutant } from "./mutant.ts";
 
 const task = "lib/core/execution/task.ts";
 const stage = "lib/core/execution/stage.ts";
+const turnedAway = "lib/core/execution/turned-away.ts";
 const question = "lib/core/execution/outcome-query.ts";
 
 export const MUTANTS_OF_THE_CORE: readonly Mutant[] = [
@@ -25,6 +26,24 @@ export const MUTANTS_OF_THE_CORE: readonly Mutant[] = [
     title: "conditions and outputs are not computed anew after a restart",
     noticedBy: [2],
     change: ["lib/core/execution/recover.ts", "if (!stage) return goOn(step);", "if (!stage) return;"],
+  },
+  {
+    title: "turned away, sent again at once",
+    noticedBy: [44, 27],
+    change: [
+      turnedAway,
+      "const at = now + Math.round((longest / 2) * (1 + chance));",
+      "const at = now + (0 * longest * chance);",
+    ],
+  },
+  {
+    title: "turned away, taken back each time",
+    noticedBy: [44],
+    change: [
+      turnedAway,
+      "return isRevocable(step.flow, task) && (step.flow.aborting",
+      "return isRevocable(step.flow, task) && (step.now > 0",
+    ],
   },
   {
     title: "failures do not block",

@@ -60,7 +60,7 @@ function checkRecord(world: World, record: FlowRecord, incarnation: Incarnation)
 function checkSuspects(world: World, { driver, tasks, flow, taskflowId }: FlowRecord): void {
   if (!driver.isAlive || driver.isFrozen || driver.isStopping || driver.isCutOff) return;
   for (const { latest, plan } of tasks) {
-    if (latest?.suspectSince === undefined || latest.sentBy !== driver || latest.interrupted) continue;
+    if (latest?.suspectSince === undefined || latest.sentBy !== driver || latest.interrupted || latest.isTurnedAway) continue;
     // A question from before the loss is put again until it is answered.
     const isAsked = latest.askedAt >= latest.suspectSince || latest.isAskedBy(driver);
     if (isAsked || flow.tasks[plan.ordinal]?.status !== "RUNNING") latest.suspectSince = undefined;
@@ -125,7 +125,14 @@ function checkCare(world: World): void {
 
 /** When its time is over the attempt ends, or, where it must not be repeated, is asked about until it does. */
 function checkTimeout(world: World, { latest, plan }: TaskRecord, status: string, incarnation: Incarnation): void {
-  if (status !== "RUNNING" || latest?.sentAt === undefined || latest.interrupted || latest.sentBy !== incarnation) return;
+  if (
+    status !== "RUNNING" ||
+    latest?.sentAt === undefined ||
+    latest.interrupted ||
+    latest.isTurnedAway ||
+    latest.sentBy !== incarnation
+  )
+    return;
   const over = world.agenda.time - Math.max(latest.sentAt + plan.options.timeout, incarnation.thawedAt);
   if (over <= PROMPT_MS) return;
   if (plan.options.exactlyOnceTaskExecution) {

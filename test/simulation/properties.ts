@@ -43,6 +43,7 @@ export const PROPERTIES = {
   42: "a retry runs again what it was asked for, and says so",
   43: "a decision about a revision that is no more changes nothing",
   34: "no delivery is sent under a number of which `never` was said",
+  44: "a request that is turned away is sent again after a pause, and without a fact for each try",
 } as const;
 
 export type PropertyNumber = keyof typeof PROPERTIES;

@@ -279,9 +279,14 @@ export class FlowRecord {
         return;
       case "withdrawn":
       case "undelivered":
-        checkReturned(this, task, fact.kind);
+        checkReturned(this, task, before, fact.kind, at);
         if (fact.kind === "withdrawn") task.attempts.pop();
         task.openSince = this.world.agenda.time;
+        return;
+      case "accepted":
+        // It is as old as the call that was not turned away.
+        if (task.latest) task.latest.bornAt = task.latest.sentAt ?? task.latest.bornAt;
+        if (task.latest) task.latest.startedAt = fact.sentAt;
         return;
       case "delayed":
         this.#forgetDelivery(task);

@@ -1,6 +1,8 @@
 /** Rules for single facts: what must have happened before one may be stored. */
 import type { Delayed, LateResponse, Settled, Started } from "../../lib/core/journal/facts.ts";
 import type { Task } from "../../lib/core/model/flow.ts";
+import { targetOf } from "../../lib/core/model/task-type.ts";
+import { TYPES } from "../helpers/core-run.ts";
 import type { TaskError } from "../../lib/core/model/values.ts";
 import type { AttemptRecord, Told } from "./attempt.ts";
 import type { EffectiveOptions } from "./definition.ts";
@@ -46,7 +48,21 @@ function hasFailedForCertain(attempt: AttemptRecord, options: EffectiveOptions):
 }
 
 /** The latest delivery never left: the bus said so, or nothing was sent at all. */
-export function checkReturned(record: FlowRecord, { latest, plan }: TaskRecord, fact: "withdrawn" | "undelivered"): void {
+export function checkReturned(
+  record: FlowRecord,
+  task: TaskRecord,
+  before: Task,
+  fact: "withdrawn" | "undelivered",
+  at: number,
+): void {
+  const { latest, plan, dueSince } = task;
+  const isWanted =
+    !record.flow.aborting &&
+    !record.driver.isStopping &&
+    !isPast(record.plan.options.maxAge, record.runSince, at) &&
+    !isPast(plan.options.maxAge, dueSince, at);
+  if (fact === "withdrawn" && isWanted && record.world.bus.isServed(targetOf(TYPES, before)))
+    record.world.report(44, `attempt ${latest?.number} goes back, and could be sent again`);
   const deliveries = record.flow.tasks[plan.ordinal]?.attempts.at(-1)?.deliveries ?? 0;
   const wasTold = latest?.told.some(({ kind }) => kind === "not-sent") === true;
   if (!latest || (!wasTold && latest.highestCalled >= deliveries))

@@ -29,6 +29,7 @@ const FACTS = [
   "redelivered",
   "withdrawn",
   "undelivered",
+  "accepted",
   "delayed",
   "settled SUCCESS",
   "settled FAILED",

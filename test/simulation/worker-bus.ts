@@ -96,7 +96,12 @@ export class WorkerBus {
     if (!record || ordinal === undefined) return world.report(3, `a call for ${call.taskflowId}, which is not stored`);
     const task = record.taskOf(ordinal);
     checkCall(incarnation, record, task, call);
+    const turnedAway = task.latest?.turnedAwayAt;
+    const isSame = turnedAway?.by === incarnation && turnedAway.delivery === call.delivery;
+    const pause = isSame ? world.agenda.time - turnedAway.time : Number.POSITIVE_INFINITY;
+    if (pause < 250 && !world.wentBack) world.report(44, `${call.idempotencyKey} is sent again after ${pause} ms`);
     const attempt = task.latest ?? new AttemptRecord(call.attempt, world.agenda.now, world.agenda.time);
+    if (attempt.isTurnedAway) attempt.suspectSince = undefined;
     attempt.calls++;
     attempt.highestCalled = Math.max(attempt.highestCalled, call.delivery);
     attempt.sentAt = world.agenda.time;
@@ -171,6 +176,8 @@ export class WorkerBus {
       const { incarnation, attempt, call, record, done } = delivery;
       incarnation.reach(() => {
         attempt.told.push(outcome);
+        if (outcome.kind === "not-sent")
+          attempt.turnedAwayAt = { time: this.#world.agenda.time, by: incarnation, delivery: call.delivery };
         if (outcome.kind === "unknown") attempt.lost.add(call.delivery);
         if (outcome.kind === "answered" || outcome.kind === "failed")
           attempt.answeredTo ??= { incarnation, fence: call.fence, at: this.#world.agenda.time };

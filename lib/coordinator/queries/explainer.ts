@@ -1,6 +1,7 @@
 /** Why taskflows are not moving: what the core makes of their state and of what can be seen around them. */
 import type { Explanation } from "../../../schemas/explanation.schema.ts";
 import { explain } from "../../core/explain/explain.ts";
+import { isHeld } from "../../core/execution/turned-away.ts";
 import { type Flow, isOver, taskAt } from "../../core/model/flow.ts";
 import { targetOf } from "../../core/model/task-type.ts";
 import type { OwnerState, Sent, Observations } from "../../core/explain/observed.ts";
@@ -78,12 +79,12 @@ export class Explainer {
     const { coordinator } = this.#ports;
     const cared = coordinator.inspect(flow.taskflowId);
     const sent = (ordinal: number): Sent | undefined => {
-      const attempt = taskAt(flow, ordinal)?.attempt;
+      const task = taskAt(flow, ordinal);
+      const attempt = task?.attempt;
       const pending = cared?.pending.get(ordinal);
       if (pending?.attempt === attempt)
         return { sentAt: pending?.sentAt ?? 0, heardAt: pending?.heardAt ?? null, isUnsent: false };
-      const unsent = Array.from(cared?.unsent ?? []).some((each) => each.task === ordinal && each.attempt === attempt);
-      return unsent ? { sentAt: 0, heardAt: null, isUnsent: true } : undefined;
+      return task && isHeld(flow, task) ? { sentAt: 0, heardAt: null, isUnsent: true } : undefined;
     };
     return this.#thisOne(cared !== undefined, null, sent);
   }

@@ -1,4 +1,3 @@
-import { latestAttempt } from "../../core/model/flow.ts";
 import type { Router } from "../../core/execution/dispatch.ts";
 import type { Flow, Task } from "../../core/model/flow.ts";
 import type { Resolution } from "../../core/model/resolution.ts";
@@ -58,7 +57,7 @@ export class Dispatcher implements Router {
     return this.#maxInFlight - this.#inFlight;
   }
 
-  route(task: Task): string | undefined {
+  route(task: Task, preferred?: string): string | undefined {
     const target = targetOf(this.types, task);
     const dispatch = this.types.dispatchOf(task);
     if (this.#unserved.get(target) === dispatch) return undefined;
@@ -66,9 +65,7 @@ export class Dispatcher implements Router {
       this.#gated.add(this.#deciding as Resident);
       return undefined;
     }
-    // A repeated delivery goes to the node of the first one, if it is there: it may remember.
-    const before = task.status === "RUNNING" ? latestAttempt(task).nodeID : null;
-    const node = dispatch.route(target, before ?? undefined);
+    const node = dispatch.route(target, preferred);
     if (node === undefined) this.#unserved.set(target, dispatch);
     return node;
   }

@@ -15,7 +15,6 @@ import type { Sandbox } from "../../ports/sandbox.ts";
 import type { KnownTaskTypes } from "../../ports/task-types.ts";
 import type { Dispatcher } from "./dispatcher.ts";
 import type { Resident } from "./resident.ts";
-import { RESEND_DELAY_MS } from "./settings.ts";
 import type { Late } from "./effect-handlers.ts";
 import type { NestedMessenger } from "./effect-handlers.ts";
 
@@ -181,20 +180,12 @@ export class EffectRunner {
   }
 
   #answered(resident: Resident, { attempt, delivery }: Call, task: number, outcome: Outcome): void {
-    const { clock, give, late } = this.#ports;
+    const { give, late } = this.#ports;
     const input = { kind: "answer", task, attempt, delivery, outcome } as const;
     if (resident.state === "gone") return late(resident.flow, input);
     // A later delivery of it is still watched.
     if (resident.pending.get(task)?.delivery === delivery) this.#release(resident, task, attempt);
-    // What was not sent is due again at once: without a pause it would be tried in every turn.
-    if (outcome.kind === "not-sent") {
-      const again = (): void => {
-        resident.unsent.delete(unsent);
-        give(resident, input);
-      };
-      const unsent = { task, attempt, delivery, cancel: clock.after(RESEND_DELAY_MS, again) };
-      resident.unsent.add(unsent);
-    } else give(resident, input);
+    give(resident, input);
   }
 
   /** Gives back the slot of an attempt and ends its watch, once. */

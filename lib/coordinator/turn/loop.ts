@@ -6,6 +6,7 @@ import { decide } from "../../core/decide.ts";
 import type { CommandResult, CommandRequest } from "../../core/model/command.ts";
 import { isOver } from "../../core/model/flow.ts";
 import type { Input } from "../../core/execution/inputs.ts";
+import { hasRevocable } from "../../core/execution/turned-away.ts";
 import type { Write, WriteResult } from "../../ports/store.ts";
 import { Dispatcher } from "./dispatcher.ts";
 import type { Late, NestedMessenger } from "./effect-handlers.ts";
@@ -362,6 +363,7 @@ export class TurnLoop implements Turns {
 
   /** Lets go of taskflows that nothing runs of, for another coordinator to go on with; answers their ids. */
   letGo(): string[] {
+    for (const resident of this.residents.values()) if (hasRevocable(resident.flow)) this.give(resident, { kind: "drain" });
     const idle = Array.from(this.residents.values()).filter(
       (resident) => resident.state === "idle" && resident.inbox.length === 0 && resident.awaited().size === 0,
     );

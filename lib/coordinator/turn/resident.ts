@@ -1,4 +1,5 @@
 import { EventWriter } from "../../core/views/events.ts";
+import { keepTurnedAway } from "../../core/execution/turned-away.ts";
 import { type Flow, taskAt } from "../../core/model/flow.ts";
 import type { Input } from "../../core/execution/inputs.ts";
 
@@ -13,14 +14,6 @@ interface Pending {
   readonly sentAt: number;
   /** The handler's last heartbeat. */
   heardAt: number | null;
-}
-
-/** An attempt that never left, in the pause before that is decided. */
-interface Unsent {
-  readonly task: number;
-  readonly attempt: number;
-  readonly delivery: number;
-  readonly cancel: () => void;
 }
 
 /** A `produce` that waits for its taskflow to be stored. */
@@ -53,8 +46,6 @@ export class Resident {
   /** It is gone because nothing happens to it for long. */
   isParked = false;
   readonly pending = new Map<number, Pending>();
-  /** Attempts of which it is known that they never left, with what cancels the pause before that is decided. */
-  readonly unsent = new Set<Unsent>();
   readonly #timers = new Set<() => void>();
   readonly #listening = new Set<() => void>();
   readonly #watchers = new Set<(last: Flow | undefined) => void>();
@@ -69,6 +60,7 @@ export class Resident {
 
   /** Another state of the same taskflow, read from the store. */
   replace(flow: Flow, eventTreeLimit: number, dueAt: number): void {
+    keepTurnedAway(this.flow, flow);
     this.flow = flow;
     this.dueAt = dueAt;
     this.writer = new EventWriter(flow, eventTreeLimit);
@@ -100,8 +92,8 @@ export class Resident {
 
   /** True if nothing of it is under way, and nothing happens to it before that time. */
   restsUntil(time: number): boolean {
-    const { state, pendingInputs, pending, unsent, dueAt } = this;
-    return dueAt > time && state === "idle" && pendingInputs.length === 0 && pending.size === 0 && unsent.size === 0;
+    const { state, pendingInputs, pending, dueAt } = this;
+    return dueAt > time && state === "idle" && pendingInputs.length === 0 && pending.size === 0;
   }
 
   /** Tasks of whose latest delivery something will still be heard here. Of one that is stored and was not sent nothing will, whatever went before. */
@@ -112,7 +104,6 @@ export class Resident {
       if (latest?.attempt === attempt && latest.deliveries === delivery) tasks.add(task);
     };
     for (const [task, { attempt, delivery }] of this.pending) addLatest(task, attempt, delivery);
-    for (const { task, attempt, delivery } of this.unsent) addLatest(task, attempt, delivery);
     return tasks;
   }
 
@@ -151,8 +142,6 @@ export class Resident {
     this.#listening.clear();
     for (const { cancelTimeout } of this.pending.values()) cancelTimeout();
     this.pending.clear();
-    for (const { cancel } of this.unsent) cancel();
-    this.unsent.clear();
     for (const watcher of this.#watchers) watcher(last);
     this.#watchers.clear();
   }

@@ -35,8 +35,5 @@ export const MAX_TURN_SIZE = 256;
 /** Taskflows read from the store at once. */
 export const READ_BATCH = 50;
 
-/** Wait before a delivery that never left is tried again. */
-export const RESEND_DELAY_MS = 250;
-
 /** How often waiting work looks whether a worker has appeared, beside being told. */
 export const WORKER_POLL_MS = 1_000;

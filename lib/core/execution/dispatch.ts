@@ -6,15 +6,19 @@ import { abandonChildren } from "./children.ts";
 import { isTooOld } from "./max-age.ts";
 import { isResolved, type Resolver } from "./resolve.ts";
 import { record, type Step } from "./step.ts";
-import { expireTask, settleAttempt } from "./task.ts";
+import { expireTask, giveBack, settleAttempt } from "./task.ts";
+import { isHeld, isUnwanted, preferredNode, prepareResend } from "./turned-away.ts";
 
 /** The coordinator's free slots, types and nodes, handed to `decide` for one turn. */
 export interface Router extends Resolver {
   /** Number of attempts that may begin now, over all stages. */
   readonly free: number;
   readonly types: TaskTypes;
-  /** Chooses the node for a task's next attempt; undefined: no node serves it now. */
-  route(task: Task): string | undefined;
+  /**
+   * Chooses the node for a task's next attempt or delivery, the preferred one if it serves the task;
+   * undefined: no node serves it now.
+   */
+  route(task: Task, preferred?: string): string | undefined;
   /** Called if more is due than may begin now. */
   full(): void;
 }
@@ -56,8 +60,22 @@ const isFull = ({ count, options: { maxConcurrency } }: Stage): boolean =>
 
 /** Returns true if it is sent. */
 function deliverAgain(step: Step, router: Router, task: Task): boolean {
-  const node = router.route(task);
-  if (node === undefined) return false;
+  const isHeldBack = isHeld(step.flow, task);
+  if (isUnwanted(step, task)) {
+    giveBack(step, task);
+    return false;
+  }
+  // A redelivery goes to the node of the first one, if it is there: it may remember.
+  const node = router.route(task, preferredNode(step.flow, task));
+  if (node === undefined) {
+    if (isHeldBack) giveBack(step, task);
+    return false;
+  }
+  if (isHeldBack && !step.flow.turnedAway.get(task.ordinal)?.isRefused) {
+    prepareResend(step, task, node);
+    send(step, task, node);
+    return true;
+  }
   abandonChildren(step, task);
   record(step, { kind: "redelivered", task: task.ordinal, node });
   send(step, task, node);

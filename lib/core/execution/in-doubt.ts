@@ -41,6 +41,7 @@ const PATIENCE_MS = 2_000;
  */
 export function queryOutcome(step: Step, task: Task, cause?: TaskError): void {
   const { attempt, deliveries, nodeID, startedAt } = latestAttempt(task);
+  step.flow.turnedAway.delete(task.ordinal);
   const patienceMs = task.options.exactlyOnceTaskExecution ? PATIENCE_EXACTLY_ONCE_MS : PATIENCE_MS;
   const query = { task: task.ordinal, attempt, delivery: deliveries, node: nodeID ?? "", startedAt, patienceMs };
   if (startedAt < step.flow.copiedAt) {

@@ -71,6 +71,19 @@ export type Input =
       readonly retryAttempt: number;
       readonly resolution: Resolution;
     }
+  /** Time to send a request again that was turned away. */
+  | { readonly kind: "resend"; readonly task: number; readonly attempt: number; readonly at: number }
+  /** A request that was sent again at `sentAt` has not been turned away since. */
+  | {
+      readonly kind: "accepted";
+      readonly task: number;
+      readonly attempt: number;
+      readonly delivery: number;
+      readonly tries: number;
+      readonly sentAt: number;
+    }
+  /** The coordinator shuts down: what was turned away goes back. */
+  | { readonly kind: "drain" }
   /** Time to look up the nested taskflows. */
   | { readonly kind: "follow" }
   /** A retry delay is over. */

@@ -12,6 +12,7 @@ import { queryOutcome, unknownOutcome, verdict } from "./in-doubt.ts";
 import { failure, type TaskError } from "../model/values.ts";
 import type { Input, OutcomeReply } from "./inputs.ts";
 import type { Step } from "./step.ts";
+import { isOutdatedReply } from "./turned-away.ts";
 import { failAttempt, isReportedFailure, settle, settleAttempt } from "./task.ts";
 
 type InputOf<Kind extends Input["kind"]> = Extract<Input, { kind: Kind }>;
@@ -57,6 +58,7 @@ export function handleOutcomeReply(step: Step, input: InputOf<"outcome-reply">):
   // Redelivered or started anew since: the reply is outdated.
   const latest = latestAttempt(task);
   if (latest.deliveries !== delivery || latest.nodeID !== node || latest.startedAt !== startedAt) return;
+  if (isOutdatedReply(step.flow, task, reply)) return;
   switch (reply.kind) {
     case "done":
       return settleAttempt(step, task, reply.outcome);

@@ -5,6 +5,7 @@ import { follow } from "./children.ts";
 import type { Input } from "./inputs.ts";
 import { begin, goOn } from "./stage.ts";
 import { record, type Step } from "./step.ts";
+import { isHeld, tryLater } from "./turned-away.ts";
 
 /**
  * Continues a taskflow that a coordinator has read from the store. Attempts sent before may be
@@ -37,6 +38,7 @@ function recoverTask(step: Step, task: Task, inFlight: ReadonlySet<number> | und
   if (task.open) watchTaskAge(step, task);
   if (task.status === "WAITING") recoverWaiting(step, task);
   else if (task.status !== "RUNNING" || task.pendingResponse !== null) return;
+  else if (isHeld(flow, task)) tryLater(step, task);
   else if (!inFlight?.has(task.ordinal) && !flow.repeats.has(task.ordinal)) queryOutcome(step, task);
 }
 

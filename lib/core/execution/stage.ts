@@ -8,6 +8,7 @@ import { resolveInDoubt } from "./in-doubt.ts";
 import { type Flow, isFinished, isSettled, type Stage } from "../model/flow.ts";
 import { stageId, taskId } from "../model/ids.ts";
 import { record, type Step } from "./step.ts";
+import { takeBackHeld } from "./turned-away.ts";
 
 export function begin(step: Step): void {
   const { flow } = step;
@@ -106,7 +107,9 @@ export function afterSettled(step: Step, stage: Stage): void {
  * with their latest error; tasks that never ran stay WAITING.
  */
 export function stopIfAborted(step: Step, stage: Stage): void {
-  if (!step.flow.aborting || stage.status !== "RUNNING" || stage.count.running > 0) return;
+  if (!step.flow.aborting || stage.status !== "RUNNING") return;
+  takeBackHeld(step, stage.tasks);
+  if (stage.count.running > 0) return;
   for (const task of stage.tasks) {
     if (!task.open || task.status !== "WAITING" || task.attempts.length === 0 || !task.error) continue;
     record(step, { kind: "settled", task: task.ordinal, status: "FAILED", error: task.error });

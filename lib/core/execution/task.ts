@@ -10,6 +10,7 @@ import { taskId } from "../model/ids.ts";
 import type { Input, Outcome } from "./inputs.ts";
 import { afterSettled, stopIfAborted } from "./stage.ts";
 import { record, type Step } from "./step.ts";
+import { isRevocable, isUnwanted, takeBack, tryLater } from "./turned-away.ts";
 
 type InputOf<Kind extends Input["kind"]> = Extract<Input, { kind: Kind }>;
 
@@ -78,14 +79,18 @@ export function settleAttempt(step: Step, task: Task, outcome: Outcome): void {
       return failAttempt(step, task, outcome);
     case "unknown":
       return loseAttempt(step, task, outcome.error);
-    case "not-sent": {
-      const isFirst = latestAttempt(task).deliveries === 1;
-      if (isFirst) record(step, { kind: "withdrawn", task: task.ordinal, attempt: task.attempts.at(-2)?.attempt ?? 0 });
-      else record(step, { kind: "undelivered", task: task.ordinal });
-      if (isFirst && isTooOld(step.flow, task, step.now)) return expireTask(step, task);
-      return stopIfAborted(step, task.stage);
-    }
+    case "not-sent":
+      tryLater(step, task);
+      return isUnwanted(step, task) ? giveBack(step, task) : undefined;
   }
+}
+
+/** The request of a held task goes back; the task ends if no attempt of it may start any more. */
+export function giveBack(step: Step, task: Task): void {
+  const isFirst = isRevocable(step.flow, task);
+  takeBack(step, task);
+  if (isFirst && isTooOld(step.flow, task, step.now)) return expireTask(step, task);
+  return stopIfAborted(step, task.stage);
 }
 
 export function settle(step: Step, task: Task, fact: Omit<Settled, "kind" | "task">): void {
@@ -201,6 +206,7 @@ function tooOld(task: Task, lastError: TaskError | null): TaskError {
 /** Past its maxAge a waiting task ends; a running attempt finishes. */
 export function ageTask(step: Step, ordinal: number): void {
   const task = taskAt(step.flow, ordinal);
+  if (task && isUnwanted(step, task)) return giveBack(step, task);
   if (task?.open && task.status === "WAITING" && task.dueSince !== null && isTooOld(step.flow, task, step.now))
     expireTask(step, task);
 }

@@ -51,9 +51,9 @@ function explainRunning(list: ReasonList, flow: Flow, task: Task, observed: Obse
   if (sent === undefined) return explainOutcomeQuery(list, task, data);
   if (sent?.isUnsent) {
     list.add("NOT_SENT", task, () => ({
-      sentence: `Attempt ${attempt} of ${nameOf(task)} could not be sent to ${nodeID}; it is retried at once.`,
+      sentence: `Attempt ${attempt} of ${nameOf(task)} was turned away by ${nodeID}, or could not be sent; it is sent again after a pause of at most 30 s.`,
       data,
-      movedBy: `A connection to ${nodeID}, or another node that offers ${targetOf(observed.types, task)}.`,
+      movedBy: `Room on ${nodeID}, a connection to it, or another node that offers ${targetOf(observed.types, task)}.`,
     }));
     return;
   }

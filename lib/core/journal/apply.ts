@@ -49,6 +49,10 @@ export function apply(flow: Flow, fact: Exclude<Fact, { kind: "created" }>, at: 
     case "undelivered":
       latestAttempt(taskOf(flow, fact.task)).deliveries--;
       flow.repeats.add(fact.task);
+      flow.turnedAway.delete(fact.task);
+      return;
+    case "accepted":
+      latestAttempt(taskOf(flow, fact.task)).startedAt = fact.sentAt;
       return;
     case "delayed":
       return delay(flow, fact, at);
@@ -110,6 +114,7 @@ function changeFlow(flow: Flow, fact: FlowChanged, at: number): void {
     flow.awaiting.clear();
     flow.due.clear();
     flow.repeats.clear();
+    flow.turnedAway.clear();
     // A selection that was not reached does not carry over to the next run.
     for (const stage of flow.stages) if (stage.count.selected > 0) forgetSelection(stage);
   }

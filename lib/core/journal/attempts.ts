@@ -39,6 +39,7 @@ export function redeliver(flow: Flow, fact: Redelivered): void {
   attempt.deliveries++;
   attempt.nodeID = fact.node;
   flow.repeats.delete(fact.task);
+  flow.turnedAway.delete(fact.task);
 }
 
 export function withdraw(flow: Flow, fact: Withdrawn): void {
@@ -51,6 +52,7 @@ export function withdraw(flow: Flow, fact: Withdrawn): void {
   task.runAttempts--;
   task.stage.count.running--;
   flow.repeats.delete(fact.task);
+  flow.turnedAway.delete(fact.task);
   flow.due.add(fact.task);
 }
 
@@ -60,6 +62,7 @@ export function endAttempt(flow: Flow, task: Task, status: Attempt["status"], at
   if (task.status !== "RUNNING" && !isLateSuccess) return;
   if (!isLateSuccess) task.stage.count.running--;
   flow.repeats.delete(task.ordinal);
+  flow.turnedAway.delete(task.ordinal);
   task.pendingResponse = null;
   const attempt = latestAttempt(task);
   attempt.status = status;

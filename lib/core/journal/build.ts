@@ -62,6 +62,7 @@ export function build(created: Created, at: number): Flow {
     aborting: false,
     due: new Set(),
     repeats: new Set(),
+    turnedAway: new Map(),
     isFollowing: false,
   };
 }

@@ -118,6 +118,16 @@ export interface Undelivered {
   readonly task: number;
 }
 
+/**
+ * A request that had been turned away was sent again at `sentAt` and accepted: the attempt's time
+ * counts from there. No event.
+ */
+export interface Accepted {
+  readonly kind: "accepted";
+  readonly task: number;
+  readonly sentAt: number;
+}
+
 /** An attempt failed; the next is due at `retryAt`. Event TASK WAITING. */
 export interface Delayed {
   readonly kind: "delayed";
@@ -252,6 +262,7 @@ export type Fact =
   | Redelivered
   | Withdrawn
   | Undelivered
+  | Accepted
   | Delayed
   | Settled
   | CommandHandled

@@ -200,6 +200,15 @@ export interface Annotation {
   readonly at: number;
 }
 
+/** A request of a running attempt that was turned away (`execution/turned-away.ts`). */
+export interface TurnedAway {
+  readonly tries: number;
+  /** When it is sent again; null: it has been. */
+  readonly resendAt: number | null;
+  /** The worker will refuse this delivery: the next try is another one. */
+  readonly isRefused: boolean;
+}
+
 export interface Flow {
   readonly taskflowId: string;
   /** The first 24 characters of the ids of its stages and tasks. */
@@ -275,6 +284,8 @@ export interface Flow {
   readonly due: Set<number>;
   /** Ordinals of the tasks whose running attempt awaits redelivery. Not stored either. */
   readonly repeats: Set<number>;
+  /** Requests that were turned away before they ran, by ordinal of their task. Not stored. */
+  readonly turnedAway: Map<number, TurnedAway>;
   /** A timer for the next look at its children is set. Not stored. */
   isFollowing: boolean;
 }

@@ -5,6 +5,7 @@ import type {
   TaskDetails,
   TaskflowDetails,
 } from "../../../schemas/taskflow-details.schema.ts";
+import { isRevocable } from "../execution/turned-away.ts";
 import { type Flow, isSettled, type Stage, type Task } from "../model/flow.ts";
 import type { JsonText } from "../model/values.ts";
 import { stageId, taskId } from "../model/ids.ts";
@@ -28,6 +29,7 @@ export function progressOf(flow: Flow): number {
 
 /** Status and reason as callers read them: QUEUED and most reasons are derived from the state. */
 export function effectiveStatus(flow: Flow, task: Task, waitReason?: WaitReason): Pick<TaskDetails, "status" | "statusReason"> {
+  if (isRevocable(flow, task)) return { status: "QUEUED", statusReason: "CONCURRENCY_LIMIT" };
   if (task.pendingResponse !== null) return { status: task.status, statusReason: "AWAITING_NESTED" };
   if (task.status !== "WAITING" || task.stage.status !== "RUNNING") return { status: task.status, statusReason: null };
   if (flow.status === "PAUSED") return { status: "WAITING", statusReason: "PAUSED" };

@@ -67,7 +67,8 @@ export const TASK_CASES: readonly Case[] = [
     title: "a delivery was never sent",
     make: () => sentFlow(),
     more: { owner: own({ sent: () => ({ sentAt: 0, heardAt: null, isUnsent: true }) }) },
-    sentence: 'Attempt 0 of task "a" of stage "s0" could not be sent to w1; it is retried at once.',
+    sentence:
+      'Attempt 0 of task "a" of stage "s0" was turned away by w1, or could not be sent; it is sent again after a pause of at most 30 s.',
   },
   {
     code: "WORKER_GONE",

@@ -14,6 +14,7 @@ import { deliveryOf } from "../lib/worker/delivery.ts";
 import { type TaskflowWorkerOptions, WORKER_SETTINGS } from "../lib/worker/settings.ts";
 import { type OutcomeAnswer, TaskWorker } from "../lib/worker/task-worker.ts";
 import { recordOf } from "../lib/util/record.ts";
+import { steadyLogger } from "../lib/util/steady-logger.ts";
 
 export type { TaskflowHandle } from "../lib/worker/handle.ts";
 export type { TaskflowWorkerOptions } from "../lib/worker/settings.ts";
@@ -133,7 +134,12 @@ export function TaskflowWorker(options: TaskflowWorkerOptions = {}): Partial<Ser
       },
     },
     created(this: Service) {
-      const { broker, logger } = this;
+      const { broker } = this;
+      const logger = steadyLogger(
+        this.logger,
+        () => true,
+        () => performance.now(),
+      );
       const ledger = makeLedger();
       workers.set(this, { ledger, worker: new TaskWorker({ broker, logger, ledger, keepForMs }) });
       prepare(broker);

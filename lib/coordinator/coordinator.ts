@@ -9,6 +9,8 @@ import type { CommandResult, CommandRequest } from "../core/model/command.ts";
 import { type Flow, isFinished, isOver, taskAt } from "../core/model/flow.ts";
 import type { Outcome } from "../core/execution/inputs.ts";
 import type { StoredTaskflow } from "../ports/store.ts";
+import { isTaskflowError } from "../errors/errors.ts";
+import { steadyLogger } from "../util/steady-logger.ts";
 import { sleep } from "../util/timer.ts";
 import { announceLast } from "./turn/republish.ts";
 import { placeOf, taskflowIdOf } from "../protocol/attempt-key.ts";
@@ -34,6 +36,8 @@ export type { Ports } from "./turn/ports.ts";
 /** How often a stop looks whether the last attempt has answered. */
 const DRAIN_POLL_MS = 20;
 
+const isOutage = (error: unknown): boolean => isTaskflowError(error, "STORE_UNAVAILABLE");
+
 export class Coordinator {
   readonly #ports: Ports;
   readonly #settings: CoordinatorSettings;
@@ -49,7 +53,8 @@ export class Coordinator {
   #ends: (() => void)[] = [];
 
   /** @param gate says which actions tasks may not call now */
-  constructor(ports: Ports, settings: CoordinatorSettings, gate = OPEN_GATE) {
+  constructor(given: Ports, settings: CoordinatorSettings, gate = OPEN_GATE) {
+    const ports = { ...given, logger: steadyLogger(given.logger, isOutage, () => given.clock.monotonic()) };
     this.#gate = gate;
     this.#ports = ports;
     this.#settings = settings;

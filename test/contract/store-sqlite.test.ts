@@ -1,7 +1,5 @@
 /** What only the store on SQLite owes: durability in its file, and an engine that does not wait for lists. */
-import { describe, expect, it, jest } from "@jest/globals";
-import { execFileSync } from "node:child_process";
-import { rmSync, writeFileSync } from "node:fs";
+import { describe, expect, it } from "@jest/globals";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { DUE, INDEXES, NEXT_OWNER, OWNED_BY, SCHEMA } from "../../lib/adapters/sqlite/schema.ts";
@@ -12,7 +10,7 @@ import type { Write } from "../../lib/ports/store.ts";
 import { TASKFLOW_STATUSES } from "../../schemas/statuses.ts";
 import { eventually } from "../helpers/eventually.ts";
 import { startReadyProcess } from "../helpers/processes.ts";
-import { tempFolder } from "../helpers/temp.ts";
+import { smallDisk } from "../helpers/small-disk.ts";
 import { newFile, openStore } from "./open-store.ts";
 import { create } from "./store-writes.ts";
 
@@ -140,44 +138,4 @@ function commitUntilItFails(store: SqliteStore): number {
     }
   }
   throw new Error("The disk did not become full.");
-}
-
-interface SmallDisk {
-  readonly kind: string;
-  readonly folder: string;
-  fill(): void;
-  makeRoom(): void;
-  remove(): void;
-}
-
-/** A file system in memory of 4 MiB where the tests may mount one, else a database that may not grow. */
-function smallDisk(): SmallDisk {
-  const folder = tempFolder();
-  try {
-    execFileSync("mount", ["-t", "tmpfs", "-o", "size=4m", "tmpfs", folder], { stdio: "ignore" });
-  } catch {
-    const opened = jest.spyOn(DatabaseSync.prototype, "exec");
-    const limit = (pages: number): void => {
-      const databases = new Set(opened.mock.contexts as DatabaseSync[]);
-      for (const database of databases) if (database.isOpen) database.exec(`PRAGMA max_page_count = ${pages}`);
-    };
-    return {
-      kind: "PRAGMA max_page_count",
-      folder,
-      fill: () => limit(500),
-      makeRoom: () => limit(1_000_000),
-      remove: () => opened.mockRestore(),
-    };
-  }
-  return {
-    kind: "a tmpfs of 4 MiB",
-    folder,
-    fill() {
-      writeFileSync(join(folder, "ballast"), Buffer.alloc(1024 * 1024));
-    },
-    makeRoom() {
-      rmSync(join(folder, "ballast"));
-    },
-    remove: () => execFileSync("umount", [folder]),
-  };
 }

@@ -8,6 +8,7 @@
 import type { Collection, Db, Document, MongoClient, MongoClientOptions } from "mongodb";
 import { taskflowError } from "../../errors/errors.ts";
 import { backoff, sleep, withTimeout } from "../../util/timer.ts";
+import { OutageLog, type OutageLogger } from "../../util/outage-log.ts";
 import { loadPeer } from "../system/peer-package.ts";
 import { isCommandNotFound, isFinal, isMisuse, messageOf } from "./error.ts";
 
@@ -16,8 +17,8 @@ export interface MongoLinkOptions {
   url: string;
   /** What it is for, in the error of a missing driver. Default "store". */
   usedBy?: "store" | "ledger";
-  /** Is told once when the database begins to fail, and once when it works again. */
-  logger?: { warn(message: string): void; info(message: string): void };
+  /** Logs when the database begins to fail and when it works again, at most once a minute. */
+  logger?: OutageLogger;
   /** How long an operation is tried before it is given up. Default 10,000. */
   patienceMs?: number;
   /** How long one try may take, besides a second for each megabyte that is sent. Default 3,000. */
@@ -39,13 +40,12 @@ const BYTES_PER_MS = 1_000;
 export class MongoLink {
   readonly name: string;
   readonly #database: string;
-  readonly #logger: MongoLinkOptions["logger"];
+  readonly #outages: OutageLog;
   readonly #patienceMs: number;
   readonly #attemptMs: number;
   readonly #renewMs: number;
   readonly #newClient: () => MongoClient;
   #client: MongoClient | undefined;
-  #failing = false;
   /** Since then nothing has worked; undefined after what did. */
   #failingSince: number | undefined;
 
@@ -54,7 +54,7 @@ export class MongoLink {
     const { url } = options;
     const { scheme, hosts, database } = partsOf(url);
     this.#database = database;
-    this.#logger = options.logger;
+    this.#outages = new OutageLog(options.logger);
     this.#patienceMs = options.patienceMs ?? 10_000;
     this.#attemptMs = options.attemptMs ?? 3_000;
     this.#renewMs = options.renewMs ?? 10_000;
@@ -113,13 +113,13 @@ export class MongoLink {
       try {
         const result = await within(work, this.#attemptMs + extraMs);
         this.#failingSince = undefined;
-        if (this.#failing) this.#report(undefined);
+        this.#outages.works(`The store ${this.name} works again.`);
         return result;
       } catch (error) {
         if (isMisuse(error)) throw error;
         this.#failed();
         const isOver = this.#client === undefined || isFinal(error) || performance.now() + pauseMs >= deadline;
-        if (!this.#failing) this.#report(messageOf(error));
+        this.#outages.failed(`The store ${this.name} does not answer as it should: ${messageOf(error)}. It is tried again.`);
         if (isOver) throw this.unavailable(messageOf(error), error);
       }
       await sleep(pauseMs);
@@ -187,12 +187,6 @@ export class MongoLink {
     const before = performance.now();
     const answer = await admin.command({ isMaster: 1 });
     return { localTime: toTime(answer), sentAt, tookMs: performance.now() - before };
-  }
-
-  #report(failure: string | undefined): void {
-    this.#failing = failure !== undefined;
-    if (failure === undefined) this.#logger?.info(`The store ${this.name} works again.`);
-    else this.#logger?.warn(`The store ${this.name} does not answer as it should: ${failure}. It is tried again.`);
   }
 }
 

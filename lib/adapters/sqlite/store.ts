@@ -25,6 +25,7 @@ import type {
 } from "../../ports/store.ts";
 import { isLeaseExpired } from "../../ports/expired-lease.ts";
 import { messageOf, primaryCode } from "./error.ts";
+import { OutageLog, type OutageLogger } from "../../util/outage-log.ts";
 import { openFile, openMemory } from "./file.ts";
 import type { SqliteFile } from "./file.ts";
 import { SqliteJournal } from "./journal.ts";
@@ -38,8 +39,8 @@ import type { RowColumns } from "./schema.ts";
 export interface SqliteStoreOptions {
   /** Path of the file, made with its folder where it is missing. ":memory:" keeps everything in memory. */
   file: string;
-  /** Is told once when the database begins to fail, and once when it works again. */
-  logger?: { warn(message: string): void; info(message: string): void };
+  /** Logs when the database begins to fail and when it works again, at most once a minute. */
+  logger?: OutageLogger;
 }
 
 /** What belongs to an open file. */
@@ -60,9 +61,8 @@ interface Opened {
 export class SqliteStore implements Store {
   readonly name: string;
   readonly #file: string;
-  readonly #logger: SqliteStoreOptions["logger"];
+  readonly #outages: OutageLog;
   #opened: Opened | undefined;
-  #failing = false;
   /** Only this process has the file, so nobody else needs to know who is at work in it. */
   readonly #renewals = new Map<string, number>();
   /** Of all owners together, so that no beat comes twice. */
@@ -70,7 +70,7 @@ export class SqliteStore implements Store {
 
   constructor(options: SqliteStoreOptions) {
     this.#file = options.file;
-    this.#logger = options.logger;
+    this.#outages = new OutageLog(options.logger);
     this.name = options.file === ":memory:" ? "memory:" : `sqlite:${options.file}`;
   }
 
@@ -240,7 +240,7 @@ export class SqliteStore implements Store {
         opened.begin.get();
         const result = work(opened);
         opened.commit.get();
-        if (this.#failing) this.#report(undefined);
+        this.#outages.works(`The store ${this.name} works again.`);
         return result;
       } catch (error) {
         opened.journal.forget();
@@ -258,19 +258,13 @@ export class SqliteStore implements Store {
     } catch (error) {
       // What is not SQLite's is a mistake of the caller, and not to be retried.
       if (primaryCode(error) === undefined) throw error;
-      if (!this.#failing) this.#report(messageOf(error));
+      this.#outages.failed(`The store ${this.name} failed: ${messageOf(error)}. What was not stored is tried again.`);
       throw this.#unavailable(messageOf(error));
     }
   }
 
   #unavailable(message: string): Error {
     return taskflowError("STORE_UNAVAILABLE", `The store ${this.name} failed: ${message}.`);
-  }
-
-  #report(failure: string | undefined): void {
-    this.#failing = failure !== undefined;
-    if (failure === undefined) this.#logger?.info(`The store ${this.name} works again.`);
-    else this.#logger?.warn(`The store ${this.name} failed: ${failure}. What was not stored is tried again.`);
   }
 }
 

@@ -13,6 +13,7 @@ import type { Late, NestedMessenger } from "./effect-handlers.ts";
 import { PendingCommands } from "./pending-commands.ts";
 import { callsIn, type UnitOfWork } from "./unit-of-work.ts";
 import { OPEN_GATE } from "../flow-control/pause-rules.ts";
+import { Pacer } from "./pacer.ts";
 import type { Ports } from "./ports.ts";
 import type { Resident } from "./resident.ts";
 import { Residents } from "./residents.ts";
@@ -39,6 +40,7 @@ export class TurnLoop implements Turns {
   readonly #listener: TurnListener;
   readonly dispatcher: Dispatcher;
   readonly #commands = new PendingCommands();
+  readonly #pacer: Pacer;
   readonly #reconciler: Reconciler;
   /** The taskflows in the coordinator's care, by id. */
   readonly residents = new Residents();
@@ -55,6 +57,7 @@ export class TurnLoop implements Turns {
     const { taskTypes: types, clock } = ports;
     const { hasLease, late } = listener;
     this.#listener = listener;
+    this.#pacer = new Pacer(clock);
     this.#ports = ports;
     this.#settings = settings;
     this.dispatcher = new Dispatcher(settings, types, gate);
@@ -121,6 +124,7 @@ export class TurnLoop implements Turns {
 
   /** Finishes what is planned, then lets go of everything. */
   async stop(): Promise<void> {
+    this.#pacer.hurry();
     while (this.#isPlanned || this.#committing) {
       await this.#committing;
       await new Promise<void>((resolve) => this.#ports.clock.soon(resolve));
@@ -136,7 +140,7 @@ export class TurnLoop implements Turns {
   #plan(): void {
     if (this.#isPlanned || this.#committing) return;
     this.#isPlanned = true;
-    this.#ports.clock.soon(() => this.#turn());
+    this.#pacer.plan(() => this.#turn());
   }
 
   #planForQueue(): void {
@@ -232,6 +236,7 @@ export class TurnLoop implements Turns {
   }
 
   #committed(units: readonly UnitOfWork[], results: readonly WriteResult[]): void {
+    this.#pacer.committed();
     const created: UnitOfWork[] = [];
     units.forEach((unit, index) => {
       const { resident } = unit;
@@ -324,6 +329,7 @@ export class TurnLoop implements Turns {
 
   /** Nobody knows what was stored. Callers of `produce` are told so, and every taskflow is read back before it goes on. */
   #commitFailed(units: readonly UnitOfWork[], error: unknown): void {
+    this.#pacer.commitFailed();
     this.#ports.logger.error(`A commit of ${units.length} taskflows failed; they are read back.`, error);
     for (const unit of units) {
       const { creation } = unit.resident;

@@ -104,6 +104,7 @@ const LinkSchema = Type.Object(
     kind: kind("link"),
     taskId: text,
     attempt: count,
+    delivery: count,
     child: TaskflowId,
     isChosen: Type.Boolean(),
     maxDepth: count,
@@ -112,7 +113,7 @@ const LinkSchema = Type.Object(
   closed,
 );
 /**
- * Sent by a coordinator: the task's handler produces a nested taskflow. `isChosen`: the producer
+ * Sent by a coordinator: the handler of a delivery produces a nested taskflow. `isChosen`: the producer
  * chose the child's id. `maxDepth`: the deepest nesting allowed. `ended`: the child had already
  * ended and is adopted with that status.
  */

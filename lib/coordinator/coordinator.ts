@@ -170,7 +170,9 @@ export class Coordinator {
    * Stores one below a task whose handler produces it: linked to the task first, then stored. Undefined: the parent is not in this coordinator's care.
    * @throws TASKFLOW_OVERLOADED: nothing is stored. STORE_UNAVAILABLE: nobody knows
    */
-  produceBelow(producer: Producer, given: NewChild): Promise<CommandResult | undefined> {
+  async produceBelow(producer: Producer, given: NewChild): Promise<CommandResult | undefined> {
+    // The parent may be parked: its attempt timed out, and the handler does not know.
+    await this.#residency.load(producer.taskflowId);
     return this.#nesting.produce(producer, given);
   }
 

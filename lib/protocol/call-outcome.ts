@@ -17,13 +17,19 @@ export function answered(response: unknown): Outcome {
   }
 }
 
+const isDelivery = (value: unknown): value is number => Number.isSafeInteger(value) && (value as number) > 0;
+
 /**
  * An outcome from a worker's ledger: `{ ok: true, response }` or `{ ok: false, error }`, read as the
  * answer of the call itself would have been. Undefined if it is neither.
  */
 export function toldOutcome(told: unknown, now: number): Outcome | undefined {
   const said = recordOf(told);
-  if (said["ok"] === true && "response" in said) return answered(said["response"]);
+  if (said["ok"] === true && "response" in said) {
+    const { delivery } = said;
+    const outcome = answered(said["response"]);
+    return outcome.kind === "answered" && isDelivery(delivery) ? { ...outcome, delivery } : outcome;
+  }
   // A ledger keeps outcomes of handlers that ran, whatever an error says.
   return said["ok"] === false && isRecord(said["error"]) ? failedOutcome(said["error"], now) : undefined;
 }

@@ -24,11 +24,16 @@ export interface WireError {
   readonly nodeID: string;
 }
 
-export type WireOutcome = { readonly ok: true; readonly response: unknown } | { readonly ok: false; readonly error: WireError };
+/** `delivery`: the one whose handler ran. */
+export type WireOutcome =
+  | { readonly ok: true; readonly delivery: number; readonly response: unknown }
+  | { readonly ok: false; readonly delivery: number; readonly error: WireError };
 
 /** An outcome with its text, and what the caller of the action is given: the handler's own value or error, where that can be sent. */
 export interface AttemptResult {
   readonly text: string;
+  /** The delivery whose handler ran. */
+  readonly delivery: number;
   readonly deliver: { readonly value: unknown } | { readonly error: Error };
 }
 
@@ -36,27 +41,34 @@ const SHORT_MESSAGE = 1_000;
 
 const isStream = (value: unknown): boolean => typeof recordOf(value)["pipe"] === "function";
 
-/** An answer may be larger than a message: its caller is told to fetch it then. @param maxBytes what an error may take */
-export function endedWell(value: unknown, nodeID: string, maxBytes: number): AttemptResult {
+/** The run of a handler: its node, its delivery, and the bytes that an error may take. */
+export interface HandlerRun {
+  readonly nodeID: string;
+  readonly delivery: number;
+  readonly maxBytes: number;
+}
+
+/** A response may be larger than a message: the coordinator fetches it then. */
+export function endedWell(value: unknown, run: HandlerRun): AttemptResult {
+  const { delivery } = run;
   let text: string;
   try {
     if (isStream(value)) throw new Error("it is a stream");
-    text = `{"ok":true,"response":${JSON.stringify(value) ?? "null"}}`;
+    text = `{"ok":true,"delivery":${delivery},"response":${JSON.stringify(value) ?? "null"}}`;
   } catch (error) {
     const why = error instanceof Error ? error.message : String(error);
     const message = `The work was done, but its answer is not JSON: ${why}`;
-    return endedBadly(taskflowError("RESPONSE_NOT_SERIALIZABLE", message), nodeID, maxBytes);
+    return endedBadly(taskflowError("RESPONSE_NOT_SERIALIZABLE", message), run);
   }
   const bytes = Buffer.byteLength(text);
-  if (bytes <= LONGEST_OUTCOME) return { text, deliver: { value } };
+  if (bytes <= LONGEST_OUTCOME) return { text, delivery, deliver: { value } };
   return endedBadly(
     payloadTooLarge("The work was done. Its answer", bytes, LONGEST_OUTCOME, { outcome: { success: true } }),
-    nodeID,
-    maxBytes,
+    run,
   );
 }
 
-export function endedBadly(thrown: unknown, nodeID: string, maxBytes: number): AttemptResult {
+export function endedBadly(thrown: unknown, { nodeID, delivery, maxBytes }: HandlerRun): AttemptResult {
   const limit = Math.min(maxBytes, LONGEST_OUTCOME);
   let error: WireError;
   let whole: Error | undefined;
@@ -67,8 +79,8 @@ export function endedBadly(thrown: unknown, nodeID: string, maxBytes: number): A
     // It throws when it is looked at.
     error = wireErrorOf(new Error("The handler threw an error that cannot be read."), nodeID, limit);
   }
-  const text = JSON.stringify({ ok: false, error } satisfies WireOutcome);
-  return { text, deliver: { error: whole ?? revive(error) } };
+  const text = JSON.stringify({ ok: false, delivery, error } satisfies WireOutcome);
+  return { text, delivery, deliver: { error: whole ?? revive(error) } };
 }
 
 function wireErrorOf(thrown: unknown, nodeID: string, limit: number): WireError {
@@ -121,5 +133,9 @@ export function revive({ name, message, type, code, data, causes, stack, retryab
 /** What a caller is given of an outcome that was kept. */
 export function revived(text: string): AttemptResult {
   const outcome = JSON.parse(text) as WireOutcome;
-  return { text, deliver: outcome.ok ? { value: outcome.response } : { error: revive(outcome.error) } };
+  return {
+    text,
+    delivery: outcome.delivery,
+    deliver: outcome.ok ? { value: outcome.response } : { error: revive(outcome.error) },
+  };
 }

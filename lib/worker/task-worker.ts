@@ -108,7 +108,7 @@ export class TaskWorker {
     }
   }
 
-  #given(ctx: Context, { key, action }: Delivery, result: Result): unknown {
+  #given(ctx: Context, { key, action, delivery }: Delivery, result: Result): unknown {
     const isRemote = ctx.nodeID !== null && ctx.nodeID !== this.#ports.broker.nodeID;
     if (isRemote) ctx.meta = metaForAnswer(ctx.meta);
     if (result.kind === "turned-away") throw result.error;
@@ -118,7 +118,8 @@ export class TaskWorker {
       "value" in deliver
         ? fits(text, this.#maxBytes)
         : !resemblesWordOfTheBus(deliver.error, action) && !hasCauses(deliver.error);
-    if (isRemote && !isClear) {
+    // The answer itself does not say that the handler of another delivery gave it.
+    if ((isRemote && !isClear) || result.ended.delivery !== delivery) {
       this.#unfetched.add(key, text);
       return toBeFetched(key);
     }
@@ -184,11 +185,12 @@ export class TaskWorker {
     Object.defineProperty(ctx, "taskflow", { value: handle, configurable: true });
     const isLocal = ctx.nodeID === null || ctx.nodeID === nodeID;
     const maxBytes = isLocal ? Number.POSITIVE_INFINITY : this.#maxBytes;
+    const how = { nodeID, delivery: call.delivery, maxBytes };
     let ended: AttemptResult;
     try {
-      ended = endedWell(await handler(ctx), nodeID, maxBytes);
+      ended = endedWell(await handler(ctx), how);
     } catch (thrown) {
-      ended = endedBadly(thrown, nodeID, maxBytes);
+      ended = endedBadly(thrown, how);
     } finally {
       end();
     }

@@ -21,7 +21,10 @@ export const INTERNAL_ACTIONS = {
     kind: "internal",
     params: Type.Object(
       {
-        producer: Type.Object({ taskflowId, taskId, attempt: Type.Integer({ minimum: 0 }) }, closed),
+        producer: Type.Object(
+          { taskflowId, taskId, attempt: Type.Integer({ minimum: 0 }), delivery: Type.Integer({ minimum: 1 }) },
+          closed,
+        ),
         taskflowId,
         isChosen: Type.Boolean(),
         taskflow: JsonObject("As `produce` accepts it"),
@@ -39,7 +42,7 @@ export const INTERNAL_ACTIONS = {
       {
         key: Type.String({ minLength: 1, maxLength: 512, description: "`taskflowId:taskId:attempt`" }),
         action: Type.String({ minLength: 1, maxLength: 1_024, description: "The action that the attempt called" }),
-        outcome: JsonObject("`{ ok: true, response }` or `{ ok: false, error }`"),
+        outcome: JsonObject("`{ ok: true, delivery, response }` or `{ ok: false, delivery, error }`"),
       },
       closed,
     ),

@@ -42,10 +42,11 @@ function producerOf(given: unknown, meta: Readonly<Record<string, unknown>>): Pr
   const context = meta[CONTEXT_KEY];
   const taskflow = isRecord(context) ? context["taskflow"] : undefined;
   if (!isRecord(taskflow) || !isRecord(taskflow["taskInfo"])) return undefined;
-  const { id, taskId, taskInfo } = taskflow;
+  const { id, taskId, taskInfo, delivery = 1 } = taskflow;
   const { attempt } = taskInfo;
-  if (typeof id !== "string" || typeof taskId !== "string" || typeof attempt !== "number") return undefined;
-  return { taskflowId: id, taskId, attempt };
+  if (typeof id !== "string" || typeof taskId !== "string" || typeof attempt !== "number" || typeof delivery !== "number")
+    return undefined;
+  return { taskflowId: id, taskId, attempt, delivery };
 }
 
 export async function produce(engine: Engine, given: unknown, { service, ctx }: Call): Promise<ActionAnswers["produce"]> {

@@ -209,7 +209,7 @@ describe("an inconsistent journal is refused, with the entry", () => {
       "running, with a stage that is finished",
       journal(
         { kind: "settled", task: 0, status: "FAILED", error: error("E") },
-        { kind: "late-response", task: 0, status: "SUCCESS" },
+        { kind: "late-response", task: 0, delivery: 1, status: "SUCCESS" },
       ),
     ],
   ])("%s", (_title, entries) => {

@@ -22,7 +22,9 @@ describe("a cancelled task", () => {
     const run = new CoreRun([["a", "b"]]).begin();
     run.send();
     run.command(cancelTask("a"));
-    expect(run.answer("a", answered(5)).facts).toEqual([{ kind: "late-response", task: 0, status: "SUCCESS", response: "5" }]);
+    expect(run.answer("a", answered(5)).facts).toEqual([
+      { kind: "late-response", task: 0, delivery: 1, status: "SUCCESS", response: "5" },
+    ]);
     expect(run.task("a")).toMatchObject({ status: "CANCELLED", response: "5", attempts: [{ status: "SUCCESS" }] });
     expect(run.timeOut("a")).toMatchObject({ facts: [], effects: [] });
   });

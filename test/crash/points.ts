@@ -102,6 +102,7 @@ export const FACTS = {
   withdrawn: true,
   undelivered: true,
   accepted: true,
+  revived: true,
   delayed: true,
   settled: true,
   reset: true,

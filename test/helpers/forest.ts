@@ -7,7 +7,7 @@ import { build } from "../../lib/core/journal/build.ts";
 import type { Command } from "../../lib/core/model/command.ts";
 import { decide, type Decision } from "../../lib/core/decide.ts";
 import type { Effect } from "../../lib/core/execution/effects.ts";
-import type { Created, Entry, Nested } from "../../lib/core/journal/facts.ts";
+import type { Created, Entry, Fact, Nested } from "../../lib/core/journal/facts.ts";
 import { type Flow, isFinished, isOver, taskAt } from "../../lib/core/model/flow.ts";
 import { idBaseOf, stageId, taskId } from "../../lib/core/model/ids.ts";
 import type { Router } from "../../lib/core/execution/dispatch.ts";
@@ -30,6 +30,13 @@ interface Tree {
 type Call = Extract<Effect, { kind: "call" }> & { readonly from: string };
 type Ask = Extract<Effect, { kind: "query-outcome" }> & { readonly from: string };
 type Timer = Extract<Effect, { kind: "timer" }> & { readonly from: string };
+interface Producer {
+  readonly from: string;
+  readonly task: number;
+  readonly attempt: number;
+  readonly delivery: number;
+}
+
 interface CommandRequest {
   readonly from: string;
   readonly to: string;
@@ -42,6 +49,10 @@ const MOST_FLOWS = 25;
 export class Forest {
   readonly trees = new Map<string, Tree>();
   readonly #random: Random;
+  /** The delivery that produced or adopted each child last. */
+  readonly #producers = new Map<string, Producer>();
+  /** Deliveries of attempts whose handlers have succeeded. */
+  readonly #succeeded: Producer[] = [];
   #calls: Call[] = [];
   #asks: Ask[] = [];
   #timers: Timer[] = [];
@@ -128,8 +139,26 @@ export class Forest {
     tree.flow.revision = tree.entries.length;
     tree.isCared = true;
     assertFlow(tree.flow);
+    for (const fact of facts) if (fact.kind === "settled" && fact.status === "SUCCESS") this.#checkJoined(id, tree.flow, fact);
     for (const effect of effects) this.#keep(id, effect);
     return decision;
+  }
+
+  /** A task that succeeds has joined the children of a delivery that succeeded: all of them did. */
+  #checkJoined(id: string, flow: Flow, { task: ordinal, reason }: Extract<Fact, { kind: "settled" }>): void {
+    const task = taskAt(flow, ordinal);
+    if (!task?.options.waitForNested || reason !== undefined) return;
+    const { attempt } = task;
+    const isSame = (one: Producer, delivery: number): boolean =>
+      one.from === id && one.task === ordinal && one.attempt === attempt && one.delivery === delivery;
+    const isJoined = ({ delivery }: Producer): boolean =>
+      Array.from(this.#producers).every(([child, producer]) => {
+        const nested = this.trees.get(child)?.flow;
+        return !isSame(producer, delivery) || !nested || nested.status === "COMPLETED" || nested.status === "PARTIAL_COMPLETED";
+      });
+    const answers = this.#succeeded.filter((one) => isSame(one, one.delivery));
+    if (!answers.some(isJoined))
+      throw new Error(`Task ${ordinal} of ${id} succeeded at attempt ${attempt} without its nested taskflows`);
   }
 
   /** From here on the taskflow is what its journal tells, and that must be what it was. */
@@ -185,15 +214,17 @@ export class Forest {
       return;
     }
     const fate = this.#isCalm ? 0 : random.next();
-    if (fate < 0.6) this.#give(from, [{ kind: "answer", task, attempt, delivery, outcome: answered(1) }]);
-    else if (fate < 0.9) this.#give(from, [{ kind: "answer", task, attempt, delivery, outcome: failed() }]);
+    if (fate < 0.6) {
+      this.#succeeded.push({ from, task, attempt, delivery });
+      this.#give(from, [{ kind: "answer", task, attempt, delivery, outcome: answered(1) }]);
+    } else if (fate < 0.9) this.#give(from, [{ kind: "answer", task, attempt, delivery, outcome: failed() }]);
     else if (fate < 0.95) this.#give(from, [{ kind: "timeout", task, attempt }]);
     else
       this.#give(from, [{ kind: "answer", task, attempt, delivery, outcome: { kind: "unknown", error: error("WORKER_LOST") } }]);
   }
 
   /** As a coordinator does it: the link, then the child or what it had come to. */
-  #produce(parent: Flow, { task, attempt }: Call): void {
+  #produce(parent: Flow, { task, attempt, delivery }: Call): void {
     const random = this.#random;
     const isChosen = random.chance(0.4);
     const child = isChosen ? `${parent.taskflowId}.${task}` : `n${this.trees.size}-${random.uuid()}`;
@@ -201,9 +232,10 @@ export class Forest {
     const id = taskId(parent.idBase, task);
     const retried = existing?.status === "FAILED" || existing?.status === "CANCELLED";
     const ended = existing && isOver(existing) && !retried ? { ended: { status: existing.status, seq: existing.seq } } : {};
-    const link = { kind: "link", taskId: id, attempt, child, isChosen, maxDepth: MAX_DEPTH, ...ended } as const;
+    const link = { kind: "link", taskId: id, attempt, delivery, child, isChosen, maxDepth: MAX_DEPTH, ...ended } as const;
     const answer = this.#command(parent.taskflowId, link)?.answers[0]?.answer;
     if (!answer?.ok) return;
+    this.#producers.set(child, { from: parent.taskflowId, task, attempt, delivery });
     // The coordinator dies in between.
     if (random.chance(0.05)) return this.#crash();
     if (existing) {
@@ -216,11 +248,14 @@ export class Forest {
   }
 
   #reply({ from, task, attempt, delivery, node, startedAt, cause }: Ask): void {
+    // The ledger names the delivery whose handler ran, which may be an earlier one.
+    const ran = this.#random.int(1, delivery);
     const reply = this.#random.pick([
       { kind: "never" } as const,
       { kind: "silent" } as const,
-      { kind: "done", outcome: answered(2) } as const,
+      { kind: "done", outcome: { ...answered(2), delivery: ran } } as const,
     ]);
+    if (reply.kind === "done") this.#succeeded.push({ from, task, attempt, delivery: ran });
     this.#give(from, [{ kind: "outcome-reply", task, attempt, delivery, node, startedAt, reply, ...(cause ? { cause } : {}) }]);
   }
 

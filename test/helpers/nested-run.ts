@@ -20,12 +20,17 @@ export const orders = (effects: readonly Effect[]): [string, Command["kind"]][] 
 /** A run whose tasks produce taskflows. */
 export class NestedRun extends UndoRun {
   /** The handler of the running attempt of a task produces a taskflow. */
-  link(name: string, child: string, more: { isChosen?: boolean; attempt?: number; maxDepth?: number } = {}): CommandResult {
-    const { ordinal, attempt } = this.task(name);
+  link(
+    name: string,
+    child: string,
+    more: { isChosen?: boolean; attempt?: number; delivery?: number; maxDepth?: number } = {},
+  ): CommandResult {
+    const { ordinal, attempt, attempts } = this.task(name);
     return this.command({
       kind: "link",
       taskId: taskId(ID_BASE, ordinal),
       attempt,
+      delivery: attempts.at(-1)?.deliveries ?? 1,
       child,
       isChosen: false,
       maxDepth: MAX_DEPTH,

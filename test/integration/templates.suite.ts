@@ -220,9 +220,14 @@ export function describeTemplates(storeName: string, newUrl: () => string): void
 
     test("skip stages and tasks, with the values that decided it", async () => {
       const received: unknown[] = [];
-      const node = await startLocalNode({ services: [service(received)], taskflow: { store: newUrl() } });
-      const tree = await run(node, ...flow(100));
-      expect(tree).toMatchObject({ status: "COMPLETED", progress: 100 });
+      const store = newUrl();
+      const node = await startLocalNode({ services: [service(received)], taskflow: { store } });
+      const before = await run(node, ...flow(100));
+      expect(before).toMatchObject({ status: "COMPLETED", progress: 100 });
+      await node.stop();
+      const again = await startLocalNode({ services: [service([])], taskflow: { store } });
+      const tree = await again.client.getTaskflowDetails(before.taskflowId);
+      expect(tree).toEqual(before);
       const [, approve, use] = Object.values(tree.stages);
       expect(approve).toMatchObject({
         status: "SKIPPED",

@@ -22,6 +22,7 @@ export interface Producer {
   readonly taskflowId: string;
   readonly taskId: string;
   readonly attempt: number;
+  readonly delivery: number;
 }
 
 export interface NewChild extends Omit<NewTaskflow, "taskflowId"> {
@@ -168,11 +169,20 @@ export class Nesting implements NestedMessenger {
   /** Undefined: the parent has left. */
   #link(
     resident: Resident,
-    { taskId, attempt }: Producer,
+    { taskId, attempt, delivery }: Producer,
     { taskflowId: child, isChosen, maxDepth }: NewChild,
     ended?: NonNullable<LinkCommand["ended"]>,
   ): Promise<CommandResult | undefined> {
-    const command: LinkCommand = { kind: "link", taskId, attempt, child, isChosen, maxDepth, ...(ended ? { ended } : {}) };
+    const command: LinkCommand = {
+      kind: "link",
+      taskId,
+      attempt,
+      delivery,
+      child,
+      isChosen,
+      maxDepth,
+      ...(ended ? { ended } : {}),
+    };
     return this.#turns.command(resident, { command });
   }
 
@@ -185,7 +195,7 @@ export class Nesting implements NestedMessenger {
     const linked = await this.#link(resident, producer, given, isBroken ? undefined : endOf(child));
     if (!linked?.ok) return linked;
     if (!isBroken) return answer;
-    const id = `adopted:${producer.taskId}:${producer.attempt}`;
+    const id = `adopted:${producer.taskId}:${producer.attempt}:${producer.delivery}`;
     await this.#commands.command(taskflowId, { id, command: { kind: "retry" } });
     const now = await this.#peek(taskflowId);
     const ended = now && endOf(now);
@@ -213,7 +223,8 @@ function contextOf(flow: Flow, producer: Producer): unknown {
 function parentOf(flow: Flow, producer: Producer): Nested["parent"] {
   const task = taskOf(flow, producer);
   const stage = (task?.undoes ?? task)?.stage.index ?? 0;
-  return { ...producer, stageId: stageId(flow.idBase, stage) };
+  const { taskflowId, taskId, attempt } = producer;
+  return { taskflowId, taskId, attempt, stageId: stageId(flow.idBase, stage) };
 }
 
 /** Whose it is, if it does not say so itself. */

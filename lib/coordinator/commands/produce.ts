@@ -5,7 +5,7 @@ import type { StoredDefinition } from "../../core/model/values.ts";
 import { idBaseOf } from "../../core/model/ids.ts";
 import { taskflowError } from "../../errors/errors.ts";
 import type { Ports } from "../turn/ports.ts";
-import { Resident } from "../turn/resident.ts";
+import { Creation, Resident } from "../turn/resident.ts";
 import type { CoordinatorSettings } from "../turn/settings.ts";
 import type { TurnLoop } from "../turn/loop.ts";
 
@@ -77,7 +77,8 @@ export class Creator {
     const created: Created = { kind: "created", taskflowId, idBase, defaults, meta, definition, ...(nested ? { nested } : {}) };
     return new Promise((resolve, reject) => {
       const resident = new Resident(build(created, clock.now()), eventTreeLimit);
-      resident.creation = { text, stored: resolve, failed: reject };
+      resident.creation = new Creation(text);
+      resident.creation.wait(resolve, reject);
       this.#turns.add(resident, { kind: "begin" });
     });
   }

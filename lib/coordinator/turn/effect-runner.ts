@@ -153,7 +153,15 @@ export class EffectRunner {
         if (!exactlyOnceTaskExecution) dispatch.abort(node, key);
         give(resident, { kind: "timeout", task: ordinal, attempt });
       });
-    resident.pending.set(ordinal, { attempt, delivery, cancelTimeout: watch(), watch, sentAt: clock.now(), heardAt: null });
+    resident.pending.set(ordinal, {
+      attempt,
+      delivery,
+      cancelTimeout: watch(),
+      watch,
+      hasSlot: true,
+      sentAt: clock.now(),
+      heardAt: null,
+    });
     const call = {
       target,
       node,
@@ -194,7 +202,21 @@ export class EffectRunner {
     if (pending?.attempt !== attempt) return;
     pending.cancelTimeout();
     resident.pending.delete(task);
+    if (!pending.hasSlot) return;
     this.#ports.dispatcher.release(1);
     this.#ports.freed();
+  }
+
+  /**
+   * A handler that waits for taskflows of its own takes no slot: they might wait for it otherwise.
+   * Once they have ended it takes one again, over the bound if need be.
+   */
+  nested(resident: Resident, task: number): void {
+    const pending = resident.pending.get(task);
+    const hasSlot = (taskAt(resident.flow, task)?.activeChildren ?? 0) === 0;
+    if (!pending || pending.hasSlot === hasSlot) return;
+    pending.hasSlot = hasSlot;
+    this.#ports.dispatcher.release(hasSlot ? -1 : 1);
+    if (!hasSlot) this.#ports.freed();
   }
 }

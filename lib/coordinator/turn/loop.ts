@@ -3,6 +3,7 @@
  * then the effects are carried out. What comes in meanwhile waits for the next turn.
  */
 import { decide } from "../../core/decide.ts";
+import type { Fact } from "../../core/journal/facts.ts";
 import type { CommandResult, CommandRequest } from "../../core/model/command.ts";
 import { isOver } from "../../core/model/flow.ts";
 import type { Input } from "../../core/execution/inputs.ts";
@@ -274,11 +275,20 @@ export class TurnLoop implements Turns {
     const { resident, facts, effects } = unit;
     this.#answer(unit);
     if (resident.state === "gone") return this.dispatcher.release(callsIn(effects));
-    for (const fact of facts) if (fact.kind === "settled" || fact.kind === "delayed") this.#effects.ended(resident, fact.task);
+    for (const fact of facts) this.#watch(resident, fact);
     this.#effects.run(resident, effects);
     if (isOver(resident.flow)) this.drop(resident);
     else if (resident.inbox.length > 0) this.wake(resident);
     else if (resident.dueAt > 0) this.#park(resident);
+  }
+
+  #watch(resident: Resident, fact: Fact): void {
+    if (fact.kind === "settled" || fact.kind === "delayed") this.#effects.ended(resident, fact.task);
+    else if (fact.kind === "linked") this.#effects.nested(resident, fact.task);
+    else if (fact.kind === "child-ended" || fact.kind === "child-abandoned") {
+      const child = resident.flow.children.get(fact.child);
+      if (child) this.#effects.nested(resident, child.task.ordinal);
+    }
   }
 
   /** Lets go of a taskflow to which nothing happens for long, for its row says when it does. One that comes to an end gives all up. */
@@ -302,7 +312,7 @@ export class TurnLoop implements Turns {
   drop(resident: Resident): void {
     const { pendingInputs } = resident;
     this.dispatcher.forget(resident);
-    this.dispatcher.release(resident.pending.size);
+    this.dispatcher.release(resident.slots);
     const { taskflowId } = resident.flow;
     if (this.residents.get(taskflowId) === resident) this.residents.delete(taskflowId);
     resident.leave();

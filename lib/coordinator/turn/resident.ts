@@ -11,17 +11,35 @@ interface Pending {
   cancelTimeout: () => void;
   /** Begins the watch anew; answers what ends it. */
   readonly watch: () => () => void;
+  /** It takes one of the coordinator's slots. While its nested taskflows run it takes none. */
+  hasSlot: boolean;
   readonly sentAt: number;
   /** The handler's last heartbeat. */
   heardAt: number | null;
 }
 
-/** A `produce` that waits for its taskflow to be stored. */
-export interface Creation {
+/** The calls of `produce` that wait for their taskflow to be stored. */
+export class Creation {
   /** The definition's JSON text. */
   readonly text: string;
-  readonly stored: (existing: boolean) => void;
-  readonly failed: (error: unknown) => void;
+  readonly #waiting: { readonly stored: (existing: boolean) => void; readonly failed: (error: unknown) => void }[] = [];
+
+  constructor(text: string) {
+    this.text = text;
+  }
+
+  wait(stored: (existing: boolean) => void, failed: (error: unknown) => void): void {
+    this.#waiting.push({ stored, failed });
+  }
+
+  /** @param existing the id was taken */
+  stored(existing: boolean): void {
+    for (const { stored } of this.#waiting.splice(0)) stored(existing);
+  }
+
+  failed(error: unknown): void {
+    for (const { failed } of this.#waiting.splice(0)) failed(error);
+  }
 }
 
 /**
@@ -76,18 +94,16 @@ export class Resident {
     const { creation } = this;
     if (!creation) return Promise.resolve(true);
     return new Promise((resolve, reject) => {
-      this.creation = {
-        text: creation.text,
-        stored: (existing) => {
-          creation.stored(existing);
-          resolve(true);
-        },
-        failed: (error) => {
-          creation.failed(error);
-          reject(error instanceof Error ? error : new Error(String(error)));
-        },
-      };
+      const failed = (error: unknown): void => reject(error instanceof Error ? error : new Error(String(error)));
+      creation.wait(() => resolve(true), failed);
     });
+  }
+
+  /** Attempts that take a slot of the coordinator. */
+  get slots(): number {
+    let slots = 0;
+    for (const { hasSlot } of this.pending.values()) if (hasSlot) slots++;
+    return slots;
   }
 
   /** True if nothing of it is under way, and nothing happens to it before that time. */

@@ -3,23 +3,53 @@
  * repeated until the receiver has stored it. A parent also looks up its children whenever it is
  * recovered, and at intervals, so no progress depends on a single message.
  */
+import { isOf } from "../journal/children.ts";
 import type { Child, Task } from "../model/flow.ts";
+import { failure, type TaskError } from "../model/values.ts";
 import { record, type Step } from "./step.ts";
 
 /** How often a parent looks up its children; they also report their ends themselves. */
 const FOLLOW_MS = 30_000;
 
 /**
- * Called when an attempt is repeated: cancels the taskflows it produced that still run, except
- * those with a chosen id, which the repetition may produce again and adopt.
+ * Cancels the running children of a task except those of one delivery of its attempt, and except
+ * those with a chosen id: a handler may produce these again and adopt them.
+ * @param delivery absent: a new attempt begins
  */
-export function abandonChildren(step: Step, task: Task): void {
-  for (const child of task.children) if (child.state === "active" && !child.isChosen) drop(step, child);
+export function abandonChildren(step: Step, task: Task, delivery?: number): void {
+  for (const child of task.children) {
+    if (child.state !== "active" || child.isChosen) continue;
+    if (delivery === undefined || !isOf(child, task.attempt, delivery)) drop(step, child);
+  }
 }
 
 /** Cancels all running children: no task waits for them any more. */
 export function dropAll(step: Step, children: Iterable<Child>): void {
-  for (const child of children) if (child.state === "active") drop(step, child);
+  for (const child of children) if (child.state === "active" || child.state === "spared") drop(step, child);
+}
+
+/** It ended without success, or was cancelled together with its task. */
+const hasFailed = ({ state, status }: Child): boolean =>
+  state === "abandoned" || state === "gone" || (state === "ended" && (status === "FAILED" || status === "CANCELLED"));
+
+/** The taskflows that a task joins if the handler of that delivery has succeeded. */
+function joinedBy({ children, options, attempt }: Task, delivery: number): Child[] {
+  return options.waitForNested ? children.filter((child) => isOf(child, attempt, delivery)) : [];
+}
+
+/** Whether a taskflow that the handler of that delivery produced still runs. */
+export function hasRunning(task: Task, delivery: number): boolean {
+  return joinedBy(task, delivery).some(({ state }) => state === "active");
+}
+
+/** The error of a task whose handler succeeded in that delivery, if its taskflows did not. */
+export function nestedFailure(task: Task, delivery: number): TaskError | undefined {
+  const taskflows = joinedBy(task, delivery)
+    .filter(hasFailed)
+    .map(({ id, status }) => ({ taskflowId: id, status: status ?? "CANCELLED" }));
+  if (taskflows.length === 0) return undefined;
+  const ends = taskflows.map(({ taskflowId, status }) => `"${taskflowId}" is ${status}`).join(", ");
+  return failure("NESTED_TASKFLOW_FAILED", `Nested taskflows did not succeed: ${ends}.`, { taskflows });
 }
 
 function drop(step: Step, { id }: Child): void {

@@ -76,7 +76,6 @@ function deliverAgain(step: Step, router: Router, task: Task): boolean {
     send(step, task, node);
     return true;
   }
-  abandonChildren(step, task);
   record(step, { kind: "redelivered", task: task.ordinal, node });
   send(step, task, node);
   return true;

@@ -4,7 +4,8 @@
  * recorded late, or that the worker reports, replaces the new attempt.
  */
 import { latestAttempt, type Task } from "../model/flow.ts";
-import { failure, type TaskError } from "../model/values.ts";
+import { hasRunning, nestedFailure } from "./children.ts";
+import { failure, type JsonText, type TaskError } from "../model/values.ts";
 import type { OutcomeReply } from "./inputs.ts";
 import { record, type Step } from "./step.ts";
 
@@ -13,9 +14,20 @@ import { record, type Step } from "./step.ts";
  * end the stage.
  */
 export function resolveInDoubt(step: Step, task: Task): void {
-  const { ordinal, response } = task;
-  if (latestAttempt(task).status !== "SUCCESS") return queryOutcome(step, task);
-  record(step, { kind: "settled", task: ordinal, status: "SUCCESS", ...(response === null ? {} : { response }) });
+  const { ordinal, response, respondedBy } = task;
+  const { status, deliveries } = latestAttempt(task);
+  if (status !== "SUCCESS") return queryOutcome(step, task);
+  const delivery = respondedBy ?? deliveries;
+  const error = nestedFailure(task, delivery);
+  const kept = response === null ? {} : { response };
+  if (error && !task.options.exactlyOnceTaskExecution) return void step.flow.due.add(ordinal);
+  if (error) {
+    const blocks = task.options.continueOnTaskFailure ? {} : ({ blocks: true } as const);
+    record(step, { kind: "settled", task: ordinal, status: "FAILED", error, ...kept, ...blocks });
+  } else if (hasRunning(task, delivery)) {
+    record(step, { kind: "revived", task: ordinal });
+    record(step, { kind: "responded", task: ordinal, delivery, response: response ?? ("null" as JsonText) });
+  } else record(step, { kind: "settled", task: ordinal, status: "SUCCESS", ...kept });
 }
 
 /** How a task in doubt proceeds after a reply without an outcome. */

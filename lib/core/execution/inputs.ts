@@ -9,7 +9,13 @@ import type { JsonText, TaskDefinition, TaskError } from "../model/values.ts";
 /** How one delivery of an attempt ended. */
 export type Outcome =
   /** `reportedFailure`: the answer is an object with `success === false`. */
-  | { readonly kind: "answered"; readonly response: JsonText; readonly reportedFailure: boolean }
+  | {
+      readonly kind: "answered";
+      readonly response: JsonText;
+      readonly reportedFailure: boolean;
+      /** The delivery whose handler answered, as its worker names it; absent: the one that is answered. */
+      readonly delivery?: number;
+    }
   /** The work failed for certain. */
   | {
       readonly kind: "failed";

@@ -13,7 +13,7 @@ import { failure, type TaskError } from "../model/values.ts";
 import type { Input, OutcomeReply } from "./inputs.ts";
 import type { Step } from "./step.ts";
 import { isOutdatedReply } from "./turned-away.ts";
-import { failAttempt, isReportedFailure, settle, settleAttempt } from "./task.ts";
+import { acceptLate, failAttempt, isReportedFailure, settleAttempt } from "./task.ts";
 
 type InputOf<Kind extends Input["kind"]> = Extract<Input, { kind: Kind }>;
 
@@ -52,7 +52,7 @@ function taskInDoubt({ flow }: Step, ordinal: number, attempt: number): Task | u
 export function handleOutcomeReply(step: Step, input: InputOf<"outcome-reply">): void {
   const { task: ordinal, attempt, delivery, node, startedAt, reply, cause } = input;
   const inDoubt = taskInDoubt(step, ordinal, attempt);
-  if (inDoubt) return settleInDoubt(step, inDoubt, reply);
+  if (inDoubt) return settleInDoubt(step, inDoubt, reply, delivery);
   const task = runningTask(step, ordinal, attempt);
   if (!task || step.flow.repeats.has(ordinal)) return;
   // Redelivered or started anew since: the reply is outdated.
@@ -61,7 +61,7 @@ export function handleOutcomeReply(step: Step, input: InputOf<"outcome-reply">):
   if (isOutdatedReply(step.flow, task, reply)) return;
   switch (reply.kind) {
     case "done":
-      return settleAttempt(step, task, reply.outcome);
+      return settleAttempt(step, task, reply.outcome, delivery);
     case "running":
       return waitForWorker(step, task, cause);
     case "never":
@@ -73,13 +73,12 @@ export function handleOutcomeReply(step: Step, input: InputOf<"outcome-reply">):
   }
 }
 
-function settleInDoubt(step: Step, task: Task, reply: OutcomeReply): void {
+function settleInDoubt(step: Step, task: Task, reply: OutcomeReply, delivery: number): void {
   const { ordinal, attempt } = task;
   if (reply.kind === "done" && reply.outcome.kind !== "unknown") {
     const { outcome } = reply;
-    if (outcome.kind === "answered" && !isReportedFailure(task, outcome))
-      settle(step, task, { status: "SUCCESS", response: outcome.response });
-    else step.flow.due.add(ordinal);
+    const isSuccess = outcome.kind === "answered" && !isReportedFailure(task, outcome);
+    if (!isSuccess || !acceptLate(step, task, outcome.response, outcome.delivery ?? delivery)) step.flow.due.add(ordinal);
     return;
   }
   switch (verdict(task, reply)) {

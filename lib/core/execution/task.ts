@@ -4,6 +4,7 @@ import { type Flow, isFinished, latestAttempt, type Task, taskAt } from "../mode
 import { queryOutcome } from "./in-doubt.ts";
 import { chanceOf, retryDelay } from "./backoff.ts";
 import { AWAITING_DECISION, failure, type JsonText, type TaskError } from "../model/values.ts";
+import { abandonChildren, hasRunning, nestedFailure } from "./children.ts";
 import { goOnUndoing } from "./compensation.ts";
 import type { Settled } from "../journal/facts.ts";
 import { taskId } from "../model/ids.ts";
@@ -25,12 +26,17 @@ export function answerTask(step: Step, { task: ordinal, attempt, delivery, outco
     // Already answered: the task waits for its nested taskflows.
     if (task.pendingResponse !== null) return;
     if (isSuperseded(step.flow, task, delivery) && (outcome.kind === "unknown" || outcome.kind === "not-sent")) return;
-    return settleAttempt(step, task, outcome);
+    return settleAttempt(step, task, outcome, delivery);
   }
   const isSuccess = outcome.kind === "answered" && !isReportedFailure(task, outcome);
   if (isAwaited(step.flow, task)) {
-    if (isSuccess) succeed(step, task, outcome.response);
-  } else recordLateResponse(step, task, outcome);
+    if (isSuccess) acceptLate(step, task, outcome.response, answeringDelivery(task, outcome, delivery));
+  } else recordLateResponse(step, task, outcome, delivery);
+}
+
+/** The delivery whose handler gave an outcome. @param delivery the one that the outcome answers */
+function answeringDelivery(task: Task, outcome: Outcome, delivery?: number): number {
+  return (outcome.kind === "answered" ? outcome.delivery : undefined) ?? delivery ?? latestAttempt(task).deliveries;
 }
 
 /** The task is about to run again, and its latest attempt may have succeeded. */
@@ -43,12 +49,13 @@ function isAwaited(flow: Flow, { status, error, inDoubt, undoes, open }: Task): 
  * Keeps the answer of an abandoned attempt for a later retry. A failure is news only for a
  * cancelled attempt, whose outcome is otherwise unknown.
  */
-function recordLateResponse(step: Step, task: Task, outcome: Outcome): void {
+function recordLateResponse(step: Step, task: Task, outcome: Outcome, answered?: number): void {
   if (!awaitsLate(task)) return;
+  const late = { kind: "late-response", task: task.ordinal, delivery: answeringDelivery(task, outcome, answered) } as const;
   if (outcome.kind === "answered" && !isReportedFailure(task, outcome)) {
-    record(step, { kind: "late-response", task: task.ordinal, status: "SUCCESS", response: outcome.response });
+    record(step, { ...late, status: "SUCCESS", response: outcome.response });
   } else if (outcome.kind === "failed" && latestAttempt(task).status === "CANCELLED") {
-    record(step, { kind: "late-response", task: task.ordinal, status: "FAILED", error: outcome.error });
+    record(step, { ...late, status: "FAILED", error: outcome.error });
   }
 }
 
@@ -68,10 +75,12 @@ export function isReportedFailure(task: Task, outcome: Extract<Outcome, { kind: 
   return outcome.reportedFailure && task.options.checkSuccess;
 }
 
-export function settleAttempt(step: Step, task: Task, outcome: Outcome): void {
+/** @param delivery the one that the outcome answers; absent: the latest */
+export function settleAttempt(step: Step, task: Task, outcome: Outcome, delivery?: number): void {
   switch (outcome.kind) {
     case "answered": {
-      if (!isReportedFailure(task, outcome)) return answered(step, task, outcome.response);
+      if (!isReportedFailure(task, outcome))
+        return answered(step, task, outcome.response, answeringDelivery(task, outcome, delivery));
       const error = failure("TASK_REPORTED_FAILURE", "The handler's answer has success: false.");
       return failAttempt(step, task, { error, permanent: false, response: outcome.response });
     }
@@ -112,24 +121,44 @@ function succeed(step: Step, task: Task, response: JsonText): void {
   settle(step, task, { status: "SUCCESS", response });
 }
 
-/** The handler has answered: the task succeeds, unless taskflows that it produced still run. */
-function answered(step: Step, task: Task, response: JsonText): void {
+/**
+ * The handler of a delivery has answered: the task succeeds, unless taskflows that this very handler
+ * produced still run. Those of other deliveries count for nothing.
+ */
+function answered(step: Step, task: Task, response: JsonText, delivery: number): void {
+  abandonChildren(step, task, delivery);
   if (task.children.length === 0 || !task.options.waitForNested) return succeed(step, task, response);
-  record(step, { kind: "responded", task: task.ordinal, response });
+  record(step, { kind: "responded", task: task.ordinal, delivery, response });
   settleNested(step, task);
+}
+
+/**
+ * Takes a success of the latest attempt, after which the task was about to run again. Returns false
+ * if taskflows of the same handler did not succeed: then the task runs again, or ends FAILED where
+ * its handler must not run twice.
+ */
+export function acceptLate(step: Step, task: Task, response: JsonText, delivery: number): boolean {
+  const error = nestedFailure(task, delivery);
+  if (error && !task.options.exactlyOnceTaskExecution) return false;
+  if (error) {
+    const blocks = task.options.continueOnTaskFailure ? {} : ({ blocks: true } as const);
+    settle(step, task, { status: "FAILED", error, response, ...blocks });
+  } else if (hasRunning(task, delivery)) {
+    record(step, { kind: "revived", task: task.ordinal });
+    answered(step, task, response, delivery);
+  } else {
+    abandonChildren(step, task, delivery);
+    succeed(step, task, response);
+  }
+  return true;
 }
 
 /** Once its own answer is in, the task ends with the last of its nested taskflows. */
 export function settleNested(step: Step, task: Task): void {
-  const { pendingResponse } = task;
-  if (pendingResponse === null || task.activeChildren > 0) return;
-  const failed = task.children.filter(({ state, status, attempt }) => {
-    return state === "ended" && attempt === task.attempt && (status === "FAILED" || status === "CANCELLED");
-  });
-  if (failed.length === 0) return succeed(step, task, pendingResponse);
-  const ends = failed.map(({ id, status }) => `"${id}" is ${status}`).join(", ");
-  const taskflows = failed.map(({ id, status }) => ({ taskflowId: id, status }));
-  const error = failure("NESTED_TASKFLOW_FAILED", `Nested taskflows did not succeed: ${ends}.`, { taskflows });
+  const { pendingResponse, respondedBy } = task;
+  if (pendingResponse === null || respondedBy === null || task.activeChildren > 0) return;
+  const error = nestedFailure(task, respondedBy);
+  if (!error) return succeed(step, task, pendingResponse);
   failAttempt(step, task, { error, permanent: false, response: pendingResponse });
 }
 

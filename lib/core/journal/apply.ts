@@ -6,7 +6,7 @@
 import type { Fact, FlowChanged } from "./facts.ts";
 import { type Flow, isFinished, latestAttempt } from "../model/flow.ts";
 import { taskOf } from "./tasks.ts";
-import { delay, recordLateResponse, redeliver, start, withdraw } from "./attempts.ts";
+import { delay, recordLateResponse, redeliver, respond, revive, start, withdraw } from "./attempts.ts";
 import { changeStage, forgetSelection } from "./stages.ts";
 import { reset, resolve, selectWaiting, settle, update } from "./settlement.ts";
 import { changeChild, childOf, endChild, linkChild } from "./children.ts";
@@ -18,6 +18,7 @@ const EVENTS: ReadonlySet<Fact["kind"]> = new Set([
   "stage",
   "started",
   "withdrawn",
+  "revived",
   "delayed",
   "settled",
   "reset",
@@ -81,10 +82,10 @@ export function apply(flow: Flow, fact: Exclude<Fact, { kind: "created" }>, at: 
       return endChild(flow, fact);
     case "child-abandoned":
       return changeChild(flow, childOf(flow, fact.child), "abandoned");
+    case "revived":
+      return revive(flow, fact);
     case "responded":
-      taskOf(flow, fact.task).pendingResponse = fact.response;
-      flow.repeats.delete(fact.task);
-      return;
+      return respond(flow, fact);
     case "compensating":
       return startUndo(flow, fact, at);
     case "compensated":

@@ -1,6 +1,7 @@
 /** The facts about attempts: started, redelivered, withdrawn, delayed, and late responses. */
 import { type Attempt, type Flow, latestAttempt, type Task } from "../model/flow.ts";
-import type { Delayed, LateResponse, Redelivered, Settled, Started, Withdrawn } from "./facts.ts";
+import type { Delayed, LateResponse, Redelivered, Responded, Revived, Settled, Started, Withdrawn } from "./facts.ts";
+import { changeChild, isOf } from "./children.ts";
 import { taskOf } from "./tasks.ts";
 
 /** A task keeps its first and its latest attempts; those between are only counted. */
@@ -16,8 +17,9 @@ export function start(flow: Flow, fact: Started, at: number): void {
   task.response = null;
   task.error = null;
   task.inDoubt = null;
-  // Children that still run have chosen ids: this attempt takes them over.
-  for (const child of task.children) if (child.state === "active") child.attempt = fact.attempt;
+  task.respondedBy = null;
+  // Those that were not abandoned have chosen ids: this attempt may adopt them.
+  for (const child of task.children) if (child.state === "active") changeChild(flow, child, "spared");
   task.stage.count.running++;
   flow.due.delete(fact.task);
   task.attempts.push({
@@ -32,6 +34,31 @@ export function start(flow: Flow, fact: Started, at: number): void {
     task.attempts.splice(FIRST_ATTEMPTS, 1);
     task.attemptsOmitted++;
   }
+}
+
+export function revive(flow: Flow, { task: ordinal }: Revived): void {
+  const task = taskOf(flow, ordinal);
+  task.status = "RUNNING";
+  task.retryAt = null;
+  task.error = null;
+  task.inDoubt = null;
+  task.stage.count.running++;
+  flow.due.delete(ordinal);
+  const attempt = latestAttempt(task);
+  attempt.status = "RUNNING";
+  attempt.finishedAt = null;
+  delete attempt.error;
+}
+
+/** Children of other deliveries that were not abandoned have chosen ids, and run on unjoined. */
+export function respond(flow: Flow, { task: ordinal, delivery, response }: Responded): void {
+  const task = taskOf(flow, ordinal);
+  task.pendingResponse = response;
+  task.respondedBy = delivery;
+  flow.repeats.delete(ordinal);
+  flow.turnedAway.delete(ordinal);
+  for (const child of task.children)
+    if (child.state === "active" && !isOf(child, task.attempt, delivery)) changeChild(flow, child, "spared");
 }
 
 export function redeliver(flow: Flow, fact: Redelivered): void {
@@ -87,6 +114,7 @@ export function recordLateResponse(task: Task, fact: LateResponse, at: number): 
   attempt.finishedAt = at;
   if (fact.error) attempt.error = fact.error;
   else delete attempt.error;
+  task.respondedBy = fact.delivery;
   if (fact.response !== undefined) task.response = fact.response;
   if (fact.status === "FAILED") task.inDoubt = null;
 }

@@ -131,6 +131,7 @@ function buildTask(
     children: [],
     activeChildren: 0,
     pendingResponse: null,
+    respondedBy: null,
     isResolved: false,
     settledAt: 0,
   };

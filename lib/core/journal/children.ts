@@ -3,15 +3,20 @@ import { type Child, type Flow, isFinished } from "../model/flow.ts";
 import type { ChildEnded, Linked } from "./facts.ts";
 import { taskOf } from "./tasks.ts";
 
-export function linkChild(flow: Flow, { task: ordinal, child: id, isChosen }: Linked): void {
+/** Whether the handler of that delivery produced the child, or adopted it last. */
+export const isOf = (child: Child, attempt: number, delivery: number): boolean =>
+  child.attempt === attempt && child.delivery === delivery;
+
+export function linkChild(flow: Flow, { task: ordinal, child: id, delivery, isChosen }: Linked): void {
   const task = taskOf(flow, ordinal);
   let child = flow.children.get(id);
   if (child?.task !== task) {
-    child = { id, task, isChosen: isChosen === true, attempt: task.attempt, state: "ended", status: null, seq: 0 };
+    child = { id, task, isChosen: isChosen === true, attempt: task.attempt, delivery, state: "ended", status: null, seq: 0 };
     flow.children.set(id, child);
     task.children.push(child);
   }
   child.attempt = task.attempt;
+  child.delivery = delivery;
   child.status = null;
   changeChild(flow, child, "active");
 }
@@ -32,7 +37,7 @@ export function endChild(flow: Flow, { child: id, status, seq }: ChildEnded): vo
   }
   child.status = status;
   child.seq = seq ?? child.seq;
-  if (!isFinished(status)) changeChild(flow, child, "active");
+  if (!isFinished(status)) changeChild(flow, child, child.state === "spared" ? "spared" : "active");
   else changeChild(flow, child, child.state === "abandoned" || child.state === "gone" ? "gone" : "ended");
 }
 

@@ -178,6 +178,8 @@ export interface LateResponse {
   readonly kind: "late-response";
   readonly task: number;
   readonly status: "SUCCESS" | "FAILED";
+  /** The delivery whose handler answered. */
+  readonly delivery: number;
   readonly response?: JsonText;
   readonly error?: TaskError;
 }
@@ -201,6 +203,8 @@ export interface Linked {
   readonly kind: "linked";
   readonly task: number;
   readonly child: string;
+  /** The delivery of the handler. */
+  readonly delivery: number;
   readonly isChosen?: true;
 }
 
@@ -219,10 +223,23 @@ export interface ChildAbandoned {
   readonly child: string;
 }
 
-/** The running attempt has answered; the task waits for its nested taskflows. No event. */
+/**
+ * A success of the latest attempt came after its timeout, and the attempt goes on: taskflows that it
+ * produced still run. Event TASK RUNNING.
+ */
+export interface Revived {
+  readonly kind: "revived";
+  readonly task: number;
+}
+
+/**
+ * The running attempt has answered; the task waits for the nested taskflows of the delivery that
+ * answered. No event.
+ */
 export interface Responded {
   readonly kind: "responded";
   readonly task: number;
+  readonly delivery: number;
   readonly response: JsonText;
 }
 
@@ -275,6 +292,7 @@ export type Fact =
   | Linked
   | ChildEnded
   | ChildAbandoned
+  | Revived
   | Responded
   | Compensating
   | Compensated;

@@ -39,15 +39,16 @@ function encodeFact(fact: Fact, definition: string | undefined): string {
         (fact.blocks ? ',"blocks":true' : "") +
         (fact.abort ? ',"abort":true' : "") +
         (fact.awaits ? ',"awaits":true' : "") +
-        (fact.reason === undefined ? "" : `,"reason":${JSON.stringify(fact.reason)}`);
+        (fact.reason === undefined ? "" : `,"reason":${JSON.stringify(fact.reason)}`) +
+        (fact.whenValues === undefined ? "" : `,"whenValues":${JSON.stringify(fact.whenValues)}`);
       return `{"kind":"settled","task":${fact.task},"status":"${fact.status}"${flags}${encodeResult(fact)}}`;
     }
     case "delayed":
       return `{"kind":"delayed","task":${fact.task},"retryAt":${fact.retryAt}${encodeResult(fact)}}`;
     case "late-response":
-      return `{"kind":"late-response","task":${fact.task},"status":"${fact.status}"${encodeResult(fact)}}`;
+      return `{"kind":"late-response","task":${fact.task},"delivery":${fact.delivery},"status":"${fact.status}"${encodeResult(fact)}}`;
     case "responded":
-      return `{"kind":"responded","task":${fact.task}${encodeResult(fact)}}`;
+      return `{"kind":"responded","task":${fact.task},"delivery":${fact.delivery}${encodeResult(fact)}}`;
     case "created": {
       if (definition === undefined) return JSON.stringify(fact);
       const { definition: _, ...rest } = fact;

@@ -82,15 +82,17 @@ export interface Child {
   readonly task: Task;
   /** The producer chose its id: a repeated attempt may produce it again, and adopts it. */
   readonly isChosen: boolean;
-  /** The task's attempt that waits for it. */
+  /** The attempt and delivery whose handler produced it, or adopted it last. */
   attempt: number;
+  delivery: number;
   /**
-   * - active: the task waits for it
+   * - active: it runs, and the task waits for it if the answer of its delivery counts
    * - ended
+   * - spared: it runs, and counts for nothing unless a handler adopts it
    * - abandoned: being cancelled; its end does not count
    * - gone: abandoned, and ended
    */
-  state: "active" | "ended" | "abandoned" | "gone";
+  state: "active" | "ended" | "spared" | "abandoned" | "gone";
   status: TaskflowStatus | null;
   /** `seq` of its latest report: earlier reports are ignored. */
   seq: number;
@@ -154,6 +156,8 @@ export interface Task {
   activeChildren: number;
   /** The attempt's answer, kept while the task waits for its nested taskflows. */
   pendingResponse: JsonText | null;
+  /** The delivery whose handler gave the pending answer, or one that was recorded late. */
+  respondedBy: number | null;
   /** A person settled it, or ended the taskflow that waited for a decision about it. */
   isResolved: boolean;
   /** The taskflow's `seq` when the task was last settled. */

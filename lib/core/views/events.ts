@@ -279,6 +279,8 @@ export function describe(flow: Flow, fact: Fact, at?: number): Description | und
       };
     case "started":
       return describeTask(flow, fact, fact.attempt, "RUNNING", "null");
+    case "revived":
+      return describeTask(flow, fact, at ?? attemptOf(flow, fact.task), "RUNNING", "null");
     case "withdrawn":
       return describeTask(flow, fact, fact.attempt, "WAITING", "null");
     case "delayed":

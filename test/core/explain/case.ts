@@ -48,7 +48,7 @@ export const sentFlow = (options = {}): CoreRun => {
 /** Task a's running handler produces a taskflow. */
 export const produce = (run: CoreRun, child: string): void => {
   const id = taskId(ID_BASE, 0);
-  command(run, { kind: "link", taskId: id, attempt: 0, child, isChosen: false, maxDepth: 16 });
+  command(run, { kind: "link", taskId: id, attempt: 0, delivery: 1, child, isChosen: false, maxDepth: 16 });
 };
 
 /** Task a succeeded, b failed, and a is being undone. */

@@ -83,6 +83,15 @@ export class Workers {
       untilAborted: async ({ signal }: Attempt) => delay(60_000, undefined, { signal }).catch(() => undefined),
       nests: async ({ produce }: Attempt) =>
         produce({ taskflowId: "child", stages: [{ name: "only", tasks: [task("brief", "ledgered.work")] }] }),
+      // Its first attempt answers after its timeout, and before its taskflow ends.
+      nestsAndIsLate: async ({ attempt, produce }: Attempt) => {
+        const stages = Array.from({ length: 8 }, (_, index) => ({
+          name: `stage-${index}`,
+          tasks: [task(`step-${index}`, "ledgered.work")],
+        }));
+        await produce({ taskflowId: "slow-child", options: { timeout: 5_000 }, stages });
+        if (attempt === 0) await delay(500);
+      },
       nestsAndFailsOnce: async ({ attempt, produce }: Attempt) => {
         if (attempt > 0) return;
         await produce({ stages: [{ name: "only", tasks: [task("open", "nobody.work")] }] });

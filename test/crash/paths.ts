@@ -27,6 +27,7 @@ const BY_RECORDED_CALLS = [
   "annotated",
   "command-handled",
   "linked",
+  "revived",
   "child-ended",
   "child-abandoned",
   "responded",

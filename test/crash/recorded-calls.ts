@@ -38,6 +38,11 @@ const FLOWS: readonly (Taskflow & { taskflowId: string })[] = [
     options: { maxRetries: 3, retryDelay: 50 },
     stages: [stage("only", task("nests", "ledgered.nests"), task("gives-up", "ledgered.nestsAndFailsOnce"))],
   },
+  {
+    taskflowId: "late",
+    options: { timeout: 400, maxRetries: 3, retryDelay: 1_500 },
+    stages: [stage("only", task("nests-late", "ledgered.nestsAndIsLate"))],
+  },
 ];
 
 /** Its tasks are turned away: one goes back for good, unless a crash comes in between, and one is accepted later. */
@@ -101,6 +106,7 @@ export const RECORDED_CALLS: readonly RecordedCall[] = [
   (client) => client.resumeActions("nobody.at-all"),
   until("undone", ({ compensation }) => compensation?.status === "SUCCESS"),
   ends("parent", "COMPLETED"),
+  ends("late", "COMPLETED"),
   settle("left"),
   until("refused", ({ finishedAt }) => finishedAt !== null),
 ];

@@ -58,7 +58,9 @@ const REFUSED: Taskflow & { taskflowId: string } = {
 };
 
 /** The taskflows that are the same in the end, with a crash and without. A copy announces nothing of its past. */
-export const DEED_IDS: readonly string[] = [...FLOWS.map(({ taskflowId }) => taskflowId), "child"];
+const ALL_IDS = [...FLOWS.map(({ taskflowId }) => taskflowId), "child"];
+/** How often "late" is attempted depends on how long a restart takes. */
+export const DEED_IDS: readonly string[] = ALL_IDS.filter((id) => id !== "late");
 export const COPY = "copy";
 
 /** Throws until it has come to that. */

@@ -63,7 +63,10 @@ export const happeningOf = (point: CrashPoint): Happening => point.replace(/^(be
 
 export const pathTo = (point: CrashPoint): Path => PATHS[happeningOf(point)] ?? {};
 
-/** Between two coordinators, of which one is here. `test/integration/nested-nats.test.ts` has two, and kills them in the middle. */
+/**
+ * Takes two coordinators or two nodes that serve an action, of which one is here.
+ * `test/integration/nested-nats.test.ts` has two coordinators, and kills them in the middle.
+ */
 const ALONE: Readonly<Record<Happening, string>> = {
   "bus.forward": "there is nobody to pass an order on to",
   "an answer of bus.forward": "there is nobody to pass an order on to",

@@ -49,9 +49,13 @@ function isAwaited(flow: Flow, { status, error, inDoubt, undoes, open }: Task): 
  * Keeps the answer of an abandoned attempt for a later retry. A failure is news only for a
  * cancelled attempt, whose outcome is otherwise unknown.
  */
-function recordLateResponse(step: Step, task: Task, outcome: Outcome, answered?: number): void {
+function recordLateResponse(step: Step, task: Task, outcome: Outcome, answeredDelivery?: number): void {
   if (!awaitsLate(task)) return;
-  const late = { kind: "late-response", task: task.ordinal, delivery: answeringDelivery(task, outcome, answered) } as const;
+  const late = {
+    kind: "late-response",
+    task: task.ordinal,
+    delivery: answeringDelivery(task, outcome, answeredDelivery),
+  } as const;
   if (outcome.kind === "answered" && !isReportedFailure(task, outcome)) {
     record(step, { ...late, status: "SUCCESS", response: outcome.response });
   } else if (outcome.kind === "failed" && latestAttempt(task).status === "CANCELLED") {

@@ -73,8 +73,8 @@ export const MUTANTS_OF_THE_COORDINATOR: readonly Mutant[] = [
     noticedBy: [1],
     change: [
       "lib/coordinator/commands/produce.ts",
-      "stored: resolve, failed: reject };",
-      "stored: resolve, failed: reject };\n      resolve(false);",
+      "resident.creation.wait(resolve, reject);",
+      "resident.creation.wait(resolve, reject);\n      resolve(false);",
     ],
   },
   {

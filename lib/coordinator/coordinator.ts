@@ -152,6 +152,11 @@ export class Coordinator {
     return this.#turns.residents.get(taskflowId);
   }
 
+  /** Answers that are listened for although their taskflow has left memory. */
+  get lateListening(): number {
+    return this.#turns.lateListening;
+  }
+
   get isDraining(): boolean {
     return this.#turns.isDraining;
   }

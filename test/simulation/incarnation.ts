@@ -286,8 +286,7 @@ export class Incarnation {
       abort: () => {},
       onReconnected: (listener) => listen(this.linkListeners, listener),
       call: (call, done) => {
-        if (this.goesOn()) bus.call(this, call, done);
-        return () => {};
+        return this.goesOn() ? bus.call(this, call, done) : () => {};
       },
       announce: (event) => {
         if (this.goesOn()) bus.announce(this, event);

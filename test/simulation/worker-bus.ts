@@ -89,11 +89,15 @@ export class WorkerBus {
     record.announced.add(seq);
   }
 
-  call(incarnation: Incarnation, call: Call, done: (outcome: Outcome) => void): void {
+  /** Returns what ends the listening for its answer. */
+  call(incarnation: Incarnation, call: Call, done: (outcome: Outcome) => void): () => void {
     const world = this.#world;
     const record = world.store.records.get(call.taskflowId);
     const ordinal = record && taskOrdinalOf(record.flow.idBase, call.taskId);
-    if (!record || ordinal === undefined) return world.report(3, `a call for ${call.taskflowId}, which is not stored`);
+    if (!record || ordinal === undefined) {
+      world.report(3, `a call for ${call.taskflowId}, which is not stored`);
+      return () => {};
+    }
     const task = record.taskOf(ordinal);
     checkCall(incarnation, record, task, call);
     const turnedAway = task.latest?.turnedAwayAt;
@@ -109,9 +113,16 @@ export class WorkerBus {
     if (call.delivery > 1) world.count("input: recovery of a running attempt");
     attempt.sentBy = incarnation;
     incarnation.outstanding.set(call.idempotencyKey, world.agenda.time + task.plan.options.timeout);
-    const delivery = { incarnation, call, record, task, attempt, sentAt: world.agenda.time, done };
+    let isHeard = true;
+    const hear = (outcome: Outcome): void => {
+      if (isHeard) done(outcome);
+    };
+    const delivery = { incarnation, call, record, task, attempt, sentAt: world.agenda.time, done: hear };
     this.#carry(delivery);
     if (world.mutations.has("bus repeats blindly") && world.random.chance(0.1)) this.#carry({ ...delivery, done: () => {} });
+    return () => {
+      isHeard = false;
+    };
   }
 
   #carry(delivery: Delivery): void {

@@ -3,6 +3,7 @@ import type { Part, Resolution } from "../../core/model/resolution.ts";
 import { failure } from "../../core/model/values.ts";
 import { executionContext, idempotencyKey, keyOf, metaOf } from "../../core/views/execution-context.ts";
 import { requestOf, resolveEvaluated, subjectOf } from "../../definitions/evaluation.ts";
+import type { Fact } from "../../core/journal/facts.ts";
 import type { Effect } from "../../core/execution/effects.ts";
 import { taskAt } from "../../core/model/flow.ts";
 import { stageId, taskId } from "../../core/model/ids.ts";
@@ -14,9 +15,13 @@ import type { Clock } from "../../ports/clock.ts";
 import type { Sandbox } from "../../ports/sandbox.ts";
 import type { KnownTaskTypes } from "../../ports/task-types.ts";
 import type { Dispatcher } from "./dispatcher.ts";
+import type { LateListening, Listening } from "./late-listening.ts";
 import type { Resident } from "./resident.ts";
 import type { Late } from "./effect-handlers.ts";
 import type { NestedMessenger } from "./effect-handlers.ts";
+
+/** How long an answer is listened for at least, from its delivery on: an abort takes its time. */
+const LATE_MS = 60_000;
 
 type EffectOf<Kind extends Effect["kind"]> = Extract<Effect, { kind: Kind }>;
 
@@ -35,6 +40,7 @@ export interface EffectRunnerPorts {
   /** An answer has come for a taskflow that has left. */
   readonly late: Late;
   readonly nested: NestedMessenger;
+  readonly listening: LateListening;
 }
 
 /** Carries out effects: sends attempts and watches their time, and gives inputs back at their time. */
@@ -57,8 +63,20 @@ export class EffectRunner {
     }
   }
 
-  /** The attempt of a task has ended, perhaps otherwise than by the answer of its call: nobody waits for that any more. */
-  ended(resident: Resident, task: number): void {
+  /** What a stored unit of work means for the attempts that are watched here. */
+  stored(resident: Resident, facts: readonly Fact[]): void {
+    for (const fact of facts) {
+      if (fact.kind === "settled" || fact.kind === "delayed") this.#ended(resident, fact.task);
+      else if (fact.kind === "linked") this.#nested(resident, fact.task);
+      else if (fact.kind === "child-ended" || fact.kind === "child-abandoned") {
+        const child = resident.flow.children.get(fact.child);
+        if (child) this.#nested(resident, child.task.ordinal);
+      }
+    }
+  }
+
+  /** The attempt has ended, perhaps otherwise than by the answer to its call. */
+  #ended(resident: Resident, task: number): void {
     const pending = resident.pending.get(task);
     if (pending) this.#release(resident, task, pending.attempt);
   }
@@ -136,7 +154,7 @@ export class EffectRunner {
   }
 
   #send(resident: Resident, { task: ordinal, attempt, delivery, node }: EffectOf<"call">): void {
-    const { types, clock, give } = this.#ports;
+    const { types, clock, give, listening: late } = this.#ports;
     const { flow } = resident;
     const task = taskAt(flow, ordinal);
     if (!task) return;
@@ -176,15 +194,18 @@ export class EffectRunner {
       delivery,
       fence: flow.fence,
       idempotencyKey: key,
-      listenMs: timeout + delayAfter(flow, task),
+      listenMs: Math.max(timeout + delayAfter(flow, task), LATE_MS),
     };
     // The commit may have taken longer than the lease was held.
     if (!this.#ports.hasLease()) return this.#answered(resident, call, ordinal, { kind: "not-sent" });
     const answered = (outcome: Outcome): void => {
-      forget();
+      resident.forgetListening(listening);
+      late.forget(listening);
       this.#answered(resident, call, ordinal, outcome);
     };
-    const forget = resident.keepListening(dispatch.call(call, answered));
+    const until = clock.monotonic() + Math.max(timeout, LATE_MS);
+    const listening: Listening = { task: ordinal, attempt, until, end: dispatch.call(call, answered) };
+    resident.keepListening(listening);
   }
 
   #answered(resident: Resident, { attempt, delivery }: Call, task: number, outcome: Outcome): void {
@@ -211,7 +232,7 @@ export class EffectRunner {
    * A handler that waits for taskflows of its own takes no slot: they might wait for it otherwise.
    * Once they have ended it takes one again, over the bound if need be.
    */
-  nested(resident: Resident, task: number): void {
+  #nested(resident: Resident, task: number): void {
     const pending = resident.pending.get(task);
     const hasSlot = (taskAt(resident.flow, task)?.activeChildren ?? 0) === 0;
     if (!pending || pending.hasSlot === hasSlot) return;

@@ -3,7 +3,6 @@
  * then the effects are carried out. What comes in meanwhile waits for the next turn.
  */
 import { decide } from "../../core/decide.ts";
-import type { Fact } from "../../core/journal/facts.ts";
 import type { CommandResult, CommandRequest } from "../../core/model/command.ts";
 import { isOver } from "../../core/model/flow.ts";
 import type { Input } from "../../core/execution/inputs.ts";
@@ -11,6 +10,7 @@ import { hasRevocable } from "../../core/execution/turned-away.ts";
 import type { Write, WriteResult } from "../../ports/store.ts";
 import { Dispatcher } from "./dispatcher.ts";
 import type { Late, NestedMessenger } from "./effect-handlers.ts";
+import { LateListening } from "./late-listening.ts";
 import { PendingCommands } from "./pending-commands.ts";
 import { callsIn, type UnitOfWork } from "./unit-of-work.ts";
 import { OPEN_GATE } from "../flow-control/pause-rules.ts";
@@ -40,6 +40,7 @@ export class TurnLoop implements Turns {
   readonly #effects: EffectRunner;
   readonly #listener: TurnListener;
   readonly dispatcher: Dispatcher;
+  readonly #listening: LateListening;
   readonly #commands = new PendingCommands();
   readonly #pacer: Pacer;
   readonly #reconciler: Reconciler;
@@ -58,6 +59,7 @@ export class TurnLoop implements Turns {
     const { taskTypes: types, clock } = ports;
     const { hasLease, late } = listener;
     this.#listener = listener;
+    this.#listening = new LateListening(clock);
     this.#pacer = new Pacer(clock);
     this.#ports = ports;
     this.#settings = settings;
@@ -75,6 +77,7 @@ export class TurnLoop implements Turns {
       give,
       freed,
       late,
+      listening: this.#listening,
       nested: listener,
     });
   }
@@ -100,6 +103,11 @@ export class TurnLoop implements Turns {
     const { correlationId, answered } = this.#commands.open();
     this.give(resident, { kind: "command", correlationId, ...order });
     return answered;
+  }
+
+  /** Answers that are listened for although their taskflow has left. */
+  get lateListening(): number {
+    return this.#listening.size;
   }
 
   get isStopped(): boolean {
@@ -131,6 +139,7 @@ export class TurnLoop implements Turns {
       await new Promise<void>((resolve) => this.#ports.clock.soon(resolve));
     }
     this.#isStopped = true;
+    this.#listening.stop();
     for (const resident of this.residents.values()) {
       this.#commands.lose(resident.pendingInputs);
       resident.leave();
@@ -275,20 +284,18 @@ export class TurnLoop implements Turns {
     const { resident, facts, effects } = unit;
     this.#answer(unit);
     if (resident.state === "gone") return this.dispatcher.release(callsIn(effects));
-    for (const fact of facts) this.#watch(resident, fact);
+    this.#effects.stored(resident, facts);
     this.#effects.run(resident, effects);
-    if (isOver(resident.flow)) this.drop(resident);
-    else if (resident.inbox.length > 0) this.wake(resident);
+    if (isOver(resident.flow)) {
+      this.#listenOn(resident);
+      this.drop(resident);
+    } else if (resident.inbox.length > 0) this.wake(resident);
     else if (resident.dueAt > 0) this.#park(resident);
   }
 
-  #watch(resident: Resident, fact: Fact): void {
-    if (fact.kind === "settled" || fact.kind === "delayed") this.#effects.ended(resident, fact.task);
-    else if (fact.kind === "linked") this.#effects.nested(resident, fact.task);
-    else if (fact.kind === "child-ended" || fact.kind === "child-abandoned") {
-      const child = resident.flow.children.get(fact.child);
-      if (child) this.#effects.nested(resident, child.task.ordinal);
-    }
+  /** A taskflow leaves, and stays this coordinator's: late answers are still listened for. */
+  #listenOn(resident: Resident): void {
+    for (const listening of resident.takeLate()) this.#listening.keep(listening);
   }
 
   /** Lets go of a taskflow to which nothing happens for long, for its row says when it does. One that comes to an end gives all up. */
@@ -296,6 +303,7 @@ export class TurnLoop implements Turns {
     const { dueAt } = resident;
     if (this.isDraining || !resident.restsUntil(this.#ports.clock.now() + horizonOf(this.#settings))) return;
     resident.isParked = true;
+    this.#listenOn(resident);
     this.drop(resident);
     this.#listener.parked(dueAt);
   }

@@ -1,5 +1,7 @@
 import { EventWriter } from "../../core/views/events.ts";
 import { keepTurnedAway } from "../../core/execution/turned-away.ts";
+import { mayAnswerLate } from "../../core/execution/task.ts";
+import type { Listening } from "./late-listening.ts";
 import { type Flow, taskAt } from "../../core/model/flow.ts";
 import type { Input } from "../../core/execution/inputs.ts";
 
@@ -65,7 +67,7 @@ export class Resident {
   isParked = false;
   readonly pending = new Map<number, Pending>();
   readonly #timers = new Set<() => void>();
-  readonly #listening = new Set<() => void>();
+  readonly #listening = new Set<Listening>();
   readonly #watchers = new Set<(last: Flow | undefined) => void>();
 
   /** @param fence under which it is this coordinator's; its journal may not know yet */
@@ -129,10 +131,21 @@ export class Resident {
     return () => this.#timers.delete(cancel);
   }
 
-  /** Keeps what ends the listening for the answer to a call; returns what forgets it. An answer that was lost is listened for as long as the taskflow is here. */
-  keepListening(end: () => void): () => void {
-    this.#listening.add(end);
-    return () => this.#listening.delete(end);
+  /** Listens for the answer to a delivery as long as the taskflow is here. */
+  keepListening(listening: Listening): void {
+    this.#listening.add(listening);
+  }
+
+  /** The answer has come. */
+  forgetListening(listening: Listening): void {
+    this.#listening.delete(listening);
+  }
+
+  /** Takes out the listening for answers that count after the taskflow has left. */
+  takeLate(): Listening[] {
+    const late = Array.from(this.#listening).filter(({ task, attempt }) => mayAnswerLate(this.flow, task, attempt));
+    for (const listening of late) this.#listening.delete(listening);
+    return late;
   }
 
   cancelTimers(): void {
@@ -154,7 +167,7 @@ export class Resident {
     this.inbox = [];
     this.withheldCommands = [];
     this.cancelTimers();
-    for (const end of this.#listening) end();
+    for (const { end } of this.#listening) end();
     this.#listening.clear();
     for (const { cancelTimeout } of this.pending.values()) cancelTimeout();
     this.pending.clear();

@@ -4,6 +4,7 @@ import type { TaskTypes } from "../model/task-type.ts";
 import { beginAttempt } from "./begin.ts";
 import { abandonChildren } from "./children.ts";
 import { isTooOld } from "./max-age.ts";
+import { giveUp, MAX_DELIVERIES } from "./outcome-query.ts";
 import { isResolved, type Resolver } from "./resolve.ts";
 import { record, type Step } from "./step.ts";
 import { expireTask, giveBack, settleAttempt } from "./task.ts";
@@ -61,6 +62,11 @@ const isFull = ({ count, options: { maxConcurrency } }: Stage): boolean =>
 /** Returns true if it is sent. */
 function deliverAgain(step: Step, router: Router, task: Task): boolean {
   const isHeldBack = isHeld(step.flow, task);
+  const isRefused = step.flow.turnedAway.get(task.ordinal)?.isRefused === true;
+  if (isHeldBack && isRefused && latestAttempt(task).deliveries >= MAX_DELIVERIES) {
+    giveUp(step, task);
+    return false;
+  }
   if (isUnwanted(step, task)) {
     giveBack(step, task);
     return false;
@@ -71,7 +77,7 @@ function deliverAgain(step: Step, router: Router, task: Task): boolean {
     if (isHeldBack) giveBack(step, task);
     return false;
   }
-  if (isHeldBack && !step.flow.turnedAway.get(task.ordinal)?.isRefused) {
+  if (isHeldBack && !isRefused) {
     prepareResend(step, task, node);
     send(step, task, node);
     return true;

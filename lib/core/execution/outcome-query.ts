@@ -117,7 +117,7 @@ function deliverAgain(step: Step, task: Task, cause: TaskError | undefined): voi
 /**
  * In the default mode the attempt counts as failed; under exactlyOnceTaskExecution the task ends.
  */
-function giveUp(step: Step, task: Task, cause: TaskError | undefined): void {
+export function giveUp(step: Step, task: Task, cause?: TaskError): void {
   const { deliveries, nodeID } = latestAttempt(task);
   const why = cause?.message ?? `No worker knew it, after ${deliveries} ${deliveries === 1 ? "delivery" : "deliveries"}.`;
   const error = failure(

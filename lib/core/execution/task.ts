@@ -63,6 +63,12 @@ function recordLateResponse(step: Step, task: Task, outcome: Outcome, answeredDe
   }
 }
 
+/** Whether an answer of that attempt would still count or be recorded. */
+export function mayAnswerLate(flow: Flow, ordinal: number, attempt: number): boolean {
+  const task = taskAt(flow, ordinal);
+  return task?.attempt === attempt && task.attempts.length > 0 && (isAwaited(flow, task) || awaitsLate(task));
+}
+
 /** Whether a late answer of the latest attempt would still be recorded. */
 export function awaitsLate({ attempts, status }: Task): boolean {
   const latest = attempts.at(-1);

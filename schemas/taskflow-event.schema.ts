@@ -87,7 +87,10 @@ const TaskflowObjectSchema = Type.Union([TaskflowStateSchema, Ref<TaskflowDetail
 export type TaskflowObject = Static<typeof TaskflowObjectSchema>;
 
 const ofEvent = { seq: Type.Integer({ minimum: 1 }), timestamp: Time("When it was stored") };
-const ofTaskflow = { taskflowId: TaskflowId };
+const ofTaskflow = {
+  taskflowId: TaskflowId,
+  createdAt: Time("When the taskflow was stored: an id that was deleted and produced again has another"),
+};
 const taskflowObject = { taskflowObject: TaskflowObjectSchema };
 
 const TaskEventSchema = Type.Object(
@@ -98,7 +101,9 @@ const TaskEventSchema = Type.Object(
       {
         ...ofTaskflow,
         stageId: id,
+        stageName: text,
         taskId: id,
+        taskName: text,
         attempt: Count("Number of the attempt"),
         taskStatus,
         taskResponse: Type.Unknown(),
@@ -118,7 +123,7 @@ const StageEventSchema = Type.Object(
   {
     eventType: Type.Literal("STAGE"),
     ...ofEvent,
-    data: Type.Object({ ...ofTaskflow, stageId: id, stageStatus, ...taskflowObject }, closed),
+    data: Type.Object({ ...ofTaskflow, stageId: id, stageName: text, stageStatus, ...taskflowObject }, closed),
   },
   closed,
 );

@@ -7,6 +7,7 @@
 import type { ServiceBroker } from "moleculer";
 import type { TaskflowEvent } from "../../schemas/taskflow-event.schema.ts";
 import { localSubjects, natsClientOf } from "../adapters/moleculer/broker-link.ts";
+import { recordOf } from "../util/record.ts";
 import { getEventsEndpoint } from "../protocol/events-subject.ts";
 
 /** How often it looks for events that it was not told of: with live events, and where none can come (another transporter). */
@@ -18,6 +19,15 @@ const MAX_EARLY = 10_000;
 
 /** Is given one event after the other; a promise is awaited before the next. What it throws is logged, and the next event follows. */
 export type EventHandler = (event: TaskflowEvent) => void | Promise<void>;
+export interface SubscriptionOptions {
+  /** `seq` of the last event that is known; 0 gives all from the beginning. */
+  readonly since: number;
+  /**
+   * Called once when the id was deleted and produced again, before the first event of the new
+   * taskflow, which begins at `seq` 1.
+   */
+  readonly onRecreated?: (createdAt: number) => void;
+}
 export type FetchEvents = (since: number, limit: number) => Promise<{ events: TaskflowEvent[]; lastSeq: number }>;
 
 /** A subscription to the events of one taskflow, made by `TaskflowClient.subscribeToTaskflowEvents`. `unsubscribe()` ends it; `lastSeq` is where to go on. */
@@ -28,18 +38,27 @@ export class EventSubscription {
   readonly #early = new Map<number, TaskflowEvent>();
   readonly #stopLive: () => void;
   readonly #lookMs: number;
+  readonly #onRecreated: SubscriptionOptions["onRecreated"];
   #lastSeq: number;
+  /** `createdAt` of the taskflow whose events are handed over, once that is known. */
+  #life: number | undefined;
   #timer: NodeJS.Timeout | undefined;
   #running: Promise<void> | undefined;
   #isMissing = true;
   #ended = false;
 
-  /** @param since `seq` of the last event that is known; 0 gives all from the beginning */
-  constructor(broker: ServiceBroker, taskflowId: string, fetch: FetchEvents, handler: EventHandler, since: number) {
+  constructor(
+    broker: ServiceBroker,
+    taskflowId: string,
+    fetch: FetchEvents,
+    handler: EventHandler,
+    { since, onRecreated }: SubscriptionOptions,
+  ) {
     this.#broker = broker;
     this.#fetch = fetch;
     this.#handler = handler;
     this.#lastSeq = since;
+    this.#onRecreated = onRecreated;
     const live = listen(broker, taskflowId, (text) => this.#heard(text));
     this.#stopLive = live.stop;
     this.#lookMs = live.isLive ? LOOK_MS : LOOK_WITHOUT_LIVE_MS;
@@ -72,10 +91,31 @@ export class EventSubscription {
 
   #heard(text: string): void {
     const event = this.#ended ? undefined : eventOf(text);
-    if (!event || event.seq <= this.#lastSeq || this.#early.size >= MAX_EARLY) return;
+    if (!event || !this.#isOfLife(event)) return;
+    if (event.seq <= this.#lastSeq || this.#early.size >= MAX_EARLY) return;
     this.#early.set(event.seq, event);
     if (event.seq > this.#lastSeq + 1 && !this.#running) this.#isMissing = true;
     this.#wake();
+  }
+
+  /** False for an event of a former taskflow of this id. One of a new taskflow begins anew. */
+  #isOfLife({ data: { createdAt } }: TaskflowEvent): boolean {
+    if (this.#life !== undefined && createdAt < this.#life) return false;
+    if (this.#life !== undefined && createdAt > this.#life) this.#beginAnew(createdAt);
+    this.#life ??= createdAt;
+    return true;
+  }
+
+  #beginAnew(createdAt: number): void {
+    this.#life = createdAt;
+    this.#lastSeq = 0;
+    this.#early.clear();
+    this.#isMissing = true;
+    try {
+      this.#onRecreated?.(createdAt);
+    } catch (error) {
+      this.#broker.logger.error("onRecreated of a subscription to taskflow events failed.", error);
+    }
   }
 
   #wake(): void {
@@ -102,7 +142,11 @@ export class EventSubscription {
   }
 
   async #catchUp(): Promise<void> {
-    const { events, lastSeq } = await this.#fetch(this.#lastSeq, PAGE);
+    const since = this.#lastSeq;
+    const { events, lastSeq } = await this.#fetch(since, PAGE);
+    const [first] = events;
+    // Fewer events than were handed over, or those of another taskflow: the id was produced again.
+    if (lastSeq < since || (first && this.#isNew(first))) return this.#lookFromTheBeginning();
     for (const event of events) await this.#give(event);
     if (this.#lastSeq >= lastSeq) this.#isMissing = false;
     for (const seq of this.#early.keys()) if (seq <= this.#lastSeq) this.#early.delete(seq);
@@ -110,9 +154,21 @@ export class EventSubscription {
     if (events.length === 0 && !this.#early.has(this.#lastSeq + 1)) this.#early.clear();
   }
 
+  #isNew({ data: { createdAt } }: TaskflowEvent): boolean {
+    return this.#life !== undefined && createdAt > this.#life;
+  }
+
+  /** Finds out whether the id was produced again, and begins anew if it was. */
+  async #lookFromTheBeginning(): Promise<void> {
+    const { events } = await this.#fetch(0, 1);
+    const [first] = events;
+    if (first && (this.#life === undefined || this.#isNew(first))) this.#beginAnew(first.data.createdAt);
+    else this.#isMissing = false;
+  }
+
   async #give(event: TaskflowEvent): Promise<void> {
     this.#early.delete(event.seq);
-    if (this.#ended || event.seq <= this.#lastSeq) return;
+    if (this.#ended || !this.#isOfLife(event) || event.seq <= this.#lastSeq) return;
     this.#lastSeq = event.seq;
     try {
       await this.#handler(event);
@@ -136,7 +192,8 @@ export class EventSubscription {
 function eventOf(text: string): TaskflowEvent | undefined {
   try {
     const event: unknown = JSON.parse(text);
-    const isEvent = typeof event === "object" && event !== null && "seq" in event && Number.isSafeInteger(event.seq);
+    const { seq, data } = recordOf(event);
+    const isEvent = Number.isSafeInteger(seq) && Number.isSafeInteger(recordOf(data)["createdAt"]);
     return isEvent ? (event as TaskflowEvent) : undefined;
   } catch {
     return undefined;

@@ -16,7 +16,7 @@ import { fetchExport, tooLargeToImport } from "./export.ts";
 import { isTaskflowError } from "../errors/errors.ts";
 import { sleep } from "../util/timer.ts";
 import { parseDuration } from "../util/duration.ts";
-import { type EventHandler, EventSubscription, type FetchEvents } from "./event-subscription.ts";
+import { type EventHandler, EventSubscription, type FetchEvents, type SubscriptionOptions } from "./event-subscription.ts";
 import { recordOf } from "../util/record.ts";
 
 /**
@@ -26,7 +26,7 @@ import { recordOf } from "../util/record.ts";
 export interface WaitOptions extends OfTaskflow<"waitForTaskflow"> {}
 
 /** Where a subscription begins: after the event with the `seq` of `since`; by default at the first. */
-export interface SubscribeOptions extends Pick<OfTaskflow<"getEvents">, "since"> {}
+export interface SubscribeOptions extends Pick<OfTaskflow<"getEvents">, "since">, Pick<SubscriptionOptions, "onRecreated"> {}
 
 /** Longest wait of one call, in ms. A longer one is made of several: so a coordinator that dies is noticed soon. */
 const SLICE_MS = 15_000;
@@ -331,12 +331,15 @@ export class TaskflowClient implements ClientMethods {
   subscribeToTaskflowEvents(
     taskflowId: string,
     handler: EventHandler,
-    { since = 0 }: SubscribeOptions = {},
+    { since = 0, onRecreated }: SubscribeOptions = {},
   ): Promise<EventSubscription> {
     const fetch: FetchEvents = (from, limit) =>
       // A call that the bus loses would never end, and no event be handed over any more.
       this.#call("getEvents", { taskflowId, since: from, limit }, { timeout: SPARE_MS, retries: 0 });
-    return new EventSubscription(this.#broker, taskflowId, fetch, handler, since).start();
+    return new EventSubscription(this.#broker, taskflowId, fetch, handler, {
+      since,
+      ...(onRecreated ? { onRecreated } : {}),
+    }).start();
   }
 }
 

@@ -20,6 +20,7 @@ import { outcomeChunk, type OutcomeChunk, toBeFetched } from "../protocol/large-
 import { endedBadly, endedWell, revived, type AttemptResult, type WireOutcome } from "./outcome.ts";
 import { OutcomeReports } from "./outcome-reports.ts";
 import { type Result, RunningAttempt } from "./running-attempt.ts";
+import type { TaskflowExecutionContext } from "../../schemas/execution-context.schema.ts";
 import type { Delivery } from "./delivery.ts";
 import { OutcomeCache } from "./outcome-cache.ts";
 
@@ -93,7 +94,7 @@ export class TaskWorker {
   /** Serves one delivery. */
   async serve(ctx: Context, call: Delivery, handler: Handler): Promise<unknown> {
     const { context, key, fence, action } = call;
-    const seen = this.#fences.outdatedBy(context.taskflow.id, fence);
+    const seen = this.#fences.outdatedBy(lifeOf(context.taskflow), fence, performance.now());
     if (seen !== undefined) {
       const message = `The taskflow has another owner by now: this delivery has fence ${fence}, and ${seen} was seen.`;
       throw taskflowError("TASKFLOW_FENCED", message, { action, key, fence, seen });
@@ -269,6 +270,9 @@ export class TaskWorker {
     return maxMessageBytesOf(this.#ports.broker) - MESSAGE_FRAME;
   }
 }
+
+/** The ids of a taskflow's tasks begin with a part of its own, which is new when its id is used again. */
+const lifeOf = ({ id, taskId }: TaskflowExecutionContext["taskflow"]): string => `${id} ${taskId.slice(0, 24)}`;
 
 function unavailable({ action, key }: Delivery, cause: unknown): Error {
   const why = cause instanceof Error ? cause.message : String(cause);

@@ -195,6 +195,91 @@ describe("events over NATS", () => {
     expect(seqsOf(events)).toEqual(upTo(11));
     expect(events.map(statusOf).at(-1)).toBe("COMPLETED");
   });
+
+  test("a retry right after the end announces nothing a second time", async () => {
+    let isBroken = true;
+    const service: ServiceSchema = {
+      name: "svc",
+      actions: {
+        work() {
+          if (isBroken) throw new Error("Not yet.");
+        },
+      },
+    };
+    const { namespace, client } = await cluster(service);
+    const seqs: number[] = [];
+    spy.subscribe(getEventsEndpoint("f8", true, namespace), {
+      callback: (_error, message) => void seqs.push(message.json<TaskflowEvent>().seq),
+    });
+    await spy.flush();
+    await client.produce(flowOf("f8", [stageOf("one", ["work"])]));
+    expect((await client.waitForTaskflow("f8")).status).toBe("FAILED");
+    isBroken = false;
+    await client.retryTaskflow("f8");
+    expect((await client.waitForTaskflow("f8")).status).toBe("COMPLETED");
+    const { lastSeq } = await client.getEvents("f8");
+    await eventually(() => expect(seqs).toEqual(upTo(lastSeq)));
+  });
+
+  test.each([
+    ["another node", "other"],
+    ["the coordinator's own process", "coordinator"],
+  ] as const)(
+    "what is no event on the subject is ignored by a subscriber in %s, and its node still answers",
+    async (_name, at) => {
+      const { service, letGo } = gate();
+      const site = await cluster(service);
+      const client = new TaskflowClient(site[at].broker);
+      const events: TaskflowEvent[] = [];
+      await client.produce(flowOf("f9"));
+      const subscription = await client.subscribeToTaskflowEvents("f9", (event) => void events.push(event));
+      const subject = getEventsEndpoint("f9", true, site.namespace);
+      for (const text of [
+        "",
+        "no JSON",
+        "null",
+        "7",
+        "[]",
+        "{}",
+        '{"seq":"5"}',
+        '{"seq":5}',
+        '{"seq":1e300,"data":{}}',
+        '{"seq":5,"data":{"createdAt":"x"}}',
+      ])
+        spy.publish(subject, text);
+      spy.publish(subject, new Uint8Array([0xff, 0xfe, 0x00]));
+      await spy.flush();
+      letGo();
+      expect((await client.waitForTaskflow("f9")).status).toBe("COMPLETED");
+      await eventually(() => expect(seqsOf(events)).toEqual(upTo(7)));
+      expect((await client.getTaskflowDetails("f9")).status).toBe("COMPLETED");
+      subscription.unsubscribe();
+    },
+  );
+
+  test("follow an id that was deleted and produced again as a new taskflow, and say so once", async () => {
+    const { service, letGo } = gate();
+    const { client, other } = await cluster(service);
+    letGo();
+    const events: TaskflowEvent[] = [];
+    const recreated: number[] = [];
+    const subscriber = new TaskflowClient(other.broker);
+    await client.produce(flowOf("f10"));
+    const first = await client.waitForTaskflow("f10");
+    const subscription = await subscriber.subscribeToTaskflowEvents("f10", (event) => void events.push(event), {
+      onRecreated: (createdAt) => void recreated.push(createdAt),
+    });
+    expect(seqsOf(events)).toEqual(upTo(7));
+    await client.deleteTaskflow("f10");
+    await client.produce(flowOf("f10", [stageOf("one", ["ok"]), stageOf("two", ["ok"])]));
+    const second = await client.waitForTaskflow("f10");
+    const { lastSeq } = await client.getEvents("f10");
+    await eventually(() => expect(seqsOf(events)).toEqual([...upTo(7), ...upTo(lastSeq)]), { timeoutMs: 15_000 });
+    expect(recreated).toEqual([second.createdAt]);
+    expect(new Set(events.slice(0, 7).map(({ data }) => data.createdAt))).toEqual(new Set([first.createdAt]));
+    expect(new Set(events.slice(7).map(({ data }) => data.createdAt))).toEqual(new Set([second.createdAt]));
+    subscription.unsubscribe();
+  }, 30_000);
 });
 
 describe("events in a single process without NATS", () => {

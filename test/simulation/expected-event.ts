@@ -6,7 +6,7 @@ import { stageId, taskId } from "../../lib/core/model/ids.ts";
 /** An event without its `taskflowObject`, as JSON text; the state is the one that the fact left. */
 export function expectedEvent(flow: Flow, fact: Fact, seq: number, timestamp: number): string {
   const { eventType, data } = subjectOf(flow, fact);
-  return JSON.stringify({ eventType, seq, timestamp, data: { taskflowId: flow.taskflowId, ...data } });
+  return JSON.stringify({ eventType, seq, timestamp, data: { taskflowId: flow.taskflowId, createdAt: flow.createdAt, ...data } });
 }
 
 function subjectOf(flow: Flow, fact: Fact): { eventType: string; data: Record<string, unknown> } {
@@ -17,7 +17,10 @@ function subjectOf(flow: Flow, fact: Fact): { eventType: string; data: Record<st
       // What JSON leaves out is absent.
       return { eventType: "TASKFLOW", data: { taskflowStatus: fact.status, output: fact.output } };
     case "stage":
-      return { eventType: "STAGE", data: { stageId: stageId(flow.idBase, fact.stage), stageStatus: fact.status } };
+      return {
+        eventType: "STAGE",
+        data: { stageId: stageId(flow.idBase, fact.stage), stageName: flow.stages[fact.stage]?.name, stageStatus: fact.status },
+      };
     case "started":
     case "withdrawn":
     case "delayed":
@@ -28,7 +31,8 @@ function subjectOf(flow: Flow, fact: Fact): { eventType: string; data: Record<st
       const response = "response" in fact && fact.response !== undefined ? (JSON.parse(fact.response) as unknown) : null;
       const error = "error" in fact ? { error: fact.error } : {};
       const attempt = fact.kind === "started" ? fact.attempt : task?.attempt;
-      const ids = { attempt, stageId: stageId(flow.idBase, task?.stage.index ?? 0), taskId: taskId(flow.idBase, fact.task) };
+      const stage = { stageId: stageId(flow.idBase, task?.stage.index ?? 0), stageName: task?.stage.name };
+      const ids = { attempt, ...stage, taskId: taskId(flow.idBase, fact.task), taskName: task?.definition.name };
       return { eventType: "TASK", data: { ...ids, taskStatus: status, taskResponse: response, ...error } };
     }
     default:

@@ -233,8 +233,9 @@ export class Residency {
     const there = this.#turns.residents.get(taskflowId);
     // It is just being stored, or was, while it was read.
     if (there && (this.#turns.isResident(taskflowId, fence) || (there.creation && there.flow.idBase === flow.idBase))) return;
-    // What this coordinator has stored itself it has announced.
-    if (flow.fence !== fence) announceLast(this.#ports.bus, entries, flow, eventTreeLimit);
+    // An earlier owner may have died before it announced its last events. It released a finished
+    // taskflow after that, and a takeover announces the ends of a dead one.
+    if (flow.fence !== fence && !isReopened) announceLast(this.#ports.bus, entries, flow, eventTreeLimit);
     if (isOver(flow) && !isReopened) return repairProjectionIfFinished(this.#ports, row, flow);
     const resident = new Resident(flow, eventTreeLimit, fence, dueAt);
     this.#turns.add(resident, { kind: "recover", fence, ...(isReopened ? { isReopened } : {}) });

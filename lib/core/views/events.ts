@@ -6,6 +6,7 @@
 import { compensationOf, flowCompensationOf, isTouched, progressOf, taskflowDetails } from "./details.ts";
 import type { Fact } from "../journal/facts.ts";
 import { type Flow, type Stage, type Task, taskAt } from "../model/flow.ts";
+import { BoundedMap } from "../../util/bounded-map.ts";
 import { stageId, taskId } from "../model/ids.ts";
 import { AWAITING_DECISION } from "../model/values.ts";
 
@@ -67,7 +68,7 @@ export class EventWriter {
     for (const [index, fact] of facts.entries()) {
       const subject = describe(this.#flow, fact, attempts?.[index]);
       if (!subject) continue;
-      events.push(new EventText(taskflowId, seq, subject, ownPiece(subject, taskflowId, seq, at), shared));
+      events.push(new EventText(taskflowId, seq, subject, ownPiece(subject, this.#flow, seq, at), shared));
       seq++;
     }
     return events;
@@ -82,7 +83,7 @@ export class EventWriter {
   /** Event 1. Must be written before any further decision about the taskflow. */
   creation(at: number): EventText {
     const { taskflowId } = this.#flow;
-    return new EventText(taskflowId, 1, CREATION, ownPiece(CREATION, taskflowId, 1, at), sharedPiece(this.tree()));
+    return new EventText(taskflowId, 1, CREATION, ownPiece(CREATION, this.#flow, 1, at), sharedPiece(this.tree()));
   }
 
   #forget(facts: readonly Fact[]): void {
@@ -191,8 +192,8 @@ function countTasks(flow: Flow): Record<string, number> {
 }
 
 /** The text of an event is its own piece followed by the shared piece. */
-export function ownPiece({ type, data }: Description, taskflowId: string, seq: number, at: number): string {
-  return `{"eventType":"${type}","seq":${seq},"timestamp":${at},"data":{"taskflowId":"${taskflowId}",${data}`;
+export function ownPiece({ type, data }: Description, { taskflowId, createdAt }: Flow, seq: number, at: number): string {
+  return `{"eventType":"${type}","seq":${seq},"timestamp":${at},"data":{"taskflowId":"${taskflowId}","createdAt":${createdAt},${data}`;
 }
 
 export function sharedPiece(tree: string): string {
@@ -218,6 +219,11 @@ function topicOf(subject: keyof typeof topics, status: string): string {
 
 const CREATION: Description = { type: "TASKFLOW", topic: "flow.waiting", data: '"taskflowStatus":"WAITING"' };
 
+const names = new BoundedMap<string, string>(1_000);
+
+/** The JSON text of a name; the same few recur. */
+const quoted = (name = ""): string => names.getOrMake(name, JSON.stringify);
+
 const describeTask = (
   flow: Flow,
   fact: { task: number },
@@ -227,13 +233,13 @@ const describeTask = (
   error?: unknown,
 ): Description => {
   const task = taskAt(flow, fact.task);
-  const stage = (task?.undoes ?? task)?.stage.index ?? 0;
+  const { index, name } = (task?.undoes ?? task)?.stage ?? {};
   const undoes = task?.undoes ? `,"compensates":"${taskId(flow.idBase, task.undoes.ordinal)}"` : "";
   const failed = error === undefined ? "" : `,"error":${JSON.stringify(error)}`;
   return {
     type: "TASK",
     topic: topicOf("task", status),
-    data: `"attempt":${attempt},"stageId":"${stageId(flow.idBase, stage)}","taskId":"${taskId(flow.idBase, fact.task)}","taskStatus":"${status}","taskResponse":${response}${failed}${undoes}`,
+    data: `"attempt":${attempt},"stageId":"${stageId(flow.idBase, index ?? 0)}","stageName":${quoted(name)},"taskId":"${taskId(flow.idBase, fact.task)}","taskName":${quoted(task?.definition.name)},"taskStatus":"${status}","taskResponse":${response}${failed}${undoes}`,
   };
 };
 
@@ -275,7 +281,7 @@ export function describe(flow: Flow, fact: Fact, at?: number): Description | und
       return {
         type: "STAGE",
         topic: topicOf("stage", fact.status),
-        data: `"stageId":"${stageId(flow.idBase, fact.stage)}","stageStatus":"${fact.status}"`,
+        data: `"stageId":"${stageId(flow.idBase, fact.stage)}","stageName":${quoted(flow.stages[fact.stage]?.name)},"stageStatus":"${fact.status}"`,
       };
     case "started":
       return describeTask(flow, fact, fact.attempt, "RUNNING", "null");

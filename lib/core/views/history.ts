@@ -41,7 +41,7 @@ function eventText(then: Flow, now: Flow, fact: Fact, seq: number, at: number, s
   const subject = describe(then, withoutReplaced(then, now, fact));
   if (!subject) throw new Error(`A fact of kind ${fact.kind} is no event.`);
   const { taskflowId } = now;
-  return new EventText(taskflowId, seq, subject, ownPiece(subject, taskflowId, seq, at), shared);
+  return new EventText(taskflowId, seq, subject, ownPiece(subject, now, seq, at), shared);
 }
 
 /** Drops a response that a later attempt replaced. */

@@ -138,27 +138,33 @@ describe("events", () => {
       eventType: "TASKFLOW",
       seq: 1,
       timestamp: START,
-      data: { taskflowId: "flow-1", taskflowStatus: "WAITING" },
+      data: { taskflowId: "flow-1", createdAt: START, taskflowStatus: "WAITING" },
     });
     expect(run.events[2]).toMatchObject({
       eventType: "STAGE",
-      data: { taskflowId: "flow-1", stageId: S0, stageStatus: "RUNNING" },
+      data: { taskflowId: "flow-1", createdAt: START, stageId: S0, stageName: "s0", stageStatus: "RUNNING" },
     });
     const { taskflowObject: _2, ...running } = run.events[3]?.data ?? ({} as never);
     expect(running).toEqual({
       taskflowId: "flow-1",
+      createdAt: START,
       attempt: 0,
       stageId: S0,
+      stageName: "s0",
       taskId: T0,
+      taskName: "a",
       taskStatus: "RUNNING",
       taskResponse: null,
     });
     const { taskflowObject: _3, ...waiting } = run.events[4]?.data ?? ({} as never);
     expect(waiting).toEqual({
       taskflowId: "flow-1",
+      createdAt: START,
       attempt: 0,
       stageId: S0,
+      stageName: "s0",
       taskId: T0,
+      taskName: "a",
       taskStatus: "WAITING",
       taskResponse: { success: false },
       error: expect.objectContaining({ type: "TASK_REPORTED_FAILURE" }),

@@ -47,7 +47,7 @@ export class LateListening {
   }
 
   stop(): void {
-    for (const listening of [...this.#kept.keys()]) this.#end(listening);
+    for (const listening of this.#kept.keys()) this.#end(listening);
   }
 
   #end(listening: Listening): void {

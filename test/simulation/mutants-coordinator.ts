@@ -150,7 +150,7 @@ export const MUTANTS_OF_THE_COORDINATOR: readonly Mutant[] = [
   {
     title: "slots of attempts that ended otherwise kept",
     noticedBy: [21, 2, 30],
-    change: [turns, "this.#effects.ended(resident, fact.task);", "void fact;"],
+    change: ["lib/coordinator/turn/effect-runner.ts", "this.#ended(resident, fact.task);", "void fact;"],
   },
   {
     title: "reports acknowledged before they are stored",
@@ -228,7 +228,11 @@ export const MUTANTS_OF_THE_COORDINATOR: readonly Mutant[] = [
   {
     title: "last events not announced at a takeover",
     noticedBy: [13, 29],
-    change: [residency, "if (flow.fence !== fence) announceLast(this.#ports.bus, entries, flow, eventTreeLimit);", ""],
+    change: [
+      residency,
+      "if (flow.fence !== fence && !isReopened) announceLast(this.#ports.bus, entries, flow, eventTreeLimit);",
+      "",
+    ],
   },
   {
     title: "one that is to end takes over what it gave up",

@@ -9,7 +9,7 @@ import type { CommandResult, CommandRequest } from "../core/model/command.ts";
 import { type Flow, isFinished, isOver, taskAt } from "../core/model/flow.ts";
 import type { Outcome } from "../core/execution/inputs.ts";
 import type { StoredTaskflow } from "../ports/store.ts";
-import { isTaskflowError } from "../errors/errors.ts";
+import { isTaskflowError, type TaskflowErrorLike } from "../errors/errors.ts";
 import { steadyLogger } from "../util/steady-logger.ts";
 import { sleep } from "../util/timer.ts";
 import { announceLast } from "./turn/republish.ts";
@@ -25,7 +25,7 @@ import { type Gate, OPEN_GATE } from "./flow-control/pause-rules.ts";
 import type { Ports } from "./turn/ports.ts";
 import type { Resident } from "./turn/resident.ts";
 import { Retention } from "./ownership/retention.ts";
-import { rehydrate, rehydrateOrLog } from "./turn/rehydrate.ts";
+import { isDamage, readStored, rehydrate, rehydrateOrLog } from "./turn/rehydrate.ts";
 import { type CoordinatorSettings, READ_BATCH, MAX_TURN_SIZE } from "./turn/settings.ts";
 import { TurnLoop, type TurnListener } from "./turn/loop.ts";
 import { wakeWaiting } from "./turn/wake-ups.ts";
@@ -143,7 +143,7 @@ export class Coordinator {
   }
 
   /** What is known of who is alive: asked only. */
-  get owners(): Pick<LeaseKeeper, "hasLease" | "silenceOf"> {
+  get owners(): Pick<LeaseKeeper, "hasLease" | "silenceOf" | "isAlive"> {
     return this.#lease;
   }
 
@@ -183,7 +183,7 @@ export class Coordinator {
 
   /** The coordinator that drives an unfinished taskflow; null: none at this moment; undefined: it is finished, or there is none. */
   async ownerOf(taskflowId: string): Promise<string | null | undefined> {
-    const row = (await this.#ports.store.read(taskflowId))?.row;
+    const row = (await readStored(this.#ports.store, taskflowId))?.row;
     return row && !isFinished(row.status) ? row.owner : undefined;
   }
 
@@ -212,13 +212,13 @@ export class Coordinator {
   async peek(taskflowId: string): Promise<Flow | undefined> {
     const inMemory = await this.#inMemory(taskflowId);
     if (inMemory) return inMemory;
-    const stored = await this.#ports.store.read(taskflowId);
+    const stored = await readStored(this.#ports.store, taskflowId);
     return stored && rehydrate(stored).flow;
   }
 
-  /** The same of several, by id, for little more than one costs. */
-  async peekMany(taskflowIds: readonly string[]): Promise<Map<string, Flow>> {
-    const flows = new Map<string, Flow>();
+  /** The same of several, by id, for little more than one costs; an error for one that cannot be read. */
+  async peekMany(taskflowIds: readonly string[]): Promise<Map<string, Flow | TaskflowErrorLike>> {
+    const flows = new Map<string, Flow | TaskflowErrorLike>();
     const parked: string[] = [];
     for (const taskflowId of taskflowIds) {
       const flow = await this.#inMemory(taskflowId);
@@ -226,8 +226,19 @@ export class Coordinator {
       else parked.push(taskflowId);
     }
     for (let start = 0; start < parked.length; start += READ_BATCH) {
-      for (const stored of await this.#ports.store.readMany(parked.slice(start, start + READ_BATCH))) {
-        flows.set(stored.row.taskflowId, rehydrate(stored).flow);
+      const batch = parked.slice(start, start + READ_BATCH);
+      const all = await this.#ports.store.readMany(batch).catch(() => undefined);
+      for (const taskflowId of batch) {
+        try {
+          // One that is damaged keeps the others from being read together.
+          const stored = all
+            ? all.find(({ row }) => row.taskflowId === taskflowId)
+            : await readStored(this.#ports.store, taskflowId);
+          if (stored) flows.set(taskflowId, rehydrate(stored).flow);
+        } catch (error) {
+          if (!isTaskflowError(error, "TASKFLOW_UNREADABLE")) throw error;
+          flows.set(taskflowId, error);
+        }
       }
     }
     return flows;
@@ -299,7 +310,10 @@ export class Coordinator {
 
   async #announceEnd(taskflowId: string): Promise<void> {
     const { store, bus, logger } = this.#ports;
-    const stored = await store.read(taskflowId);
+    const stored = await readStored(store, taskflowId).catch((error: unknown) => {
+      if (!isDamage(error)) throw error;
+      logger.error(`Taskflow ${taskflowId} is damaged in the store; its end is not announced again.`, error);
+    });
     const restored = stored && rehydrateOrLog(stored, logger);
     if (restored) announceLast(bus, restored.entries, restored.flow, this.#settings.eventTreeLimit);
   }

@@ -124,6 +124,12 @@ export const ERRORS = {
     whatToDo: "Send it again; that is safe for a produce with a taskflowId, and for a command with a commandId.",
     retryable: true,
   },
+  TASKFLOW_UNREADABLE: {
+    code: 500,
+    kind: "action",
+    meaning: "The stored taskflow is damaged, or has the format of a newer version.",
+    whatToDo: "Use the version that wrote it, put back a backup, or export it as it is stored and delete it.",
+  },
   TASK_TIMEOUT: {
     code: 504,
     kind: "task",

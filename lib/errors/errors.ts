@@ -49,6 +49,12 @@ export function taskflowNotFound(taskflowId: string): TaskflowError {
   return taskflowError("TASKFLOW_NOT_FOUND", `There is no taskflow "${taskflowId}".`, { taskflowId });
 }
 
+/** @param reason completes "cannot be read: …" */
+export function taskflowUnreadable(taskflowId: string, reason: string): TaskflowError {
+  const message = `Taskflow "${taskflowId}" cannot be read: ${reason}. It can be exported as it is stored, and deleted.`;
+  return taskflowError("TASKFLOW_UNREADABLE", message, { taskflowId, reason });
+}
+
 /** Thrown by a handler: the task fails without another attempt. The task's error keeps `data`. */
 export class PermanentError extends Errors.MoleculerError {
   constructor(message: string, data?: unknown) {

@@ -97,6 +97,12 @@ export interface StoredTaskflow {
   entries: string[];
 }
 
+/** A taskflow that may be damaged. */
+export interface RawTaskflow {
+  row: TaskflowRow;
+  entries: (string | null)[];
+}
+
 export interface Claimed {
   taskflowId: string;
   /** The new fence. */
@@ -206,6 +212,12 @@ export interface Store {
   readMany(taskflowIds: readonly string[]): Promise<StoredTaskflow[]>;
 
   /**
+   * The same for a copy of a damaged taskflow: its entries as they are stored, null for one that is
+   * missing. Never rejects with a RangeError.
+   */
+  readRaw(taskflowId: string): Promise<RawTaskflow | undefined>;
+
+  /**
    * Takes over up to `limit` unfinished taskflows without a living owner, oldest due first: sets
    * owner and fence of their rows. Leaves formats above `maxFormat` alone. Beyond the limit it also
    * takes the other such taskflows of their trees (`rootId`): a whole tree goes to the caller that
@@ -300,8 +312,9 @@ export interface Store {
   /**
    * Removes a finished taskflow with its journal. `missing`: it does not exist; `active`: it is
    * unfinished and was not changed.
+   * @param isForced removes an unfinished one too
    */
-  delete(taskflowId: string): Promise<"deleted" | "missing" | "active">;
+  delete(taskflowId: string, isForced?: boolean): Promise<"deleted" | "missing" | "active">;
 
   /**
    * Removes up to `limit` taskflows that finished before that time, oldest first, each with its

@@ -67,6 +67,7 @@ export interface TaskDecided extends Static<typeof TaskDecidedSchema> {}
 /** `expect` may name a task that is unknown; the owner may be out of reach. */
 const EVERY_COMMAND: readonly TaskflowErrorType[] = [
   "TASKFLOW_NOT_FOUND",
+  "TASKFLOW_UNREADABLE",
   "TASK_NOT_FOUND",
   "TASKFLOW_CONFLICT",
   "TASKFLOW_OVERLOADED",

@@ -98,7 +98,7 @@ export const OPERATION_ACTIONS = {
       closed,
     ),
     answer: Type.Union([ExportSchema, ExportChunkSchema]),
-    errors: ["TASKFLOW_NOT_FOUND", "STORE_UNAVAILABLE"],
+    errors: ["TASKFLOW_NOT_FOUND", "TASKFLOW_UNREADABLE", "STORE_UNAVAILABLE"],
   },
   importTaskflow: {
     summary: "Creates a taskflow from an export. An unfinished one is PAUSED until it is resumed.",
@@ -106,7 +106,7 @@ export const OPERATION_ACTIONS = {
     right: "taskflow:import",
     params: Type.Object(importParams, closed),
     answer: Type.Object({ ...produced, status: Type.Enum(TASKFLOW_STATUSES) }, closed),
-    errors: ["TASKFLOW_OVERLOADED", "STORE_UNAVAILABLE", "TASKFLOW_NOT_FOUND"],
+    errors: ["TASKFLOW_OVERLOADED", "STORE_UNAVAILABLE", "TASKFLOW_NOT_FOUND", "TASKFLOW_UNREADABLE"],
   },
   pauseActions: {
     summary: "Stops tasks from calling the actions of a pattern, at every coordinator, until resumeActions.",

@@ -1,6 +1,15 @@
 /** Actions that produce and read taskflows. */
 import { Type, type Static } from "typebox";
-import { Count, Dictionary, Duration, Nullable, Ref, type TaskflowStatus, TaskflowId } from "../common.schema.ts";
+import {
+  Count,
+  Dictionary,
+  Duration,
+  Nullable,
+  Ref,
+  TASKFLOW_STATUSES,
+  type TaskflowStatus,
+  TaskflowId,
+} from "../common.schema.ts";
 import { type Explanation } from "../explanation.schema.ts";
 import { FILTER } from "../filter.schema.ts";
 import { summaryFields, type TaskflowDetails } from "../taskflow-details.schema.ts";
@@ -28,6 +37,10 @@ const text = Type.String();
 const SummarySchema = Type.Object(
   {
     ...summaryFields,
+    status: Type.Enum([...TASKFLOW_STATUSES, "UNREADABLE"], {
+      description: "UNREADABLE: it is damaged, or of a newer format; `unreadable` says why",
+    }),
+    unreadable: Type.Optional(Type.String({ description: "Why it cannot be read" })),
     parentTaskflowId: Nullable(text),
     template: Nullable(Type.String({ description: "The template it comes from" })),
     errorType: Nullable(Type.String({ description: "Type of its error, or of the first finally failed task's error" })),
@@ -58,7 +71,7 @@ export const TASKFLOW_ACTIONS = {
     right: "taskflow:read",
     params: Type.Object({ taskflowId, ...shown }, closed),
     answer: tree,
-    errors: ["TASKFLOW_NOT_FOUND", "STAGE_NOT_FOUND", "STORE_UNAVAILABLE"],
+    errors: ["TASKFLOW_NOT_FOUND", "TASKFLOW_UNREADABLE", "STAGE_NOT_FOUND", "STORE_UNAVAILABLE"],
   },
   listTaskflows: {
     summary: "Taskflows that match, with their numbers by status.",
@@ -98,7 +111,7 @@ export const TASKFLOW_ACTIONS = {
       closed,
     ),
     answer: tree,
-    errors: ["TASKFLOW_WAIT_TIMEOUT", "TASKFLOW_NOT_FOUND", "STAGE_NOT_FOUND", "STORE_UNAVAILABLE"],
+    errors: ["TASKFLOW_WAIT_TIMEOUT", "TASKFLOW_NOT_FOUND", "TASKFLOW_UNREADABLE", "STAGE_NOT_FOUND", "STORE_UNAVAILABLE"],
   },
   getEvents: {
     summary: "Events of a taskflow from its history, in order.",
@@ -122,7 +135,7 @@ export const TASKFLOW_ACTIONS = {
       },
       closed,
     ),
-    errors: ["TASKFLOW_NOT_FOUND", "STORE_UNAVAILABLE"],
+    errors: ["TASKFLOW_NOT_FOUND", "TASKFLOW_UNREADABLE", "STORE_UNAVAILABLE"],
   },
   explainTaskflow: {
     summary: "Why each unfinished part is not moving, and what would move it: in words and as data.",
@@ -130,7 +143,7 @@ export const TASKFLOW_ACTIONS = {
     right: "taskflow:read",
     params: Type.Object({ taskflowId }, closed),
     answer: Ref<Explanation>("Explanation"),
-    errors: ["TASKFLOW_NOT_FOUND", "STORE_UNAVAILABLE"],
+    errors: ["TASKFLOW_NOT_FOUND", "TASKFLOW_UNREADABLE", "STORE_UNAVAILABLE"],
   },
   deleteTaskflow: {
     summary: "Removes a finished taskflow with all its nested taskflows.",
@@ -138,6 +151,6 @@ export const TASKFLOW_ACTIONS = {
     right: "taskflow:delete",
     params: Type.Object({ taskflowId }, closed),
     answer: Type.Object({ taskflowId: TaskflowId }, closed),
-    errors: ["TASKFLOW_NOT_FOUND", "TASKFLOW_NOT_FINISHED", "STORE_UNAVAILABLE"],
+    errors: ["TASKFLOW_NOT_FOUND", "TASKFLOW_UNREADABLE", "TASKFLOW_NOT_FINISHED", "STORE_UNAVAILABLE"],
   },
 } satisfies Record<string, Action>;

@@ -19,7 +19,7 @@ export const TASK_ACTIONS = {
     right: "taskflow:read",
     params: Type.Object({ taskflowId, taskId }, closed),
     answer: task,
-    errors: ["TASKFLOW_NOT_FOUND", "TASK_NOT_FOUND", "STORE_UNAVAILABLE"],
+    errors: ["TASKFLOW_NOT_FOUND", "TASKFLOW_UNREADABLE", "TASK_NOT_FOUND", "STORE_UNAVAILABLE"],
   },
   listTasks: {
     summary: "Tasks in definition order, page by page; values as in `getTask`.",
@@ -36,7 +36,7 @@ export const TASK_ACTIONS = {
       closed,
     ),
     answer: Type.Object({ rows: Type.Array(task), nextCursor }, closed),
-    errors: ["TASKFLOW_NOT_FOUND", "STAGE_NOT_FOUND", "STORE_UNAVAILABLE"],
+    errors: ["TASKFLOW_NOT_FOUND", "TASKFLOW_UNREADABLE", "STAGE_NOT_FOUND", "STORE_UNAVAILABLE"],
   },
   getPreviousStageRes: {
     summary: "The responses of the previous stage, as the task receives them, page by page; values as in `getTask`.",
@@ -44,7 +44,7 @@ export const TASK_ACTIONS = {
     right: "taskflow:read",
     params: Type.Object({ taskflowId, taskId, cursor }, closed),
     answer: Type.Object({ rows: Type.Array(Ref<PreviousStageResponse>("PreviousStageResponse")), nextCursor }, closed),
-    errors: ["TASKFLOW_NOT_FOUND", "TASK_NOT_FOUND", "STORE_UNAVAILABLE"],
+    errors: ["TASKFLOW_NOT_FOUND", "TASKFLOW_UNREADABLE", "TASK_NOT_FOUND", "STORE_UNAVAILABLE"],
   },
   getValue: {
     summary: "A chunk of the JSON text behind a `$ref`.",
@@ -70,6 +70,6 @@ export const TASK_ACTIONS = {
       },
       closed,
     ),
-    errors: ["TASKFLOW_CONFLICT", "TASKFLOW_NOT_FOUND", "TASK_NOT_FOUND", "STORE_UNAVAILABLE"],
+    errors: ["TASKFLOW_CONFLICT", "TASKFLOW_NOT_FOUND", "TASKFLOW_UNREADABLE", "TASK_NOT_FOUND", "STORE_UNAVAILABLE"],
   },
 } satisfies Record<string, Action>;

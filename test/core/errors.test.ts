@@ -50,6 +50,7 @@ describe("the catalogue", () => {
       TASKFLOW_OVERLOADED: 503,
       STORE_UNAVAILABLE: 503,
       TASKFLOW_READ_ONLY: 405,
+      TASKFLOW_UNREADABLE: 500,
     };
     const actions = types.filter((type) => ERRORS[type].kind === "action");
     expect(Object.fromEntries(actions.map((type) => [type, ERRORS[type].code]))).toEqual(codes);

@@ -27,6 +27,7 @@ export const STORE = {
   commit: "commits",
   read: "looks",
   readMany: "looks",
+  readRaw: "looks",
   claim: "acts",
   confirmOwnership: "acts",
   due: "looks",

@@ -33,6 +33,7 @@ export function storeOf(incarnation: Incarnation): Store {
         return incarnation.storeIsAhead;
       }),
     list: unused,
+    readRaw: unused,
     insert: unused,
     pauseRules: unused,
     addPauseRule: unused,

@@ -10,6 +10,7 @@ import type {
   DuePlace,
   KnownOwner,
   PauseRule,
+  RawTaskflow,
   RowChange,
   Store,
   StoredTaskflow,
@@ -40,6 +41,9 @@ import { INDEXES, META, type RowDocument, TASKFLOWS } from "./schema.ts";
 const READS = 8;
 
 export type MongoStoreOptions = MongoLinkOptions;
+
+/** No entry is empty. */
+const MISSING = "";
 
 export class MongoStore implements Store {
   readonly name: string;
@@ -199,10 +203,18 @@ export class MongoStore implements Store {
     return this.#run(() => this.#pauses.remove(pattern, coordinator));
   }
 
-  async delete(taskflowId: string): Promise<"deleted" | "missing" | "active"> {
+  async readRaw(taskflowId: string): Promise<RawTaskflow | undefined> {
     return this.#run(async () => {
       await this.#rows.flush();
-      return this.#delete(taskflowId);
+      const { found } = await this.#link.persist(() => readTaskflows(this.#taskflows, [taskflowId], MISSING));
+      return found[0] && { row: found[0].row, entries: found[0].entries.map((entry) => (entry === MISSING ? null : entry)) };
+    });
+  }
+
+  async delete(taskflowId: string, isForced = false): Promise<"deleted" | "missing" | "active"> {
+    return this.#run(async () => {
+      await this.#rows.flush();
+      return this.#delete(taskflowId, isForced);
     });
   }
 
@@ -222,8 +234,8 @@ export class MongoStore implements Store {
     });
   }
 
-  async #delete(taskflowId: string): Promise<"deleted" | "missing" | "active"> {
-    const result = await this.#link.persist(() => deleteTaskflow(this.#taskflows, this.#journal, taskflowId));
+  async #delete(taskflowId: string, isForced = false): Promise<"deleted" | "missing" | "active"> {
+    const result = await this.#link.persist(() => deleteTaskflow(this.#taskflows, this.#journal, taskflowId, isForced));
     if (result === "deleted") this.#journal.forget(taskflowId);
     return result;
   }

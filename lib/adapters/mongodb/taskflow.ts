@@ -34,6 +34,7 @@ export interface Found extends StoredTaskflow {
 export async function readTaskflows(
   rows: Collection<RowDocument>,
   taskflowIds: readonly string[],
+  missing?: string,
 ): Promise<{ found: Found[]; halfGone: string[] }> {
   const found = await rows.find({ _id: { $in: [...taskflowIds] } }, { batchSize: MANY }).toArray();
   const stored = found.filter(({ journal }) => journal !== undefined);
@@ -47,19 +48,29 @@ export async function readTaskflows(
   const isGone = ({ journal }: RowDocument): boolean => byJournal.get(journal)?.at(-1)?.gone !== undefined;
   const whole = stored.filter((row) => !isGone(row));
   return {
-    found: await Promise.all(whole.map((row) => putTogether(rows, row, byJournal.get(row.journal) ?? []))),
+    found: await Promise.all(whole.map((row) => putTogether(rows, row, byJournal.get(row.journal) ?? [], missing))),
     halfGone: stored.filter(isGone).map(({ _id }) => _id),
   };
 }
 
-/** @param documents its entries but the first, in order */
-async function putTogether(rows: Collection<RowDocument>, row: RowDocument, documents: readonly EntryDocument[]): Promise<Found> {
+/**
+ * @param documents its entries but the first, in order
+ * @param missing stands for an entry that is damaged; absent: throws
+ */
+async function putTogether(
+  rows: Collection<RowDocument>,
+  row: RowDocument,
+  documents: readonly EntryDocument[],
+  missing: string | undefined,
+): Promise<Found> {
+  if (missing !== undefined) documents = withoutGaps(row.journal, documents);
   const all: EntryDocument[] = [{ ...row, _id: entryId(row.journal, 1) }, ...documents];
   const texts = all.some(({ parts }) => parts !== undefined) ? await readParts(rows, row.journal) : new Map<string, string>();
   const entries = all.map((document, index) => {
     const text = join(row.journal, index + 1, document, texts);
     if (revisionOf(document._id) === index + 1 && text !== undefined) return text;
-    throw new RangeError(`The journal of taskflow ${row._id} is damaged at entry ${index + 1}: put back a backup.`);
+    if (missing !== undefined) return missing;
+    throw new RangeError(`its journal is damaged at entry ${index + 1}`);
   });
   const { fence, dueAt, open } = row;
   const known = { journal: row.journal, revision: entries.length, fence, dueAt, isOpen: open === true };
@@ -79,6 +90,7 @@ export async function deleteTaskflow(
   rows: Collection<RowDocument>,
   journal: MongoJournal,
   taskflowId: string,
+  isForced = false,
 ): Promise<"deleted" | "missing" | "active"> {
   const entries = entriesOf(rows);
   for (;;) {
@@ -91,7 +103,7 @@ export async function deleteTaskflow(
       { projection: { journal: 1, fence: 1, open: 1 } },
     );
     if (row === null) continue;
-    if (row.open === true && !last.isGone) return "active";
+    if (row.open === true && !last.isGone && !isForced) return "active";
     const tombstone = entryId(row.journal, last.isGone ? last.revision : last.revision + 1);
     const gone = new Date();
     try {
@@ -113,6 +125,13 @@ export async function deleteTaskflow(
     await rows.deleteOne({ _id: taskflowId, journal: row.journal });
     return "deleted";
   }
+}
+
+/** Stands in for entries that are missing. */
+function withoutGaps(journal: string, documents: readonly EntryDocument[]): EntryDocument[] {
+  const byRevision = new Map(documents.map((document) => [revisionOf(document._id), document]));
+  const last = Math.max(1, ...byRevision.keys());
+  return Array.from({ length: last - 1 }, (_, index) => byRevision.get(index + 2) ?? { _id: entryId(journal, index + 2) });
 }
 
 function entriesOf(rows: Collection<RowDocument>): Collection<EntryDocument> {

@@ -10,7 +10,7 @@ import { TASKFLOW_STATUSES } from "../../../schemas/statuses.ts";
 import { isFinished } from "../../core/model/flow.ts";
 import type { RowAnnotation, TaskflowPage, TaskflowQuery } from "../../ports/store.ts";
 import { checkQuery, decodeCursor, encodeCursor } from "../../ports/list-cursor.ts";
-import { ROW_COLUMNS, toRow, UNFINISHED } from "./schema.ts";
+import { parsed, ROW_COLUMNS, toRow, UNFINISHED } from "./schema.ts";
 import type { RowColumns } from "./schema.ts";
 
 interface Condition {
@@ -145,17 +145,17 @@ function matcherOf(query: TaskflowQuery): Matcher | undefined {
 }
 
 function hasTags(tagsText: string, wanted: readonly string[]): boolean {
-  const tags = JSON.parse(tagsText) as string[];
+  const tags = parsed<string[]>(tagsText, []);
   return wanted.every((tag) => tags.includes(tag));
 }
 
 function hasAttributes(attributesText: string, wanted: readonly (readonly [string, unknown])[]): boolean {
-  const attributes = JSON.parse(attributesText) as Record<string, unknown>;
+  const attributes = parsed<Record<string, unknown>>(attributesText, {});
   return wanted.every(([key, value]) => Object.hasOwn(attributes, key) && attributes[key] === value);
 }
 
 function hasAnnotation(annotationsText: string, { type, value }: NonNullable<TaskflowQuery["annotations"]>): boolean {
-  const annotations = JSON.parse(annotationsText) as RowAnnotation[];
+  const annotations = parsed<RowAnnotation[]>(annotationsText, []);
   return annotations.some((one) => one.type === type && (value === undefined || one.value === value));
 }
 
@@ -168,8 +168,8 @@ function hasText(
 ): boolean {
   const includes = (value: unknown): boolean => String(value).toLowerCase().includes(text);
   if (includes(taskflowId) || (name !== null && includes(name))) return true;
-  if (tagsText !== null && (JSON.parse(tagsText) as string[]).some(includes)) return true;
-  return attributesText !== null && Object.values(JSON.parse(attributesText) as object).some(includes);
+  if (tagsText !== null && parsed<string[]>(tagsText, []).some(includes)) return true;
+  return attributesText !== null && Object.values(parsed<object>(attributesText, {})).some(includes);
 }
 
 function textOrNull(value: SQLOutputValue): string | null {

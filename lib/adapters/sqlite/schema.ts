@@ -27,14 +27,20 @@ export const UNFINISHED = "(status = 'RUNNING' OR status = 'WAITING' OR status =
 export const LAST_FINISHED = `SELECT DISTINCT taskflow_id AS taskflowId FROM (SELECT taskflow FROM journal ORDER BY rowid DESC LIMIT ?)
   CROSS JOIN taskflows ON number = taskflow WHERE finished_at IS NOT NULL AND (? IS NULL OR owner = ?)`;
 
+/** node:sqlite throws for a number that is no safe integer, and one damaged row must not keep all others from being read. */
+function safe(column: string, name = column): string {
+  return `min(${column}, ${Number.MAX_SAFE_INTEGER}) AS ${name}`;
+}
+
 /** The owner that follows another one; the index is searched, not scanned, by these four. */
 export const NEXT_OWNER = `SELECT owner FROM taskflows WHERE ${UNFINISHED} AND owner > ? ORDER BY owner LIMIT 1`;
-const FOUND = "number, taskflow_id AS taskflowId, fence, due_at AS dueAt";
+const PLACE = `taskflow_id AS taskflowId, ${safe("fence")}, ${safe("due_at", "dueAt")}`;
+const FOUND = `number, ${PLACE}`;
 export const OWNED_BY = `SELECT ${FOUND}, root_id AS rootId FROM taskflows
   WHERE ${UNFINISHED} AND owner IS ? AND format <= ? ORDER BY due_at, number LIMIT ?`;
-export const DUE = `SELECT taskflow_id AS taskflowId, fence, due_at AS dueAt FROM taskflows
+export const DUE = `SELECT ${PLACE} FROM taskflows
   WHERE ${UNFINISHED} AND owner = ? AND due_at <= ? ORDER BY due_at, number LIMIT ?`;
-export const DUE_AFTER = `SELECT taskflow_id AS taskflowId, fence, due_at AS dueAt FROM taskflows WHERE ${UNFINISHED} AND owner = ? AND due_at <= ?
+export const DUE_AFTER = `SELECT ${PLACE} FROM taskflows WHERE ${UNFINISHED} AND owner = ? AND due_at <= ?
   AND (due_at, number) > (?, coalesce((SELECT number FROM taskflows WHERE taskflow_id = ?), 0)) ORDER BY due_at, number LIMIT ?`;
 
 /** What is nested in these roots, and these themselves; given as JSON. */
@@ -74,8 +80,8 @@ export function readPragma(database: DatabaseSync, pragma: string): unknown {
 }
 
 /** The columns of a row, in the order that `toRow` takes them. */
-export const ROW_COLUMNS = `taskflow_id, name, status, owner, fence, due_at, root_id, parent_taskflow_id, tenant, template, tags, attributes, annotations, error_type,
-  created_at, started_at, finished_at, retry_attempt, progress, format`;
+export const ROW_COLUMNS = `taskflow_id, name, status, owner, ${safe("fence")}, ${safe("due_at")}, root_id, parent_taskflow_id, tenant, template, tags, attributes,
+  annotations, error_type, ${safe("created_at")}, ${safe("started_at")}, ${safe("finished_at")}, ${safe("retry_attempt")}, progress, ${safe("format")}`;
 
 /** A row of `ROW_COLUMNS` as node:sqlite gives it. */
 export interface RowColumns {
@@ -113,9 +119,9 @@ export function toRow(columns: RowColumns): TaskflowRow {
     parentTaskflowId: columns.parent_taskflow_id,
     tenant: columns.tenant,
     template: columns.template,
-    tags: columns.tags === null ? [] : (JSON.parse(columns.tags) as string[]),
-    attributes: columns.attributes === null ? {} : (JSON.parse(columns.attributes) as TaskflowRow["attributes"]),
-    annotations: columns.annotations === null ? [] : (JSON.parse(columns.annotations) as RowAnnotation[]),
+    tags: parsed<string[]>(columns.tags, []),
+    attributes: parsed<TaskflowRow["attributes"]>(columns.attributes, {}),
+    annotations: parsed<RowAnnotation[]>(columns.annotations, []),
     errorType: columns.error_type,
     createdAt: columns.created_at,
     startedAt: columns.started_at,
@@ -124,4 +130,14 @@ export function toRow(columns: RowColumns): TaskflowRow {
     progress: columns.progress,
     format: columns.format,
   };
+}
+
+/** The value of a column of JSON; the empty one also for text that is damaged, so that the other rows can be read. */
+export function parsed<Value>(text: unknown, empty: Value): Value {
+  if (typeof text !== "string") return empty;
+  try {
+    return JSON.parse(text) as Value;
+  } catch {
+    return empty;
+  }
 }

@@ -13,6 +13,7 @@ import type {
   DuePlace,
   KnownOwner,
   PauseRule,
+  RawTaskflow,
   RowChange,
   Store,
   StoredTaskflow,
@@ -189,11 +190,15 @@ export class SqliteStore implements Store {
     return this.#write(({ pauses }) => pauses.remove(pattern, coordinator));
   }
 
-  async delete(taskflowId: string): Promise<"deleted" | "missing" | "active"> {
+  async readRaw(taskflowId: string): Promise<RawTaskflow | undefined> {
+    return this.#attempt((opened) => readRaw(opened, taskflowId));
+  }
+
+  async delete(taskflowId: string, isForced = false): Promise<"deleted" | "missing" | "active"> {
     return this.#write((opened) => {
       const columns = opened.readRow.get(taskflowId) as RowColumns | undefined;
       if (columns === undefined) return "missing";
-      if (!isFinished(columns.status)) return "active";
+      if (!isForced && !isFinished(columns.status)) return "active";
       opened.journal.delete(taskflowId);
       return "deleted";
     });
@@ -230,7 +235,7 @@ export class SqliteStore implements Store {
       commit: database.prepare("COMMIT"),
       rollback: database.prepare("ROLLBACK"),
       readRow: database.prepare(`SELECT number, ${ROW_COLUMNS} FROM taskflows WHERE taskflow_id = ?`),
-      readEntries: database.prepare("SELECT entry FROM journal WHERE taskflow = ? ORDER BY revision"),
+      readEntries: database.prepare("SELECT revision, entry FROM journal WHERE taskflow = ? ORDER BY revision"),
     };
   }
 
@@ -268,9 +273,21 @@ export class SqliteStore implements Store {
   }
 }
 
-function readOne({ readRow, readEntries }: Opened, taskflowId: string): StoredTaskflow | undefined {
+function readOne(opened: Opened, taskflowId: string): StoredTaskflow | undefined {
+  const raw = readRaw(opened, taskflowId);
+  const missing = raw?.entries.indexOf(null) ?? -1;
+  if (missing !== -1) throw new RangeError(`its journal is damaged at entry ${missing + 1}`);
+  return raw as StoredTaskflow | undefined;
+}
+
+function readRaw({ readRow, readEntries }: Opened, taskflowId: string): RawTaskflow | undefined {
   const columns = readRow.get(taskflowId) as (RowColumns & { number: number }) | undefined;
   if (columns === undefined) return undefined;
-  const entries = readEntries.all(columns.number) as unknown as { entry: string }[];
-  return { row: toRow(columns), entries: entries.map(({ entry }) => entry) };
+  const found = readEntries.all(columns.number) as unknown as { revision: number; entry: string }[];
+  const entries: (string | null)[] = [];
+  for (const { revision, entry } of found) {
+    while (entries.length < revision - 1) entries.push(null);
+    entries.push(typeof entry === "string" ? entry : null);
+  }
+  return { row: toRow(columns), entries: entries.length === 0 ? [null] : entries };
 }

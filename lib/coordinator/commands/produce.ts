@@ -8,6 +8,7 @@ import type { Ports } from "../turn/ports.ts";
 import { Creation, Resident } from "../turn/resident.ts";
 import type { CoordinatorSettings } from "../turn/settings.ts";
 import type { TurnLoop } from "../turn/loop.ts";
+import { readStored } from "../turn/rehydrate.ts";
 
 /** What `produce` hands over: checked, in the long form, with its text. */
 export interface NewTaskflow {
@@ -66,7 +67,7 @@ export class Creator {
   /** Is there a stored taskflow of this id? One that is being stored at this moment is waited for. */
   async exists(taskflowId: string): Promise<boolean> {
     const resident = this.#turns.residents.get(taskflowId);
-    if (!resident || resident.state === "reading") return (await this.#ports.store.read(taskflowId)) !== undefined;
+    if (!resident || resident.state === "reading") return (await readStored(this.#ports.store, taskflowId)) !== undefined;
     return resident.whenStored();
   }
 

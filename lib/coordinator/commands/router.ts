@@ -12,7 +12,7 @@ import { backoff, sleep, withTimeout } from "../../util/timer.ts";
 import type { Residency } from "../ownership/residency.ts";
 import type { ReopenFinished } from "../ownership/reopen.ts";
 import type { Ports } from "../turn/ports.ts";
-import { rehydrate } from "../turn/rehydrate.ts";
+import { readStored, rehydrate } from "../turn/rehydrate.ts";
 import type { CoordinatorSettings } from "../turn/settings.ts";
 import type { TurnLoop } from "../turn/loop.ts";
 
@@ -75,12 +75,17 @@ export class CommandRouter {
   async #look(taskflowId: string, order: CommandRequest): Promise<Found> {
     const resident = this.#turns.residents.get(taskflowId);
     if (resident) return answerOf(await this.#turns.command(resident, order));
-    const stored = await this.#ports.store.read(taskflowId);
+    const stored = await readStored(this.#ports.store, taskflowId);
     if (this.#turns.residents.has(taskflowId)) return {};
     if (!stored) return { answer: refuse("TASKFLOW_NOT_FOUND", `There is no taskflow "${taskflowId}".`, { taskflowId }) };
     const { status, owner } = stored.row;
-    if (!isFinished(status))
-      return owner === this.#settings.owner ? this.#load(taskflowId, order) : owner === null ? {} : { owner };
+    if (!isFinished(status)) {
+      if (owner !== null && owner !== this.#settings.owner) return { owner };
+      const found = owner === null ? {} : await this.#load(taskflowId, order);
+      // One that cannot be read would be looked for until the patience is over.
+      if (!("answer" in found)) rehydrate(stored);
+      return found;
+    }
     const keeper = await this.#finished.eligibleOwner(stored.row);
     if (keeper !== undefined) return keeper === null ? {} : { owner: keeper };
     const restored = rehydrate(stored);

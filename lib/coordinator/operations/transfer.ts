@@ -3,11 +3,11 @@ import { copyJournal, JournalError } from "../../core/commands/import.ts";
 import type { Entry } from "../../core/journal/facts.ts";
 import type { TaskflowStatus } from "../../core/model/values.ts";
 import { idBaseOf } from "../../core/model/ids.ts";
-import { decodeEntry, encodeEntry } from "../../core/journal/journal.ts";
+import { encodeEntry } from "../../core/journal/journal.ts";
 import { taskflowError, taskflowNotFound } from "../../errors/errors.ts";
 import { chunkAt } from "../../protocol/chunks.ts";
 import { validationError } from "../../validation/index.ts";
-import type { StoredTaskflow } from "../../ports/store.ts";
+import type { RawTaskflow } from "../../ports/store.ts";
 import type { Coordinator } from "../coordinator.ts";
 import type { Ports } from "../turn/ports.ts";
 import type { Reader } from "../queries/queries.ts";
@@ -44,6 +44,8 @@ interface Place {
   readonly exportedAt: number;
   /** Tells a taskflow from another one of the same id. */
   readonly idBase: string;
+  /** Entries are exported as texts, since one of them is no JSON. */
+  readonly isRaw: boolean;
 }
 
 export class Transfer {
@@ -59,10 +61,12 @@ export class Transfer {
 
   /** @throws TASKFLOW_NOT_FOUND, RangeError for a bad cursor */
   async export({ maxBytes }: Reader, taskflowId: string, cursor?: string): Promise<Exported> {
-    const stored = await this.#ports.store.read(taskflowId);
+    const stored = await this.#ports.store.readRaw(taskflowId);
     if (!stored) throw taskflowNotFound(taskflowId);
     const idBase = idBaseIn(stored);
     const place = cursor === undefined ? undefined : readCursor(cursor);
+    const texts = place?.isRaw === true || (!place && !isJson(stored)) ? asTexts(stored) : (stored.entries as string[]);
+    const isRaw = texts !== stored.entries;
     if (place && (place.idBase !== idBase || place.revision > stored.entries.length)) throw notAPlace(cursor);
     const { offset, revision, exportedAt } = place ?? {
       offset: 0,
@@ -72,13 +76,13 @@ export class Transfer {
     const head = { format: stored.row.format, taskflowId, revision };
     const pieces = [
       `${JSON.stringify({ ...head, exportedAt }).slice(0, -1)},"entries":[`,
-      ...stored.entries.slice(0, revision).map((entry, index) => (index === 0 ? entry : `,${entry}`)),
+      ...texts.slice(0, revision).map((entry, index) => (index === 0 ? entry : `,${entry}`)),
       "]}",
     ];
     if (!place && surelyFits(pieces, maxBytes)) return JSON.parse(pieces.join("")) as Exported;
     const { chunk, nextOffset } = chunkAt(pieces, offset, maxBytes);
     if (nextOffset === undefined) return { ...head, chunk };
-    return { ...head, chunk, nextCursor: writeCursor({ offset: nextOffset, revision, exportedAt, idBase }) };
+    return { ...head, chunk, nextCursor: writeCursor({ offset: nextOffset, revision, exportedAt, idBase, isRaw }) };
   }
 
   /**
@@ -116,24 +120,41 @@ function copyOrTell(...given: Parameters<typeof copyJournal>): ReturnType<typeof
   }
 }
 
-function idBaseIn({ entries }: StoredTaskflow): string {
-  const first = decodeEntry(entries[0] ?? "").facts[0];
-  return first?.kind === "created" ? first.idBase : "";
+/** Empty where the beginning of the journal is damaged. */
+function idBaseIn({ entries }: RawTaskflow): string {
+  const match = /"idBase":"([0-9a-f-]{24})"/.exec(entries[0] ?? "");
+  return match?.[1] ?? NO_BASE;
 }
+
+/** Takes the place of ids that cannot be read. */
+const NO_BASE = "-".repeat(24);
+
+function isJson({ entries }: RawTaskflow): boolean {
+  try {
+    for (const entry of entries) JSON.parse(entry ?? "");
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/** A damaged journal, as it is stored: the text of each entry, null for one that is missing. */
+const asTexts = ({ entries }: RawTaskflow): string[] => entries.map((entry) => JSON.stringify(entry));
 
 function surelyFits(pieces: readonly string[], maxBytes: number): boolean {
   return pieces.reduce((sum, { length }) => sum + 3 * length, 0) <= maxBytes;
 }
 
-function writeCursor({ offset, revision, exportedAt, idBase }: Place): string {
-  return Buffer.from(`x${FORMAT}:${offset}:${revision}:${exportedAt}:${idBase}`).toString("base64url");
+function writeCursor({ offset, revision, exportedAt, idBase, isRaw }: Place): string {
+  return Buffer.from(`${isRaw ? "r" : "x"}${FORMAT}:${offset}:${revision}:${exportedAt}:${idBase}`).toString("base64url");
 }
 
 function readCursor(cursor: string): Place {
   const text = Buffer.from(cursor, "base64url").toString("latin1");
-  const [, offset, revision, exportedAt, idBase = ""] = /^x1:(\d{1,15}):(\d{1,9}):(\d{1,15}):([0-9a-f-]{24})$/.exec(text) ?? [];
+  const [, kind, offset, revision, exportedAt, idBase = ""] =
+    /^([xr])1:(\d{1,15}):(\d{1,9}):(\d{1,15}):([0-9a-f-]{24})$/.exec(text) ?? [];
   if (offset === undefined) throw notAPlace(cursor);
-  return { offset: Number(offset), revision: Number(revision), exportedAt: Number(exportedAt), idBase };
+  return { offset: Number(offset), revision: Number(revision), exportedAt: Number(exportedAt), idBase, isRaw: kind === "r" };
 }
 
 function notAPlace(cursor = ""): RangeError {

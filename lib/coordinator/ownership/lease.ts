@@ -74,6 +74,11 @@ export class LeaseKeeper {
     return false;
   }
 
+  /** Another coordinator that is alive as far as one can tell. */
+  isAlive(owner: string): boolean {
+    return owner !== this.#settings.owner && this.#alive.includes(owner);
+  }
+
   /** How long a coordinator's beat has not changed, as far as one can tell; null: it has none. */
   silenceOf(owner: string): number | null {
     const seen = this.#seen.get(owner);

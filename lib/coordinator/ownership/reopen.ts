@@ -10,7 +10,7 @@ import { replay } from "../../core/journal/journal.ts";
 import type { TaskflowRow } from "../../ports/store.ts";
 import type { Ports } from "../turn/ports.ts";
 import type { Resident } from "../turn/resident.ts";
-import type { Restored } from "../turn/rehydrate.ts";
+import { readStored, type Restored } from "../turn/rehydrate.ts";
 import { type CoordinatorSettings, FORMAT } from "../turn/settings.ts";
 import type { TurnLoop } from "../turn/loop.ts";
 
@@ -36,7 +36,7 @@ export class ReopenFinished {
 
   /** The coordinator that may take it, if that is not this one; null: nobody at this moment. */
   async eligibleOwner({ taskflowId, rootId }: TaskflowRow): Promise<string | null | undefined> {
-    const root = rootId === taskflowId ? undefined : await this.#ports.store.read(rootId);
+    const root = rootId === taskflowId ? undefined : await readStored(this.#ports.store, rootId);
     if (!root || isFinished(root.row.status) || root.row.owner === this.#settings.owner) return undefined;
     return root.row.owner;
   }

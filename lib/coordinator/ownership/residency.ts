@@ -12,7 +12,7 @@ import type { Claimed, DuePlace, StoredTaskflow } from "../../ports/store.ts";
 import { announceLast } from "../turn/republish.ts";
 import type { Ports } from "../turn/ports.ts";
 import { Resident } from "../turn/resident.ts";
-import { repairProjectionIfFinished, rehydrateOrLog, type Restored } from "../turn/rehydrate.ts";
+import { repairProjectionIfFinished, isDamage, rehydrateOrLog, type Restored } from "../turn/rehydrate.ts";
 import { type CoordinatorSettings, horizonOf, READ_BATCH } from "../turn/settings.ts";
 import type { TurnLoop } from "../turn/loop.ts";
 
@@ -201,7 +201,7 @@ export class Residency {
           const stored = await store.read(taskflowId);
           if (stored) found.push(stored);
         } catch (damage) {
-          if (!(damage instanceof RangeError)) throw error;
+          if (!isDamage(damage)) throw error;
           logger.error(`Taskflow ${taskflowId} is damaged in the store and is put aside.`, damage);
         }
       }

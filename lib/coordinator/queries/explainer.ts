@@ -13,7 +13,7 @@ import type { KnownTaskTypes } from "../../ports/task-types.ts";
 import { withTimeout } from "../../util/timer.ts";
 import type { Coordinator } from "../coordinator.ts";
 import { EVERY_ACTION } from "../flow-control/pause-rules.ts";
-import { rehydrate } from "../turn/rehydrate.ts";
+import { readStored, rehydrate } from "../turn/rehydrate.ts";
 import type { CoordinatorSettings } from "../turn/settings.ts";
 
 /** How long the store may take before people are told that it does not answer. */
@@ -44,7 +44,7 @@ export class Explainer {
     const { coordinator, store } = this.#ports;
     const cared = coordinator.inspect(taskflowId);
     if (cared) return this.#explainOwn(taskflowId);
-    const stored = await store.read(taskflowId);
+    const stored = await readStored(store, taskflowId);
     if (!stored) throw taskflowNotFound(taskflowId);
     const { flow } = rehydrate(stored);
     const { owner } = stored.row;

@@ -12,7 +12,6 @@ import { type Flow, isOver, type Task } from "../../core/model/flow.ts";
 import type { Refusal } from "../../core/model/command.ts";
 import { findStage, findTask } from "../../core/model/find.ts";
 import { targetOf } from "../../core/model/task-type.ts";
-import { decodeEntry, replay } from "../../core/journal/journal.ts";
 import { errorOfRefusal, taskflowError, taskflowNotFound } from "../../errors/errors.ts";
 import { bytesOf, fitEvents } from "../../protocol/truncate.ts";
 import { copyJson } from "../../util/copy-json.ts";
@@ -24,6 +23,7 @@ import { addNestedTrees, branchOf } from "./nested-trees.ts";
 import type { Gate } from "../flow-control/pause-rules.ts";
 import { fits, type Chunk } from "../../protocol/chunks.ts";
 import { refer } from "../../protocol/value-ref.ts";
+import { readStored, rehydrate } from "../turn/rehydrate.ts";
 import { Values } from "./values.ts";
 import { boundOfTask, truncateTask, truncateTree, shapeOf } from "./truncate.ts";
 
@@ -189,6 +189,7 @@ export class Queries {
       const summary: TaskflowSummary = { ...kept, tags: kept.tags as string[] };
       const flow = flows.get(row.taskflowId);
       if (!flow) return summary;
+      if ("message" in flow) return { ...summary, status: "UNREADABLE" as const, unreadable: flow.message };
       const { status, startedAt, finishedAt } = flow;
       return { ...summary, status, startedAt, finishedAt, progress: progressOf(flow) };
     });
@@ -234,10 +235,9 @@ export class Queries {
    * @throws TASKFLOW_NOT_FOUND
    */
   async events(reader: Reader, taskflowId: string, since: number, limit: number): Promise<ActionAnswers["getEvents"]> {
-    const stored = await this.#store.read(taskflowId);
+    const stored = await readStored(this.#store, taskflowId);
     if (!stored) throw taskflowNotFound(taskflowId);
-    const entries = stored.entries.map(decodeEntry);
-    const flow = replay(entries);
+    const { entries, flow } = rehydrate(stored);
     const { events, lastSeq } = historyOf(entries, flow, since, limit, this.#eventTreeLimit);
     const texts = events.map(({ text }) => text);
     const fitting = reader.isLocal ? texts : fitEvents(texts, reader.maxBytes);

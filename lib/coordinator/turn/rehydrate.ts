@@ -2,10 +2,13 @@ import type { Entry } from "../../core/journal/facts.ts";
 import { type Flow, isFinished, isOver } from "../../core/model/flow.ts";
 import { decodeEntry, replay } from "../../core/journal/journal.ts";
 import type { Logger } from "../../ports/logger.ts";
-import type { StoredTaskflow, TaskflowRow, Write } from "../../ports/store.ts";
+import { isTaskflowError, taskflowUnreadable } from "../../errors/errors.ts";
+import type { Store, StoredTaskflow, TaskflowRow, Write } from "../../ports/store.ts";
+import { recordOf } from "../../util/record.ts";
 import { backoff, sleep } from "../../util/timer.ts";
 import type { Ports } from "./ports.ts";
 import { projectionOf } from "./projection.ts";
+import { FORMAT } from "./settings.ts";
 
 const FIRST_PAUSE_MS = 50;
 const LONGEST_PAUSE_MS = 2_000;
@@ -17,10 +20,40 @@ export interface Restored {
   readonly flow: Flow;
 }
 
-/** @throws Error if its journal cannot be read */
-export function rehydrate(stored: StoredTaskflow): Restored {
-  const entries = stored.entries.map(decodeEntry);
-  return { row: stored.row, entries, flow: replay(entries) };
+/** @throws TASKFLOW_UNREADABLE */
+export function rehydrate({ row, entries: texts }: StoredTaskflow): Restored {
+  const { taskflowId, format, fence } = row;
+  if (format > FORMAT) throw taskflowUnreadable(taskflowId, `its format ${format} is newer than ${FORMAT}, that of this version`);
+  if (!Number.isSafeInteger(fence + 1)) throw taskflowUnreadable(taskflowId, `its fence must be a safe integer, got ${fence}`);
+  try {
+    const entries = texts.map(decodeEntry);
+    return { row, entries, flow: replay(entries) };
+  } catch (error) {
+    throw asUnreadable(taskflowId, error);
+  }
+}
+
+/** The store answers, and what it has cannot be used. */
+export function isDamage(error: unknown): boolean {
+  return !isTaskflowError(error) || isTaskflowError(error, "TASKFLOW_UNREADABLE");
+}
+
+/** The error to throw for what came of reading a taskflow. */
+export function asUnreadable(taskflowId: string, error: unknown): unknown {
+  if (isTaskflowError(error)) return error;
+  return taskflowUnreadable(
+    taskflowId,
+    recordOf(error)["message"] === undefined ? String(error) : String(recordOf(error)["message"]),
+  );
+}
+
+/** @throws TASKFLOW_UNREADABLE, STORE_UNAVAILABLE */
+export async function readStored(store: Pick<Store, "read">, taskflowId: string): Promise<StoredTaskflow | undefined> {
+  try {
+    return await store.read(taskflowId);
+  } catch (error) {
+    throw asUnreadable(taskflowId, error);
+  }
 }
 
 /** The same; undefined, and said to people, if its journal cannot be read. */
@@ -89,7 +122,7 @@ export async function readPatiently(
     try {
       return await store.read(taskflowId);
     } catch (error) {
-      if (error instanceof RangeError) {
+      if (isDamage(error)) {
         logger.error(`Taskflow ${taskflowId} is damaged in the store and is put aside.`, error);
         return undefined;
       }

@@ -29,22 +29,26 @@ export function rehydrate({ row, entries: texts }: StoredTaskflow): Restored {
     const entries = texts.map(decodeEntry);
     return { row, entries, flow: replay(entries) };
   } catch (error) {
-    throw asUnreadable(taskflowId, error);
+    throw taskflowUnreadable(taskflowId, messageOf(error));
   }
 }
 
-/** The store answers, and what it has cannot be used. */
+const DAMAGE: ReadonlySet<unknown> = new Set(["RangeError", "SyntaxError", "TypeError"]);
+
+/** The store answers, and what it has cannot be used. By name: errors of another realm count too. */
 export function isDamage(error: unknown): boolean {
-  return !isTaskflowError(error) || isTaskflowError(error, "TASKFLOW_UNREADABLE");
+  return isTaskflowError(error, "TASKFLOW_UNREADABLE") || DAMAGE.has(recordOf(error)["name"]);
 }
 
 /** The error to throw for what came of reading a taskflow. */
 export function asUnreadable(taskflowId: string, error: unknown): unknown {
-  if (isTaskflowError(error)) return error;
-  return taskflowUnreadable(
-    taskflowId,
-    recordOf(error)["message"] === undefined ? String(error) : String(recordOf(error)["message"]),
-  );
+  if (!isDamage(error) || isTaskflowError(error)) return error;
+  return taskflowUnreadable(taskflowId, messageOf(error));
+}
+
+function messageOf(error: unknown): string {
+  const { message } = recordOf(error);
+  return typeof message === "string" ? message : String(error);
 }
 
 /** @throws TASKFLOW_UNREADABLE, STORE_UNAVAILABLE */

@@ -3,9 +3,7 @@ import { executionContext } from "../../lib/core/views/execution-context.ts";
 import type { Nested } from "../../lib/core/journal/facts.ts";
 import { isOver } from "../../lib/core/model/flow.ts";
 import { stageId, taskId } from "../../lib/core/model/ids.ts";
-import type { Outcome } from "../../lib/core/execution/inputs.ts";
-import type { Options } from "../../schemas/options.ts";
-import { answered, failed, ID_BASE, json, NEVER, SILENT, sketch } from "../helpers/core-run.ts";
+import { answered, failed, ID_BASE, json, NEVER, sketch } from "../helpers/core-run.ts";
 import { NestedRun, orders, producing, taskDetails } from "../helpers/nested-run.ts";
 
 describe("a task whose handler produced taskflows", () => {
@@ -133,131 +131,6 @@ describe("a nested taskflow that failed or was cancelled", () => {
   });
 });
 
-/** Answers a delivery of the running attempt of task a. */
-const answerDelivery = (run: NestedRun, delivery: number, outcome: Outcome = answered(1)): void => {
-  const { ordinal, attempt } = run.task("a");
-  run.give({ kind: "answer", task: ordinal, attempt, delivery, outcome });
-};
-
-/** The nested taskflows that were told to end. */
-const cancelled = (run: NestedRun): string[] =>
-  orders(run.effects).flatMap(([child, kind]) => (kind === "cancel" ? [child] : []));
-
-/** A task whose handler has produced `children`, and that has been delivered again. */
-function deliveredAgain(children: readonly string[], options: Options = {}, more: { isChosen?: boolean } = {}): NestedRun {
-  const run = producing(children, options, more);
-  run.takeOver(2, NEVER);
-  run.send();
-  return run;
-}
-
-describe("a redelivery of the attempt", () => {
-  test("cancels nothing: the answer of either delivery joins its own taskflows, and cancels those of the other", () => {
-    const first = deliveredAgain(["n1"]);
-    expect(cancelled(first)).toEqual([]);
-    first.link("a", "n2");
-    answerDelivery(first, 1);
-    expect([first.stateOf("n1"), first.stateOf("n2"), first.task("a").status]).toEqual(["active", "abandoned", "RUNNING"]);
-    expect(cancelled(first)).toEqual(["n2"]);
-    answerDelivery(first, 2, answered(2));
-    first.join("n1", "COMPLETED");
-    expect(first.task("a")).toMatchObject({ status: "SUCCESS", response: "1" });
-
-    const second = deliveredAgain(["n1"]);
-    second.link("a", "n2");
-    answerDelivery(second, 2, answered(2));
-    expect([second.stateOf("n1"), second.stateOf("n2"), second.task("a").status]).toEqual(["abandoned", "active", "RUNNING"]);
-    second.join("n1", "CANCELLED");
-    second.join("n2", "COMPLETED");
-    expect(second.task("a")).toMatchObject({ status: "SUCCESS", response: "2" });
-  });
-
-  test("joins the taskflows of the delivery that a worker's ledger names, whichever delivery is answered", () => {
-    const run = deliveredAgain(["n1"]);
-    answerDelivery(run, 2, { ...answered(1), delivery: 1 } as Outcome);
-    expect([run.stateOf("n1"), run.task("a").status]).toEqual(["active", "RUNNING"]);
-    run.join("n1", "FAILED");
-    expect(run.task("a")).toMatchObject({ status: "FAILED", error: { type: "NESTED_TASKFLOW_FAILED" } });
-  });
-
-  test("spares those with chosen ids, and joins them if it produces them again", () => {
-    const adopting = deliveredAgain(["mine"], {}, { isChosen: true });
-    adopting.link("a", "mine", { isChosen: true });
-    answerDelivery(adopting, 2);
-    expect(adopting.task("a").status).toBe("RUNNING");
-    adopting.join("mine", "COMPLETED");
-    expect(adopting.task("a").status).toBe("SUCCESS");
-
-    const leaving = deliveredAgain(["mine"], {}, { isChosen: true });
-    answerDelivery(leaving, 2);
-    expect([leaving.stateOf("mine"), leaving.task("a").status]).toEqual(["spared", "SUCCESS"]);
-    expect(cancelled(leaving)).toEqual([]);
-    leaving.join("mine", "FAILED");
-    expect(leaving.task("a").status).toBe("SUCCESS");
-  });
-
-  test("leaves no room for taskflows of a delivery that does not count any more", () => {
-    const run = deliveredAgain(["n1"]);
-    answerDelivery(run, 1);
-    expect(run.link("a", "n2", { delivery: 2 })).toMatchObject({ ok: false, type: "PARENT_TASK_NOT_RUNNING" });
-    expect(run.link("a", "n3", { delivery: 1 })).toMatchObject({ ok: true });
-  });
-});
-
-describe("a success that comes after the attempt's timeout", () => {
-  test("brings the attempt back while its taskflows run, and ends with them", () => {
-    const run = producing(["n1"], { maxRetries: 1 });
-    run.timeOut("a");
-    expect(run.task("a")).toMatchObject({ status: "WAITING", error: { type: "TASK_TIMEOUT" } });
-    answerDelivery(run, 1);
-    expect(run.task("a")).toMatchObject({ status: "RUNNING", retryAt: null, attempts: [{ status: "RUNNING" }] });
-    run.endDelay("a");
-    expect(run.send()).toEqual([]);
-    run.join("n1", "COMPLETED");
-    expect(run.task("a")).toMatchObject({ status: "SUCCESS", attempts: [{ attempt: 0, status: "SUCCESS" }] });
-  });
-
-  test("is none if one of its taskflows did not succeed: the next attempt runs", () => {
-    const run = producing(["n1"], { maxRetries: 1 });
-    run.timeOut("a");
-    run.join("n1", "FAILED");
-    answerDelivery(run, 1);
-    expect(run.task("a").status).toBe("WAITING");
-    run.endDelay("a");
-    expect(run.send()).toEqual(["svc.a"]);
-  });
-
-  test.each([
-    [false, "runs the task again"],
-    [true, "ends it FAILED"],
-  ])(
-    "after a cancel is no success, its taskflows were cancelled too: exactly once %s, a retry %s",
-    (exactlyOnceTaskExecution) => {
-      const run = producing(["n1"], { exactlyOnceTaskExecution });
-      run.command({ kind: "cancel" });
-      answerDelivery(run, 1);
-      run.join("n1", "CANCELLED");
-      expect(run.task("a")).toMatchObject({ status: "CANCELLED", response: "1" });
-      run.command({ kind: "retry" });
-      expect(run.send()).toEqual(exactlyOnceTaskExecution ? [] : ["svc.a"]);
-      if (!exactlyOnceTaskExecution) return;
-      expect(run.task("a")).toMatchObject({ status: "FAILED", error: { type: "NESTED_TASKFLOW_FAILED" } });
-      expect(run.flow.status).toBe("FAILED");
-    },
-  );
-
-  test("of a task that ended unknown is taken by a retry together with its taskflows", () => {
-    const run = producing(["n1"], { exactlyOnceTaskExecution: true });
-    run.takeOver(2, SILENT);
-    expect(run.task("a")).toMatchObject({ status: "FAILED", error: { type: "TASK_OUTCOME_UNKNOWN" } });
-    answerDelivery(run, 1);
-    run.command({ kind: "retry" });
-    expect(run.task("a")).toMatchObject({ status: "RUNNING", pendingResponse: "1" });
-    run.join("n1", "COMPLETED");
-    expect(run.task("a").status).toBe("SUCCESS");
-  });
-});
-
 describe("a later attempt that produces the same id again", () => {
   test.each([
     ["COMPLETED", "SUCCESS"],
@@ -318,6 +191,16 @@ describe("a later attempt that produces the same id again", () => {
     adopting.join("mine", "FAILED");
     expect(adopting.task("a")).toMatchObject({ status: "FAILED", error: { type: "NESTED_TASKFLOW_FAILED" } });
   });
+});
+
+test("a spared child that has to end with its parent is looked up: its own report may be lost", () => {
+  const run = producing(["mine"], { maxRetries: 1 }, { isChosen: true });
+  run.answer("a", failed());
+  run.endDelay("a");
+  run.send();
+  expect([run.stateOf("mine"), run.give({ kind: "follow" }).effects]).toEqual(["spared", []]);
+  const { effects } = run.command({ kind: "cancel" });
+  expect(effects).toContainEqual(expect.objectContaining({ kind: "timer", input: { kind: "follow" } }));
 });
 
 describe("a link is refused", () => {

@@ -49,8 +49,10 @@ const MOST_FLOWS = 25;
 export class Forest {
   readonly trees = new Map<string, Tree>();
   readonly #random: Random;
-  /** The delivery that produced or adopted each child last. */
-  readonly #producers = new Map<string, Producer>();
+  /** The deliveries that produced or adopted each child. */
+  readonly #producers = new Map<string, Producer[]>();
+  /** Taskflows that have completed at some time: a person may retry them later. */
+  readonly #completed = new Set<string>();
   /** Deliveries of attempts whose handlers have succeeded. */
   readonly #succeeded: Producer[] = [];
   #calls: Call[] = [];
@@ -69,6 +71,7 @@ export class Forest {
   step(): boolean {
     const sources = [this.#calls, this.#asks, this.#timers, this.#orders].filter((list) => list.length > 0);
     if (!this.#isCalm && this.#random.chance(0.02)) this.#crash();
+    else if (!this.#isCalm && this.#random.chance(0.03)) this.#loseLink();
     else if (!this.#isCalm && this.#random.chance(0.04)) this.#decideSomething();
     else if (sources.length === 0) return this.#dispatchAll();
     else this.#next(this.#random.pick(sources));
@@ -139,7 +142,11 @@ export class Forest {
     tree.flow.revision = tree.entries.length;
     tree.isCared = true;
     assertFlow(tree.flow);
-    for (const fact of facts) if (fact.kind === "settled" && fact.status === "SUCCESS") this.#checkJoined(id, tree.flow, fact);
+    for (const fact of facts) {
+      if (fact.kind === "settled" && fact.status === "SUCCESS") this.#checkJoined(id, tree.flow, fact);
+      else if (fact.kind === "flow" && (fact.status === "COMPLETED" || fact.status === "PARTIAL_COMPLETED"))
+        this.#completed.add(id);
+    }
     for (const effect of effects) this.#keep(id, effect);
     return decision;
   }
@@ -152,13 +159,15 @@ export class Forest {
     const isSame = (one: Producer, delivery: number): boolean =>
       one.from === id && one.task === ordinal && one.attempt === attempt && one.delivery === delivery;
     const isJoined = ({ delivery }: Producer): boolean =>
-      Array.from(this.#producers).every(([child, producer]) => {
-        const nested = this.trees.get(child)?.flow;
-        return !isSame(producer, delivery) || !nested || nested.status === "COMPLETED" || nested.status === "PARTIAL_COMPLETED";
+      Array.from(this.#producers).every(([child, producers]) => {
+        const isProduced = producers.some((producer) => isSame(producer, delivery));
+        return !isProduced || this.#completed.has(child);
       });
     const answers = this.#succeeded.filter((one) => isSame(one, one.delivery));
     if (!answers.some(isJoined))
       throw new Error(`Task ${ordinal} of ${id} succeeded at attempt ${attempt} without its nested taskflows`);
+    const left = task.children.find(({ state, isChosen }) => state === "active" && !isChosen);
+    if (left) throw new Error(`Task ${ordinal} of ${id} succeeded at attempt ${attempt} and left ${left.id} to run`);
   }
 
   /** From here on the taskflow is what its journal tells, and that must be what it was. */
@@ -235,9 +244,10 @@ export class Forest {
     const link = { kind: "link", taskId: id, attempt, delivery, child, isChosen, maxDepth: MAX_DEPTH, ...ended } as const;
     const answer = this.#command(parent.taskflowId, link)?.answers[0]?.answer;
     if (!answer?.ok) return;
-    this.#producers.set(child, { from: parent.taskflowId, task, attempt, delivery });
-    // The coordinator dies in between.
+    // The coordinator dies in between: the handler hears nothing.
     if (random.chance(0.05)) return this.#crash();
+    const producer = { from: parent.taskflowId, task, attempt, delivery };
+    this.#producers.set(child, [...(this.#producers.get(child) ?? []), producer]);
     if (existing) {
       if (retried) this.#command(child, { kind: "retry" });
       return;
@@ -276,9 +286,17 @@ export class Forest {
     );
   }
 
-  /** What was under way is lost; somebody else reads all of it, unfinished or not. */
+  /** The bus was away for a moment: handlers go on, and are asked for. */
+  #loseLink(): void {
+    for (const [id, { flow }] of this.trees) {
+      const tasks = flow.tasks.flatMap(({ ordinal, status }) => (status === "RUNNING" ? [ordinal] : []));
+      if (tasks.length > 0 && !isOver(flow)) this.#give(id, [{ kind: "link-lost", tasks }]);
+    }
+  }
+
+  /** What was under way is lost, but for handlers; somebody else reads all of it, unfinished or not. */
   #crash(): void {
-    this.#calls = [];
+    this.#calls = this.#calls.filter(() => this.#random.chance(0.5));
     this.#asks = [];
     this.#timers = [];
     this.#orders = [];

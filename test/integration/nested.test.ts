@@ -20,7 +20,7 @@ interface Site extends LocalNode {
   readonly contexts: TaskflowExecutionContext[];
 }
 
-/** Handlers: `make` produces what its params say, `work` answers, `wait` waits until somebody opens, `fail` fails, `again` produces itself. */
+/** Handlers: `make` produces what its params say, `work` answers, `wait` waits until somebody opens, `fail` fails, `persist` produces until it has completed, `again` produces itself. */
 async function startSite(taskflow = {}): Promise<Site> {
   const ran: string[] = [];
   const contexts: TaskflowExecutionContext[] = [];
@@ -52,6 +52,19 @@ async function startSite(taskflow = {}): Promise<Site> {
     },
     failOnce(ctx) {
       if (begin(ctx).taskInfo.attempt === 0) throw new Error("It fails.");
+    },
+    failTwice(ctx) {
+      if (begin(ctx).taskInfo.attempt < 2) throw new Error("It fails.");
+    },
+    async persist(ctx) {
+      begin(ctx);
+      for (let status = ""; status !== "COMPLETED";) {
+        const { data } = await ctx.call<{ data: { taskflowId: string } }, unknown>("taskflow.produce", ctx.params.make?.[0]);
+        const ended = await ctx.call<{ data: { status: string } }, object>("taskflow.waitForTaskflow", {
+          taskflowId: data.taskflowId,
+        });
+        status = ended.data.status;
+      }
     },
     async again(ctx) {
       begin(ctx);
@@ -201,6 +214,34 @@ describe("a nested taskflow that fails", () => {
     expect(tree.status).toBe("COMPLETED");
     expect(nestedOf(tree)[0]).toMatchObject({ status: "COMPLETED", retryAttempt: 1 });
   });
+
+  test("is tried again as often as the same handler produces it again", async () => {
+    const { client, ran } = await startSite();
+    const stages = [stageOf("s", ["failTwice"])];
+    const { taskflowId } = await client.produce({
+      stages: [stageOf("make", ["persist"], { params: { make: [{ taskflowId: "mine", stages }] } })],
+    });
+    const tree = await client.waitForTaskflow(taskflowId, { timeout: 5_000 });
+    expect([tree.status, ran]).toEqual(["COMPLETED", ["persist", "failTwice", "failTwice", "failTwice"]]);
+    expect(nestedOf(tree, "persist")[0]).toMatchObject({ status: "COMPLETED", retryAttempt: 2 });
+  });
+
+  test("of a chosen id is adopted by a retry of the cancelled parent, however far its own cancel has come", async () => {
+    const { client, open, ran } = await startSite();
+    const chain = (depth: number): Taskflow =>
+      depth === 0 ? flow(["wait"], { taskflowId: "deepest" }) : { ...making([chain(depth - 1)]), taskflowId: `level-${depth}` };
+    await client.produce(chain(5));
+    for (let round = 1; round <= 5; round++) {
+      await eventually(() => expect(ran.filter((name) => name === "wait")).toHaveLength(round), { timeoutMs: 5_000 });
+      if (round === 5) break;
+      await client.cancelTaskflow("level-5");
+      await client.retryTaskflow("level-5");
+    }
+    open();
+    const tree = await client.waitForTaskflow("level-5", { timeout: 5_000 });
+    expect(tree.status).toBe("COMPLETED");
+    expect(nestedOf(tree)[0]?.status).toBe("COMPLETED");
+  }, 20_000);
 
   test("of a chosen id that another taskflow has is left alone", async () => {
     const { client } = await startSite();

@@ -34,6 +34,11 @@ export interface NewChild extends Omit<NewTaskflow, "taskflowId"> {
   readonly maxDepth: number;
 }
 
+interface Queue {
+  readonly commands: Command[];
+  readonly emptied: Promise<void>;
+}
+
 /** Pause before an order that could not be given is given again. */
 const RETRY_DELAY_MS = 1_000;
 
@@ -45,8 +50,8 @@ export class Nesting implements NestedMessenger {
   readonly #peek: (taskflowId: string) => Promise<Flow | undefined>;
   /** Children that are being produced at this moment: each is linked and not stored yet. */
   readonly #producing = new Map<string, Promise<unknown>>();
-  /** What one taskflow has yet to tell another, in its order. */
-  readonly #queue = new Map<string, Command[]>();
+  /** The commands that one taskflow has yet to give another, in order. */
+  readonly #queues = new Map<string, Queue>();
 
   constructor(
     ports: Ports,
@@ -64,11 +69,16 @@ export class Nesting implements NestedMessenger {
 
   send(from: string, { to, command }: Extract<Effect, { kind: "send-command" }>): void {
     const key = `${from} ${to}`;
-    const waiting = this.#queue.get(key);
-    if (waiting) return void waiting.push(command);
-    const queue = [command];
-    this.#queue.set(key, queue);
-    void this.#deliver(from, to, queue).finally(() => this.#queue.delete(key));
+    const waiting = this.#queues.get(key);
+    if (waiting) return void waiting.commands.push(command);
+    const commands = [command];
+    const emptied = this.#deliver(from, to, commands).finally(() => this.#queues.delete(key));
+    this.#queues.set(key, { commands, emptied });
+  }
+
+  /** Resolves when two taskflows have no command left for each other. */
+  async #emptied(one: string, other: string): Promise<void> {
+    await Promise.all([`${one} ${other}`, `${other} ${one}`].map((key) => this.#queues.get(key)?.emptied));
   }
 
   /** One after another: a pause that came after the resume would stay for ever. */
@@ -133,6 +143,8 @@ export class Nesting implements NestedMessenger {
 
   async #produce(resident: Resident, producer: Producer, given: NewChild): Promise<CommandResult | undefined> {
     const { taskflowId, isNew } = given;
+    // A cancel by the task's earlier attempt may be on its way.
+    if (!isNew) await this.#emptied(producer.taskflowId, taskflowId);
     const existing = isNew ? undefined : await this.#peek(taskflowId);
     if (existing) return this.#adopt(resident, existing, producer, given);
     this.#creator.admit();
@@ -191,12 +203,12 @@ export class Nesting implements NestedMessenger {
     const { taskflowId, parent } = child;
     const answer: CommandResult = { ok: true, data: { taskflowId, ...(given.isChosen ? { existing: true } : {}) } };
     if (parent?.taskflowId !== producer.taskflowId || parent.taskId !== producer.taskId) return answer;
-    const isBroken = isOver(child) && (child.status === "FAILED" || child.status === "CANCELLED");
+    const isBroken = child.status === "FAILED" || child.status === "CANCELLED";
     const linked = await this.#link(resident, producer, given, isBroken ? undefined : endOf(child));
     if (!linked?.ok) return linked;
     if (!isBroken) return answer;
-    const id = `adopted:${producer.taskId}:${producer.attempt}:${producer.delivery}`;
-    await this.#commands.command(taskflowId, { id, command: { kind: "retry" } });
+    // Once for each end of it, however often this is asked.
+    await this.#commands.command(taskflowId, { id: `adopted:${child.seq}`, command: { kind: "retry" } });
     const now = await this.#peek(taskflowId);
     const ended = now && endOf(now);
     // It has ended again, or could not be tried again.

@@ -47,10 +47,10 @@ export function link(
   return { ok: true, data: { ...data, isLinked: true } };
 }
 
-/** Its delivery's answer has not come, or is the one that counts. */
-function isJoinable({ task, attempt, delivery }: Child): boolean {
+/** No delivery of its attempt has answered, or one that produced it. */
+function isJoinable({ task, attempt, deliveries }: Child): boolean {
   const { status, respondedBy } = task;
-  return status === "RUNNING" && task.attempt === attempt && (respondedBy ?? delivery) === delivery;
+  return status === "RUNNING" && task.attempt === attempt && (respondedBy === null || deliveries.includes(respondedBy));
 }
 
 /** A nested taskflow reports its status. */

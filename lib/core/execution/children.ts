@@ -28,9 +28,9 @@ export function dropAll(step: Step, children: Iterable<Child>): void {
   for (const child of children) if (child.state === "active" || child.state === "spared") drop(step, child);
 }
 
-/** It ended without success, or was cancelled together with its task. */
+/** It ended without success, or is being cancelled together with its task. */
 const hasFailed = ({ state, status }: Child): boolean =>
-  state === "abandoned" || state === "gone" || (state === "ended" && (status === "FAILED" || status === "CANCELLED"));
+  state === "abandoned" || ((state === "ended" || state === "gone") && (status === "FAILED" || status === "CANCELLED"));
 
 /** The taskflows that a task joins if the handler of that delivery has succeeded. */
 function joinedBy({ children, options, attempt }: Task, delivery: number): Child[] {
@@ -55,6 +55,7 @@ export function nestedFailure(task: Task, delivery: number): TaskError | undefin
 function drop(step: Step, { id }: Child): void {
   record(step, { kind: "child-abandoned", child: id });
   cancelChild(step, id);
+  lookLater(step);
 }
 
 function cancelChild({ effects }: Step, id: string): void {

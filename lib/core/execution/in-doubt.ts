@@ -4,7 +4,8 @@
  * recorded late, or that the worker reports, replaces the new attempt.
  */
 import { latestAttempt, type Task } from "../model/flow.ts";
-import { hasRunning, nestedFailure } from "./children.ts";
+import type { Settled } from "../journal/facts.ts";
+import { abandonChildren, hasRunning, nestedFailure } from "./children.ts";
 import { failure, type JsonText, type TaskError } from "../model/values.ts";
 import type { OutcomeReply } from "./inputs.ts";
 import { record, type Step } from "./step.ts";
@@ -17,17 +18,34 @@ export function resolveInDoubt(step: Step, task: Task): void {
   const { ordinal, response, respondedBy } = task;
   const { status, deliveries } = latestAttempt(task);
   if (status !== "SUCCESS") return queryOutcome(step, task);
-  const delivery = respondedBy ?? deliveries;
+  const end = takeLate(step, task, response ?? ("null" as JsonText), respondedBy ?? deliveries);
+  if (end === "again") step.flow.due.add(ordinal);
+  else if (end !== "awaits") record(step, { kind: "settled", task: ordinal, ...end });
+}
+
+/**
+ * Takes a success of the latest attempt, after which the task was about to run again, together with
+ * the taskflows of the handler that gave it.
+ * @returns how the task ends; "awaits": it waits for these taskflows; "again": they did not succeed,
+ *   so the task runs again
+ */
+export function takeLate(
+  step: Step,
+  task: Task,
+  response: JsonText,
+  delivery: number,
+): Omit<Settled, "kind" | "task"> | "awaits" | "again" {
   const error = nestedFailure(task, delivery);
-  const kept = response === null ? {} : { response };
-  if (error && !task.options.exactlyOnceTaskExecution) return void step.flow.due.add(ordinal);
+  if (error && task.inDoubt !== "verify-or-fail") return "again";
   if (error) {
     const blocks = task.options.continueOnTaskFailure ? {} : ({ blocks: true } as const);
-    record(step, { kind: "settled", task: ordinal, status: "FAILED", error, ...kept, ...blocks });
-  } else if (hasRunning(task, delivery)) {
-    record(step, { kind: "revived", task: ordinal });
-    record(step, { kind: "responded", task: ordinal, delivery, response: response ?? ("null" as JsonText) });
-  } else record(step, { kind: "settled", task: ordinal, status: "SUCCESS", ...kept });
+    return { status: "FAILED", error, response, ...blocks };
+  }
+  abandonChildren(step, task, delivery);
+  if (!hasRunning(task, delivery)) return { status: "SUCCESS", response };
+  record(step, { kind: "revived", task: task.ordinal });
+  record(step, { kind: "responded", task: task.ordinal, delivery, response });
+  return "awaits";
 }
 
 /** How a task in doubt proceeds after a reply without an outcome. */

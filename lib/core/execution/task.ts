@@ -1,10 +1,10 @@
 /** The course of a task: attempts, answers, retries, its end. */
 import { isPastAge, isTooOld } from "./max-age.ts";
 import { type Flow, isFinished, latestAttempt, type Task, taskAt } from "../model/flow.ts";
-import { queryOutcome } from "./in-doubt.ts";
+import { queryOutcome, takeLate } from "./in-doubt.ts";
 import { chanceOf, retryDelay } from "./backoff.ts";
 import { AWAITING_DECISION, failure, type JsonText, type TaskError } from "../model/values.ts";
-import { abandonChildren, hasRunning, nestedFailure } from "./children.ts";
+import { abandonChildren, nestedFailure } from "./children.ts";
 import { goOnUndoing } from "./compensation.ts";
 import type { Settled } from "../journal/facts.ts";
 import { taskId } from "../model/ids.ts";
@@ -39,10 +39,14 @@ function answeringDelivery(task: Task, outcome: Outcome, delivery?: number): num
   return (outcome.kind === "answered" ? outcome.delivery : undefined) ?? delivery ?? latestAttempt(task).deliveries;
 }
 
-/** The task is about to run again, and its latest attempt may have succeeded. */
+/**
+ * The task is about to run again, and its latest attempt may have succeeded. Before its stage runs,
+ * a late answer is only recorded.
+ */
 function isAwaited(flow: Flow, { status, error, inDoubt, undoes, open }: Task): boolean {
   if (status !== "WAITING" || (undoes ? !open : isFinished(flow.status))) return false;
-  return inDoubt !== null || error?.type === "TASK_TIMEOUT" || error?.type === "TASK_OUTCOME_UNKNOWN";
+  if (inDoubt !== null) return open;
+  return error?.type === "TASK_TIMEOUT" || error?.type === "TASK_OUTCOME_UNKNOWN";
 }
 
 /**
@@ -144,22 +148,12 @@ function answered(step: Step, task: Task, response: JsonText, delivery: number):
 
 /**
  * Takes a success of the latest attempt, after which the task was about to run again. Returns false
- * if taskflows of the same handler did not succeed: then the task runs again, or ends FAILED where
- * its handler must not run twice.
+ * if the task runs again nevertheless.
  */
 export function acceptLate(step: Step, task: Task, response: JsonText, delivery: number): boolean {
-  const error = nestedFailure(task, delivery);
-  if (error && !task.options.exactlyOnceTaskExecution) return false;
-  if (error) {
-    const blocks = task.options.continueOnTaskFailure ? {} : ({ blocks: true } as const);
-    settle(step, task, { status: "FAILED", error, response, ...blocks });
-  } else if (hasRunning(task, delivery)) {
-    record(step, { kind: "revived", task: task.ordinal });
-    answered(step, task, response, delivery);
-  } else {
-    abandonChildren(step, task, delivery);
-    succeed(step, task, response);
-  }
+  const end = takeLate(step, task, response, delivery);
+  if (end === "again") return false;
+  if (end !== "awaits") settle(step, task, end);
   return true;
 }
 

@@ -3,20 +3,30 @@ import { type Child, type Flow, isFinished } from "../model/flow.ts";
 import type { ChildEnded, Linked } from "./facts.ts";
 import { taskOf } from "./tasks.ts";
 
-/** Whether the handler of that delivery produced the child, or adopted it last. */
+/** Whether the handler of that delivery produced or adopted the child. */
 export const isOf = (child: Child, attempt: number, delivery: number): boolean =>
-  child.attempt === attempt && child.delivery === delivery;
+  child.attempt === attempt && child.deliveries.includes(delivery);
 
 export function linkChild(flow: Flow, { task: ordinal, child: id, delivery, isChosen }: Linked): void {
   const task = taskOf(flow, ordinal);
   let child = flow.children.get(id);
   if (child?.task !== task) {
-    child = { id, task, isChosen: isChosen === true, attempt: task.attempt, delivery, state: "ended", status: null, seq: 0 };
+    child = {
+      id,
+      task,
+      isChosen: isChosen === true,
+      attempt: task.attempt,
+      deliveries: [],
+      state: "ended",
+      status: null,
+      seq: 0,
+    };
     flow.children.set(id, child);
     task.children.push(child);
   }
+  const before = child.attempt === task.attempt ? child.deliveries : [];
   child.attempt = task.attempt;
-  child.delivery = delivery;
+  child.deliveries = before.includes(delivery) ? before : [...before, delivery];
   child.status = null;
   changeChild(flow, child, "active");
 }

@@ -82,9 +82,9 @@ export interface Child {
   readonly task: Task;
   /** The producer chose its id: a repeated attempt may produce it again, and adopts it. */
   readonly isChosen: boolean;
-  /** The attempt and delivery whose handler produced it, or adopted it last. */
+  /** The latest attempt that produced or adopted it, and the deliveries whose handlers did. */
   attempt: number;
-  delivery: number;
+  deliveries: readonly number[];
   /**
    * - active: it runs, and the task waits for it if the answer of its delivery counts
    * - ended

@@ -78,7 +78,8 @@ export class Nesting implements NestedMessenger {
 
   /** Resolves when two taskflows have no command left for each other. */
   async #emptied(one: string, other: string): Promise<void> {
-    await Promise.all([`${one} ${other}`, `${other} ${one}`].map((key) => this.#queues.get(key)?.emptied));
+    await this.#queues.get(`${one} ${other}`)?.emptied;
+    await this.#queues.get(`${other} ${one}`)?.emptied;
   }
 
   /** One after another: a pause that came after the resume would stay for ever. */

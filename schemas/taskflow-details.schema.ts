@@ -72,7 +72,7 @@ export interface AttemptDetails extends Static<typeof AttemptSchema> {}
 
 export const CompensationSchema = Type.Object(
   {
-    status: Type.Enum(["RUNNING", "SUCCESS", "FAILED"]),
+    status: Type.Enum(["RUNNING", "SUCCESS", "FAILED", "CANCELLED", "SKIPPED"]),
     attempts: Count("Calls so far"),
     error: Type.Optional(TaskErrorSchema),
   },

@@ -13,6 +13,7 @@ import { findTask } from "../model/find.ts";
 import { type Flow, isFinished, isSettled, type Stage, type Task } from "../model/flow.ts";
 import { stageId, taskId } from "../model/ids.ts";
 import { finishedAlready, resumeUnlessPaused } from "./pause.ts";
+import { endUndo, isUndone, openUndo } from "../execution/compensation.ts";
 import { afterSettled, closeStage, endOf, goOn } from "../execution/stage.ts";
 import { record, type Step } from "../execution/step.ts";
 
@@ -20,6 +21,11 @@ export function cancelTask(step: Step, command: CancelTaskCommand): CommandResul
   const { flow } = step;
   const task = findTask(flow, command.task);
   if ("ok" in task) return task;
+  const undo = openUndo(flow, task);
+  if (undo) {
+    endUndo(step, undo, { status: "CANCELLED" });
+    return taskResult(flow, task);
+  }
   if (isFinished(flow.status)) return finishedAlready(flow, "changed");
   if (isSettled(task.status)) return notActive(flow, task);
   giveUp(step, task);
@@ -34,6 +40,11 @@ export function resolveTask(step: Step, command: ResolveTaskCommand): CommandRes
   const { outcome, response, reason } = command;
   const task = findTask(flow, command.task);
   if ("ok" in task) return task;
+  const undo = openUndo(flow, task);
+  if (undo) {
+    endUndo(step, undo, { status: outcome, reason, ...(response === undefined ? {} : { response }) });
+    return taskResult(flow, task);
+  }
   if (flow.status === "CANCELLED" || flow.status === "COMPLETED") return finishedAlready(flow, "changed");
   const refusal = undecidable(flow, task);
   if (refusal) return refusal;
@@ -62,6 +73,7 @@ export function resolveTask(step: Step, command: ResolveTaskCommand): CommandRes
 /** Refuses a decision that would conflict with work in flight. */
 function undecidable(flow: Flow, task: Task): Refusal | undefined {
   if (task.status === "RUNNING") return runsNow(flow, task);
+  if (flow.undo.status !== "RUNNING" && flow.tasks.some(isUndone)) return compensated(flow);
   const why =
     flow.undo.status === "RUNNING"
       ? "is being compensated"
@@ -76,6 +88,12 @@ function undecidable(flow: Flow, task: Task): Refusal | undefined {
   });
 }
 
+/** It would end as if the tasks that were undone stood. */
+function compensated({ taskflowId, status }: Flow): Refusal {
+  const message = `Taskflow "${taskflowId}" is ${status} and has been compensated: its tasks were undone. Retry it instead.`;
+  return refuse("TASKFLOW_ALREADY_FINISHED", message, { taskflowId, status });
+}
+
 /** Corrects the status of an ended stage after a change to one of its tasks. */
 function refreshStageStatus(step: Step, stage: Stage): void {
   if (stage.status !== "WAITING" && stage.status !== "RUNNING" && stage.status !== endOf(stage)) closeStage(step, stage);
@@ -86,7 +104,8 @@ export function updateTask(step: Step, { task: ref, params, options }: UpdateTas
   const { flow } = step;
   const task = findTask(flow, ref);
   if ("ok" in task) return task;
-  if (task.status === "RUNNING") return runsNow(flow, task);
+  const undo = openUndo(flow, task);
+  if (task.status === "RUNNING" || undo?.status === "RUNNING") return runsNow(flow, task);
   record(step, {
     kind: "updated",
     task: task.ordinal,
@@ -94,6 +113,7 @@ export function updateTask(step: Step, { task: ref, params, options }: UpdateTas
     ...(options === undefined ? {} : { options }),
   });
   if (task.open) watchTaskAge(step, task);
+  if (undo) watchTaskAge(step, undo);
   return taskResult(flow, task);
 }
 

@@ -5,7 +5,8 @@
  */
 import { watchTaskAge } from "./max-age.ts";
 import { resolveInDoubt } from "./in-doubt.ts";
-import { type Flow, isSettled, nextUndo, type Task } from "../model/flow.ts";
+import type { Settled } from "../journal/facts.ts";
+import { type Flow, isSettled, latestAttempt, nextUndo, type Task } from "../model/flow.ts";
 import { record, type Step } from "./step.ts";
 
 /** Starts a compensation, if there is something to undo. */
@@ -36,11 +37,30 @@ export function wantsCompensation(flow: Flow): boolean {
   return blocking.some((task) => task.options.onFailure === "compensate");
 }
 
+/** The compensation of the task that has not ended, if there is one. */
+export function openUndo({ undo: stage }: Flow, { undo }: Task): Task | undefined {
+  return undo && stage.status === "RUNNING" && undo.open && !isSettled(undo.status) ? undo : undefined;
+}
+
+type Ending = Pick<Settled, "status" | "reason" | "response">;
+
+/** A person ends a compensation that runs or waits; the others go on. */
+export function endUndo(step: Step, undo: Task, ending: Ending): void {
+  const { ordinal, attempt } = undo;
+  const node = undo.status === "RUNNING" ? latestAttempt(undo).nodeID : null;
+  if (node !== null) step.effects.push({ kind: "abort", task: ordinal, attempt, node });
+  record(step, { kind: "settled", task: ordinal, ...ending });
+  goOnUndoing(step);
+}
+
 /** Called after a compensating task was settled. */
 export function goOnUndoing(step: Step): void {
   const { undo } = step.flow;
   if (undo.count.open > 0) return watchNext(step);
-  record(step, { kind: "compensated", status: undo.tasks.some(({ status }) => status === "FAILED") ? "FAILED" : "COMPLETED" });
+  record(step, {
+    kind: "compensated",
+    status: undo.tasks.some(({ status }) => status === "FAILED" || status === "CANCELLED") ? "FAILED" : "COMPLETED",
+  });
 }
 
 function watchNext(step: Step): void {

@@ -1,5 +1,5 @@
 /** The facts that settle a task, make it run again, or change its params and options. */
-import { type Attempt, type Flow, isSettled, type Task } from "../model/flow.ts";
+import { type Attempt, type Flow, isSettled, nextUndo, type Task } from "../model/flow.ts";
 import { resolveOptions } from "../model/options.ts";
 import { endAttempt } from "./attempts.ts";
 import type { Reset, Resolved, Selected, Settled, Updated } from "./facts.ts";
@@ -10,6 +10,7 @@ export function settle(flow: Flow, fact: Settled, at: number): void {
   const { count } = task.stage;
   if (isSettled(task.status)) unsettle(flow, task);
   if (fact.reason === undefined) endAttempt(flow, task, fact.status, at, fact);
+  else if (task.status === "RUNNING") endAttempt(flow, task, "CANCELLED", at, fact);
   close(task);
   task.status = fact.status;
   task.retryAt = null;
@@ -22,8 +23,7 @@ export function settle(flow: Flow, fact: Settled, at: number): void {
   task.inDoubt = null;
   flow.due.delete(fact.task);
   if (task.undoes) {
-    flow.undoing.next++;
-    dueNextUndo(flow, at);
+    passUndone(flow, at);
   }
   if (!task.undoes) flow.settled++;
   count.settled++;
@@ -39,6 +39,14 @@ export function settle(flow: Flow, fact: Settled, at: number): void {
     flow.aborting = true;
     flow.due.clear();
   }
+}
+
+/** The next compensation is due once those before it are settled; a later one may be settled first. */
+function passUndone(flow: Flow, at: number): void {
+  const { undoing } = flow;
+  const before = undoing.next;
+  for (let next = nextUndo(flow); next && isSettled(next.status); next = nextUndo(flow)) undoing.next++;
+  if (undoing.next !== before) dueNextUndo(flow, at);
 }
 
 export function reset(flow: Flow, fact: Reset, at: number): void {

@@ -80,7 +80,7 @@ export const isTouched = ({ open, status }: Task): boolean => open || isSettled(
 /** The state of a task's compensation. */
 export function compensationOf({ status, attempts, attemptsOmitted, error }: Task): CompensationDetails {
   return {
-    status: status === "SUCCESS" || status === "FAILED" ? status : "RUNNING",
+    status: isSettled(status) ? (status as CompensationDetails["status"]) : "RUNNING",
     attempts: attempts.length + attemptsOmitted,
     ...(error ? { error } : {}),
   };
@@ -90,7 +90,7 @@ export function compensationOf({ status, attempts, attemptsOmitted, error }: Tas
 export function flowCompensationOf({ undo }: Flow): CompensationDetails | undefined {
   if (undo.status === "WAITING") return undefined;
   const touched = undo.tasks.filter(isTouched);
-  const failed = touched.find(({ status }) => status === "FAILED");
+  const failed = touched.find(({ status }) => status === "FAILED" || status === "CANCELLED");
   const attempts = touched.reduce((sum, task) => sum + task.attempts.length + task.attemptsOmitted, 0);
   const status = undo.status === "RUNNING" ? "RUNNING" : undo.status === "FAILED" ? "FAILED" : "SUCCESS";
   return { status, attempts, ...(failed?.error ? { error: failed.error } : {}) };

@@ -17,7 +17,7 @@ import { dispatchDue, type Router } from "./execution/dispatch.ts";
 import { takeEvaluated } from "./execution/resolve.ts";
 import { handleCommand } from "./commands/handle.ts";
 import { recover } from "./execution/recover.ts";
-import { requery, handleOutcomeReply, linkLost } from "./execution/outcome-query.ts";
+import { checkDeadline, prolong, requery, handleOutcomeReply, linkLost } from "./execution/outcome-query.ts";
 import { afterSettled, begin } from "./execution/stage.ts";
 import type { CommandReply, Step } from "./execution/step.ts";
 import { accept, resend, takeBackHeld } from "./execution/turned-away.ts";
@@ -60,6 +60,10 @@ function take(step: Step, input: Input): void {
       return answerTask(step, input);
     case "timeout":
       return timeOutTask(step, input);
+    case "deadline":
+      return checkDeadline(step, input);
+    case "heartbeat":
+      return prolong(step, input);
     case "retry-due":
       return retryTask(step, input);
     case "evaluated":

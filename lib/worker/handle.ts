@@ -75,11 +75,15 @@ function sendHeartbeat({ broker }: Context, key: string, progress: unknown): voi
   }
 }
 
-/** @returns the handle, and what ends it with the handler */
+/**
+ * @param beaten called with each heartbeat
+ * @returns the handle, and what ends it with the handler
+ */
 export function handleOf(
   ctx: Context,
   call: Delivery,
   signal: AbortSignal,
+  beaten: () => void,
 ): { readonly handle: TaskflowHandle; readonly end: () => void } {
   const { context, key, delivery } = call;
   const { id: taskflowId, stageId, taskId, taskInfo } = context.taskflow;
@@ -97,7 +101,9 @@ export function handleOf(
     previousStageRes: () => previous.read(),
     signal,
     heartbeat: (progress?: unknown) => {
-      if (!isOver) heartbeats.beat(progress);
+      if (isOver) return;
+      beaten();
+      heartbeats.beat(progress);
     },
     log: (message: string, data?: Readonly<Record<string, unknown>>) => {
       const logger = ctx.service?.logger ?? ctx.broker.logger;

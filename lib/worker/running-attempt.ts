@@ -13,6 +13,7 @@ export type Result =
 export class RunningAttempt {
   readonly #controller = new AbortController();
   #timer: NodeJS.Timeout | undefined;
+  #watchedAt = performance.now();
   /** Somebody has asked, so perhaps nobody waits for the call's answer any more. */
   asked = false;
   readonly result: Promise<Result>;
@@ -30,8 +31,14 @@ export class RunningAttempt {
     this.#controller.abort(new Error(reason));
   }
 
-  /** The attempt's time begins, anew with each delivery. */
+  /** Time since the attempt's time began, in ms. */
+  get quietMs(): number {
+    return Math.round(performance.now() - this.#watchedAt);
+  }
+
+  /** The attempt's time begins, anew with each delivery and each heartbeat of its handler. */
   watch(timeoutMs: number | undefined): void {
+    this.#watchedAt = performance.now();
     clearTimeout(this.#timer);
     if (this.asked || timeoutMs === undefined || timeoutMs > LONGEST_TIMER_MS) return;
     this.#timer = setTimeout(() => this.abort("The attempt's time is over."), timeoutMs);

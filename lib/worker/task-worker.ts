@@ -38,6 +38,8 @@ export interface OutcomeAnswer {
   /** `unknown`: the ledger does not reach back to when the attempt was sent. */
   readonly state: "done" | "running" | "interrupted" | "never" | "unknown";
   readonly outcome?: WireOutcome;
+  /** With `running`, in this process: time since the handler began or sent its latest heartbeat. */
+  readonly quietMs?: number;
   /** In place of an outcome that does not fit into a message: its text from the offset on that was asked for. */
   readonly part?: OutcomeChunk;
 }
@@ -182,7 +184,7 @@ export class TaskWorker {
   async #run(ctx: Context, call: Delivery, run: RunningAttempt, handler: Handler): Promise<Result> {
     const { broker } = this.#ports;
     const { nodeID } = broker;
-    const { handle, end } = handleOf(ctx, call, run.signal);
+    const { handle, end } = handleOf(ctx, call, run.signal, () => run.watch(call.timeoutMs));
     Object.defineProperty(ctx, "taskflow", { value: handle, configurable: true });
     const isLocal = ctx.nodeID === null || ctx.nodeID === nodeID;
     const maxBytes = isLocal ? Number.POSITIVE_INFINITY : this.#maxBytes;
@@ -253,8 +255,9 @@ export class TaskWorker {
     const asked = await ledger.ask(key, delivery, ageMs);
     if (asked.kind === "done") return done(asked.outcome);
     if (asked.kind === "running") {
-      const isRunning = asked.instance === instance ? this.#runs.has(key) : this.#isAlive(asked.instance);
-      return { instance, state: isRunning ? "running" : "interrupted" };
+      if (asked.instance !== instance) return { instance, state: this.#isAlive(asked.instance) ? "running" : "interrupted" };
+      const running = this.#runs.get(key);
+      return running ? { instance, state: "running", quietMs: running.quietMs } : { instance, state: "interrupted" };
     }
     return { instance, state: asked.kind };
   }

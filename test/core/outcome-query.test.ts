@@ -188,6 +188,21 @@ describe("a worker that runs the attempt", () => {
     expect(run.task("a").error).toMatchObject({ type: "TASK_OUTCOME_UNKNOWN", data: { cause: { type: "TASK_TIMEOUT" } } });
   });
 
+  test("is awaited in the default mode until its timeout has passed since the latest heartbeat", () => {
+    const run = asked({ timeout: 1_000 });
+    run.now += 5_000;
+    run.reply("a", { kind: "running", quietMs: 200 });
+    const until = run.now + 800;
+    const deadline = { kind: "deadline", task: 0, attempt: 0 } as const;
+    run.give({ kind: "heartbeat", task: 0, attempt: 0 });
+    run.now = until;
+    expect(run.give(deadline).effects).toEqual([{ kind: "timer", at: until + 200, input: deadline }]);
+    expect(run.task("a").status).toBe("RUNNING");
+    run.now = until + 200;
+    run.give(deadline);
+    expect(run.task("a").error).toMatchObject({ type: "TASK_TIMEOUT" });
+  });
+
   test("settles the task with its report, and is not queried after that", () => {
     const run = asked(ONCE);
     run.reply("a", RUNNING);

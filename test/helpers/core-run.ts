@@ -92,7 +92,7 @@ export const failed = (more: Partial<Extract<Outcome, { kind: "failed" }>> = {})
 });
 
 /** All that a journal must tell, as text; `due`, `repeats` and `turnedAway` follow from timers and replies, and are told by `recover`. */
-export function fingerprint({ due: _, repeats: _r, turnedAway: _t, isFollowing: _f, ...flow }: Flow): string {
+export function fingerprint({ due: _, repeats: _r, turnedAway: _t, deadlines: _d, isFollowing: _f, ...flow }: Flow): string {
   return JSON.stringify(flow, (key: string, value: unknown) => {
     if (value instanceof Map) return Array.from(value as Map<unknown, unknown>);
     if (value instanceof Set) return Array.from(value as Set<unknown>);

@@ -96,6 +96,7 @@ const isShared = ({ action }: OutcomeEndpoint): boolean => action[LEDGER_KEY]?.i
 interface Told {
   readonly state?: unknown;
   readonly outcome?: unknown;
+  readonly quietMs?: unknown;
   readonly part?: unknown;
 }
 
@@ -127,9 +128,12 @@ async function queryOnce(
   }
 }
 
+const isDuration = (value: unknown): value is number => typeof value === "number" && Number.isFinite(value) && value >= 0;
+
 function replyOf(answer: Told | null): Reply {
-  const { state, outcome: told } = answer ?? {};
-  if (state === "running" || state === "interrupted" || state === "never") return { kind: state };
+  const { state, outcome: told, quietMs } = answer ?? {};
+  if (state === "running") return isDuration(quietMs) ? { kind: "running", quietMs } : { kind: "running" };
+  if (state === "interrupted" || state === "never") return { kind: state };
   const outcome = state === "done" ? toldOutcome(told, Date.now()) : undefined;
   return outcome ? { kind: "done", outcome } : { kind: "silent" };
 }

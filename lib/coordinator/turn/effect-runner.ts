@@ -84,6 +84,7 @@ export class EffectRunner {
   /** The handler says that it is still at it: the time of its attempt begins anew. */
   extend(resident: Resident, task: number, attempt: number): void {
     const pending = resident.pending.get(task);
+    if (resident.flow.deadlines.has(task)) this.#ports.give(resident, { kind: "heartbeat", task, attempt });
     if (pending?.attempt !== attempt) return;
     pending.cancelTimeout();
     pending.cancelTimeout = pending.watch();

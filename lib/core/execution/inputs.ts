@@ -33,7 +33,8 @@ export type Outcome =
 /** The reply to an outcome query; `ports/bus.ts` defines when each kind may be given. */
 export type OutcomeReply =
   | { readonly kind: "done"; readonly outcome: Outcome }
-  | { readonly kind: "running" }
+  /** `quietMs`: time since the handler began or sent its latest heartbeat, if its worker knows. */
+  | { readonly kind: "running"; readonly quietMs?: number }
   | { readonly kind: "interrupted" }
   | { readonly kind: "never" }
   | { readonly kind: "silent" };
@@ -51,6 +52,10 @@ export type Input =
     }
   /** An attempt's timeout is over. */
   | { readonly kind: "timeout"; readonly task: number; readonly attempt: number }
+  /** The deadline of an attempt that an earlier owner sent may be over. */
+  | { readonly kind: "deadline"; readonly task: number; readonly attempt: number }
+  /** The handler of an attempt that an earlier owner sent has sent a heartbeat. */
+  | { readonly kind: "heartbeat"; readonly task: number; readonly attempt: number }
   /** The coordinator's own link was down: deliveries and answers of these tasks may be lost. */
   | { readonly kind: "link-lost"; readonly tasks: readonly number[] }
   /** Time to query a worker again that replied `running`. */

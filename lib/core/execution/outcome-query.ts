@@ -13,7 +13,7 @@ import { failure, type TaskError } from "../model/values.ts";
 import type { Input, OutcomeReply } from "./inputs.ts";
 import type { Step } from "./step.ts";
 import { isOutdatedReply } from "./turned-away.ts";
-import { acceptLate, failAttempt, isReportedFailure, settleAttempt } from "./task.ts";
+import { acceptLate, failAttempt, isReportedFailure, settleAttempt, timeOutTask } from "./task.ts";
 
 type InputOf<Kind extends Input["kind"]> = Extract<Input, { kind: Kind }>;
 
@@ -63,7 +63,7 @@ export function handleOutcomeReply(step: Step, input: InputOf<"outcome-reply">):
     case "done":
       return settleAttempt(step, task, reply.outcome, delivery);
     case "running":
-      return waitForWorker(step, task, cause);
+      return waitForWorker(step, task, cause, reply.quietMs);
     case "never":
       return deliverAgain(step, task, cause);
     case "interrupted":
@@ -98,15 +98,47 @@ function settleInDoubt(step: Step, task: Task, reply: OutcomeReply, delivery: nu
  * The worker answers when it is done. In the default mode the attempt's timeout still applies;
  * where nothing may be repeated, only the maxAge does.
  */
-function waitForWorker(step: Step, task: Task, cause: TaskError | undefined): void {
+function waitForWorker(step: Step, task: Task, cause: TaskError | undefined, quietMs: number | undefined): void {
   const { ordinal, attempt, options } = task;
   if (isTooOld(step.flow, task, step.now)) return giveUp(step, task, cause);
-  if (!options.exactlyOnceTaskExecution) {
-    const at = latestAttempt(task).startedAt + options.timeout;
-    step.effects.push({ kind: "timer", at, input: { kind: "timeout", task: ordinal, attempt } });
-  }
+  if (!options.exactlyOnceTaskExecution) setDeadline(step, task, quietMs);
   const input: Input = { kind: "requery", task: ordinal, attempt, ...(cause ? { cause } : {}) };
   step.effects.push({ kind: "timer", at: step.now + REQUERY_MS, input });
+}
+
+/** The attempt's timeout counts from the handler's latest heartbeat, as its worker tells. */
+function setDeadline({ flow, now, effects }: Step, task: Task, quietMs: number | undefined): void {
+  const { ordinal, attempt, options } = task;
+  const { startedAt, deliveries: delivery } = latestAttempt(task);
+  const before = flow.deadlines.get(ordinal);
+  const isSet = before?.attempt === attempt && before.delivery === delivery;
+  const at = (quietMs === undefined ? startedAt : now - quietMs) + options.timeout;
+  flow.deadlines.set(ordinal, { attempt, delivery, at: isSet ? Math.max(before.at, at) : at });
+  if (!isSet) effects.push({ kind: "timer", at, input: { kind: "deadline", task: ordinal, attempt } });
+}
+
+/** The attempt times out, unless its deadline was put off. */
+export function checkDeadline(step: Step, { task: ordinal, attempt }: InputOf<"deadline">): void {
+  const { flow, now, effects } = step;
+  const deadline = flow.deadlines.get(ordinal);
+  const task = taskAt(flow, ordinal);
+  if (!task || deadline?.attempt !== attempt) return;
+  if (now < deadline.at) {
+    effects.push({ kind: "timer", at: deadline.at, input: { kind: "deadline", task: ordinal, attempt } });
+    return;
+  }
+  flow.deadlines.delete(ordinal);
+  const isRunning = task.status === "RUNNING" && task.attempt === attempt;
+  if (isRunning && latestAttempt(task).deliveries === deadline.delivery)
+    timeOutTask(step, { kind: "timeout", task: ordinal, attempt });
+}
+
+/** A heartbeat restarts the timeout of an attempt that an earlier owner sent, too. */
+export function prolong({ flow, now }: Step, { task: ordinal, attempt }: InputOf<"heartbeat">): void {
+  const deadline = flow.deadlines.get(ordinal);
+  const task = taskAt(flow, ordinal);
+  if (!task || deadline?.attempt !== attempt) return;
+  flow.deadlines.set(ordinal, { ...deadline, at: Math.max(deadline.at, now + task.options.timeout) });
 }
 
 function deliverAgain(step: Step, task: Task, cause: TaskError | undefined): void {

@@ -63,6 +63,7 @@ export function build(created: Created, at: number): Flow {
     due: new Set(),
     repeats: new Set(),
     turnedAway: new Map(),
+    deadlines: new Map(),
     isFollowing: false,
   };
 }

@@ -213,6 +213,13 @@ export interface TurnedAway {
   readonly isRefused: boolean;
 }
 
+/** When an attempt times out that this coordinator did not send. */
+export interface Deadline {
+  readonly attempt: number;
+  readonly delivery: number;
+  readonly at: number;
+}
+
 export interface Flow {
   readonly taskflowId: string;
   /** The first 24 characters of the ids of its stages and tasks. */
@@ -290,6 +297,11 @@ export interface Flow {
   readonly repeats: Set<number>;
   /** Requests that were turned away before they ran, by ordinal of their task. Not stored. */
   readonly turnedAway: Map<number, TurnedAway>;
+  /**
+   * By ordinal: deadlines of running attempts that an earlier owner sent, and that their worker says
+   * it runs. Not stored: the next reply or heartbeat of the worker gives them again.
+   */
+  readonly deadlines: Map<number, Deadline>;
   /** A timer for the next look at its children is set. Not stored. */
   isFollowing: boolean;
 }

@@ -230,9 +230,10 @@ describe("a worker that runs the attempt", () => {
   test("has only the attempt's timeout in the default mode, from its first delivery", () => {
     const run = asked({ timeout: 500, maxRetries: 1 });
     const { effects } = run.reply("a", RUNNING);
-    expect(effects).toContainEqual({ kind: "timer", at: START + 500, input: { kind: "timeout", task: 0, attempt: 0 } });
+    const deadline = { kind: "deadline", task: 0, attempt: 0 } as const;
+    expect(effects).toContainEqual({ kind: "timer", at: START + 500, input: deadline });
     run.now = START + 500;
-    run.timeOut("a");
+    run.give(deadline);
     expect(run.task("a")).toMatchObject({ status: "WAITING", error: { type: "TASK_TIMEOUT" } });
     expect(run.give({ kind: "requery", task: 0, attempt: 0 }).effects).toEqual([]);
   });

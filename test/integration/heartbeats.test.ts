@@ -26,23 +26,22 @@ function beating(): {
   readonly fallSilent: () => void;
 } {
   let runs = 0;
-  let isOver = false;
-  let isSilent = false;
+  const state = { isOver: false, isSilent: false };
   const service: ServiceSchema = {
     name: "svc",
     mixins: [TaskflowWorker()],
     actions: {
       async work(ctx: TaskflowContext) {
         runs++;
-        while (!isOver) {
-          if (!isSilent) ctx.taskflow?.heartbeat();
+        while (!state.isOver) {
+          if (!state.isSilent) ctx.taskflow?.heartbeat();
           await delay(100);
         }
         return { aborted: ctx.taskflow?.signal.aborted };
       },
     },
   };
-  return { service, runs: () => runs, stop: () => void (isOver = true), fallSilent: () => void (isSilent = true) };
+  return { service, runs: () => runs, stop: () => void (state.isOver = true), fallSilent: () => void (state.isSilent = true) };
 }
 
 const flow = (options: object = {}) => ({

@@ -3,7 +3,7 @@
  * has validated its command before.
  */
 import { Type, type Static } from "typebox";
-import { type JsonText, MAX_ID_LENGTH, MAX_REASON_LENGTH, Name, TASKFLOW_STATUSES, TaskflowId } from "./common.schema.ts";
+import { type JsonText, MAX_ID_LENGTH, MAX_REASON_LENGTH, Name, TASKFLOW_STATUSES, TaskflowId, WELL_FORMED_PATTERN } from "./common.schema.ts";
 import { TaskOptionsSchema } from "./options.schema.ts";
 
 const closed = { additionalProperties: false };
@@ -34,6 +34,7 @@ export type Expect = Readonly<Static<typeof ExpectSchema>>;
 export const CommandIdSchema = Type.String({
   minLength: 1,
   maxLength: MAX_ID_LENGTH,
+  pattern: WELL_FORMED_PATTERN,
   description: "A repeated commandId gets the first answer and does nothing",
 });
 

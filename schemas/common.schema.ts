@@ -21,8 +21,13 @@ export const MAX_ID_LENGTH = 128;
 export const MAX_REASON_LENGTH = 2_000;
 
 export const TASKFLOW_ID_PATTERN = "^[A-Za-z0-9_:-]{1,128}$";
-/** No control characters (C0, DEL, C1). */
-export const NAME_PATTERN = "^[^\\u0000-\\u001f\\u007f-\\u009f]*$";
+/**
+ * No half of a surrogate pair: stores keep another character instead, so that two texts would be
+ * one. In a Unicode pattern the range matches no whole pair.
+ */
+export const WELL_FORMED_PATTERN = "^[^\\ud800-\\udfff]*$";
+/** No control characters (C0, DEL, C1), and no half of a surrogate pair. */
+export const NAME_PATTERN = "^[^\\u0000-\\u001f\\u007f-\\u009f\\ud800-\\udfff]*$";
 /**
  * A name of a service or action; dots only between parts. Keeps white space, CR/LF and wildcards
  * off the bus.
@@ -43,6 +48,7 @@ export const Duration = (minimum: 0 | 1, description: string) =>
 export const AttributeValue = Type.Unsafe<string | number | boolean>({
   type: ["string", "number", "boolean"],
   maxLength: MAX_NAME_LENGTH,
+  pattern: WELL_FORMED_PATTERN,
 });
 
 /** An object of free JSON data; `lib/config/limits.ts` limits its depth and size. */

@@ -3,7 +3,7 @@
  * hostile the value is.
  */
 import type { ErrorObject, ValidateFunction } from "ajv";
-import { ACTION_PART_PATTERN, NAME_PATTERN, TASKFLOW_ID_PATTERN } from "../../schemas/common.schema.ts";
+import { ACTION_PART_PATTERN, NAME_PATTERN, TASKFLOW_ID_PATTERN, WELL_FORMED_PATTERN } from "../../schemas/common.schema.ts";
 import { OPTIONS, TASK_OPTIONS } from "../../schemas/options.ts";
 import { RESERVED_TASK_TYPES } from "../../schemas/task-types/index.ts";
 import { NOT_YET } from "../../schemas/taskflow.schema.ts";
@@ -119,7 +119,8 @@ function enumRemark({ instancePath, params }: ErrorObject, value: string): strin
 }
 
 const PATTERNS: Readonly<Record<string, string>> = {
-  [NAME_PATTERN]: "not contain control characters",
+  [NAME_PATTERN]: "not contain control characters, nor half of a character (a lone surrogate)",
+  [WELL_FORMED_PATTERN]: "not contain half of a character (a lone surrogate)",
   [TASKFLOW_ID_PATTERN]: "be 1 to 128 characters of A-Z a-z 0-9 _ : -",
   [ACTION_PART_PATTERN]: "consist of letters A-Z a-z, digits, _ - $, and single dots between them",
 };

@@ -1,6 +1,6 @@
 /** Params that several actions share. */
 import { Type } from "typebox";
-import { MAX_PAGE_SIZE, MAX_REASON_LENGTH, Name, TaskflowId } from "../common.schema.ts";
+import { MAX_PAGE_SIZE, MAX_REASON_LENGTH, WELL_FORMED_PATTERN, Name, TaskflowId } from "../common.schema.ts";
 import { CommandIdSchema, ExpectSchema } from "../command.schema.ts";
 
 /** For objects that accept no other properties. */
@@ -26,4 +26,5 @@ export const shown = {
 /** Params of every command. */
 export const command = { taskflowId, expect: Type.Optional(ExpectSchema), commandId: Type.Optional(CommandIdSchema) };
 
-export const Reason = (description: string) => Type.String({ minLength: 1, maxLength: MAX_REASON_LENGTH, description });
+export const Reason = (description: string) =>
+  Type.String({ minLength: 1, maxLength: MAX_REASON_LENGTH, pattern: WELL_FORMED_PATTERN, description });

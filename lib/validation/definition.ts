@@ -58,9 +58,14 @@ const TASKFLOW_ID = new RegExp(TASKFLOW_ID_PATTERN);
  * stored. Undefined if there is none, or if it is invalid, which `validateTaskflow` reports.
  */
 export function readTaskflowId(params: unknown): string | undefined {
-  if (typeof params !== "object" || params === null || !("taskflowId" in params)) return undefined;
-  const { taskflowId } = params;
-  return typeof taskflowId === "string" && TASKFLOW_ID.test(taskflowId) ? taskflowId : undefined;
+  try {
+    if (typeof params !== "object" || params === null || !("taskflowId" in params)) return undefined;
+    const { taskflowId } = params;
+    return typeof taskflowId === "string" && TASKFLOW_ID.test(taskflowId) ? taskflowId : undefined;
+  } catch {
+    // A getter or a proxy threw: `validateTaskflow` meets it again and reports it.
+    return undefined;
+  }
 }
 
 /** The short form `tasks` is a taskflow of one stage. Copies the outermost object only. */

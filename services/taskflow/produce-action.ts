@@ -36,9 +36,18 @@ function producersMeta(meta: Readonly<Record<string, unknown>>): Record<string, 
   }
 }
 
+/** A proxy of the caller's process may throw; the validation that follows reports it. */
+function isDetached(given: unknown): boolean {
+  try {
+    return isRecord(given) && given["detached"] === true;
+  } catch {
+    return false;
+  }
+}
+
 /** The attempt that the caller is the handler of; undefined if it is none, or says that the taskflow is to be none of its task's. */
 function producerOf(given: unknown, meta: Readonly<Record<string, unknown>>): Producer | undefined {
-  if (isRecord(given) && given["detached"] === true) return undefined;
+  if (isDetached(given)) return undefined;
   const context = meta[CONTEXT_KEY];
   const taskflow = isRecord(context) ? context["taskflow"] : undefined;
   if (!isRecord(taskflow) || !isRecord(taskflow["taskInfo"])) return undefined;

@@ -3,7 +3,15 @@
  * has validated its command before.
  */
 import { Type, type Static } from "typebox";
-import { type JsonText, MAX_ID_LENGTH, MAX_REASON_LENGTH, Name, TASKFLOW_STATUSES, TaskflowId, WELL_FORMED_PATTERN } from "./common.schema.ts";
+import {
+  type JsonText,
+  MAX_ID_LENGTH,
+  MAX_REASON_LENGTH,
+  Name,
+  TASKFLOW_STATUSES,
+  TaskflowId,
+  WELL_FORMED_PATTERN,
+} from "./common.schema.ts";
 import { TaskOptionsSchema } from "./options.schema.ts";
 
 const closed = { additionalProperties: false };

@@ -1,6 +1,14 @@
 /** Filters of `listTaskflows` and `bulk`. A taskflow must match all given filters. */
 import { Type } from "typebox";
-import { AttributeValue, MAX_NAME_LENGTH, NAME_PATTERN, Name, TASKFLOW_STATUSES, TaskflowId, WELL_FORMED_PATTERN } from "./common.schema.ts";
+import {
+  AttributeValue,
+  MAX_NAME_LENGTH,
+  NAME_PATTERN,
+  Name,
+  TASKFLOW_STATUSES,
+  TaskflowId,
+  WELL_FORMED_PATTERN,
+} from "./common.schema.ts";
 
 /** For a filter that takes one value or an array: one of the values must match. */
 export const SEVERAL = { minItems: 1, maxItems: 100 };
@@ -37,6 +45,11 @@ export const FILTER = {
   createdBefore: time("Created before"),
   errorType: Type.Optional(Type.Union([errorType, Type.Array(errorType, SEVERAL)])),
   text: Type.Optional(
-    Type.String({ minLength: 1, maxLength: MAX_NAME_LENGTH, pattern: WELL_FORMED_PATTERN, description: "Part of the name, the id, a tag or an attribute" }),
+    Type.String({
+      minLength: 1,
+      maxLength: MAX_NAME_LENGTH,
+      pattern: WELL_FORMED_PATTERN,
+      description: "Part of the name, the id, a tag or an attribute",
+    }),
   ),
 };

@@ -14,6 +14,7 @@ import { steadyLogger } from "../util/steady-logger.ts";
 import { sleep } from "../util/timer.ts";
 import { announceLast } from "./turn/republish.ts";
 import { placeOf, taskflowIdOf } from "../protocol/attempt-key.ts";
+import { Compaction } from "./ownership/compaction.ts";
 import { Residency } from "./ownership/residency.ts";
 import { Creator, type NewTaskflow } from "./commands/produce.ts";
 import { ReopenFinished } from "./ownership/reopen.ts";
@@ -25,7 +26,7 @@ import { type Gate, OPEN_GATE } from "./flow-control/pause-rules.ts";
 import type { Ports } from "./turn/ports.ts";
 import type { Resident } from "./turn/resident.ts";
 import { Retention } from "./ownership/retention.ts";
-import { isDamage, readStored, rehydrate, rehydrateOrLog } from "./turn/rehydrate.ts";
+import { isDamage, readStored, rehydrate, rehydrateOrLog, type ReadJournal } from "./turn/rehydrate.ts";
 import { type CoordinatorSettings, READ_BATCH, MAX_TURN_SIZE } from "./turn/settings.ts";
 import { TurnLoop, type TurnListener } from "./turn/loop.ts";
 import { wakeWaiting } from "./turn/wake-ups.ts";
@@ -44,6 +45,7 @@ export class Coordinator {
   readonly #gate: Gate;
   readonly #turns: TurnLoop;
   readonly #residency: Residency;
+  readonly #compaction: Compaction;
   readonly #lease: LeaseKeeper;
   readonly #late: LateAnswers;
   readonly #commands: CommandRouter;
@@ -62,11 +64,13 @@ export class Coordinator {
       hasLease: () => this.#lease.hasLease(),
       parked: (dueAt) => this.#residency.left(dueAt),
       left: () => this.#residency.freed(),
+      overgrown: (resident) => this.#compaction.ask(resident),
       late: (last, answer) => void this.#late.add(last, answer),
       send: (from, effect) => this.#nesting.send(from, effect),
       lookAfter: (resident, children) => this.#nesting.lookAfter(resident, children),
     };
     this.#turns = new TurnLoop(ports, settings, listener, gate);
+    this.#compaction = new Compaction(ports, this.#turns.residents);
     this.#residency = new Residency(ports, settings, this.#turns);
     this.#retention = settings.retentionMs === null ? undefined : new Retention(ports, settings.retentionMs);
     this.#lease = new LeaseKeeper(ports, settings, {
@@ -127,6 +131,7 @@ export class Coordinator {
     this.#ends = [];
     await givenUp;
     await this.#retention?.stop();
+    await this.#compaction.stop();
     await this.#ports.sandbox.close();
     await this.#lease.stop();
     released();
@@ -193,7 +198,7 @@ export class Coordinator {
   }
 
   /** Goes on with a taskflow that was stored for it, whole, a moment ago. */
-  adopt(stored: StoredTaskflow): void {
+  adopt(stored: ReadJournal): void {
     // It shuts down: whoever comes next finds it.
     if (!this.isDraining) this.#residency.adopt(stored);
   }

@@ -2,7 +2,7 @@
  * Format of the tables or collections and of the journals in them. Earlier formats were never
  * released.
  */
-export const STORE_FORMAT = 3;
+export const STORE_FORMAT = 4;
 
 /**
  * Why a store of this format cannot be opened; undefined: it can.

@@ -5,7 +5,8 @@
  *
  * - its **journal**: entries numbered 1, 2, 3 … (the taskflow's `revision`), each the facts of one
  *   commit as JSON text. Entry 1 contains the definition. The journal is the truth: replaying it
- *   gives the taskflow and the history of its events.
+ *   gives the taskflow and the history of its events. A **snapshot** may replace the entries from 2
+ *   to a number before the last.
  * - its **row**, a projection for queries, owners and due times, written together with the journal.
  *
  * So a change costs one small insert, whatever the size of the taskflow.
@@ -81,6 +82,11 @@ export type Write =
       readonly revision: number;
       readonly entry: string;
       readonly row?: RowChange;
+      /**
+       * The first entry of a new owner. Its number stays taken after a compaction: whatever the
+       * former owner was about to append meets it.
+       */
+      readonly isTakeover?: true;
     };
 
 /**
@@ -93,14 +99,20 @@ export type WriteResult = "stored" | "conflict";
 
 export interface StoredTaskflow {
   row: TaskflowRow;
-  /** Entries 1..revision in order. */
+  /** Names the journal: another taskflow of the same id has another one. */
+  journal: string;
+  /** Entry 1, then the texts of its snapshot, if it was compacted, then the entries behind that. */
   entries: string[];
+  /** Number of the last entry. */
+  revision: number;
 }
 
 /** A taskflow that may be damaged. */
 export interface RawTaskflow {
   row: TaskflowRow;
+  /** As those of `StoredTaskflow`; null for one that is missing. */
   entries: (string | null)[];
+  revision: number;
 }
 
 export interface Claimed {
@@ -204,6 +216,21 @@ export interface Store {
 
   /** Rejects with a RangeError if the journal is damaged. */
   read(taskflowId: string): Promise<StoredTaskflow | undefined>;
+
+  /**
+   * The entries after `revision` of that journal, with its row. Undefined: it has to be read as a
+   * whole, because it is gone, or was compacted beyond that number.
+   */
+  readOn(taskflowId: string, journal: string, revision: number): Promise<StoredTaskflow | undefined>;
+
+  /**
+   * Replaces the entries from 2 to `revision` by a snapshot of them. Its texts are stored first, then
+   * one write makes them valid, then the entries go: wherever that is cut short, `read` finds the old
+   * or the new, and what is left over goes with the next compaction, or with the taskflow. Anybody
+   * may do so at any time, since entries never change. `conflict`: another journal, one that was
+   * compacted as far, or the number is not before the last; nothing changed.
+   */
+  compact(taskflowId: string, journal: string, revision: number, texts: readonly string[]): Promise<WriteResult>;
 
   /**
    * The taskflows that exist, in any order, at little more than the cost of one. Rejects with a

@@ -4,44 +4,27 @@
  */
 import { Type, type TSchema } from "typebox";
 import { Name, STAGE_STATUSES, TASKFLOW_STATUSES, TaskflowId } from "../../schemas/common.schema.ts";
-import { ImportedTime } from "../../schemas/export.schema.ts";
 import { EffectiveOptionsSchema, TaskOptionsSchema } from "../../schemas/options.schema.ts";
 import type { Fact } from "../core/journal/facts.ts";
-
-const closed = { additionalProperties: false };
-/** Half of the safe integers: the engine counts on from a number of an export. */
-const MAX_COUNT = 2 ** 52;
-
-const number = Type.Integer({ minimum: 0, maximum: MAX_COUNT });
-const time = ImportedTime;
-const task = Type.Integer({ minimum: 0, maximum: 0xff_ff_ff_ff });
-const text = Type.String({ maxLength: 1_024 });
-const longText = Type.String();
-const only = (value: boolean) => Type.Optional(Type.Literal(value));
-const oneOf = (...values: readonly string[]) => Type.Enum([...values]);
-const anything = Type.Unknown();
-
-const error = Type.Object(
-  {
-    type: text,
-    name: text,
-    message: longText,
-    code: Type.Optional(Type.Unsafe<number | string>({ type: ["number", "string"], maxLength: 1_024 })),
-    data: Type.Optional(anything),
-    causes: Type.Optional(Type.Array(Type.Unsafe<object>({ type: "object" }), { maxItems: 5 })),
-    stack: Type.Optional(longText),
-    nodeID: Type.Optional(text),
-  },
+import {
+  anything,
   closed,
-);
-
-const nullable = (schema: object) => Type.Unsafe<unknown>({ ...schema, type: [(schema as { type: string }).type, "null"] });
-
-const positive = Type.Integer({ minimum: 1, maximum: MAX_COUNT });
+  error,
+  longText,
+  nullable,
+  number,
+  oneOf,
+  oneOfType,
+  only,
+  positive,
+  task,
+  text,
+  time,
+  whenValues,
+} from "./fact-values.ts";
+import { SNAPSHOT } from "./snapshot-schemas.ts";
 
 type Properties = { [K in Fact["kind"]]: Record<Exclude<keyof Extract<Fact, { kind: K }>, "kind">, TSchema> };
-
-const whenValues = Type.Optional(Type.Unsafe<object>({ type: "object" }));
 
 /** The `definition` of `created` is validated like the params of `produce`. */
 const PROPERTIES: Properties = {
@@ -108,12 +91,8 @@ const PROPERTIES: Properties = {
   responded: { task, delivery: positive, response: anything },
   compensating: { tasks: Type.Array(task, { maxItems: 1_000_000 }) },
   compensated: { status: oneOf("COMPLETED", "FAILED") },
+  compacted: SNAPSHOT,
 };
-
-/** An enumeration with an explicit type, to which null can be added. */
-function oneOfType(values: readonly string[]): object {
-  return { type: "string", pattern: `^(${values.join("|")})$` };
-}
 
 /** The schema of a whole fact, by kind. */
 export const FACT_SCHEMAS: Readonly<Record<string, TSchema>> = Object.fromEntries(

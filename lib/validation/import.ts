@@ -5,7 +5,7 @@
 import { ACTIONS } from "../../schemas/actions/index.ts";
 import { EntrySchema } from "../../schemas/export.schema.ts";
 import { CONTEXT_KEY } from "../protocol/names.ts";
-import type { Created, Entry } from "../core/journal/facts.ts";
+import type { Compacted, Created, Entry } from "../core/journal/facts.ts";
 import { restoreEntry, type StoredEntry } from "../core/journal/journal.ts";
 import { compileFast, compileThorough } from "./ajv.ts";
 import { byteLengthOver, encodeJson } from "./encode.ts";
@@ -117,7 +117,26 @@ function checkFact(fact: unknown, path: string, isFirst: boolean, problems: Prob
       ? `${path}/kind must be "created", got ${describeValue(kind)}.`
       : `${path}/kind must not be "created" again: only the first fact is.`;
     problems.add({ path: `${path}/kind`, message, keyword: "created" });
-  } else check(known, fact, path, problems);
+  } else if (check(known, fact, path, problems) && kind === "compacted") checkResponses(fact as Compacted, path, problems);
+}
+
+/** Responses in a snapshot are JSON texts, which go into answers as they are. */
+function checkResponses({ tasks = [] }: Compacted, path: string, problems: ProblemList): void {
+  for (const [index, { response, pendingResponse }] of tasks.entries()) {
+    if (isJson(response) && isJson(pendingResponse)) continue;
+    const place = `${path}/tasks/${index}`;
+    problems.add({ path: place, message: `${place} must have responses that are JSON texts.`, keyword: "format" });
+  }
+}
+
+/** Encoded as the engine does it: no other white space, no other order of the same text. */
+function isJson(text: string | null | undefined): boolean {
+  if (text === null || text === undefined) return true;
+  try {
+    return JSON.stringify(JSON.parse(text)) === text;
+  } catch {
+    return false;
+  }
 }
 
 type Definition = Created["definition"];

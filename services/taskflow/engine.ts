@@ -61,6 +61,9 @@ const LAG_RESOLUTION_MS = 20;
 export const milliseconds = (nanoseconds: number): number =>
   Math.max(0, Math.round(nanoseconds / 1e5 - LAG_RESOLUTION_MS * 10) / 10);
 
+/** About 10 ms of replay. Beyond it changes are no longer told apart: see the docs on events. */
+const COMPACT_AFTER = 4_000;
+
 /** How long the owner of a taskflow may take to explain it, before it is explained without. */
 const ASK_OWNER_MS = 2_000;
 
@@ -91,6 +94,7 @@ export function createEngine(service: Service, options: TaskflowServiceOptions):
     maxInFlight,
     maxActive,
     parkMs: given.parkAfter,
+    compactAfter: COMPACT_AFTER,
     eventTreeLimit,
     paramsBytes: limits.paramsBytes,
   };

@@ -49,7 +49,7 @@ describe("a file of SQLite", () => {
     await expect(connect(other)).rejects.toThrow(/must not be empty: start a coordinator on it, or correct the path/);
     database.exec(`PRAGMA application_id = ${APPLICATION_ID}; PRAGMA user_version = 99`);
     await expect(connect(other)).rejects.toThrow(
-      /must have format 3, got 99 from a newer moleculer-taskflow: use the version that wrote it, or a newer one\.$/,
+      /must have format 4, got 99 from a newer moleculer-taskflow: use the version that wrote it, or a newer one\.$/,
     );
     database.close();
     await expect(connect(tempFolder())).rejects.toThrow(/cannot be used: see to its disk and folder/);

@@ -3,7 +3,7 @@ import { describe, expect, it } from "@jest/globals";
 import fc from "fast-check";
 import type { Write } from "../../lib/ports/store.ts";
 import type { OpenStore } from "./store.suite.ts";
-import { append, create, newRow } from "./store-writes.ts";
+import { append, create, newRow, whole } from "./store-writes.ts";
 
 export function describeCommit(under: OpenStore): void {
   describe("on commit", () => {
@@ -26,9 +26,9 @@ export function describeCommit(under: OpenStore): void {
         format: 3,
       });
       expect(await under.store.commit([{ kind: "create", row, entry: '{"a":1}' }])).toEqual(["stored"]);
-      expect(await under.store.read("f")).toEqual({ row, entries: ['{"a":1}'] });
+      expect(await under.store.read("f")).toEqual(whole(row, ['{"a":1}']));
       await under.store.commit([create("plain")]);
-      expect(await under.store.read("plain")).toEqual({ row: newRow("plain"), entries: ["plain 1"] });
+      expect(await under.store.read("plain")).toEqual(whole(newRow("plain"), ["plain 1"]));
     });
 
     it("answers an empty batch with no results", async () => {
@@ -49,9 +49,9 @@ export function describeCommit(under: OpenStore): void {
       await under.store.commit([append("f2", 3)]);
       const found = await under.store.readMany(["f2", "missing", "f1", "f7"]);
       expect(found.toSorted((a, b) => (a.row.taskflowId < b.row.taskflowId ? -1 : 1))).toEqual([
-        { row: newRow("f1", { progress: 5 }), entries: ["f1 1", "f1 2"] },
-        { row: newRow("f2"), entries: ["f2 1", "f2 2", "f2 3"] },
-        { row: newRow("f7"), entries: ["f7 1"] },
+        whole(newRow("f1", { progress: 5 }), ["f1 1", "f1 2"]),
+        whole(newRow("f2"), ["f2 1", "f2 2", "f2 3"]),
+        whole(newRow("f7"), ["f7 1"]),
       ]);
       const all = await under.store.readMany(ids);
       expect(all.map(({ row }) => row.taskflowId).toSorted()).toEqual(ids.toSorted());
@@ -67,7 +67,7 @@ export function describeCommit(under: OpenStore): void {
     it("refuses a second create of an id and keeps the first", async () => {
       await under.store.commit([create("f"), append("g", 2)]);
       expect(await under.store.commit([create("f", { name: "other" }, "other")])).toEqual(["conflict"]);
-      expect(await under.store.read("f")).toEqual({ row: newRow("f"), entries: ["f 1"] });
+      expect(await under.store.read("f")).toEqual(whole(newRow("f"), ["f 1"]));
     });
 
     it("refuses an append at a number that is taken", async () => {
@@ -76,7 +76,7 @@ export function describeCommit(under: OpenStore): void {
       expect(
         await under.store.commit([{ kind: "append", taskflowId: "f", revision: 2, entry: "late", row: { progress: 9 } }]),
       ).toEqual(["conflict"]);
-      expect(await under.store.read("f")).toEqual({ row: newRow("f"), entries: ["f 1", "f 2"] });
+      expect(await under.store.read("f")).toEqual(whole(newRow("f"), ["f 1", "f 2"]));
     });
 
     it("refuses an append that would leave a gap, or stand before the first", async () => {
@@ -107,8 +107,8 @@ export function describeCommit(under: OpenStore): void {
       ]);
       expect(results).toEqual(["stored", "conflict", "stored", "conflict", "stored", "conflict"]);
       expect((await under.store.read("a"))?.entries).toEqual(["a 1", "a 2"]);
-      expect(await under.store.read("b")).toEqual({ row: newRow("b"), entries: ["b 1"] });
-      expect(await under.store.read("c")).toEqual({ row: newRow("c", { progress: 50 }), entries: ["c 1", "c 2"] });
+      expect(await under.store.read("b")).toEqual(whole(newRow("b"), ["b 1"]));
+      expect(await under.store.read("c")).toEqual(whole(newRow("c", { progress: 50 }), ["c 1", "c 2"]));
       expect((await under.store.read("d"))?.entries).toEqual(["d 1"]);
     });
 
@@ -129,7 +129,7 @@ export function describeCommit(under: OpenStore): void {
       await under.store.commit([append("f", 3, all)]);
       expect((await under.store.read("f"))?.row).toEqual(newRow("f", all));
       await under.store.commit([append("f", 4, {})]);
-      expect(await under.store.read("f")).toEqual({ row: newRow("f", all), entries: ["f 1", "f 2", "f 3", "f 4"] });
+      expect(await under.store.read("f")).toEqual(whole(newRow("f", all), ["f 1", "f 2", "f 3", "f 4"]));
     });
 
     it("stores one of many appends at the same number", async () => {

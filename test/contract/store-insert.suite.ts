@@ -1,7 +1,7 @@
 /** What every store owes to copies: a taskflow is stored with all of its journal, or not at all. */
 import { describe, expect, it } from "@jest/globals";
 import type { OpenStore } from "./store.suite.ts";
-import { append, create, newRow } from "./store-writes.ts";
+import { append, create, newRow, whole } from "./store-writes.ts";
 
 export function describeInsert(under: OpenStore): void {
   describe("for whole taskflows", () => {
@@ -11,10 +11,10 @@ export function describeInsert(under: OpenStore): void {
       const { store } = under;
       const row = newRow("f", { fence: 3, status: "PAUSED", tags: ["t"], progress: 20 });
       expect(await store.insert(row, entries(2_500))).toBe("stored");
-      expect(await store.read("f")).toEqual({ row, entries: entries(2_500) });
+      expect(await store.read("f")).toEqual(whole(row, entries(2_500)));
       expect(await store.commit([append("f", 2_500)])).toEqual(["conflict"]);
       expect(await store.commit([append("f", 2_501, { progress: 30 })])).toEqual(["stored"]);
-      expect(await store.read("f")).toEqual({ row: { ...row, progress: 30 }, entries: entries(2_501) });
+      expect(await store.read("f")).toEqual(whole({ ...row, progress: 30 }, entries(2_501)));
       expect(await store.due("node-a", 10, 10)).toEqual([{ taskflowId: "f", fence: 3, dueAt: 0 }]);
     });
 
@@ -32,12 +32,12 @@ export function describeInsert(under: OpenStore): void {
       const { store } = under;
       await store.commit([create("f")]);
       expect(await store.insert(newRow("f", { status: "FAILED" }), entries(5))).toBe("conflict");
-      expect(await store.read("f")).toEqual({ row: newRow("f"), entries: ["f 1"] });
+      expect(await store.read("f")).toEqual(whole(newRow("f"), ["f 1"]));
       const both = ["one", "two"].map((name) => store.insert(newRow("g", { name }), [`${name} 1`, `${name} 2`]));
       const results = await Promise.all(both);
       expect(results.toSorted((a, b) => a.localeCompare(b))).toEqual(["conflict", "stored"]);
       const winner = results[0] === "stored" ? "one" : "two";
-      expect(await store.read("g")).toEqual({ row: newRow("g", { name: winner }), entries: [`${winner} 1`, `${winner} 2`] });
+      expect(await store.read("g")).toEqual(whole(newRow("g", { name: winner }), [`${winner} 1`, `${winner} 2`]));
     });
 
     it("keeps large entries, the first one too", async () => {

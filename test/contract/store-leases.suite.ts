@@ -1,7 +1,7 @@
 /** What every store owes to several coordinators, beside `claim` and `due`. */
 import { afterEach, beforeEach, describe, expect, it } from "@jest/globals";
 import type { Store } from "../../lib/ports/store.ts";
-import { append, create, newRow } from "./store-writes.ts";
+import { append, create, newRow, whole } from "./store-writes.ts";
 
 export function describeLeases(name: string, make: () => Store): void {
   describe(`the store ${name}, shared`, () => {
@@ -23,7 +23,7 @@ export function describeLeases(name: string, make: () => Store): void {
       await store.repair("f", 2, change);
       expect((await store.read("f"))?.row).toEqual(newRow("f"));
       await store.repair("f", 1, change);
-      expect(await store.read("f")).toEqual({ row: newRow("f", change), entries: ["f 1", "f 2"] });
+      expect(await store.read("f")).toEqual(whole(newRow("f", change), ["f 1", "f 2"]));
       await store.repair("f", 1, change);
       expect(await store.claim("me", ["me"], [], 10, 1)).toEqual([{ taskflowId: "g", fence: 2, dueAt: 0 }]);
       await store.repair("missing", 1, change);
@@ -85,7 +85,7 @@ export function describeLeases(name: string, make: () => Store): void {
       await store.commit([create("f", { owner: "a" }), create("g", { owner: "b" })]);
       await store.confirmOwnership("a");
       await store.confirmOwnership("a");
-      expect(await store.read("f")).toEqual({ row: newRow("f", { owner: "a" }), entries: ["f 1"] });
+      expect(await store.read("f")).toEqual(whole(newRow("f", { owner: "a" }), ["f 1"]));
       expect(await store.commit([append("f", 2, { progress: 5 })])).toEqual(["stored"]);
       expect((await store.read("f"))?.row).toEqual(newRow("f", { owner: "a", progress: 5 }));
       expect(await store.claim("b", ["b"], [], 10, 1)).toEqual([{ taskflowId: "f", fence: 2, dueAt: 0 }]);

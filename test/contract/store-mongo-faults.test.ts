@@ -5,7 +5,7 @@ import { MongoStore } from "../../lib/adapters/mongodb/store.ts";
 import type { Write } from "../../lib/ports/store.ts";
 import { type Fault, type MongoProxy, startMongoProxy } from "../helpers/mongo-proxy.ts";
 import { describeOnMongo } from "../helpers/mongo-server.ts";
-import { append, create, newRow } from "./store-writes.ts";
+import { append, create, newRow, whole } from "./store-writes.ts";
 
 const error = (code: number, codeName: string): object => ({ ok: 0, code, codeName, errmsg: codeName });
 const writeConcernError = (answer: object): object => ({
@@ -63,9 +63,9 @@ describeOnMongo("a MongoDB store with a bad link", (server) => {
     ]);
     await faulty;
     expect(results).toEqual(["stored", "stored", "conflict", "stored"]);
-    expect(await store.read("new")).toEqual({ row: newRow("new"), entries: ["new 1"] });
+    expect(await store.read("new")).toEqual(whole(newRow("new"), ["new 1"]));
     expect((await store.read("append"))?.entries).toEqual(["append 1", "append 2"]);
-    expect(await store.read("taken")).toEqual({ row: newRow("taken"), entries: ["taken 1", "taken 2"] });
+    expect(await store.read("taken")).toEqual(whole(newRow("taken"), ["taken 1", "taken 2"]));
     expect((await store.read("finish"))?.row).toMatchObject({ status: "COMPLETED", progress: 100 });
     expect((await direct.read("finish"))?.row).toMatchObject({ status: "COMPLETED", progress: 100 });
   });
@@ -128,7 +128,7 @@ describeOnMongo("a MongoDB store with a bad link", (server) => {
     await direct.commit([create("g")]);
     await direct.list({ pageSize: 1 });
     expect(proxy.commands.length).toBe(answered);
-    expect(await direct.read("f")).toEqual({ row: newRow("f"), entries: ["f 1", "f 2", "f 3"] });
+    expect(await direct.read("f")).toEqual(whole(newRow("f"), ["f 1", "f 2", "f 3"]));
   });
 
   it("is not troubled by an answer that comes after that to its repetition", async () => {

@@ -108,7 +108,7 @@ describeOnMongo("a server that refuses", (server) => {
 
 describeOnMongo("what a MongoDB store finds", (server) => {
   it.each([
-    [4, "use the version that wrote it, or a newer one."],
+    [5, "use the version that wrote it, or a newer one."],
     [1, "delete it, or set another one in TASKFLOW_STORE."],
   ])("is refused if it has format %s, and left as it is", async (format, advice) => {
     const url = server().newUrl();
@@ -116,10 +116,10 @@ describeOnMongo("what a MongoDB store finds", (server) => {
     const meta = client.db().collection<{ _id: string; format: number }>("taskflow_meta");
     await meta.insertOne({ _id: "store", format });
     expect(await messageOfOpening(url)).toMatch(
-      new RegExp(`^The store mongodb:\\S+ must have format 3, got ${format} .*: ${advice}$`),
+      new RegExp(`^The store mongodb:\\S+ must have format 4, got ${format} .*: ${advice}$`),
     );
     expect((await client.db().listCollections().toArray()).map(({ name }) => name)).toEqual(["taskflow_meta"]);
-    await meta.updateOne({ _id: "store" }, { $set: { format: 3 } });
+    await meta.updateOne({ _id: "store" }, { $set: { format: 4 } });
     const store = storeOf(url);
     await store.open();
     await store.close();

@@ -4,7 +4,7 @@ import fc from "fast-check";
 import type { TaskflowRow } from "../../lib/ports/store.ts";
 import { anyQuery, anyRows, listOf } from "./store-model.ts";
 import type { OpenStore } from "./store.suite.ts";
-import { append, create, newRow } from "./store-writes.ts";
+import { append, create, newRow, whole } from "./store-writes.ts";
 
 export function describeOwners(under: OpenStore): void {
   describe("for owners", () => {
@@ -277,7 +277,7 @@ export function describeDelete(under: OpenStore): void {
       expect(await under.store.read("f")).toBeUndefined();
       expect(await under.store.delete("f")).toBe("missing");
       expect(await under.store.commit([create("f", { name: "new" })])).toEqual(["stored"]);
-      expect(await under.store.read("f")).toEqual({ row: newRow("f", { name: "new" }), entries: ["f 1"] });
+      expect(await under.store.read("f")).toEqual(whole(newRow("f", { name: "new" }), ["f 1"]));
       expect((await under.store.read("g"))?.entries).toEqual(["g 1"]);
     });
 

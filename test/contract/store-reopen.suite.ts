@@ -1,7 +1,7 @@
 /** What every store owes to whoever goes on with a finished taskflow. */
 import { describe, expect, it } from "@jest/globals";
 import type { OpenStore } from "./store.suite.ts";
-import { append, create, newRow } from "./store-writes.ts";
+import { append, create, newRow, whole } from "./store-writes.ts";
 
 export function describeReopen(under: OpenStore): void {
   describe("on reopen", () => {
@@ -12,7 +12,7 @@ export function describeReopen(under: OpenStore): void {
         await under.store.commit([append("f", 2, { status, finishedAt: 9, progress: 100 })]);
         expect(await under.store.reopen("f", "me", 3)).toBe(true);
         const row = newRow("f", { owner: "me", fence: 4, status: "RUNNING", finishedAt: null, progress: 100 });
-        expect(await under.store.read("f")).toEqual({ row, entries: ["f 1", "f 2"] });
+        expect(await under.store.read("f")).toEqual(whole(row, ["f 1", "f 2"]));
         expect(await under.store.due("me", 0, 10)).toEqual([{ taskflowId: "f", fence: 4, dueAt: 0 }]);
       },
     );

@@ -42,18 +42,18 @@ describe("one process at a time", () => {
 
 describe("what it cannot open", () => {
   it.each([
-    [4, "use the version that wrote it, or a newer one."],
-    [2, "delete it, or set another one in TASKFLOW_STORE."],
+    [5, "use the version that wrote it, or a newer one."],
+    [3, "delete it, or set another one in TASKFLOW_STORE."],
   ])("refuses a file of format %s and leaves it as it is", async (format, advice) => {
     const file = newFile();
     await (await openStore(file)).close();
     inFile(file, `PRAGMA user_version = ${format}`);
     const before = readFileSync(file);
     await expect(openStore(file)).rejects.toThrow(
-      new RegExp(`^The store ${file} must have format 3, got ${format} .*: ${advice}$`),
+      new RegExp(`^The store ${file} must have format 4, got ${format} .*: ${advice}$`),
     );
     expect(readFileSync(file).equals(before)).toBe(true);
-    inFile(file, "PRAGMA user_version = 3");
+    inFile(file, "PRAGMA user_version = 4");
     await openStore(file);
   });
 

@@ -1,5 +1,6 @@
 /** Rows and writes for the tests of a store. */
-import type { TaskflowRow, Write } from "../../lib/ports/store.ts";
+import { expect } from "@jest/globals";
+import type { StoredTaskflow, TaskflowRow, Write } from "../../lib/ports/store.ts";
 
 export function newRow(taskflowId: string, fields: Partial<TaskflowRow> = {}): TaskflowRow {
   return {
@@ -34,4 +35,9 @@ export function create(taskflowId: string, fields: Partial<TaskflowRow> = {}, en
 export function append(taskflowId: string, revision: number, row?: Extract<Write, { kind: "append" }>["row"]): Write {
   const write = { kind: "append", taskflowId, revision, entry: `${taskflowId} ${revision}` } as const;
   return row === undefined ? write : { ...write, row };
+}
+
+/** What is read of a taskflow that was not compacted. */
+export function whole(row: TaskflowRow, entries: readonly string[]): StoredTaskflow {
+  return { row, journal: expect.any(String) as unknown as string, entries: [...entries], revision: entries.length };
 }

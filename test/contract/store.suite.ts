@@ -5,11 +5,12 @@ import { afterEach, beforeEach, describe, expect, it } from "@jest/globals";
 import fc from "fast-check";
 import type { Store } from "../../lib/ports/store.ts";
 import { describeCommit } from "./store-commit.suite.ts";
+import { describeCompact } from "./store-compact.suite.ts";
 import { describeInsert } from "./store-insert.suite.ts";
 import { describePauses } from "./store-pauses.suite.ts";
 import { describeDelete, describeExpire, describeList, describeOwners } from "./store-query.suite.ts";
 import { describeReopen } from "./store-reopen.suite.ts";
-import { append, create, newRow } from "./store-writes.ts";
+import { append, create, newRow, whole } from "./store-writes.ts";
 
 export interface StoreUnderTest {
   /** New and empty, not open. */
@@ -49,6 +50,7 @@ export function describeStore(name: string, make: () => StoreUnderTest | Promise
     describeReopen(under);
     describeValues(under);
     describeInsert(under);
+    describeCompact(under);
     describePauses(under);
     describeOpening(under);
   });
@@ -189,7 +191,7 @@ function describeOpening(under: OpenStore): void {
       if (again === undefined) return;
       await again.open();
       try {
-        expect(await again.read("f")).toEqual({ row: newRow("f", { progress: 50 }), entries: ["f 1", "f 2"] });
+        expect(await again.read("f")).toEqual(whole(newRow("f", { progress: 50 }), ["f 1", "f 2"]));
         expect(await again.commit([append("f", 2), create("g"), append("g", 2), create("h")])).toEqual([
           "conflict",
           "conflict",

@@ -26,6 +26,8 @@ export const STORE = {
   close: "acts",
   commit: "commits",
   read: "looks",
+  readOn: "looks",
+  compact: "acts",
   readMany: "looks",
   readRaw: "looks",
   claim: "acts",
@@ -90,7 +92,7 @@ export const EFFECTS = {
   `store.${keyof typeof STORE}` | `bus.${keyof typeof BUS}` | `clock.${keyof typeof CLOCK}` | `sandbox.${keyof typeof SANDBOX}`
 >;
 
-/** What a commit may store. The fact `flow` is of two kinds: an end is followed by nothing. */
+/** What a commit may store; a snapshot is stored by `compact`. The fact `flow` is of two kinds: an end is followed by nothing. */
 export const FACTS = {
   created: true,
   owned: true,
@@ -119,7 +121,7 @@ export const FACTS = {
   responded: true,
   compensating: true,
   compensated: true,
-} as const satisfies Record<Fact["kind"] | "end", true>;
+} as const satisfies Record<Exclude<Fact["kind"], "compacted"> | "end", true>;
 
 /** `store.claim`, `store.commit of settled`, `an answer of bus.call`: what happens, without "before" or "after". */
 export type Happening = string;

@@ -7,6 +7,9 @@ import type { World } from "./world.ts";
 /** Beyond the end of the faults nobody stays away for longer. */
 const AWAY_MS = 2_000;
 
+/** Facts after which a journal is compacted: many times in a run. */
+const COMPACT_AFTER = 3;
+
 export class Fleet {
   /** Those that are alive, frozen ones too. */
   readonly incarnations: Incarnation[] = [];
@@ -81,6 +84,7 @@ export class Fleet {
       parkMs: this.#parkMs,
       retentionMs: null,
       paramsBytes: 4 * 1024 * 1024,
+      compactAfter: this.#world.compacts ? COMPACT_AFTER : Infinity,
       eventTreeLimit: random.pick([4_096, 500]),
     };
     const crashes = random.chance(faults.crash);

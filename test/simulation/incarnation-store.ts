@@ -47,6 +47,18 @@ export function storeOf(incarnation: Incarnation): Store {
         refusedBy("read refused");
         return store.read(taskflowId);
       }),
+    readOn: (taskflowId, _journal, revision): Promise<StoredTaskflow | undefined> =>
+      answer(incarnation, () => {
+        refusedBy("read refused");
+        return store.readOn(taskflowId, revision);
+      }),
+    compact: (taskflowId, _journal, revision, texts): Promise<WriteResult> =>
+      answer(incarnation, () => {
+        refusedBy("commit refused");
+        const result = store.compact(taskflowId, revision, texts);
+        refusedBy("commit unsure");
+        return result;
+      }),
     reopen: (taskflowId, owner, fence): Promise<boolean> =>
       answer(incarnation, () => {
         refusedBy("claim refused");

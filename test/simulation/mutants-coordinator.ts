@@ -44,8 +44,8 @@ export const MUTANTS_OF_THE_COORDINATOR: readonly Mutant[] = [
     noticedBy: [3, 4],
     change: [
       reconciler,
-      "if (isOurs && (unit ? isLast(stored, unit.write) : stored.entries.length === revision)) {",
-      "if (isOurs && (unit ?? stored.entries.length === revision)) {",
+      "if (isOurs && (unit ? isLast(stored, unit.write) : stored.revision === revision)) {",
+      "if (isOurs && (unit ?? stored.revision === revision)) {",
     ],
   },
   {
@@ -53,7 +53,7 @@ export const MUTANTS_OF_THE_COORDINATOR: readonly Mutant[] = [
     noticedBy: [8, 23, 29, 13],
     change: [
       reconciler,
-      "if (isOurs && (unit ? isLast(stored, unit.write) : stored.entries.length === revision)) {",
+      "if (isOurs && (unit ? isLast(stored, unit.write) : stored.revision === revision)) {",
       "if (false as boolean) {",
     ],
   },
@@ -265,5 +265,10 @@ export const MUTANTS_OF_THE_COORDINATOR: readonly Mutant[] = [
       "return next > now + parkMs ? next : 0;",
       "return next > now + parkMs ? next + 5_000 : 0;",
     ],
+  },
+  {
+    title: "a snapshot is of a state before its number",
+    noticedBy: [45],
+    change: ["lib/coordinator/ownership/compaction.ts", "index < entries.length - KEPT;", "index < entries.length - KEPT - 1;"],
   },
 ];

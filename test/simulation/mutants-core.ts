@@ -227,4 +227,9 @@ export const MUTANTS_OF_THE_CORE: readonly Mutant[] = [
       "",
     ],
   },
+  {
+    title: "a snapshot forgets who runs again",
+    noticedBy: [45],
+    change: ["lib/core/journal/snapshot.ts", "  runAttempts: true,\n", ""],
+  },
 ];

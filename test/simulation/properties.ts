@@ -44,6 +44,7 @@ export const PROPERTIES = {
   43: "a decision about a revision that is no more changes nothing",
   34: "no delivery is sent under a number of which `never` was said",
   44: "a request that is turned away is sent again after a pause, and without a fact for each try",
+  45: "a snapshot and the facts after it give the state that all facts give",
 } as const;
 
 export type PropertyNumber = keyof typeof PROPERTIES;

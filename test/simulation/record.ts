@@ -70,6 +70,8 @@ export class FlowRecord {
   /** How often its owner came back and made sure of it. */
   secured = 0;
   readonly texts: string[] = [];
+  /** What replaces its entries up to a revision for those who read it. */
+  snapshot: { readonly revision: number; readonly texts: readonly string[] } | undefined;
   readonly entries: Entry[] = [];
   readonly decisions = new Decisions(this);
   /** Who was promised which run. */
@@ -230,6 +232,8 @@ export class FlowRecord {
       case "child-abandoned":
       case "compensating":
       case "compensated":
+      // No commit stores one.
+      case "compacted":
         return;
       default:
         return this.#checkTask(this.taskOf(fact.task), flow.tasks[fact.task] as Task, fact, at);

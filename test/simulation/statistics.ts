@@ -127,6 +127,7 @@ const WORLDS = [
   "a claim finds an owner back",
   "a claim comes too late",
   "an earlier owner's write is turned away",
+  "journal compacted",
   "commit of several taskflows",
   "finished taskflow taken",
   "taskflow parked",

@@ -30,6 +30,9 @@ const OWNERSHIP: readonly Fault[] = [
 /** Seeds with people are multiples of it. */
 const PEOPLE_IN = 5;
 
+/** Seeds in which journals are compacted are 3 more than a multiple of it. */
+const COMPACTS_IN = 4;
+
 export class World {
   readonly random: Random;
   readonly agenda = new Agenda();
@@ -55,6 +58,7 @@ export class World {
   readonly calmAt: number;
   readonly submitUntil: number;
   readonly isStoreAsync: boolean;
+  readonly compacts: boolean;
   readonly hasAudience: boolean;
   readonly looksIntoTrees: boolean;
   readonly successRate: number;
@@ -76,6 +80,7 @@ export class World {
     this.calmAt = random.pick([500, 3_000, 15_000, 40_000]);
     this.submitUntil = Math.floor(this.calmAt / random.int(2, 20));
     this.isStoreAsync = random.chance(isAlone ? 0.4 : 0.7);
+    this.compacts = seed % COMPACTS_IN === 3;
     this.hasAudience = random.chance(0.85);
     this.looksIntoTrees = random.chance(0.1);
     this.successRate = random.pick([1, 0.9, 0.7, 0.4]);

@@ -10,15 +10,20 @@ const EMBEDDED_LENGTH = 64 * 1024;
 /** The text of an entry as its document holds it, and the parts that are to be stored before. */
 export function cut(journal: string, revision: number, entry: string): { text: EntryText; parts: ChunkDocument[] } {
   if (entry.length <= (revision === 1 ? EMBEDDED_LENGTH : PART_LENGTH)) return { text: { entry }, parts: [] };
+  const { part, parts } = cutIntoParts(journal, revision, entry);
+  return { text: { part, parts: parts.length }, parts };
+}
+
+export function cutIntoParts(journal: string, revision: number, text: string): { part: string; parts: ChunkDocument[] } {
   const part = newName();
   const parts: ChunkDocument[] = [];
-  for (let start = 0; start < entry.length;) {
+  for (let start = 0; start < text.length;) {
     // Half a character would not come back.
-    const end = wholeUntil(entry, start + PART_LENGTH);
-    parts.push({ _id: partId(journal, revision, part, parts.length), text: entry.slice(start, end) });
+    const end = wholeUntil(text, start + PART_LENGTH);
+    parts.push({ _id: partId(journal, revision, part, parts.length), text: text.slice(start, end) });
     start = end;
   }
-  return { text: { part, parts: parts.length }, parts };
+  return { part, parts };
 }
 
 /** Undefined if a part is missing. */

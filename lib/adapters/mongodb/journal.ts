@@ -12,7 +12,8 @@
  */
 import type { Collection, UpdateFilter } from "mongodb";
 import { isFinished } from "../../core/model/flow.ts";
-import type { RowChange, TaskflowRow, Write, WriteResult } from "../../ports/store.ts";
+import type { RowChange, StoredTaskflow, TaskflowRow, Write, WriteResult } from "../../ports/store.ts";
+import { storedEntry } from "../../ports/stored-entry.ts";
 import { BoundedMap } from "../../util/bounded-map.ts";
 import { MongoInserts } from "./inserts.ts";
 import type { MongoLink } from "./client.ts";
@@ -110,12 +111,12 @@ export class MongoJournal {
    * If this taskflow's last commit got no answer, and these entries show that it was stored after all, its change of the row is written now
    * like any other.
    */
-  settle(taskflowId: string, entries: readonly string[]): RowChange | undefined {
+  settle(taskflowId: string, stored: Pick<StoredTaskflow, "entries" | "revision">): RowChange | undefined {
     const uncertain = this.#uncertain.get(taskflowId);
     if (uncertain === undefined) return undefined;
     this.#uncertain.delete(taskflowId);
     const { append, known } = uncertain;
-    if (append.row === undefined || entries[append.revision - 1] !== append.entry) return undefined;
+    if (append.row === undefined || storedEntry(stored, append.revision) !== append.entry) return undefined;
     this.#rows.defer({ taskflowId, fence: known.fence, revision: append.revision, change: append.row });
     return append.row;
   }
@@ -176,7 +177,7 @@ export class MongoJournal {
   }
 
   /** Undefined if it cannot be stored: the number is taken, would leave a gap, or there is no such taskflow. */
-  #planAppend({ taskflowId, revision, entry, row }: Append): Plan | undefined {
+  #planAppend({ taskflowId, revision, entry, row, isTakeover }: Append): Plan | undefined {
     const known = this.#known.get(taskflowId);
     if (known === undefined || revision !== known.revision + 1) return undefined;
     const { journal, fence } = known;
@@ -189,7 +190,7 @@ export class MongoJournal {
     };
     const isUrgent = next.isOpen && (!known.isOpen || next.dueAt < known.dueAt);
     return {
-      document: { _id: entryId(journal, revision), ...text },
+      document: { _id: entryId(journal, revision), ...text, ...(isTakeover ? { takeover: true } : {}) },
       parts,
       known: next,
       urgent: isUrgent

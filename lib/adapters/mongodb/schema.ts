@@ -8,6 +8,8 @@
  * - an entry: `_id` is `<journal>/<revision>`. That it is unique is the guard of every append.
  * - a part: `_id` is `<journal>.<revision>.<part>.<number>`, a piece of an entry that is too large for a document.
  *
+ * A snapshot is parts under its revision, named by the row; entries from 2 to that revision mean nothing any more.
+ *
  * A tombstone is an entry without text, with the time at which the taskflow was deleted, in `gone`: it holds the number at which somebody
  * with an outdated picture may still append, for a day.
  *
@@ -59,6 +61,15 @@ export interface EntryText {
 export interface EntryDocument extends EntryText {
   _id: string;
   gone?: Date;
+  /** A new owner's first: a compaction leaves a tombstone in its place. */
+  takeover?: true;
+}
+
+/** The name and number of the parts of a snapshot, whose texts are its lines. */
+export interface SnapshotText {
+  revision: number;
+  part: string;
+  parts: number;
 }
 
 export interface ChunkDocument {
@@ -71,6 +82,8 @@ export interface RowDocument extends EntryText {
   journal: string;
   /** Revision of the last entry whose change of the row is in it: an older change that comes late changes nothing. */
   revision: number;
+  /** The snapshot that replaces the entries from 2 to its revision, if it was compacted. */
+  snapshot?: SnapshotText;
   /** Only while it is unfinished. */
   open?: true;
   /** What `text` of a query looks into: name, id, tags, values of attributes; in lower case. */
@@ -115,7 +128,7 @@ export interface CoordinatorDocument {
 export const renewalsOf = ({ from, renewals }: CoordinatorDocument): number => (from ?? 0) + renewals;
 
 /** Leaves out what only the store needs, the large first entry above all. */
-export const ROW_PROJECTION = { entry: 0, part: 0, parts: 0, search: 0, claim: 0, secured: 0 } as const;
+export const ROW_PROJECTION = { snapshot: 0, entry: 0, part: 0, parts: 0, search: 0, claim: 0, secured: 0 } as const;
 
 /** 16 characters that no other process or time makes. The time is in front, so that what is new is together in an index. */
 export function newName(): string {
@@ -149,6 +162,11 @@ export function entryIds(journal: string): { $gt: string; $lt: string } {
 /** The ids of all parts: "/" follows on ".". */
 export function partIds(journal: string): { $gt: string; $lt: string } {
   return { $gt: `${journal}.`, $lt: `${journal}/` };
+}
+
+/** The ids of the parts of one entry or snapshot. */
+export function partIdsOf(journal: string, revision: number, part: string): { $gte: string; $lte: string } {
+  return { $gte: partId(journal, revision, part, 0), $lte: partId(journal, revision, part, 9_999) };
 }
 
 export function toDocument(row: TaskflowRow, journal: string, text: EntryText): RowDocument {

@@ -31,7 +31,8 @@ import { MongoLink, type MongoLinkOptions } from "./client.ts";
 import { MongoOwners } from "./owners.ts";
 import { type MetaDocument, openStore } from "./open-store.ts";
 import { MongoPauses } from "./pause-rules.ts";
-import { deleteTaskflow, readTaskflows } from "./taskflow.ts";
+import { compactJournal } from "./snapshots.ts";
+import { deleteTaskflow, readEntriesOn, readTaskflows } from "./taskflow.ts";
 import { insertTaskflow } from "./taskflow.ts";
 import { listTaskflows } from "./query.ts";
 import { ProjectionWriter, toUpdate } from "./projection-writer.ts";
@@ -106,12 +107,24 @@ export class MongoStore implements Store {
       });
       // Whoever began that may be dead. Told that there is no such taskflow, the caller may want to store one.
       for (const taskflowId of halfGone) await this.#delete(taskflowId);
-      return found.map(({ row, entries, known }) => {
-        this.#journal.remember(row.taskflowId, known);
-        const change = this.#journal.settle(row.taskflowId, entries);
-        return { row: { ...row, ...change }, entries };
+      return found.map(({ known, ...stored }) => {
+        const { taskflowId } = stored.row;
+        this.#journal.remember(taskflowId, known);
+        const change = this.#journal.settle(taskflowId, stored);
+        return { ...stored, row: { ...stored.row, ...change } };
       });
     });
+  }
+
+  async readOn(taskflowId: string, journal: string, revision: number): Promise<StoredTaskflow | undefined> {
+    return this.#run(async () => {
+      if (this.#rows.has(taskflowId)) await this.#rows.flush();
+      return this.#reads.run(() => this.#link.persist(() => readEntriesOn(this.#taskflows, taskflowId, journal, revision)));
+    });
+  }
+
+  async compact(...given: Parameters<Store["compact"]>): Promise<WriteResult> {
+    return this.#run(() => compactJournal(this.#taskflows, this.#link, ...given));
   }
 
   async claim(...given: Parameters<Store["claim"]>): Promise<Claimed[]> {
@@ -207,7 +220,9 @@ export class MongoStore implements Store {
     return this.#run(async () => {
       await this.#rows.flush();
       const { found } = await this.#link.persist(() => readTaskflows(this.#taskflows, [taskflowId], MISSING));
-      return found[0] && { row: found[0].row, entries: found[0].entries.map((entry) => (entry === MISSING ? null : entry)) };
+      if (!found[0]) return undefined;
+      const { row, entries, revision } = found[0];
+      return { row, entries: entries.map((entry) => (entry === MISSING ? null : entry)), revision };
     });
   }
 

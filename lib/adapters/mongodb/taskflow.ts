@@ -6,12 +6,14 @@ import type { Known, MongoJournal } from "./journal.ts";
 import { cut, join } from "./chunks.ts";
 import {
   type EntryDocument,
+  type EntryText,
   entryId,
   entryIds,
   journalOf,
   newName,
   type ChunkDocument,
   partIds,
+  ROW_PROJECTION,
   revisionOf,
   toDocument,
   type TaskflowDocument,
@@ -20,8 +22,8 @@ import { type RowDocument, toRow } from "./schema.ts";
 import type { MongoLink } from "./client.ts";
 import { MongoInserts } from "./inserts.ts";
 
-/** Documents of a journal that come with one answer; it also ends at 16 MB. */
-const MANY = 100_000;
+/** Documents of a journal that come with one answer: decoding them holds up the engine. */
+const MANY = 10_000;
 
 export interface Found extends StoredTaskflow {
   readonly known: Known;
@@ -39,22 +41,38 @@ export async function readTaskflows(
   const found = await rows.find({ _id: { $in: [...taskflowIds] } }, { batchSize: MANY }).toArray();
   const stored = found.filter(({ journal }) => journal !== undefined);
   if (stored.length === 0) return { found: [], halfGone: [] };
-  const ranges = stored.map(({ journal }) => ({ _id: entryIds(journal) }));
+  const ranges = stored.map((row) => ({ _id: { ...entryIds(row.journal), $gt: entryId(row.journal, firstOf(row)) } }));
   const documents = await entriesOf(rows)
     .find(ranges.length === 1 ? ranges[0]! : { $or: ranges }, { batchSize: MANY })
     .toArray();
   const byJournal = Map.groupBy(documents, ({ _id }) => journalOf(_id));
   for (const entries of byJournal.values()) entries.sort((a, b) => (a._id < b._id ? -1 : 1));
   const isGone = ({ journal }: RowDocument): boolean => byJournal.get(journal)?.at(-1)?.gone !== undefined;
-  const whole = stored.filter((row) => !isGone(row));
-  return {
-    found: await Promise.all(whole.map((row) => putTogether(rows, row, byJournal.get(row.journal) ?? [], missing))),
-    halfGone: stored.filter(isGone).map(({ _id }) => _id),
+  const whole: Found[] = [];
+  const halfGone = stored.filter(isGone).map(({ _id }) => _id);
+  const readOne = async (row: RowDocument): Promise<void> => {
+    try {
+      whole.push(await putTogether(rows, row, byJournal.get(row.journal) ?? [], missing));
+    } catch (error) {
+      // It was compacted while it was read: the row names another snapshot by now.
+      const now = await rows.findOne({ _id: row._id });
+      if (now?.journal === row.journal && firstOf(now) === firstOf(row)) throw error;
+      const again = await readTaskflows(rows, [row._id], missing);
+      whole.push(...again.found);
+      halfGone.push(...again.halfGone);
+    }
   };
+  await Promise.all(stored.filter((row) => !isGone(row)).map(readOne));
+  return { found: whole, halfGone };
+}
+
+/** The number of the entry that the others follow on. */
+function firstOf({ snapshot }: RowDocument): number {
+  return snapshot?.revision ?? 1;
 }
 
 /**
- * @param documents its entries but the first, in order
+ * @param documents its entries after the first or the snapshot, in order
  * @param missing stands for an entry that is damaged; absent: throws
  */
 async function putTogether(
@@ -63,18 +81,47 @@ async function putTogether(
   documents: readonly EntryDocument[],
   missing: string | undefined,
 ): Promise<Found> {
-  if (missing !== undefined) documents = withoutGaps(row.journal, documents);
-  const all: EntryDocument[] = [{ ...row, _id: entryId(row.journal, 1) }, ...documents];
-  const texts = all.some(({ parts }) => parts !== undefined) ? await readParts(rows, row.journal) : new Map<string, string>();
-  const entries = all.map((document, index) => {
-    const text = join(row.journal, index + 1, document, texts);
-    if (revisionOf(document._id) === index + 1 && text !== undefined) return text;
+  const { journal, snapshot, fence, dueAt, open } = row;
+  const first = firstOf(row);
+  if (missing !== undefined) documents = withoutGaps(journal, documents, first);
+  const hasParts = [row, ...documents].some(({ parts }) => parts !== undefined) || snapshot !== undefined;
+  const texts = hasParts ? await readParts(rows, journal) : new Map<string, string>();
+  const textOf = (revision: number, pieces: EntryText, isThere = true): string => {
+    const text = isThere ? join(journal, revision, pieces, texts) : undefined;
+    if (text !== undefined) return text;
     if (missing !== undefined) return missing;
-    throw new RangeError(`its journal is damaged at entry ${index + 1}`);
-  });
-  const { fence, dueAt, open } = row;
-  const known = { journal: row.journal, revision: entries.length, fence, dueAt, isOpen: open === true };
-  return { row: toRow(row), entries, known };
+    throw new RangeError(`its journal is damaged at entry ${revision}`);
+  };
+  const entries = [textOf(1, row)];
+  if (snapshot) entries.push(...textOf(first, snapshot).split("\n"));
+  for (const [index, document] of documents.entries()) {
+    const revision = first + index + 1;
+    entries.push(textOf(revision, document, revisionOf(document._id) === revision));
+  }
+  const revision = first + documents.length;
+  const known = { journal, revision, fence, dueAt, isOpen: open === true };
+  return { row: toRow(row), journal, entries, revision, known };
+}
+
+/** The entries after a number; undefined if it is to be read as a whole. */
+export async function readEntriesOn(
+  rows: Collection<RowDocument>,
+  taskflowId: string,
+  journal: string,
+  revision: number,
+): Promise<StoredTaskflow | undefined> {
+  const row = await rows.findOne({ _id: taskflowId, journal }, { projection: ROW_PROJECTION });
+  if (row === null) return undefined;
+  const documents = await entriesOf(rows)
+    .find({ _id: { ...entryIds(journal), $gt: entryId(journal, revision) } }, { batchSize: MANY })
+    .sort({ _id: 1 })
+    .toArray();
+  const isWhole = documents.every(
+    ({ _id, entry, gone }, index) => revisionOf(_id) === revision + index + 1 && entry !== undefined && gone === undefined,
+  );
+  if (!isWhole) return undefined;
+  const entries = documents.map(({ entry = "" }) => entry);
+  return { row: toRow(row), journal, entries, revision: revision + entries.length };
 }
 
 /**
@@ -128,10 +175,13 @@ export async function deleteTaskflow(
 }
 
 /** Stands in for entries that are missing. */
-function withoutGaps(journal: string, documents: readonly EntryDocument[]): EntryDocument[] {
+function withoutGaps(journal: string, documents: readonly EntryDocument[], first: number): EntryDocument[] {
   const byRevision = new Map(documents.map((document) => [revisionOf(document._id), document]));
-  const last = Math.max(1, ...byRevision.keys());
-  return Array.from({ length: last - 1 }, (_, index) => byRevision.get(index + 2) ?? { _id: entryId(journal, index + 2) });
+  const last = documents.length === 0 ? first : revisionOf(documents.at(-1)!._id);
+  return Array.from({ length: last - first }, (_, index) => {
+    const revision = first + index + 1;
+    return byRevision.get(revision) ?? { _id: entryId(journal, revision) };
+  });
 }
 
 function entriesOf(rows: Collection<RowDocument>): Collection<EntryDocument> {

@@ -44,6 +44,7 @@ export class SqliteJournal {
   readonly #findTaskflow: StatementSync;
   readonly #deleteRow: StatementSync;
   readonly #deleteEntries: StatementSync;
+  readonly #deleteSnapshots: StatementSync;
   /** Updates by the set of columns that they change: bit n stands for the nth of `CHANGE_COLUMNS`. */
   readonly #updates: (StatementSync | undefined)[] = [];
 
@@ -65,6 +66,7 @@ export class SqliteJournal {
     );
     this.#deleteRow = database.prepare("DELETE FROM taskflows WHERE number = ?");
     this.#deleteEntries = database.prepare("DELETE FROM journal WHERE taskflow = ?");
+    this.#deleteSnapshots = database.prepare("DELETE FROM snapshots WHERE taskflow = ?");
   }
 
   write(write: Write): WriteResult {
@@ -90,6 +92,7 @@ export class SqliteJournal {
     if (known === undefined) return;
     this.#known.delete(taskflowId);
     this.#deleteEntries.get(known.number);
+    this.#deleteSnapshots.get(known.number);
     this.#deleteRow.get(known.number);
   }
 

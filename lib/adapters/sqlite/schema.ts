@@ -5,6 +5,7 @@
  *   refers to it by that, so that neither journal nor index repeats a text of 36 to 128 characters.
  * - `journal`: entries in the order in which they were stored. New entries of all taskflows are written next to one another, so a
  *   group commit touches the last pages of the table and of its index only (clustered by taskflow it was a third slower).
+ * - `snapshots`: the texts that replace the entries of a journal up to a revision. `snapshot` of its taskflow names the valid one.
  * - `documents`: small collections of JSON documents, such as the pause rules.
  *
  * What is the usual case is stored as NULL: the root of a root, no tags, no attributes.
@@ -62,9 +63,11 @@ export const SCHEMA = `
   CREATE TABLE taskflows (
     number INTEGER PRIMARY KEY, taskflow_id TEXT NOT NULL UNIQUE, name TEXT, status TEXT, owner TEXT, fence INTEGER, due_at INTEGER,
     created_at INTEGER, started_at INTEGER, finished_at INTEGER, retry_attempt INTEGER, progress NUMERIC, format INTEGER,
-    root_id TEXT, parent_taskflow_id TEXT, tenant TEXT, template TEXT, tags TEXT, attributes TEXT, error_type TEXT, annotations TEXT);
+    root_id TEXT, parent_taskflow_id TEXT, tenant TEXT, template TEXT, tags TEXT, attributes TEXT, error_type TEXT, annotations TEXT, snapshot INTEGER);
   CREATE TABLE journal (place INTEGER PRIMARY KEY, taskflow INTEGER, revision INTEGER, entry TEXT);
   CREATE UNIQUE INDEX journal_revision ON journal (taskflow, revision);
+  CREATE TABLE snapshots (taskflow INTEGER, revision INTEGER, part INTEGER, text TEXT);
+  CREATE UNIQUE INDEX snapshot_part ON snapshots (taskflow, revision, part);
   CREATE TABLE documents (collection TEXT, id TEXT, doc TEXT, PRIMARY KEY (collection, id)) WITHOUT ROWID;
   PRAGMA application_id = ${APPLICATION_ID};`;
 

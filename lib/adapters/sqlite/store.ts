@@ -34,7 +34,8 @@ import { SqliteOwners } from "./owners.ts";
 import { SqlitePauses } from "./pause-rules.ts";
 import { SqliteQueries } from "./query.ts";
 import { SqliteReader } from "./reader.ts";
-import { ROW_COLUMNS, toRow } from "./schema.ts";
+import { compactJournal, readJournal, readJournalOn, readRaw, SqliteSnapshots, type Steps } from "./snapshots.ts";
+import { ROW_COLUMNS } from "./schema.ts";
 import type { RowColumns } from "./schema.ts";
 
 export interface SqliteStoreOptions {
@@ -56,7 +57,7 @@ interface Opened {
   readonly commit: StatementSync;
   readonly rollback: StatementSync;
   readonly readRow: StatementSync;
-  readonly readEntries: StatementSync;
+  readonly snapshots: SqliteSnapshots;
 }
 
 export class SqliteStore implements Store {
@@ -64,6 +65,10 @@ export class SqliteStore implements Store {
   readonly #file: string;
   readonly #outages: OutageLog;
   #opened: Opened | undefined;
+  readonly #steps: Steps = {
+    read: (work) => this.#attempt(({ snapshots }) => work(snapshots)),
+    write: (work) => this.#write(({ snapshots }) => work(snapshots)),
+  };
   /** Only this process has the file, so nobody else needs to know who is at work in it. */
   readonly #renewals = new Map<string, number>();
   /** Of all owners together, so that no beat comes twice. */
@@ -107,11 +112,20 @@ export class SqliteStore implements Store {
   }
 
   async read(taskflowId: string): Promise<StoredTaskflow | undefined> {
-    return this.#attempt((opened) => readOne(opened, taskflowId));
+    return readJournal(this.#steps, taskflowId);
+  }
+
+  async readOn(taskflowId: string, journal: string, revision: number): Promise<StoredTaskflow | undefined> {
+    return readJournalOn(this.#steps, taskflowId, journal, revision);
+  }
+
+  async compact(...given: Parameters<Store["compact"]>): Promise<WriteResult> {
+    return compactJournal(this.#steps, ...given);
   }
 
   async readMany(taskflowIds: readonly string[]): Promise<StoredTaskflow[]> {
-    return this.#attempt((opened) => taskflowIds.flatMap((taskflowId) => readOne(opened, taskflowId) ?? []));
+    const found = await Promise.all(taskflowIds.map((taskflowId) => this.read(taskflowId)));
+    return found.filter((stored) => stored !== undefined);
   }
 
   async claim(
@@ -191,7 +205,7 @@ export class SqliteStore implements Store {
   }
 
   async readRaw(taskflowId: string): Promise<RawTaskflow | undefined> {
-    return this.#attempt((opened) => readRaw(opened, taskflowId));
+    return readRaw(this.#steps, taskflowId);
   }
 
   async delete(taskflowId: string, isForced = false): Promise<"deleted" | "missing" | "active"> {
@@ -235,7 +249,7 @@ export class SqliteStore implements Store {
       commit: database.prepare("COMMIT"),
       rollback: database.prepare("ROLLBACK"),
       readRow: database.prepare(`SELECT number, ${ROW_COLUMNS} FROM taskflows WHERE taskflow_id = ?`),
-      readEntries: database.prepare("SELECT revision, entry FROM journal WHERE taskflow = ? ORDER BY revision"),
+      snapshots: new SqliteSnapshots(database),
     };
   }
 
@@ -271,23 +285,4 @@ export class SqliteStore implements Store {
   #unavailable(message: string): Error {
     return taskflowError("STORE_UNAVAILABLE", `The store ${this.name} failed: ${message}.`);
   }
-}
-
-function readOne(opened: Opened, taskflowId: string): StoredTaskflow | undefined {
-  const raw = readRaw(opened, taskflowId);
-  const missing = raw?.entries.indexOf(null) ?? -1;
-  if (missing !== -1) throw new RangeError(`its journal is damaged at entry ${missing + 1}`);
-  return raw as StoredTaskflow | undefined;
-}
-
-function readRaw({ readRow, readEntries }: Opened, taskflowId: string): RawTaskflow | undefined {
-  const columns = readRow.get(taskflowId) as (RowColumns & { number: number }) | undefined;
-  if (columns === undefined) return undefined;
-  const found = readEntries.all(columns.number) as unknown as { revision: number; entry: string }[];
-  const entries: (string | null)[] = [];
-  for (const { revision, entry } of found) {
-    while (entries.length < revision - 1) entries.push(null);
-    entries.push(typeof entry === "string" ? entry : null);
-  }
-  return { row: toRow(columns), entries: entries.length === 0 ? [null] : entries };
 }

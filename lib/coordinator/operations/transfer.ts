@@ -40,7 +40,9 @@ export interface Imported {
 /** What the parts of an export have in common: the journal may grow between two of them. */
 interface Place {
   readonly offset: number;
-  readonly revision: number;
+  readonly entries: number;
+  /** Entries that a snapshot stands for, less its own. */
+  readonly begins: number;
   readonly exportedAt: number;
   /** Tells a taskflow from another one of the same id. */
   readonly idBase: string;
@@ -67,10 +69,18 @@ export class Transfer {
     const place = cursor === undefined ? undefined : readCursor(cursor);
     const texts = place?.isRaw === true || (!place && !isJson(stored)) ? asTexts(stored) : (stored.entries as string[]);
     const isRaw = texts !== stored.entries;
-    if (place && (place.idBase !== idBase || place.revision > stored.entries.length)) throw notAPlace(cursor);
-    const { offset, revision, exportedAt } = place ?? {
+    // Compacted between two parts, it has other entries: the caller begins anew.
+    const begins = stored.revision - stored.entries.length;
+    if (place && (place.idBase !== idBase || place.begins !== begins || place.entries > stored.entries.length)) {
+      throw notAPlace(cursor);
+    }
+    const {
+      offset,
+      entries: revision,
+      exportedAt,
+    } = place ?? {
       offset: 0,
-      revision: stored.entries.length,
+      entries: stored.entries.length,
       exportedAt: this.#ports.clock.now(),
     };
     const head = { format: stored.row.format, taskflowId, revision };
@@ -82,7 +92,8 @@ export class Transfer {
     if (!place && surelyFits(pieces, maxBytes)) return JSON.parse(pieces.join("")) as Exported;
     const { chunk, nextOffset } = chunkAt(pieces, offset, maxBytes);
     if (nextOffset === undefined) return { ...head, chunk };
-    return { ...head, chunk, nextCursor: writeCursor({ offset: nextOffset, revision, exportedAt, idBase, isRaw }) };
+    const next = { offset: nextOffset, entries: revision, begins, exportedAt, idBase, isRaw };
+    return { ...head, chunk, nextCursor: writeCursor(next) };
   }
 
   /**
@@ -99,7 +110,7 @@ export class Transfer {
     const row = newRow(flow, this.#settings.owner);
     const texts = entries.map(({ at, facts }) => encodeEntry(at, facts));
     if ((await store.insert(row, texts)) === "conflict") return this.#existing(taskflowId);
-    this.#coordinator.adopt({ row, entries: texts });
+    this.#coordinator.adopt({ row, entries: texts, revision: texts.length });
     return { taskflowId, status: flow.status };
   }
 
@@ -145,16 +156,18 @@ function surelyFits(pieces: readonly string[], maxBytes: number): boolean {
   return pieces.reduce((sum, { length }) => sum + 3 * length, 0) <= maxBytes;
 }
 
-function writeCursor({ offset, revision, exportedAt, idBase, isRaw }: Place): string {
-  return Buffer.from(`${isRaw ? "r" : "x"}${FORMAT}:${offset}:${revision}:${exportedAt}:${idBase}`).toString("base64url");
+function writeCursor({ offset, entries, begins, exportedAt, idBase, isRaw }: Place): string {
+  const text = `${isRaw ? "r" : "x"}${FORMAT}:${offset}:${entries}:${begins}:${exportedAt}:${idBase}`;
+  return Buffer.from(text).toString("base64url");
 }
 
 function readCursor(cursor: string): Place {
   const text = Buffer.from(cursor, "base64url").toString("latin1");
-  const [, kind, offset, revision, exportedAt, idBase = ""] =
-    /^([xr])1:(\d{1,15}):(\d{1,9}):(\d{1,15}):([0-9a-f-]{24})$/.exec(text) ?? [];
+  const [, kind, offset, entries, begins, exportedAt, idBase = ""] =
+    /^([xr])1:(\d{1,15}):(\d{1,9}):(-?\d{1,9}):(\d{1,15}):([0-9a-f-]{24})$/.exec(text) ?? [];
   if (offset === undefined) throw notAPlace(cursor);
-  return { offset: Number(offset), revision: Number(revision), exportedAt: Number(exportedAt), idBase, isRaw: kind === "r" };
+  const [count, first, at] = [entries, begins, exportedAt].map(Number) as [number, number, number];
+  return { offset: Number(offset), entries: count, begins: first, exportedAt: at, idBase, isRaw: kind === "r" };
 }
 
 function notAPlace(cursor = ""): RangeError {

@@ -45,8 +45,8 @@ export class ReopenFinished {
    * What would be decided, if it were taken. `decide` changes the state that it is given, so this one is a second state of the same entries.
    * @throws TASKFLOW_OVERLOADED if it would go on, and this coordinator drives as many as it may
    */
-  preview({ entries }: Restored, inputs: readonly Input[]): Decision {
-    const flow = replay(entries);
+  preview({ entries, flow: { revision } }: Restored, inputs: readonly Input[]): Decision {
+    const flow = replay(entries, revision);
     const decision = decide(flow, inputs, this.#ports.clock.now());
     const { size } = this.#turns.residents;
     if (!isOver(flow) && size >= this.#settings.maxActive) {

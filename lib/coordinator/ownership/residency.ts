@@ -12,7 +12,14 @@ import type { Claimed, DuePlace, StoredTaskflow } from "../../ports/store.ts";
 import { announceLast } from "../turn/republish.ts";
 import type { Ports } from "../turn/ports.ts";
 import { Resident } from "../turn/resident.ts";
-import { repairProjectionIfFinished, isDamage, rehydrateOrLog, type Restored } from "../turn/rehydrate.ts";
+import {
+  factsIn,
+  isDamage,
+  rehydrateOrLog,
+  repairProjectionIfFinished,
+  type ReadJournal,
+  type Restored,
+} from "../turn/rehydrate.ts";
 import { type CoordinatorSettings, horizonOf, READ_BATCH } from "../turn/settings.ts";
 import type { TurnLoop } from "../turn/loop.ts";
 
@@ -210,7 +217,7 @@ export class Residency {
   }
 
   /** Takes one into care that was stored for this coordinator a moment ago. */
-  adopt(stored: StoredTaskflow): void {
+  adopt(stored: ReadJournal): void {
     void this.#add(stored, stored.row.fence);
   }
 
@@ -220,7 +227,7 @@ export class Residency {
     return this.#turns.residents.get(restored.row.taskflowId);
   }
 
-  async #add(stored: StoredTaskflow, fence: number): Promise<void> {
+  async #add(stored: ReadJournal, fence: number): Promise<void> {
     const restored = this.#isStopped ? undefined : rehydrateOrLog(stored, this.#ports.logger);
     if (restored) await this.#enter(restored, fence);
   }
@@ -238,6 +245,7 @@ export class Residency {
     if (flow.fence !== fence && !isReopened) announceLast(this.#ports.bus, entries, flow, eventTreeLimit);
     if (isOver(flow) && !isReopened) return repairProjectionIfFinished(this.#ports, row, flow);
     const resident = new Resident(flow, eventTreeLimit, fence, dueAt);
+    resident.factCount = factsIn(entries);
     this.#turns.add(resident, { kind: "recover", fence, ...(isReopened ? { isReopened } : {}) });
   }
 }

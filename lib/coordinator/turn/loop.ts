@@ -13,6 +13,7 @@ import type { Late, NestedMessenger } from "./effect-handlers.ts";
 import { LateListening } from "./late-listening.ts";
 import { PendingCommands } from "./pending-commands.ts";
 import { callsIn, type UnitOfWork } from "./unit-of-work.ts";
+import { isOvergrown } from "./overgrown.ts";
 import { OPEN_GATE } from "../flow-control/pause-rules.ts";
 import { Pacer } from "./pacer.ts";
 import type { Ports } from "./ports.ts";
@@ -30,6 +31,8 @@ export interface TurnListener extends NestedMessenger {
   readonly late: Late;
   /** A taskflow has left memory; it is due then. */
   readonly parked: (dueAt: number) => void;
+  /** The journal of a taskflow has become much longer than its state. */
+  readonly overgrown: (resident: Resident) => void;
   /** A taskflow has left memory: there is room for another one. */
   readonly left: () => void;
 }
@@ -258,6 +261,8 @@ export class TurnLoop implements Turns {
       if (isInDoubt) void this.#reconciler.reconcile(resident, unit);
       else if (resident.state === "committing") resident.state = "idle";
       if (!isInDoubt) this.announce(unit);
+      resident.factCount += unit.facts.length;
+      if (isOvergrown(resident.flow, resident.factCount, this.#settings.compactAfter)) this.#listener.overgrown(resident);
       creation?.stored(false);
       if (isInDoubt) return;
       if (creation) created.push(unit);

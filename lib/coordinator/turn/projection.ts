@@ -94,5 +94,13 @@ export function writeOf(
   const row = rowChange(flow, facts, resident.dueAt, dueAt);
   resident.dueAt = dueAt;
   const entry = encodeEntry(at, facts);
-  return { kind: "append", taskflowId, revision: flow.revision, entry, ...(row ? { row } : {}) };
+  const isTakeover = facts.some(({ kind }) => kind === "owned");
+  return {
+    kind: "append",
+    taskflowId,
+    revision: flow.revision,
+    entry,
+    ...(row ? { row } : {}),
+    ...(isTakeover ? { isTakeover } : {}),
+  };
 }

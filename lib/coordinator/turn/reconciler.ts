@@ -9,6 +9,7 @@ import type { Dispatcher } from "./dispatcher.ts";
 import type { PendingCommands } from "./pending-commands.ts";
 import type { Ports } from "./ports.ts";
 import {
+  factsIn,
   isLast,
   isStored,
   readPatiently,
@@ -66,7 +67,7 @@ export class Reconciler {
       return this.#turns.drop(resident);
     }
     const isOurs = stored?.row.owner === this.#settings.owner && stored.row.fence === fence;
-    if (isOurs && (unit ? isLast(stored, unit.write) : stored.entries.length === revision)) {
+    if (isOurs && (unit ? isLast(stored, unit.write) : stored.revision === revision)) {
       if (!isMended && (await repairProjectionIfStale(this.#ports, stored.row, resident.flow)))
         return this.reconcile(resident, unit, true);
       resident.state = "idle";
@@ -90,6 +91,7 @@ export class Reconciler {
     const { eventTreeLimit } = this.#settings;
     resident.cancelTimers();
     resident.replace(restored.flow, eventTreeLimit, restored.row.dueAt);
+    resident.factCount = factsIn(restored.entries);
     announceSince(this.#ports.bus, restored.entries, restored.flow, unit ? unit.firstSeq - 1 : seq, eventTreeLimit);
     resident.state = "idle";
     if (wasStored) this.#settleCommands(unit, true);

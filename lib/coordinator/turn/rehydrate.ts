@@ -4,6 +4,7 @@ import { decodeEntry, replay } from "../../core/journal/journal.ts";
 import type { Logger } from "../../ports/logger.ts";
 import { isTaskflowError, taskflowUnreadable } from "../../errors/errors.ts";
 import type { Store, StoredTaskflow, TaskflowRow, Write } from "../../ports/store.ts";
+import { storedEntry } from "../../ports/stored-entry.ts";
 import { recordOf } from "../../util/record.ts";
 import { backoff, sleep } from "../../util/timer.ts";
 import type { Ports } from "./ports.ts";
@@ -13,6 +14,8 @@ import { FORMAT } from "./settings.ts";
 const FIRST_PAUSE_MS = 50;
 const LONGEST_PAUSE_MS = 2_000;
 
+export type ReadJournal = Pick<StoredTaskflow, "row" | "entries" | "revision">;
+
 /** A taskflow as the store tells of it. */
 export interface Restored {
   readonly row: TaskflowRow;
@@ -20,14 +23,19 @@ export interface Restored {
   readonly flow: Flow;
 }
 
+/** Facts in a journal since its snapshot. */
+export function factsIn(entries: readonly Entry[]): number {
+  return entries.reduce((sum, { facts }) => sum + (facts[0]?.kind === "compacted" ? 0 : facts.length), 0);
+}
+
 /** @throws TASKFLOW_UNREADABLE */
-export function rehydrate({ row, entries: texts }: StoredTaskflow): Restored {
+export function rehydrate({ row, entries: texts, revision }: ReadJournal): Restored {
   const { taskflowId, format, fence } = row;
   if (format > FORMAT) throw taskflowUnreadable(taskflowId, `its format ${format} is newer than ${FORMAT}, that of this version`);
   if (!Number.isSafeInteger(fence + 1)) throw taskflowUnreadable(taskflowId, `its fence must be a safe integer, got ${fence}`);
   try {
     const entries = texts.map(decodeEntry);
-    return { row, entries, flow: replay(entries) };
+    return { row, entries, flow: replay(entries, revision) };
   } catch (error) {
     throw taskflowUnreadable(taskflowId, messageOf(error));
   }
@@ -61,7 +69,7 @@ export async function readStored(store: Pick<Store, "read">, taskflowId: string)
 }
 
 /** The same; undefined, and said to people, if its journal cannot be read. */
-export function rehydrateOrLog(stored: StoredTaskflow, logger: Logger): Restored | undefined {
+export function rehydrateOrLog(stored: ReadJournal, logger: Logger): Restored | undefined {
   try {
     return rehydrate(stored);
   } catch (error) {
@@ -107,12 +115,12 @@ export async function repairProjectionIfStale({ store, logger }: Ports, row: Tas
 const revisionOf = (write: Write): number => (write.kind === "create" ? 1 : write.revision);
 
 export function isStored(stored: StoredTaskflow | undefined, write: Write | undefined): boolean {
-  return write !== undefined && stored?.entries[revisionOf(write) - 1] === write.entry;
+  return write !== undefined && stored !== undefined && storedEntry(stored, revisionOf(write)) === write.entry;
 }
 
 /** Is the write the last thing that was stored of its taskflow? */
 export function isLast(stored: StoredTaskflow, write: Write | undefined): boolean {
-  return write !== undefined && isStored(stored, write) && stored.entries.length === revisionOf(write);
+  return write !== undefined && isStored(stored, write) && stored.revision === revisionOf(write);
 }
 
 /** Reads a taskflow, asking until the store answers. Undefined if there is none, or if it has ended. */

@@ -59,6 +59,8 @@ export class Resident {
   state: "idle" | "dirty" | "committing" | "reading" | "gone" = "idle";
   inbox: Input[] = [];
   creation: Creation | undefined;
+  /** Facts in its journal since the snapshot. */
+  factCount = 0;
   /** Commands that were decided, and whose answers wait until it is certain that the taskflow is still this coordinator's. */
   withheldCommands: Input[] = [];
   /** As its row says it once all that was decided is stored. */

@@ -17,6 +17,8 @@ export interface CoordinatorSettings {
   readonly retentionMs: number | null;
   /** Bytes of JSON that the params of a task may have once their templates are filled in. */
   readonly paramsBytes: number;
+  /** Facts since its snapshot after which a journal is compacted; more for a large taskflow. */
+  readonly compactAfter: number;
   /** Bytes from which the state tree in events gives way to counts. */
   readonly eventTreeLimit: number;
 }

@@ -13,11 +13,11 @@
  * - A running compensation has failed: the copy cannot know how far the original got.
  */
 import { isPastAge } from "../execution/max-age.ts";
-import { apply } from "../journal/apply.ts";
 import { type Flow, isFinished, isSettled, latestAttempt, type Task, taskAt } from "../model/flow.ts";
 import { assertFlow } from "../model/invariants.ts";
 import { build } from "../journal/build.ts";
-import { AWAITING_DECISION, failure } from "../model/values.ts";
+import { applyEntry, isSnapshot } from "../journal/journal.ts";
+import { AWAITING_DECISION, failure, type TaskError } from "../model/values.ts";
 import type { Created, Entry, Fact } from "../journal/facts.ts";
 import { stageId, stageIndexOf, taskId, taskOrdinalOf } from "../model/ids.ts";
 import { pause } from "./pause.ts";
@@ -80,10 +80,17 @@ function adopt(
     const { nested: _, ...rest } = fact;
     return [{ ...rest, taskflowId, idBase, copiedAt }];
   }
-  const data = fact.kind === "flow" ? fact.error?.data : undefined;
-  if (fact.kind !== "flow" || !fact.error || typeof data !== "object" || data === null) return [fact];
-  const renamed = Object.entries(data).map(([key, value]) => [key, rename(value, original.idBase, idBase)]);
-  return [{ ...fact, error: { ...fact.error, data: Object.fromEntries(renamed) as unknown } }];
+  const renamed = (error: TaskError): TaskError => renameIn(error, original.idBase, idBase);
+  if (fact.kind === "flow" && fact.error) return [{ ...fact, error: renamed(fact.error) }];
+  if (fact.kind !== "compacted" || !fact.flow) return [fact];
+  const { commands: _, ...flow } = fact.flow;
+  return [{ ...fact, flow: { ...flow, ...(flow.error ? { error: renamed(flow.error) } : {}) } }];
+}
+
+function renameIn(error: TaskError, from: string, to: string): TaskError {
+  if (typeof error.data !== "object" || error.data === null) return error;
+  const data = Object.entries(error.data).map(([key, value]) => [key, rename(value, from, to)]);
+  return { ...error, data: Object.fromEntries(data) as unknown };
 }
 
 /** Translates an id of a stage or task inside a taskflow's error. */
@@ -95,11 +102,12 @@ function rename(value: unknown, from: string, to: string): unknown {
 }
 
 function replayed(entries: readonly Entry[]): Flow {
-  const [first] = entries;
+  const [first, second] = entries;
   const flow = build(first?.facts[0] as Created, first?.at ?? 0);
-  entries.forEach(({ at, facts }, index) => {
+  entries.forEach((entry, index) => {
     try {
-      for (const fact of facts) if (fact.kind !== "created") apply(flow, fact, at);
+      // What the first entry left is in the snapshot too.
+      if (index > 0 || !isSnapshot(second)) applyEntry(flow, entry);
       if (index === entries.length - 1) checkWhole(flow);
     } catch (error) {
       throw new JournalError(index, error instanceof Error ? error.message : String(error));

@@ -10,6 +10,7 @@ import { delay, recordLateResponse, redeliver, respond, revive, start, withdraw 
 import { changeStage, forgetSelection } from "./stages.ts";
 import { reset, resolve, selectWaiting, settle, update } from "./settlement.ts";
 import { changeChild, childOf, endChild, linkChild } from "./children.ts";
+import { restore } from "./snapshot.ts";
 import { startUndo } from "./compensation.ts";
 
 const EVENTS: ReadonlySet<Fact["kind"]> = new Set([
@@ -92,6 +93,8 @@ export function apply(flow: Flow, fact: Exclude<Fact, { kind: "created" }>, at: 
       flow.undo.status = fact.status;
       flow.undo.finishedAt = at;
       return;
+    case "compacted":
+      return restore(flow, fact);
   }
 }
 

@@ -7,6 +7,7 @@ import type { EffectiveOptions, Options } from "../../../schemas/options.ts";
 import type { CommandResult } from "../model/command.ts";
 import type { Pause, Parent } from "../model/flow.ts";
 import type { ConditionValues } from "../model/resolution.ts";
+import type { FlowState, StageState, TaskState } from "./snapshot-state.ts";
 import type { JsonText, StageStatus, StoredDefinition, TaskError, TaskflowStatus } from "../model/values.ts";
 
 /** The first fact of every journal, and event 1 (TASKFLOW WAITING). */
@@ -269,6 +270,17 @@ export interface CommandHandled {
   readonly answer: CommandResult;
 }
 
+/**
+ * A portion of a snapshot, which stands for all facts between the first and it; the first portion
+ * has `flow`. Event SNAPSHOT for those who ask for earlier ones; it takes no `seq`.
+ */
+export interface Compacted {
+  readonly kind: "compacted";
+  readonly flow?: FlowState;
+  readonly stages?: readonly StageState[];
+  readonly tasks?: readonly TaskState[];
+}
+
 export type Fact =
   | Created
   | Owned
@@ -295,7 +307,8 @@ export type Fact =
   | Revived
   | Responded
   | Compensating
-  | Compensated;
+  | Compensated
+  | Compacted;
 
 /** The facts of one commit and the time of their decision. */
 export interface Entry {

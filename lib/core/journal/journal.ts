@@ -85,15 +85,32 @@ function restoreFact(fact: Created | ReadFact): Fact {
 }
 
 /**
- * Rebuilds a taskflow from its journal.
+ * Rebuilds a taskflow from its journal. A snapshot replaces what its first entry left.
+ * @param revision number of its latest entry; differs from their number if it was compacted
  * @throws Error if the journal does not begin with a `created` fact
  */
-export function replay(entries: readonly Entry[]): Flow {
-  const first = entries[0]?.facts[0];
-  if (first?.kind !== "created")
-    throw new Error(`The first fact of a journal must be "created", got ${first ? `"${first.kind}"` : "none"}.`);
-  const flow = build(first, entries[0]?.at ?? 0);
-  for (const { at, facts } of entries) for (const fact of facts) if (fact.kind !== "created") apply(flow, fact, at);
-  flow.revision = entries.length;
+export function replay(entries: readonly Entry[], revision = entries.length): Flow {
+  const [first, ...others] = entries;
+  const flow = build(creationIn(first), first?.at ?? 0);
+  if (first && !isSnapshot(others[0])) applyEntry(flow, first);
+  for (const entry of others) applyEntry(flow, entry);
+  flow.revision = revision;
   return flow;
+}
+
+/** The first fact of a journal, from its first entry. */
+export function creationIn(first: Entry | undefined): Created {
+  const fact = first?.facts[0];
+  if (fact?.kind === "created") return fact;
+  throw new Error(`The first fact of a journal must be "created", got ${fact ? `"${fact.kind}"` : "none"}.`);
+}
+
+/** Whether an entry begins a snapshot. */
+export function isSnapshot(entry: Entry | undefined): boolean {
+  const fact = entry?.facts[0];
+  return fact?.kind === "compacted" && fact.flow !== undefined;
+}
+
+export function applyEntry(flow: Flow, { at, facts }: Entry): void {
+  for (const fact of facts) if (fact.kind !== "created") apply(flow, fact, at);
 }

@@ -193,7 +193,7 @@ function countTasks(flow: Flow): Record<string, number> {
 
 /** The text of an event is its own piece followed by the shared piece. */
 export function ownPiece({ type, data }: Description, { taskflowId, createdAt }: Flow, seq: number, at: number): string {
-  return `{"eventType":"${type}","seq":${seq},"timestamp":${at},"data":{"taskflowId":"${taskflowId}","createdAt":${createdAt},${data}`;
+  return `{"eventType":"${type}","seq":${seq},"timestamp":${at},"data":{"taskflowId":"${taskflowId}","createdAt":${createdAt}${data === "" ? "" : `,${data}`}`;
 }
 
 export function sharedPiece(tree: string): string {
@@ -201,7 +201,7 @@ export function sharedPiece(tree: string): string {
 }
 
 interface Description {
-  readonly type: "TASK" | "STAGE" | "TASKFLOW";
+  readonly type: "TASK" | "STAGE" | "TASKFLOW" | "SNAPSHOT";
   readonly topic: string;
   readonly also?: string;
   /** Members of `data` between the taskflow's id and its tree. */
@@ -223,6 +223,9 @@ const names = new BoundedMap<string, string>(1_000);
 
 /** The JSON text of a name; the same few recur. */
 const quoted = (name = ""): string => names.getOrMake(name, JSON.stringify);
+
+/** All changes up to its `seq`, which are no longer told apart. */
+export const SNAPSHOT: Description = { type: "SNAPSHOT", topic: "flow.snapshot", data: "" };
 
 const describeTask = (
   flow: Flow,

@@ -8,7 +8,6 @@
 import type { CommandResult, CommandRequest } from "../core/model/command.ts";
 import { type Flow, isFinished, isOver, taskAt } from "../core/model/flow.ts";
 import type { Outcome } from "../core/execution/inputs.ts";
-import type { StoredTaskflow } from "../ports/store.ts";
 import { isTaskflowError, type TaskflowErrorLike } from "../errors/errors.ts";
 import { steadyLogger } from "../util/steady-logger.ts";
 import { sleep } from "../util/timer.ts";

@@ -45,6 +45,7 @@ const CHILD: All<ChildState> = {
   task,
   isChosen: flag,
   attempt: number,
+  delivery: number,
   state: oneOf("active", "ended", "abandoned", "gone"),
   status: nullable(oneOfType(TASKFLOW_STATUSES)),
   seq: number,
@@ -121,6 +122,7 @@ const TASK: All<TaskState> = {
   selected: flag,
   inDoubt: nullable(oneOfType(["verify", "verify-or-fail"])),
   pendingResponse: nullable(longText),
+  respondedBy: nullable(number),
   isResolved: flag,
   settledAt: number,
 };

@@ -119,18 +119,23 @@ export async function readRaw(steps: Steps, taskflowId: string): Promise<(RawTas
     if (!found) return undefined;
     const { number, snapshot } = found;
     const entries = [steps.read((snapshots) => snapshots.first(number))];
-    for (let part = 0; snapshot !== null; part += TEXTS) {
-      const texts = steps.read((snapshots) => snapshots.texts(number, snapshot, part));
-      entries.push(...texts);
-      if (texts.length < TEXTS) break;
-      await turn();
-    }
+    if (snapshot !== null) entries.push(...(await readTexts(steps, number, snapshot)));
     const rest = await readRest(steps, taskflowId, number, snapshot ?? 1);
     // It was compacted or replaced meanwhile.
     if (rest && rest.found.snapshot === snapshot) {
       entries.push(...rest.entries);
       return { row: toRow(rest.found), journal: String(number), entries, revision: rest.revision };
     }
+  }
+}
+
+async function readTexts(steps: Steps, number: number, revision: number): Promise<string[]> {
+  const all: string[] = [];
+  for (;;) {
+    const texts = steps.read((snapshots) => snapshots.texts(number, revision, all.length));
+    all.push(...texts);
+    if (texts.length < TEXTS) return all;
+    await turn();
   }
 }
 

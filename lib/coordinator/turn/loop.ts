@@ -13,7 +13,6 @@ import type { Late, NestedMessenger } from "./effect-handlers.ts";
 import { LateListening } from "./late-listening.ts";
 import { PendingCommands } from "./pending-commands.ts";
 import { callsIn, type UnitOfWork } from "./unit-of-work.ts";
-import { isOvergrown } from "./overgrown.ts";
 import { OPEN_GATE } from "../flow-control/pause-rules.ts";
 import { Pacer } from "./pacer.ts";
 import type { Ports } from "./ports.ts";
@@ -261,8 +260,7 @@ export class TurnLoop implements Turns {
       if (isInDoubt) void this.#reconciler.reconcile(resident, unit);
       else if (resident.state === "committing") resident.state = "idle";
       if (!isInDoubt) this.announce(unit);
-      resident.factCount += unit.facts.length;
-      if (isOvergrown(resident.flow, resident.factCount, this.#settings.compactAfter)) this.#listener.overgrown(resident);
+      if (resident.hasOutgrown(unit.facts.length, this.#settings.compactAfter)) this.#listener.overgrown(resident);
       creation?.stored(false);
       if (isInDoubt) return;
       if (creation) created.push(unit);

@@ -88,6 +88,12 @@ export class Resident {
     this.writer = new EventWriter(flow, eventTreeLimit);
   }
 
+  /** Counts facts that were stored; true if the journal is much longer than its state by now. */
+  hasOutgrown(facts: number, compactAfter: number): boolean {
+    this.factCount += facts;
+    return this.factCount > compactAfter * (1 + this.flow.tasks.length / LARGE_FLOW);
+  }
+
   /** Inputs that nothing has come of yet. */
   get pendingInputs(): Input[] {
     return [...this.withheldCommands, ...this.inbox];

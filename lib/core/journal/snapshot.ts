@@ -3,7 +3,7 @@
  * They hold the fields that differ from those of a taskflow that was just built, a bounded number
  * of tasks in each fact, so that reading and writing the largest taskflow can pause in between.
  */
-import type { Child, Flow, Stage, Task } from "../model/flow.ts";
+import type { Child, Flow, Task } from "../model/flow.ts";
 import { resolveOptions } from "../model/options.ts";
 import type { TaskDefinition } from "../model/values.ts";
 import { changeChild } from "./children.ts";
@@ -67,6 +67,7 @@ const TASK = fieldsOf<TaskField>({
   selected: true,
   inDoubt: true,
   pendingResponse: true,
+  respondedBy: true,
   isResolved: true,
   settledAt: true,
 });
@@ -151,7 +152,7 @@ function restoreFlow(flow: Flow, state: FlowState): void {
   const { awaiting = [], commands = [], annotations = [], due = [], repeats = [], children = [], ...fields } = state;
   Object.assign(flow, fields, { undoing: { ...(fields.undoing ?? flow.undoing) } });
   for (const ordinal of awaiting) flow.awaiting.add(ordinal);
-  for (const [id, answer] of commands) flow.commands.set(id, answer as never);
+  for (const [id, answer] of commands) flow.commands.set(id, answer);
   flow.annotations.push(...annotations);
   for (const ordinal of due) flow.due.add(ordinal);
   for (const ordinal of repeats) flow.repeats.add(ordinal);

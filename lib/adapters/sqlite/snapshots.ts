@@ -99,15 +99,16 @@ export class SqliteSnapshots {
 const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 
 /** A damaged entry may be anything. */
-const textOf = (columns: EntryColumns | undefined): string | null =>
-  typeof columns?.entry === "string" ? columns.entry : null;
+const textOf = (columns: EntryColumns | undefined): string | null => (typeof columns?.entry === "string" ? columns.entry : null);
 
 /** @throws RangeError if it is damaged */
 export async function readJournal(steps: Steps, taskflowId: string): Promise<StoredTaskflow | undefined> {
   const raw = await readRaw(steps, taskflowId);
   const missing = raw?.entries.indexOf(null) ?? -1;
   if (raw && missing !== -1) {
-    throw new RangeError(`its journal is damaged at entry ${missing === 0 ? 1 : raw.revision - raw.entries.length + missing + 1}`);
+    throw new RangeError(
+      `its journal is damaged at entry ${missing === 0 ? 1 : raw.revision - raw.entries.length + missing + 1}`,
+    );
   }
   return raw as StoredTaskflow | undefined;
 }

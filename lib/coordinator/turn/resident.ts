@@ -20,6 +20,9 @@ interface Pending {
   heardAt: number | null;
 }
 
+/** A taskflow of so many tasks may have twice as many facts before it is compacted, and so on. */
+const LARGE_FLOW = 1_000;
+
 /** The calls of `produce` that wait for their taskflow to be stored. */
 export class Creation {
   /** The definition's JSON text. */

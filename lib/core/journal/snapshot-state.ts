@@ -7,7 +7,7 @@ import type { TaskDefinition } from "../model/values.ts";
 type OfCreation =
   | ("taskflowId" | "idBase" | "name" | "definition" | "meta" | "options" | "rootId" | "parent" | "parentContext" | "depth")
   | ("createdAt" | "copiedAt");
-type Derived = "revision" | "isFollowing" | "turnedAway" | "childCount";
+type Derived = "revision" | "isFollowing" | "turnedAway" | "deadlines" | "childCount";
 type Parts = "stages" | "tasks" | "undo" | "children" | "awaiting" | "commands" | "annotations" | "due" | "repeats";
 export type FlowField = Exclude<keyof Flow, OfCreation | Derived | Parts>;
 export type StageField = Exclude<keyof Stage, "index" | "name" | "options" | "when" | "tasks">;

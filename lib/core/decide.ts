@@ -6,7 +6,7 @@
  * clock, bus, store or randomness: the same taskflow and inputs give the same facts. If the commit
  * fails, the owner drops the taskflow and reads it again.
  */
-import { isPastAge } from "./execution/max-age.ts";
+import { isPastAge, watchAge } from "./execution/max-age.ts";
 import { assertStep } from "./model/invariants.ts";
 import type { Effect } from "./execution/effects.ts";
 import type { Fact } from "./journal/facts.ts";
@@ -92,7 +92,9 @@ function take(step: Step, input: Input): void {
  */
 function ageFlow(step: Step): void {
   const { flow, now } = step;
-  if (!isPastAge(flow, now) || isFinished(flow.status)) return;
+  if (isFinished(flow.status)) return;
+  // The clock was set back.
+  if (!isPastAge(flow, now)) return watchAge(step);
   const stage = flow.stages.find((candidate) => candidate.status === "RUNNING");
   if (!stage) return;
   takeBackHeld(step, stage.tasks);

@@ -126,7 +126,9 @@ describe("retries", () => {
     run.send();
     run.answer("a", failed());
     const early = run.give({ kind: "retry-due", task: 0, attempt: 0 });
-    expect(early.effects).toEqual([{ kind: "timer", at: START + 1_000, input: { kind: "retry-due", task: 0, attempt: 0 } }]);
+    expect(early.effects).toEqual([
+      { kind: "timer", at: START + 1_000, input: { kind: "retry-due", task: 0, attempt: 0, retryAt: START + 1_000 } },
+    ]);
     expect(run.send()).toEqual([]);
     run.endDelay("a");
     run.send();

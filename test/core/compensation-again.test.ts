@@ -40,7 +40,7 @@ describe("a crash during the compensation", () => {
     run.answer("undo c", failed());
     run.crash();
     const { effects } = run.give({ kind: "recover", fence: 2 });
-    const input = { kind: "retry-due", task: run.task("undo c").ordinal, attempt: 0 };
+    const input = { kind: "retry-due", task: run.task("undo c").ordinal, attempt: 0, retryAt: run.now + 700 };
     expect(effects).toContainEqual({ kind: "timer", at: run.now + 700, input });
   });
 

@@ -131,7 +131,7 @@ describe("a delivery that was never sent", () => {
     run.flow = replay(run.entries);
     run.give({ kind: "recover", fence: 2 });
     run.reply("a", RUNNING);
-    expect(run.timers("timeout").at(-1)).toBe(sentAt + 5_000);
+    expect(run.timers("deadline").at(-1)).toBe(sentAt + 5_000);
   });
 
   test("goes back if no attempt may start any more: past its maxAge, or when the taskflow was ended", () => {
@@ -284,7 +284,7 @@ describe("recovering a taskflow from the store", () => {
     const { effects } = run.give({ kind: "recover", fence: 2 });
     expect(effects).toEqual([
       { kind: "timer", at: START + 100_000, input: { kind: "age" } },
-      { kind: "timer", at: START + 8_000, input: { kind: "retry-due", task: 0, attempt: 0 } },
+      { kind: "timer", at: START + 8_000, input: { kind: "retry-due", task: 0, attempt: 0, retryAt: START + 8_000 } },
       { kind: "timer", at: START + 4_000, input: { kind: "age", task: 1 } },
     ]);
     expect(run.send()).toEqual(["b"]);

@@ -239,7 +239,10 @@ export class Incarnation {
         if (this.goesOn()) agenda.in(0, () => this.reach(callback));
       },
       after: (ms, callback) => this.#arm(() => Math.max(ms, 1), undefined, callback),
-      at: (time, callback) => this.#arm(() => Math.max(time - this.now, 1), time, callback),
+      at: (time, callback) => {
+        const left = Math.max(time - this.now, 1);
+        return this.#arm(() => left, undefined, callback);
+      },
     };
   }
 

@@ -4,7 +4,10 @@ import type { Clock } from "../../ports/clock.ts";
 /** Longer timers fire at once in Node: they are cut into pieces. */
 const LONGEST_MS = 2 ** 31 - 1;
 
-/** The machine's clock, put right by what the store's says. Timers are re-armed until the clock has reached their time, so they neither overflow nor fire early. */
+/**
+ * The machine's clock, put right by what the store's says. An armed timer goes by the monotonic
+ * clock: a step of the machine's clock makes it neither late nor early.
+ */
 export class SystemClock implements Clock {
   #offsetMs = 0;
 
@@ -33,17 +36,7 @@ export class SystemClock implements Clock {
   }
 
   at(time: number, callback: () => void): () => void {
-    let timer: NodeJS.Timeout;
-    const arm = (): void => {
-      const left = time - this.now();
-      timer = setTimeout(left > LONGEST_MS ? arm : fire, Math.min(Math.max(left, 1), LONGEST_MS));
-    };
-    const fire = (): void => {
-      if (this.now() < time) arm();
-      else callback();
-    };
-    arm();
-    return () => clearTimeout(timer);
+    return this.after(Math.max(0, time - this.now()), callback);
   }
 
   soon(callback: () => void): void {

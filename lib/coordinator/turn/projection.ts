@@ -64,7 +64,7 @@ export function rowChange(flow: Flow, facts: readonly Fact[], before: number, du
 
 /** When it is due, 0 if that is soon. */
 export function dueAtOf(flow: Flow, now: number, parkMs: number): number {
-  const next = nextDue(flow);
+  const next = nextDue(flow, now);
   return next > now + parkMs ? next : 0;
 }
 

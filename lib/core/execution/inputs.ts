@@ -97,8 +97,8 @@ export type Input =
   | { readonly kind: "drain" }
   /** Time to look up the nested taskflows. */
   | { readonly kind: "follow" }
-  /** A retry delay is over. */
-  | { readonly kind: "retry-due"; readonly task: number; readonly attempt: number }
+  /** A retry delay is over: the one that was to end at `retryAt`. */
+  | { readonly kind: "retry-due"; readonly task: number; readonly attempt: number; readonly retryAt?: number }
   /** The `maxAge` of the taskflow (no task) or of a task may be over. */
   | { readonly kind: "age"; readonly task?: number }
   /** A command; its answer carries the same `correlationId`. */

@@ -5,6 +5,7 @@ import { follow } from "./children.ts";
 import type { Input } from "./inputs.ts";
 import { begin, goOn } from "./stage.ts";
 import { record, type Step } from "./step.ts";
+import { delayEnd, retryDue } from "./task.ts";
 import { isHeld, tryLater } from "./turned-away.ts";
 
 /**
@@ -49,6 +50,5 @@ function recoverWaiting(step: Step, task: Task): void {
     step.flow.due.add(task.ordinal);
     return;
   }
-  const input = { kind: "retry-due", task: task.ordinal, attempt: task.attempt } as const;
-  step.effects.push({ kind: "timer", at: task.retryAt, input });
+  step.effects.push({ kind: "timer", at: delayEnd(task, step.now), input: retryDue(task) });
 }

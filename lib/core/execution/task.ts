@@ -1,5 +1,5 @@
 /** The course of a task: attempts, answers, retries, its end. */
-import { isPastAge, isTooOld } from "./max-age.ts";
+import { isPastAge, isTooOld, watchTaskAge } from "./max-age.ts";
 import { type Flow, isFinished, latestAttempt, type Task, taskAt } from "../model/flow.ts";
 import { queryOutcome, takeLate } from "./in-doubt.ts";
 import { chanceOf, retryDelay } from "./backoff.ts";
@@ -188,7 +188,7 @@ export function failAttempt(step: Step, task: Task, failed: Failure): void {
     return settle(step, task, { status: "FAILED", error: tooOld(task, error), ...kept, ...blocks });
   const retryAt = step.now + delayAfter(step.flow, task, failed.retryAfterMs);
   record(step, { kind: "delayed", task: ordinal, retryAt, error, ...kept });
-  step.effects.push({ kind: "timer", at: retryAt, input: { kind: "retry-due", task: ordinal, attempt: task.attempt } });
+  step.effects.push({ kind: "timer", at: retryAt, input: { kind: "retry-due", task: ordinal, attempt: task.attempt, retryAt } });
 }
 
 /** The wait before the next attempt of a task, if the latest fails. */
@@ -214,20 +214,35 @@ export function timeOutTask(step: Step, { task: ordinal, attempt }: InputOf<"tim
 }
 
 /**
- * A retry delay is over: the task is due. No fact is needed, because `retryAt` is already stored.
+ * A retry delay is over: the task is due. No fact is needed, because `retryAt` is already stored. A
+ * timer counts by the monotonic clock, so it is right whatever time it is by the machine's.
  */
-export function retryTask(step: Step, { task: ordinal, attempt }: InputOf<"retry-due">): void {
+export function retryTask(step: Step, { task: ordinal, attempt, retryAt }: InputOf<"retry-due">): void {
   const { flow, now } = step;
   const task = taskAt(flow, ordinal);
   if (!task || task.status !== "WAITING" || task.retryAt === null || !task.open || task.attempt !== attempt || flow.aborting)
     return;
-  if (now < task.retryAt) {
-    step.effects.push({ kind: "timer", at: task.retryAt, input: { kind: "retry-due", task: ordinal, attempt } });
+  if (now < task.retryAt && retryAt !== task.retryAt) {
+    step.effects.push({ kind: "timer", at: delayEnd(task, now), input: retryDue(task) });
   } else if (isTooOld(flow, task, now)) {
     expireTask(step, task);
   } else {
     flow.due.add(ordinal);
   }
+}
+
+export const retryDue = ({ ordinal, attempt, retryAt }: Task): Input => ({
+  kind: "retry-due",
+  task: ordinal,
+  attempt,
+  ...(retryAt === null ? {} : { retryAt }),
+});
+
+/** When a stored delay ends: at its time, or after the whole delay if the clock was set back since. */
+export function delayEnd({ attempts, retryAt }: Task, now: number): number {
+  const end = retryAt ?? now;
+  const begin = attempts.at(-1)?.finishedAt ?? null;
+  return begin === null ? end : Math.min(end, now + Math.max(0, end - begin));
 }
 
 function tooOld(task: Task, lastError: TaskError | null): TaskError {
@@ -240,8 +255,10 @@ function tooOld(task: Task, lastError: TaskError | null): TaskError {
 export function ageTask(step: Step, ordinal: number): void {
   const task = taskAt(step.flow, ordinal);
   if (task && isUnwanted(step, task)) return giveBack(step, task);
-  if (task?.open && task.status === "WAITING" && task.dueSince !== null && isTooOld(step.flow, task, step.now))
-    expireTask(step, task);
+  if (!task?.open || task.status !== "WAITING" || task.dueSince === null) return;
+  if (isTooOld(step.flow, task, step.now)) expireTask(step, task);
+  // The clock was set back.
+  else watchTaskAge(step, task);
 }
 
 /** Ends a waiting task: no attempt of it may start any more. */

@@ -39,6 +39,8 @@ export interface OutcomeQuery {
   readonly target: string;
   /** The node that it was sent to. */
   readonly node: string;
+  /** The process of that node, as `processOf` named it then; absent: unknown. */
+  readonly process?: string;
   /** `taskflowId:taskId:attempt`. */
   readonly key: string;
   /**
@@ -62,8 +64,8 @@ export interface OutcomeQuery {
  *   until a coordinator has acknowledged it; the answer of the call itself may be lost.
  * - `interrupted`: the attempt had started, and its process died while it ran.
  * - `never`: the attempt certainly has not started, and no delivery up to the given one ever will:
- *   it may be delivered again as the same attempt. Only a ledger that goes back to the first
- *   delivery of the attempt allows this reply, whichever process reads it.
+ *   it may be delivered again as the same attempt. Only the very process that the latest delivery
+ *   went to may give this reply, and only if its ledger goes back to the first delivery.
  * - `silent`: the outcome is unknown: there is no ledger, it is lost, it does not go back far
  *   enough, or no worker replied in time.
  */
@@ -76,6 +78,9 @@ export interface Dispatch {
    * it now.
    */
   route(target: string, preferred?: string): string | undefined;
+
+  /** Names the process that runs a node now; undefined: unknown. A restarted node has another. */
+  processOf?(node: string): string | undefined;
 
   /** Number of nodes that serve the target now. */
   offers(target: string): number;

@@ -36,6 +36,7 @@ const ATTEMPT: All<Attempt> = {
   startedAt: time,
   finishedAt: nullable(time),
   nodeID: nullable(text),
+  process: Type.Optional(text),
   status: taskStatus,
   error: Type.Optional(error),
 };

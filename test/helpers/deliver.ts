@@ -83,9 +83,15 @@ export function deliver(bus: MoleculerBus, call: Call): Promise<Outcome> {
   return new Promise((resolve) => bus.call(call, resolve));
 }
 
+/** Asks about an attempt as if it had been sent to the process that runs the node now. */
 export function ask(bus: MoleculerBus, call: Call, more: Partial<OutcomeQuery> = {}): Promise<Reply> {
   const { target, node, idempotencyKey: key, delivery } = call;
-  return new Promise(
-    (resolve) => void bus.queryOutcome({ target, node, key, delivery, ageMs: 0, patienceMs: 5_000, ...more }, resolve),
-  );
+  const process = bus.processOf(node);
+  const query = { target, node, key, delivery, ageMs: 0, patienceMs: 5_000, ...(process === undefined ? {} : { process }) };
+  return new Promise((resolve) => void bus.queryOutcome({ ...query, ...more }, resolve));
+}
+
+/** A success as a worker's ledger tells it: with the delivery whose handler ran. */
+export function ranIn(outcome: Outcome, delivery = 1): Outcome {
+  return outcome.kind === "answered" ? { ...outcome, delivery } : outcome;
 }

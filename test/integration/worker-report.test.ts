@@ -47,7 +47,7 @@ test("a coordinator settles its task by a report when the answer of the call was
   await eventually(() => expect(site.runs()).toBe(1));
   const { id: taskId } = await client.getTask(taskflowId, "one");
   const call = { ...callOf("svc.wait", { node: worker.nodeID, taskflowId }), idempotencyKey: `${taskflowId}:${taskId}:0` };
-  expect(await ask(site.bus, call)).toEqual({ kind: "running" });
+  expect(await ask(site.bus, call)).toEqual({ kind: "running", quietMs: expect.any(Number) });
   await server.kill("SIGKILL");
   site.go();
   // The worker's client throws away what it was given while the link is down.
@@ -83,13 +83,17 @@ test.each([
     const call = callOf("svc.wait", { node: worker.nodeID, listenMs: 2_000 });
     void deliver(site.bus, call);
     await eventually(() => expect(site.runs()).toBe(1));
-    expect(await ask(site.bus, call)).toEqual({ kind: "running" });
+    expect(await ask(site.bus, call)).toEqual({ kind: "running", quietMs: expect.any(Number) });
     await server.kill("SIGKILL");
     site.go();
     await eventually(() => expect(site.runs()).toBe(1));
     await server.restart();
     await eventually(() => expect(heard).toHaveLength(3), { timeoutMs: 25_000 });
-    const report = { key: call.idempotencyKey, action: "svc.wait", outcome: { ok: true, response: { pid: worker.child.pid } } };
+    const report = {
+      key: call.idempotencyKey,
+      action: "svc.wait",
+      outcome: { ok: true, delivery: 1, response: { pid: worker.child.pid } },
+    };
     expect(heard).toEqual([report, report, report]);
     expect(await ask(site.bus, call)).toMatchObject({ kind: "done" });
     expect(site.runs()).toBe(1);

@@ -6,7 +6,7 @@ import { truncateEvent } from "../../protocol/truncate.ts";
 import { isToBeFetched } from "../../protocol/large-outcome.ts";
 import type { Bus, EventMessage } from "../../ports/bus.ts";
 import type { Call, OutcomeQuery, Reply } from "../../ports/dispatch.ts";
-import { queryWorker } from "./outcome-query.ts";
+import { queryWorker, shortInstance } from "./outcome-query.ts";
 import { answered } from "../../protocol/call-outcome.ts";
 import { type LocalSubjects, localSubjects, maxMessageBytesOf, natsClientOf } from "./broker-link.ts";
 import { getEventsEndpoint } from "../../protocol/events-subject.ts";
@@ -86,6 +86,13 @@ export class MoleculerBus implements Bus {
     const endpoints = this.#broker.registry.actions.get(action) as EndpointList | undefined;
     const chosen = preferred === undefined ? null : endpoints?.getEndpointByNodeID(preferred);
     return (chosen ?? endpoints?.next(undefined))?.id;
+  }
+
+  processOf(node: string): string | undefined {
+    const { registry, nodeID, instanceID } = this.#broker;
+    if (node === nodeID) return shortInstance(instanceID);
+    const { instanceID: remote } = (registry.nodes.get(node) ?? {}) as { instanceID?: string | null };
+    return remote ? shortInstance(remote) : undefined;
   }
 
   offers(action: string): number {

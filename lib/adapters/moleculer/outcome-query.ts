@@ -58,6 +58,9 @@ export function queryWorker(
   };
 }
 
+/** Enough of a process's id to tell it from the other processes of its node. */
+export const shortInstance = (instanceID: string): string => instanceID.slice(0, 13);
+
 interface Target {
   readonly action: string;
   readonly node: string;
@@ -97,6 +100,7 @@ interface Told {
   readonly state?: unknown;
   readonly outcome?: unknown;
   readonly quietMs?: unknown;
+  readonly instance?: unknown;
   readonly part?: unknown;
 }
 
@@ -104,7 +108,7 @@ interface Told {
 async function queryOnce(
   broker: ServiceBroker,
   { action, node }: Target,
-  { key, delivery }: OutcomeQuery,
+  { key, delivery, process }: OutcomeQuery,
   ageMs: number,
   isOver: () => boolean,
 ): Promise<Reply | undefined> {
@@ -112,7 +116,7 @@ async function queryOnce(
   const ask = (offset?: number): Promise<Told> => broker.call<Told, unknown>(action, { key, delivery, ageMs, offset }, options);
   try {
     const answer = (await ask()) as Told | null;
-    if (answer?.state !== "done" || answer.part === undefined) return replyOf(answer);
+    if (answer?.state !== "done" || answer.part === undefined) return replyOf(answer, process);
     const { part } = answer;
     const outcome = await fetching.run(() => {
       const until = performance.now() + FETCH_MS;
@@ -121,7 +125,7 @@ async function queryOnce(
         return (await ask(offset)).part;
       });
     });
-    return replyOf({ state: "done", outcome });
+    return replyOf({ state: "done", outcome }, process);
   } catch (error) {
     broker.logger.debug(`${node} did not answer for ${key}.`, error);
     return undefined;
@@ -130,10 +134,12 @@ async function queryOnce(
 
 const isDuration = (value: unknown): value is number => typeof value === "number" && Number.isFinite(value) && value >= 0;
 
-function replyOf(answer: Told | null): Reply {
-  const { state, outcome: told, quietMs } = answer ?? {};
+function replyOf(answer: Told | null, process: string | undefined): Reply {
+  const { state, outcome: told, quietMs, instance } = answer ?? {};
   if (state === "running") return isDuration(quietMs) ? { kind: "running", quietMs } : { kind: "running" };
-  if (state === "interrupted" || state === "never") return { kind: state };
+  if (state === "interrupted") return { kind: state };
+  // Another process may have had a ledger of its own, or a clock that has stepped since.
+  if (state === "never" && typeof instance === "string" && shortInstance(instance) === process) return { kind: state };
   const outcome = state === "done" ? toldOutcome(told, Date.now()) : undefined;
   return outcome ? { kind: "done", outcome } : { kind: "silent" };
 }

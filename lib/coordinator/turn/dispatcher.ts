@@ -70,6 +70,10 @@ export class Dispatcher implements Router {
     return node;
   }
 
+  processOf(task: Task, node: string): string | undefined {
+    return this.types.dispatchOf(task).processOf?.(node);
+  }
+
   resolve(flow: Flow, task: Task): Resolution | "later" | undefined {
     return resolvePlain(flow, task, this.types.typeOf(task), this.#paramsBytes);
   }

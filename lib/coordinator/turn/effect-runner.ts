@@ -20,6 +20,12 @@ import type { Resident } from "./resident.ts";
 import type { Late } from "./effect-handlers.ts";
 import type { NestedMessenger } from "./effect-handlers.ts";
 
+/** No ledger goes back so far. */
+const UNKNOWN_AGE_MS = 10 * 365 * 86_400_000;
+
+/** The age of an attempt. Before its start by the clock: the clock was set back, and nobody knows. */
+const ageOf = (startedAt: number, now: number): number => (now < startedAt ? UNKNOWN_AGE_MS : now - startedAt);
+
 /** How long an answer is listened for at least, from its delivery on: an abort takes its time. */
 const LATE_MS = 60_000;
 
@@ -130,7 +136,7 @@ export class EffectRunner {
 
   #queryOutcome(
     resident: Resident,
-    { task: ordinal, attempt, delivery, node, startedAt, patienceMs, cause }: EffectOf<"query-outcome">,
+    { task: ordinal, attempt, delivery, node, process, startedAt, patienceMs, cause }: EffectOf<"query-outcome">,
   ): void {
     const { types, clock, give } = this.#ports;
     const { flow } = resident;
@@ -141,9 +147,10 @@ export class EffectRunner {
     const question = {
       target: targetOf(types, task),
       node,
+      ...(process === undefined ? {} : { process }),
       key: idempotencyKey(flow, task),
       delivery,
-      ageMs: Math.max(0, clock.now() - startedAt),
+      ageMs: ageOf(startedAt, clock.now()),
       patienceMs,
     };
     const heard = (reply: OutcomeReply): void => {

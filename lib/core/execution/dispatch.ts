@@ -20,6 +20,8 @@ export interface Router extends Resolver {
    * undefined: no node serves it now.
    */
   route(task: Task, preferred?: string): string | undefined;
+  /** The process that runs the node now, if the task's dispatch knows it. */
+  processOf?(task: Task, node: string): string | undefined;
   /** Called if more is due than may begin now. */
   full(): void;
 }
@@ -59,6 +61,11 @@ export function dispatchDue(step: Step, router: Router): void {
 const isFull = ({ count, options: { maxConcurrency } }: Stage): boolean =>
   maxConcurrency !== undefined && count.running >= maxConcurrency;
 
+function processOf(router: Router, task: Task, node: string): { readonly process?: string } {
+  const process = router.processOf?.(task, node);
+  return process === undefined ? {} : { process };
+}
+
 /** Returns true if it is sent. */
 function deliverAgain(step: Step, router: Router, task: Task): boolean {
   const isHeldBack = isHeld(step.flow, task);
@@ -78,11 +85,11 @@ function deliverAgain(step: Step, router: Router, task: Task): boolean {
     return false;
   }
   if (isHeldBack && !isRefused) {
-    prepareResend(step, task, node);
+    prepareResend(step, task, node, processOf(router, task, node));
     send(step, task, node);
     return true;
   }
-  record(step, { kind: "redelivered", task: task.ordinal, node });
+  record(step, { kind: "redelivered", task: task.ordinal, node, ...processOf(router, task, node) });
   send(step, task, node);
   return true;
 }
@@ -101,7 +108,7 @@ function begin(step: Step, router: Router, task: Task): boolean {
   const node = router.route(task);
   if (node === undefined) return false;
   abandonChildren(step, task);
-  record(step, { kind: "started", task: ordinal, attempt, node });
+  record(step, { kind: "started", task: ordinal, attempt, node, ...processOf(router, task, node) });
   send(step, task, node);
   return true;
 }

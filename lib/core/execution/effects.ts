@@ -19,6 +19,8 @@ export type Effect =
       readonly attempt: number;
       readonly delivery: number;
       readonly node: string;
+      /** The process that it was sent to, if that is known. */
+      readonly process?: string;
       /** When the attempt was first sent. */
       readonly startedAt: number;
       readonly patienceMs: number;

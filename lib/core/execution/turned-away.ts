@@ -96,14 +96,14 @@ export function isOutdatedReply({ turnedAway }: Flow, { ordinal }: Task, reply: 
 }
 
 /** Makes the same delivery once more. Records nothing, unless it moves to another node. */
-export function prepareResend(step: Step, task: Task, node: string): void {
+export function prepareResend(step: Step, task: Task, node: string, at: { readonly process?: string }): void {
   const { flow, now, effects } = step;
   const { ordinal } = task;
   const { attempt, deliveries, nodeID } = latestAttempt(task);
   const tries = flow.turnedAway.get(ordinal)?.tries ?? 0;
   if (node !== nodeID) {
     record(step, { kind: "undelivered", task: ordinal });
-    record(step, { kind: "redelivered", task: ordinal, node });
+    record(step, { kind: "redelivered", task: ordinal, node, ...at });
   }
   flow.repeats.delete(ordinal);
   flow.turnedAway.set(ordinal, { tries, resendAt: null, isRefused: false });

@@ -28,6 +28,7 @@ export function start(flow: Flow, fact: Started, at: number): void {
     startedAt: at,
     finishedAt: null,
     nodeID: fact.node ?? null,
+    ...(fact.process === undefined ? {} : { process: fact.process }),
     status: "RUNNING",
   });
   if (task.attempts.length > FIRST_ATTEMPTS + LAST_ATTEMPTS) {
@@ -65,6 +66,8 @@ export function redeliver(flow: Flow, fact: Redelivered): void {
   const attempt = latestAttempt(taskOf(flow, fact.task));
   attempt.deliveries++;
   attempt.nodeID = fact.node;
+  if (fact.process === undefined) delete attempt.process;
+  else attempt.process = fact.process;
   flow.repeats.delete(fact.task);
   flow.turnedAway.delete(fact.task);
 }

@@ -79,6 +79,8 @@ export interface Started {
   readonly task: number;
   readonly attempt: number;
   readonly node?: string;
+  /** The process of the node. */
+  readonly process?: string;
 }
 
 /**
@@ -97,6 +99,7 @@ export interface Redelivered {
   readonly kind: "redelivered";
   readonly task: number;
   readonly node: string;
+  readonly process?: string;
 }
 
 /**

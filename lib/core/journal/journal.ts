@@ -33,7 +33,7 @@ const quote = (text: string): string => quoted.getOrMake(text, JSON.stringify);
 function encodeFact(fact: Fact, definition: string | undefined): string {
   switch (fact.kind) {
     case "started":
-      return `{"kind":"started","task":${fact.task},"attempt":${fact.attempt}${fact.node === undefined ? "" : `,"node":${quote(fact.node)}`}}`;
+      return `{"kind":"started","task":${fact.task},"attempt":${fact.attempt}${fact.node === undefined ? "" : `,"node":${quote(fact.node)}`}${fact.process === undefined ? "" : `,"process":${quote(fact.process)}`}}`;
     case "settled": {
       const flags =
         (fact.blocks ? ',"blocks":true' : "") +

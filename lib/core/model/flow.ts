@@ -44,6 +44,8 @@ export interface Attempt {
   startedAt: number;
   finishedAt: number | null;
   nodeID: string | null;
+  /** The process of the node that its latest delivery went to, if the dispatch knows it. */
+  process?: string;
   status: StoredTaskStatus;
   error?: TaskError;
 }

@@ -57,7 +57,7 @@ export function taskDetails(flow: Flow, task: Task, waitReason?: WaitReason, val
     meta: definition.meta ?? {},
     ...effectiveStatus(flow, task, waitReason),
     attempt: task.attempt,
-    attempts: task.attempts.map((attempt) => ({ ...attempt })),
+    attempts: task.attempts.map(({ process: _process, ...attempt }) => attempt),
     ...(task.attemptsOmitted > 0 ? { attemptsOmitted: task.attemptsOmitted } : {}),
     response: task.response === null ? null : valueOf(task.response),
     ...(task.error ? { error: task.error } : {}),

@@ -46,7 +46,8 @@ export class SqliteLedger implements Ledger {
   readonly isDurable = true;
   readonly #file: string;
   readonly #limits: LedgerLimits;
-  readonly #now: () => number;
+  readonly #hasOwnClock: boolean;
+  #now: () => number;
   #database: DatabaseSync | undefined;
   #statements: Statements | undefined;
   #jobs: Job[] = [];
@@ -54,10 +55,12 @@ export class SqliteLedger implements Ledger {
   /** As in the table: of what was first heard of by then something may be forgotten. */
   #forgotten = 0;
 
-  constructor(file: string, limits: LedgerLimits, now: () => number = Date.now) {
+  /** @param now in tests; absent: a clock that continues the one of the process before */
+  constructor(file: string, limits: LedgerLimits, now?: () => number) {
     this.#file = file;
     this.#limits = limits;
-    this.#now = now;
+    this.#hasOwnClock = now === undefined;
+    this.#now = now ?? Date.now;
   }
 
   open(): Promise<void> {
@@ -90,6 +93,7 @@ export class SqliteLedger implements Ledger {
     database.exec(
       `BEGIN IMMEDIATE; ${SCHEMA} PRAGMA application_id = ${APPLICATION_ID}; PRAGMA user_version = ${FORMAT}; COMMIT;`,
     );
+    if (this.#hasOwnClock) this.#now = continuedClock(database);
     const memory = database.prepare("SELECT forgotten FROM memory").get() as { forgotten: number } | undefined;
     this.#forgotten = memory?.forgotten ?? this.#now();
     if (!memory) database.prepare("INSERT INTO memory VALUES (?)").run(this.#forgotten);
@@ -208,4 +212,17 @@ function explain(error: unknown, file: string): Error {
       ? `The ledger ${file} is held by another process: give every worker process a file of its own, or share a MongoDB ledger`
       : `The ledger ${file} cannot be used: let this user write it and its folder, make room on its disk, or give TaskflowWorker another file`;
   return new Error(`${sentence} (${why}).`, { cause: error });
+}
+
+/**
+ * A clock that a step of the machine's clock does not move, so that no fresh record is swept. It goes
+ * on where the process before left the records; the time between does not count.
+ */
+function continuedClock(database: DatabaseSync): () => number {
+  const { latest } = database.prepare("SELECT max(at) AS latest FROM ledger").get() as { latest: number | null };
+  const { forgotten } = (database.prepare("SELECT forgotten FROM memory").get() ?? {}) as { forgotten?: number };
+  const known = Math.max(latest ?? 0, forgotten ?? 0);
+  const base = known === 0 ? Date.now() : known;
+  const openedAt = performance.now();
+  return () => base + Math.round(performance.now() - openedAt);
 }

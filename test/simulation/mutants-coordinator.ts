@@ -145,7 +145,7 @@ export const MUTANTS_OF_THE_COORDINATOR: readonly Mutant[] = [
   {
     title: "questions make attempts younger",
     noticedBy: [33],
-    change: ["lib/coordinator/turn/effect-runner.ts", "ageMs: Math.max(0, clock.now() - startedAt)", "ageMs: 0 * startedAt"],
+    change: ["lib/coordinator/turn/effect-runner.ts", "ageMs: ageOf(startedAt, clock.now())", "ageMs: 0 * startedAt"],
   },
   {
     title: "slots of attempts that ended otherwise kept",

@@ -64,12 +64,13 @@ export const happeningOf = (point: CrashPoint): Happening => point.replace(/^(be
 export const pathTo = (point: CrashPoint): Path => PATHS[happeningOf(point)] ?? {};
 
 /**
- * Takes two coordinators or two nodes that serve an action, of which one is here.
+ * Takes two coordinators, two nodes that serve an action, or a very long journal.
  * `test/integration/nested-nats.test.ts` has two coordinators, and kills them in the middle.
  */
 const ALONE: Readonly<Record<Happening, string>> = {
   "bus.forward": "there is nobody to pass an order on to",
   "an answer of bus.forward": "there is nobody to pass an order on to",
+  "store.compact": "it takes more than 4,000 facts; the simulator ends coordinators around it",
   "store.commit of undelivered": "one node serves each action: what it turns away moves to no other",
 };
 

@@ -22,10 +22,10 @@ test("the points cover every kind of effect, and what comes back of it", () => {
   expect(POINTS).toEqual(expect.arrayContaining(covered.flatMap((each) => [`before ${each}`, `after ${each}`])));
 });
 
-test("every point is reached on some store, but for what takes two coordinators or workers", () => {
+test("every point is reached on some store, but for what takes two coordinators, two workers or a long journal", () => {
   const unreachable = POINTS.filter((point) => Object.values(NEVER).every((never) => happeningOf(point) in never));
-  const takesTwo = /bus\.forward$|store\.commit of undelivered$/;
-  expect(unreachable.filter((point) => !takesTwo.test(point))).toEqual([]);
+  const takesMore = /bus\.forward$|store\.compact$|store\.commit of undelivered$/;
+  expect(unreachable.filter((point) => !takesMore.test(point))).toEqual([]);
 });
 
 describe("a coordinator on SQLite ends its taskflows as without a crash", () => {

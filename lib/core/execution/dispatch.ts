@@ -62,8 +62,8 @@ const isFull = ({ count, options: { maxConcurrency } }: Stage): boolean =>
   maxConcurrency !== undefined && count.running >= maxConcurrency;
 
 function processOf(router: Router, task: Task, node: string): { readonly process?: string } {
-  const process = router.processOf?.(task, node);
-  return process === undefined ? {} : { process };
+  const name = router.processOf?.(task, node);
+  return name === undefined ? {} : { process: name };
 }
 
 /** Returns true if it is sent. */

@@ -70,7 +70,7 @@ const PATIENCE_MS = 2_000;
  * @param cause why the attempt is in doubt; part of the error if no worker knows the outcome
  */
 export function queryOutcome(step: Step, task: Task, cause?: TaskError): void {
-  const { attempt, deliveries, nodeID, process, startedAt } = latestAttempt(task);
+  const { attempt, deliveries, nodeID, startedAt, ...latest } = latestAttempt(task);
   step.flow.turnedAway.delete(task.ordinal);
   const patienceMs = task.options.exactlyOnceTaskExecution ? PATIENCE_EXACTLY_ONCE_MS : PATIENCE_MS;
   const query = { task: task.ordinal, attempt, delivery: deliveries, node: nodeID ?? "", startedAt, patienceMs };
@@ -79,6 +79,6 @@ export function queryOutcome(step: Step, task: Task, cause?: TaskError): void {
     const input = { kind: "outcome-reply", ...attemptAsked, reply: { kind: "silent" }, ...(cause ? { cause } : {}) } as const;
     return void step.effects.push({ kind: "timer", at: step.now, input });
   }
-  const at = process === undefined ? {} : { process };
+  const at = latest.process === undefined ? {} : { process: latest.process };
   step.effects.push({ kind: "query-outcome", ...query, ...at, ...(cause ? { cause } : {}) });
 }

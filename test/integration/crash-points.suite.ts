@@ -11,9 +11,16 @@ import { tempFolder } from "../helpers/temp.ts";
 const AT_ONCE = 4;
 const ONE_MS = 240_000;
 
-/** For the body of a `describe`. */
-export function crashPoints(kind: keyof typeof NEVER, newStore: () => string): void {
-  const points = POINTS.filter((point) => !(happeningOf(point) in (NEVER[kind] ?? {})));
+/**
+ * For the body of a `describe`.
+ * @param isWanted which of the points that the store has; absent: all
+ */
+export function crashPoints(
+  kind: keyof typeof NEVER,
+  newStore: () => string,
+  isWanted: (point: CrashPoint) => boolean = () => true,
+): void {
+  const points = POINTS.filter((point) => !(happeningOf(point) in (NEVER[kind] ?? {})) && isWanted(point));
   const begun: Promise<Result>[] = [];
   let run: (point?: CrashPoint) => Promise<Result>;
   let reference: Result;

@@ -1,9 +1,11 @@
 /**
- * Drives taskflows. Around the pure engine it does, always in this order: decide, store, carry out the effects.
+ * Drives taskflows. Around the pure engine it always does, in this order: decide, store, carry out
+ * the effects.
  *
- * Every taskflow in its care has a mailbox (`Resident`). In each turn of the event loop (`TurnLoop`) the mailboxes that hold something are decided,
- * and their facts go to the store in one group commit. So a taskflow has one commit at a time, a busy coordinator few large ones, and
- * nothing is sent, answered or announced that is not stored.
+ * Every taskflow that it owns and has in memory has a mailbox (`Resident`). In each turn of the
+ * event loop (`TurnLoop`) the mailboxes that hold something are decided, and their facts go to the
+ * store in one group commit. So a taskflow has one commit at a time, a busy coordinator has few
+ * large ones, and nothing is sent, answered or announced before it is stored.
  */
 import type { CommandResult, CommandRequest } from "../core/model/command.ts";
 import { type Flow, isFinished, isOver, taskAt } from "../core/model/flow.ts";
@@ -27,7 +29,8 @@ import type { Resident } from "./turn/resident.ts";
 import { Retention } from "./ownership/retention.ts";
 import { isDamage, readStored, rehydrate, rehydrateOrLog, type ReadJournal } from "./turn/rehydrate.ts";
 import { type CoordinatorSettings, READ_BATCH, MAX_TURN_SIZE } from "./turn/settings.ts";
-import { TurnLoop, type TurnListener } from "./turn/loop.ts";
+import type { TurnListener } from "./turn/effect-handlers.ts";
+import { TurnLoop } from "./turn/loop.ts";
 import { wakeWaiting } from "./turn/wake-ups.ts";
 
 export type { NewTaskflow } from "./commands/produce.ts";
@@ -89,7 +92,10 @@ export class Coordinator {
     this.#nesting = new Nesting(ports, this.#turns, this.#commands, this.#creator, (taskflowId) => this.peek(taskflowId));
   }
 
-  /** Goes on with every taskflow of the store, which is open, that nobody drives. Resolves when all of them are its own, and what is due of them is in memory. */
+  /**
+   * Takes over every taskflow of the open store that has no owner. Resolves when all of them are
+   * its own, and those that are due are in memory.
+   */
   async start(): Promise<void> {
     this.#ends.push(wakeWaiting(this.#ports, this.#turns, this.#gate));
     this.#ends.push(this.#ports.bus.onReconnected(() => this.#turns.linkLost()));
@@ -104,10 +110,10 @@ export class Coordinator {
   }
 
   /**
-   * Takes no new work and starts no new attempt. A taskflow is given up as soon as nothing of it runs here; after `graceMs` at the latest all of
-   * them are. What still runs then is delivered again by whoever goes on with it.
-   *
-   * @param released told whenever taskflows were given up
+   * Takes no new work and starts no new attempt. Releases a taskflow as soon as none of its
+   * attempts runs here, and all of them after `graceMs`. Attempts that still run then are delivered
+   * again by the next owner.
+   * @param released called whenever taskflows were released
    */
   async stop(graceMs: number, released: () => void = () => {}): Promise<void> {
     const { clock, store } = this.#ports;
@@ -170,14 +176,15 @@ export class Coordinator {
     return this.#creator.produce(given);
   }
 
-  /** Is there a stored taskflow of this id? One that is being stored at this moment is waited for. */
+  /** Whether a taskflow of this id is stored. If one is being stored, waits for it. */
   exists(taskflowId: string): Promise<boolean> {
     return this.#creator.exists(taskflowId);
   }
 
   /**
-   * Stores one below a task whose handler produces it: linked to the task first, then stored. Undefined: the parent is not in this coordinator's care.
-   * @throws TASKFLOW_OVERLOADED: nothing is stored. STORE_UNAVAILABLE: nobody knows
+   * Stores a taskflow below a task whose handler produces it: first the task's link, then the
+   * taskflow. Undefined: this coordinator does not own the parent.
+   * @throws TASKFLOW_OVERLOADED: nothing is stored. STORE_UNAVAILABLE: the outcome is unknown
    */
   async produceBelow(producer: Producer, given: NewChild): Promise<CommandResult | undefined> {
     // The parent may be parked: its attempt timed out, and the handler does not know.
@@ -185,7 +192,10 @@ export class Coordinator {
     return this.#nesting.produce(producer, given);
   }
 
-  /** The coordinator that drives an unfinished taskflow; null: none at this moment; undefined: it is finished, or there is none. */
+  /**
+   * The owner of an unfinished taskflow; null: it has none right now; undefined: the taskflow is
+   * finished or does not exist.
+   */
   async ownerOf(taskflowId: string): Promise<string | null | undefined> {
     const row = (await readStored(this.#ports.store, taskflowId))?.row;
     return row && !isFinished(row.status) ? row.owner : undefined;
@@ -202,7 +212,7 @@ export class Coordinator {
     if (!this.isDraining) this.#residency.adopt(stored);
   }
 
-  /** Has an order carried out by whoever is the owner of the taskflow. Rejects as `CommandRouter.command` does. */
+  /** Has the owner of the taskflow carry out a command. Rejects as `CommandRouter.command` does. */
   command(taskflowId: string, order: CommandRequest): Promise<CommandResult> {
     return this.#commands.command(taskflowId, order);
   }
@@ -212,7 +222,10 @@ export class Coordinator {
     return this.#commands.handleForwarded(taskflowId, order);
   }
 
-  /** The state of a taskflow as it is stored; undefined if there is none. It must not be changed, and is not kept. */
+  /**
+   * The stored state of a taskflow; undefined if it does not exist. It must not be changed, and is
+   * not cached.
+   */
   async peek(taskflowId: string): Promise<Flow | undefined> {
     const inMemory = await this.#inMemory(taskflowId);
     if (inMemory) return inMemory;
@@ -220,7 +233,10 @@ export class Coordinator {
     return stored && rehydrate(stored).flow;
   }
 
-  /** The same of several, by id, for little more than one costs; an error for one that cannot be read. */
+  /**
+   * The same for several taskflows, by id, at little more than the cost of one; an error for a
+   * taskflow that cannot be read.
+   */
   async peekMany(taskflowIds: readonly string[]): Promise<Map<string, Flow | TaskflowErrorLike>> {
     const flows = new Map<string, Flow | TaskflowErrorLike>();
     const parked: string[] = [];
@@ -256,8 +272,9 @@ export class Coordinator {
   }
 
   /**
-   * A worker tells how an attempt ended. True once that is stored, or no longer matters; false if the taskflow is in another's care, or its state is not
-   * known now: then it is to be told again. Rejects if the store does not answer.
+   * A worker reports the outcome of an attempt. True once it is stored, or if it no longer matters.
+   * False if another coordinator owns the taskflow, or if its state is unknown now: the worker then
+   * reports again. Rejects if the store does not answer.
    */
   async report(key: string, outcome: Outcome): Promise<boolean> {
     await this.#residency.load(taskflowIdOf(key));
@@ -273,7 +290,8 @@ export class Coordinator {
     await new Promise<void>((resolve) => this.#ports.clock.soon(resolve));
     const flow = await this.peek(resident.flow.taskflowId);
     const now = flow && taskAt(flow, task);
-    // Without the lease it may be another's by now, and the number of an attempt that was taken back be in use again.
+    // Without the lease, another coordinator may own the taskflow by now and use the number of a
+    // withdrawn attempt again.
     if (!this.#lease.hasLease()) return false;
     return !flow || !now || now.attempt !== attempt || now.status !== "RUNNING" || now.pendingResponse !== null;
   }
@@ -291,14 +309,17 @@ export class Coordinator {
   }
 
   /**
-   * Calls back when a taskflow in its care has finished or left, with its last state if that is known to be stored; undefined if it is not
-   * in its care.
+   * Calls back when a resident taskflow has finished or left memory, with its last state if that is
+   * known to be stored. Undefined if it is not resident here.
    */
   watch(taskflowId: string, gone: (last: Flow | undefined) => void): (() => void) | undefined {
     return this.#turns.residents.get(taskflowId)?.onGone(gone);
   }
 
-  /** What is parked needs nobody's care until it is another's. What cannot be given up is taken over once this coordinator has left. */
+  /**
+   * Releases parked taskflows: they need an owner only when they are due. Those that cannot be
+   * released are taken over once this coordinator has left.
+   */
   async #giveUpParked(): Promise<void> {
     await this.#lease
       .releaseAll(({ taskflowId }) => !this.#turns.residents.has(taskflowId))
@@ -307,7 +328,7 @@ export class Coordinator {
       );
   }
 
-  /** Taskflows that had finished need no owner any more, but their end may not have been announced. */
+  /** Taskflows that finished have no owner any more, but their ends may not have been announced. */
   async #endsOf(owner: string | null): Promise<readonly string[]> {
     return this.#ports.bus.hasAudience() ? this.#ports.store.lastFinished(owner, MAX_TURN_SIZE) : [];
   }

@@ -1,6 +1,7 @@
 /**
- * The coordinator's side of nested taskflows: a handler's `produce` becomes a link of the parent and then a taskflow below it, both in the care of the
- * parent's owner; and what taskflows of one tree tell one another is carried to them.
+ * The coordinator's side of nested taskflows. A handler's `produce` becomes a link in the parent,
+ * then a taskflow below it; the parent's owner drives both. Commands between the taskflows of a
+ * tree are delivered from here.
  */
 import { type CommandResult, type Command, type LinkCommand, refuse } from "../../core/model/command.ts";
 import { nestedContext } from "../../core/views/execution-context.ts";
@@ -98,7 +99,10 @@ export class Nesting implements NestedMessenger {
     }
   }
 
-  /** Whoever goes on with the parent tells its children anew. One that has ended holds nobody any more. */
+  /**
+   * A new owner of the parent sends its commands anew. A report of an end or a resume is delivered
+   * even if its sender has left.
+   */
   #isDue(from: string, { kind }: Command): boolean {
     return !this.#turns.isStopped && (kind === "join" || kind === "resume" || this.#turns.residents.has(from));
   }
@@ -199,7 +203,10 @@ export class Nesting implements NestedMessenger {
     return this.#turns.command(resident, { command });
   }
 
-  /** It is stored already: the same task goes on with it, and has it tried again if it had failed. Nobody else's is touched. */
+  /**
+   * The child is stored already: the same task adopts it, and has it retried if it failed or was
+   * cancelled. Taskflows of other tasks are left alone.
+   */
   async #adopt(resident: Resident, child: Flow, producer: Producer, given: NewChild): Promise<CommandResult | undefined> {
     const { taskflowId, parent } = child;
     const answer: CommandResult = { ok: true, data: { taskflowId, ...(given.isChosen ? { existing: true } : {}) } };

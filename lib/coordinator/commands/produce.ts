@@ -1,4 +1,7 @@
-/** Stores new taskflows: each is a resident from the first moment, and its caller is answered when it is stored. */
+/**
+ * Stores new taskflows. Each is resident from the first moment; its caller is answered once it is
+ * stored.
+ */
 import { build } from "../../core/journal/build.ts";
 import type { Created, Nested } from "../../core/journal/facts.ts";
 import type { StoredDefinition } from "../../core/model/values.ts";
@@ -33,9 +36,10 @@ export class Creator {
   }
 
   /**
-   * Stores a taskflow; it starts in a later turn of the event loop than the one in which this resolves. An id that is stored already answers
-   * `existing` and starts nothing.
-   * @throws TASKFLOW_OVERLOADED: nothing is stored. STORE_UNAVAILABLE: nobody knows; with an id of the caller's it can be sent again safely
+   * Stores a taskflow. It starts in a later turn of the event loop than the one in which this
+   * resolves. An id that is already stored answers `existing` and starts nothing.
+   * @throws TASKFLOW_OVERLOADED: nothing is stored. STORE_UNAVAILABLE: the outcome is unknown; with
+   * an id of the caller's it is safe to send it again
    */
   async produce(given: NewTaskflow): Promise<{ taskflowId: string; existing?: true }> {
     const taskflowId = given.taskflowId ?? this.#ports.ids.sorted();
@@ -64,7 +68,7 @@ export class Creator {
     return this.#add(taskflowId, given, nested);
   }
 
-  /** Is there a stored taskflow of this id? One that is being stored at this moment is waited for. */
+  /** Whether a taskflow of this id is stored. If one is being stored, waits for it. */
   async exists(taskflowId: string): Promise<boolean> {
     const resident = this.#turns.residents.get(taskflowId);
     if (!resident || resident.state === "reading") return (await readStored(this.#ports.store, taskflowId)) !== undefined;

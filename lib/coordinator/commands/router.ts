@@ -1,9 +1,10 @@
 /**
- * Carries orders to the owners of their taskflows, and the answers back.
+ * Routes commands to the owners of their taskflows, and their answers back.
  *
- * An order is decided in the mailbox of its taskflow, and answered once what it changed is stored. Where another coordinator is the owner it is
- * passed on; where none is, it waits until one has taken over. One that may have been carried out unheard bears an id, so that carrying it out
- * again changes nothing.
+ * A command is decided in the mailbox of its taskflow and answered once its changes are stored. If
+ * another coordinator owns the taskflow, the command is forwarded; if none does, it waits for a
+ * takeover. A command that may have been carried out without an answer gets an id, so that
+ * repeating it changes nothing.
  */
 import { type CommandResult, type CommandRequest, refuse } from "../../core/model/command.ts";
 import { isFinished } from "../../core/model/flow.ts";
@@ -16,7 +17,7 @@ import { readStored, rehydrate } from "../turn/rehydrate.ts";
 import type { CoordinatorSettings } from "../turn/settings.ts";
 import type { TurnLoop } from "../turn/loop.ts";
 
-/** Pauses between two looks for an owner: a row may be somewhat behind, a takeover takes as long as a lease. */
+/** Pauses between two looks for an owner: a row may lag behind, and a takeover takes a lease. */
 const FIRST_PAUSE_MS = 20;
 const LONGEST_PAUSE_MS = 500;
 /** Beyond three leases: how long an order may take. */
@@ -41,8 +42,9 @@ export class CommandRouter {
   }
 
   /**
-   * Has an order carried out by whoever is the owner of the taskflow.
-   * @throws TASKFLOW_OVERLOADED: nothing of it is stored. STORE_UNAVAILABLE: nobody knows; with an id it can be sent again safely
+   * Has the owner of the taskflow carry out a command.
+   * @throws TASKFLOW_OVERLOADED: nothing is stored. STORE_UNAVAILABLE: the outcome is unknown; with
+   * an id it is safe to send it again
    */
   async command(taskflowId: string, given: CommandRequest): Promise<CommandResult> {
     const { bus, clock, ids } = this.#ports;

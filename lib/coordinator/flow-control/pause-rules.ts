@@ -1,6 +1,6 @@
 /**
- * Rules that keep tasks from calling certain actions for a while. They stand in the store, for all coordinators; each looks there once a second, and at once
- * when it is told that they have changed.
+ * Rules that keep tasks from calling certain actions for a while. They are stored, for all
+ * coordinators; each reads them once a second, and at once when notified of a change.
  */
 import { BoundedMap } from "../../util/bounded-map.ts";
 import { matchesGlob } from "../../util/glob.ts";
@@ -40,7 +40,7 @@ export class PauseRules implements Gate {
   readonly #remembered = new BoundedMap<string, PauseRule | undefined>(MAX_REMEMBERED);
   #rules: readonly PauseRule[] = [];
   #text = "[]";
-  /** Reads end in the order in which they were asked for: an older answer never replaces a newer one. */
+  /** Reads end in the order in which they began: an older result never replaces a newer one. */
   #last: Promise<void> = Promise.resolve();
   #cancel: () => void = () => {};
   #isFailing = false;
@@ -53,8 +53,9 @@ export class PauseRules implements Gate {
   }
 
   /**
-   * Reads the rules, before anything is sent. Rejects if the store cannot be reached.
-   * @param paused this coordinator is to send nothing until `**` is lifted; false ends such a pause of an earlier life
+   * Reads the rules before anything is sent. Rejects if the store cannot be reached.
+   * @param paused true: this coordinator sends nothing until `**` is lifted. False ends such a
+   * pause of an earlier process
    */
   async start(paused: boolean): Promise<void> {
     const { store } = this.#ports;

@@ -52,8 +52,9 @@ export function commandOf(
 }
 
 /**
- * Each of the taskflows that match and were created before `until` has its turn once, whatever becomes of the others.
- * @throws STORE_UNAVAILABLE, where they cannot be listed; what was done is done
+ * Acts once on each taskflow that matches and was created before `until`, whatever happens to the
+ * others.
+ * @throws STORE_UNAVAILABLE if they cannot be listed; actions taken so far stand
  */
 export async function runBulk(action: BulkAction, filter: TaskflowQuery, until: number, work: BulkWork): Promise<BulkProgress> {
   const createdBefore = Math.min(filter.createdBefore ?? until, until);

@@ -1,4 +1,7 @@
-/** Portable copies of taskflows: exports, which leave the original as it is, and imports, which make a taskflow of their own. */
+/**
+ * Portable copies of taskflows: exports leave the original as it is, imports make a taskflow of
+ * their own.
+ */
 import { copyJournal, JournalError } from "../../core/commands/import.ts";
 import type { Entry } from "../../core/journal/facts.ts";
 import type { TaskflowStatus } from "../../core/model/values.ts";
@@ -97,8 +100,9 @@ export class Transfer {
   }
 
   /**
-   * Stores a copy, which is in this coordinator's care then. With an id of the caller's it can be sent again safely.
-   * @param journal checked (`validateExport`)
+   * Stores a copy, which this coordinator then owns. With an id of the caller's it is safe to send
+   * it again.
+   * @param journal checked by `validateExport`
    * @throws TASKFLOW_VALIDATION_ERROR, TASKFLOW_OVERLOADED, STORE_UNAVAILABLE
    */
   async import(journal: readonly Entry[], newTaskflowId?: string): Promise<Imported> {

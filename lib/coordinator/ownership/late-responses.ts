@@ -1,6 +1,7 @@
 /**
- * Answers that come when their taskflow has left. One that is parked is read again for them. To one that is finished they are those of tasks that were
- * cancelled while they ran, or of which nobody could tell: they are recorded, for a retry to find, and nothing moves.
+ * Answers that come after their taskflow has left memory. A parked taskflow is read again for them.
+ * In a finished one they belong to tasks that were cancelled while they ran, or whose outcome was
+ * unknown: they are recorded for a retry to find, and change no status.
  */
 import { type Flow, isFinished, taskAt } from "../../core/model/flow.ts";
 import { awaitsLate } from "../../core/execution/task.ts";
@@ -11,7 +12,10 @@ import { rehydrate } from "../turn/rehydrate.ts";
 import type { TurnLoop } from "../turn/loop.ts";
 import type { LateAnswer } from "../turn/effect-handlers.ts";
 
-/** Those of one taskflow that come within this time are stored together: all handlers of a cancelled one may answer at once. */
+/**
+ * Answers for one taskflow within this time are stored together: all handlers of a cancelled
+ * taskflow may answer at once.
+ */
 const GATHER_MS = 100;
 
 interface Gathered {
@@ -34,7 +38,10 @@ export class LateAnswers {
     this.#finished = finished;
   }
 
-  /** Resolves with true once it is stored, or if it is of no interest; with false if it is to be told again. */
+  /**
+   * Resolves with true once it is stored or if it does not matter, with false if it must be
+   * reported again.
+   */
   async add(last: Flow, answer: LateAnswer): Promise<boolean> {
     const { kind } = answer.outcome;
     // When the time of an attempt was over, nothing but a success is of interest.

@@ -1,9 +1,12 @@
 /**
- * Who drives what: each coordinator shows by a beat in the store that it lives, and takes over the taskflows of those that fell silent.
+ * Ownership: each coordinator renews its lease in the store, and takes over the taskflows of
+ * coordinators whose lease has expired. A lease is judged by the changes that an observer sees over
+ * its own monotonic time; no machine's clock counts.
  *
- * A beat is judged by a change seen or not seen over the observer's own monotonic time; nobody's clock counts. The lease is for liveness only:
- * what keeps two owners from writing one taskflow is the number of its next entry. A coordinator that could not beat for the length of its lease
- * sends nothing more, for others may have taken over; when it has beaten again it makes sure of what is its own still (`confirmOwnership`), and reads that again.
+ * The lease is for liveness only: the number of its next entry keeps two owners from writing one
+ * taskflow. A coordinator that could not renew for the length of its lease sends nothing more,
+ * because others may have taken over. Once it has renewed, it checks which taskflows it still owns
+ * (`confirmOwnership`) and reads them again.
  */
 import type { Claimed, KnownOwner } from "../../ports/store.ts";
 import type { Ports } from "../turn/ports.ts";
@@ -12,7 +15,10 @@ import { type CoordinatorSettings, FORMAT } from "../turn/settings.ts";
 /** Taskflows claimed at once. */
 const BATCH = 1_000;
 
-/** A beat comes at least this often: a dead coordinator's last one is seen that much later at worst, and its taskflows are taken over within the lease + 2 s. */
+/**
+ * The lease is renewed at least this often: the last renewal of a dead coordinator is seen that
+ * much later at worst, and its taskflows are taken over within the lease + 2 s.
+ */
 const RENEW_MS = 1_000;
 /** Between two beats, at least. */
 const PAUSE_MS = 50;
@@ -22,7 +28,10 @@ export interface LeaseListener {
   readonly taken: (claimed: readonly Claimed[]) => Promise<void>;
   /** Any taskflow in the store may be this coordinator's without its knowing. */
   readonly rescan: () => Promise<void>;
-  /** Taskflows that a coordinator, now dead, finished last; of any if null. Their ends may not have been announced. */
+  /**
+   * The taskflows that a dead coordinator finished last; of any coordinator if null. Their ends may
+   * not have been announced.
+   */
   readonly endsOf: (owner: string | null) => Promise<readonly string[]>;
   readonly announceEnd: (taskflowId: string) => Promise<void>;
   /** The lease had lapsed and is held again: what was its own may be another's now. */
@@ -47,7 +56,9 @@ export class LeaseKeeper {
   readonly #dead = new Set<string>();
   /** Finished taskflows whose end is still to be announced again. */
   readonly #unannounced = new Set<string>();
-  /** Something may be this owner's that it does not know of. */
+  /**
+   * This coordinator may own taskflows that it does not know of: the next renewal looks for them.
+   */
   #isUnsure = false;
   /** That has come up since the latest look for it began. */
   #isDoubted = false;
@@ -86,8 +97,8 @@ export class LeaseKeeper {
   }
 
   /**
-   * The first beat, and the taskflows that nobody drives: those of an earlier life under the same name too. Rejects if the store cannot be
-   * reached.
+   * Acquires the lease and claims the taskflows without an owner, those of an earlier process of
+   * the same name included. Rejects if the store cannot be reached.
    */
   async start(): Promise<void> {
     const { store, clock } = this.#ports;
@@ -117,7 +128,7 @@ export class LeaseKeeper {
     await this.#takingOver;
   }
 
-  /** Something may be this owner's that it does not know of: that is looked for with the next beat. */
+  /** This coordinator may own taskflows that it does not know of: the next renewal looks for them. */
   doubt(): void {
     this.#isUnsure = true;
     this.#isDoubted = true;
@@ -167,7 +178,8 @@ export class LeaseKeeper {
   async #renew(): Promise<void> {
     const { store, clock } = this.#ports;
     const { owner, leaseMs } = this.#settings;
-    // Counted from before the store was asked: a lease that others see begins later than this one's own.
+    // Counted from before the store was asked, so others see the lease expire later than this
+    // coordinator does.
     const from = clock.monotonic();
     const owners = await store.renewLease(owner);
     clock.adjust(await store.timeOffset());
@@ -216,8 +228,8 @@ export class LeaseKeeper {
   }
 
   /**
-   * Owners that are alive as far as one can tell. One seen for the first time has a whole lease before it.
-   * @param from when the store was asked: nobody knows how old its answer is, but it is no older than that
+   * The coordinators that count as alive. One that is seen for the first time has a whole lease.
+   * @param from when the store was asked: its answer is no older than that
    */
   #observe(owners: readonly KnownOwner[], from: number): string[] {
     const now = this.#ports.clock.monotonic();
@@ -237,7 +249,10 @@ export class LeaseKeeper {
     return alive;
   }
 
-  /** What an earlier life under this name left is nobody's first: each claim would find it again, for its owner seems to live. */
+  /**
+   * Taskflows of an earlier process of this name first lose their owner: otherwise each claim would
+   * find them again, because their owner seems to live.
+   */
   async #claimAll(): Promise<void> {
     await this.releaseAll();
     await this.#claim();
@@ -262,7 +277,8 @@ export class LeaseKeeper {
   async #claim(): Promise<void> {
     const { store } = this.#ports;
     const { owner } = this.#settings;
-    // A claim whose answer was lost, or that could not be read: nobody else looks after what is this owner's by now.
+    // A claim whose answer was lost or could not be read: no other coordinator drives what this one
+    // owns by now.
     this.#isDoubted = false;
     if (this.#isUnsure) await this.#listener.rescan();
     this.#isUnsure = true;

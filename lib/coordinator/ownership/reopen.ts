@@ -1,6 +1,7 @@
 /**
- * Finished taskflows have no owner. Whoever is to change one takes it first, conditionally, and lets go of it when it is over again. A nested one whose
- * root is still alive is its root's owner's to take.
+ * Finished taskflows have no owner. A coordinator that has to change one claims it first,
+ * conditionally, and releases it when it is over again. A nested one whose root is unfinished can
+ * be claimed by the root's owner only.
  */
 import { decide, type Decision } from "../../core/decide.ts";
 import { isFinished, isOver } from "../../core/model/flow.ts";
@@ -42,8 +43,10 @@ export class ReopenFinished {
   }
 
   /**
-   * What would be decided, if it were taken. `decide` changes the state that it is given, so this one is a second state of the same entries.
-   * @throws TASKFLOW_OVERLOADED if it would go on, and this coordinator drives as many as it may
+   * Previews the decision. `decide` changes the state that it receives, so this uses a second state
+   * of the same entries.
+   * @throws TASKFLOW_OVERLOADED if the taskflow would go on and this coordinator has as many as it
+   * may
    */
   preview({ entries, flow: { revision } }: Restored, inputs: readonly Input[]): Decision {
     const flow = replay(entries, revision);

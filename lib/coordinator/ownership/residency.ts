@@ -1,11 +1,13 @@
 /**
- * Which of a coordinator's taskflows are in memory. Those in which something can happen are; the others are left on disk ("parked"), known by their rows
- * alone, so that memory is bounded whatever the store holds.
+ * Decides which of a coordinator's taskflows are in memory. Those in which something can happen
+ * are. The others are left on disk ("parked") and known by their rows alone, so memory is bounded
+ * whatever the store holds.
  *
- * A row says when its taskflow next needs its owner (`dueAt`). A **sweep** goes through the rows of this owner in the order of that, as far as they are due
- * soon, and reads those that are not in memory; where it has come to it goes on the next time. So everything in front of its place is in memory, and what
- * comes to lie in front of it otherwise (parked while a clock went back, taken over without room) sets it back. Whoever has something to tell a parked
- * taskflow has it brought at once.
+ * A row says when its taskflow is next due (`dueAt`). A **sweep** goes through this owner's rows in
+ * that order, as far as they are due soon, and reads those that are not in memory; the next sweep
+ * continues where it ended. So everything before its place is in memory, and a row that appears
+ * before it in another way (parked while a clock went back, taken over without room) moves the
+ * place back. A command, report or late answer loads a parked taskflow at once.
  */
 import { isFinished, isOver } from "../../core/model/flow.ts";
 import type { Claimed, DuePlace, StoredTaskflow } from "../../ports/store.ts";
@@ -68,7 +70,10 @@ export class Residency {
     this.#cancel();
   }
 
-  /** Taskflows that are this coordinator's from now on: reads what is due soon, and leaves the others where they are. Rejects if the store does not answer. */
+  /**
+   * Takes claimed taskflows: reads those that are due soon, and leaves the others on disk. Rejects
+   * if the store does not answer.
+   */
   async take(claimed: readonly Claimed[]): Promise<void> {
     const soon = this.#soon;
     const due = claimed.filter(({ dueAt }) => dueAt <= soon);
@@ -91,13 +96,19 @@ export class Residency {
     void this.#sweepQuietly();
   }
 
-  /** Sweeps all over again: something may be this coordinator's that it does not know of. Rejects if the store does not answer. */
+  /**
+   * Sweeps from the beginning: this coordinator may own a taskflow that it does not know of.
+   * Rejects if the store does not answer.
+   */
   rescan(): Promise<void> {
     this.#place = { ...START };
     return this.#sweep();
   }
 
-  /** A taskflow of this coordinator's, read if it was parked; undefined if it has none of this id, or it is finished. Rejects if the store does not answer. */
+  /**
+   * A taskflow that this coordinator owns, read if it was parked; undefined if it owns none of this
+   * id, or if it is finished. Rejects if the store does not answer.
+   */
   async load(taskflowId: string): Promise<Resident | undefined> {
     const there = this.#turns.residents.get(taskflowId);
     if (there) return there;
@@ -150,7 +161,7 @@ export class Residency {
     }
   }
 
-  /** Reads those that are not in memory, as far as there is room; answers how many it has dealt with. */
+  /** Reads those that are not in memory while there is room; returns how many it has handled. */
   async #read(claimed: readonly Claimed[]): Promise<number> {
     const { clock } = this.#ports;
     let done = 0;
@@ -180,14 +191,17 @@ export class Residency {
     return true;
   }
 
-  /** One at a time: nothing is read twice, and what was read is not of a time before it was in memory. */
+  /** One at a time: nothing is read twice, and no read is older than the state in memory. */
   #alone<Result>(work: () => Promise<Result>): Promise<Result> {
     const result = this.#reading.then(work);
     this.#reading = result.catch(() => {});
     return result;
   }
 
-  /** What is stored of its own, read while the lease was held all the time: others have not gone on with any of it. */
+  /**
+   * Reads stored taskflows while the lease holds throughout: no other coordinator has continued
+   * them.
+   */
   async #readUnderLease(taskflowIds: readonly string[]): Promise<StoredTaskflow[]> {
     for (;;) {
       const { leaseLapses } = this.#turns;
@@ -196,7 +210,10 @@ export class Residency {
     }
   }
 
-  /** All at once, or one by one where that fails: one that is damaged, or too much for one answer, holds up no other. */
+  /**
+   * All at once, or one by one if that fails: a damaged taskflow, or too large a result, holds up
+   * no other.
+   */
   async #readMany(taskflowIds: readonly string[]): Promise<StoredTaskflow[]> {
     const { store, logger } = this.#ports;
     try {
@@ -232,7 +249,10 @@ export class Residency {
     if (restored) await this.#enter(restored, fence);
   }
 
-  /** At once; what it promises is the row of one that has ended, so that nobody finds it unfinished again. */
+  /**
+   * Takes effect at once; the promise is for the row of an ended taskflow, so that it is not found
+   * unfinished again.
+   */
   async #enter({ row, entries, flow }: Restored, fence: number, isReopened = false): Promise<void> {
     if (this.#isStopped) return;
     const { eventTreeLimit } = this.#settings;

@@ -1,9 +1,14 @@
-/** Removes finished taskflows once they are older than the store is to keep them. Each coordinator does so, a few at a time; what another has removed is gone. */
+/**
+ * Deletes finished taskflows that are older than the retention time. Each coordinator does so, a
+ * few at a time; a taskflow that another has deleted is gone.
+ */
 import type { Ports } from "../turn/ports.ts";
 
 /** Trees removed at once. */
 const BATCH = 100;
-/** Between two batches while there is more, so that the work of others goes on; and between two looks, at most. */
+/**
+ * Pause between two batches, so that other work goes on, and the longest pause between two looks.
+ */
 const PAUSE_MS = 200;
 const LOOK_MS = 60_000;
 

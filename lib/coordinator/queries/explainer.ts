@@ -1,4 +1,4 @@
-/** Why taskflows are not moving: what the core makes of their state and of what can be seen around them. */
+/** Explains why taskflows are not moving, from their state and from observations around them. */
 import type { Explanation } from "../../../schemas/explanation.schema.ts";
 import { explain } from "../../core/explain/explain.ts";
 import { isHeld } from "../../core/execution/turned-away.ts";
@@ -39,7 +39,10 @@ export class Explainer {
     this.#settings = settings;
   }
 
-  /** @throws TASKFLOW_NOT_FOUND; STORE_UNAVAILABLE where nothing is known of it without the store */
+  /**
+   * @throws TASKFLOW_NOT_FOUND; STORE_UNAVAILABLE if nothing is known of the taskflow without the
+   * store
+   */
   async explain(taskflowId: string): Promise<Explanation> {
     const { coordinator, store } = this.#ports;
     const cared = coordinator.inspect(taskflowId);
@@ -55,7 +58,10 @@ export class Explainer {
     return explain(flow, this.#around(this.#driverOf(stored), null));
   }
 
-  /** In this coordinator's care. While the store does not answer nobody knows its state, and that is what holds it. */
+  /**
+   * A resident taskflow. While the store does not answer its state is unknown, and that is the
+   * reason.
+   */
   async #explainOwn(taskflowId: string): Promise<Explanation> {
     const { coordinator } = this.#ports;
     const found = await this.#soon(coordinator.peek(taskflowId)).catch((error: unknown) => {

@@ -37,9 +37,8 @@ export function branchOf(flow: Flow, tree: Tree): Branch {
 }
 
 /**
- * Adds them level by level to each task as `nested`, by their ids. Of one that does not fit any more only the head is told, and `truncated`; one that was
- * deleted is not there.
- *
+ * Adds the trees of nested taskflows to each task as `nested`, by id, level by level. One that does
+ * not fit is cut to its head and `truncated`; a deleted one is left out.
  * @param depth levels to add
  * @param room bytes that may be added
  * @param read undefined: there is no such taskflow

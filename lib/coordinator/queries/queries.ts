@@ -27,7 +27,7 @@ import { readStored, rehydrate } from "../turn/rehydrate.ts";
 import { Values } from "./values.ts";
 import { boundOfTask, truncateTask, truncateTree, shapeOf } from "./truncate.ts";
 
-/** How often a taskflow that another coordinator drives is looked at while somebody waits for it. */
+/** How often a taskflow of another coordinator is looked at while a caller waits for it. */
 const FOLLOW_MS = 1_000;
 
 /** Who gets an answer. */
@@ -38,7 +38,10 @@ export interface Reader {
   readonly maxBytes: number;
 }
 
-/** Characters of a page of `previousStageRes`: with its frame it is a message of at most 64 KiB, where no single row is longer. */
+/**
+ * Characters of a page of `previousStageRes`: with its frame a page is a message of at most 64 KiB,
+ * unless a single row is longer.
+ */
 const PAGE_LENGTH = 56 * 1024;
 
 /** What of a tree is told: all stages, and all levels of nested taskflows, if nothing is said. */
@@ -152,12 +155,18 @@ export class Queries {
     return { rows };
   }
 
-  /** The JSON text behind a reference, as much of it as fits. @throws TASKFLOW_VALIDATION_ERROR, TASKFLOW_NOT_FOUND, TASK_NOT_FOUND, TASKFLOW_CONFLICT */
+  /**
+   * The JSON text behind a reference, as much as fits.
+   * @throws TASKFLOW_VALIDATION_ERROR, TASKFLOW_NOT_FOUND, TASK_NOT_FOUND, TASKFLOW_CONFLICT
+   */
   value({ maxBytes }: Reader, ref: string, offset = 0): Promise<Chunk> {
     return this.#values.unit(ref, offset, maxBytes);
   }
 
-  /** Tasks in definition order, page by page; a page is shorter where more does not fit. @throws TASKFLOW_NOT_FOUND, STAGE_NOT_FOUND, RangeError for a bad cursor */
+  /**
+   * Tasks in definition order, page by page; a page ends early if no more fits.
+   * @throws TASKFLOW_NOT_FOUND, STAGE_NOT_FOUND, RangeError for a bad cursor
+   */
   async tasks(reader: Reader, query: ActionParams["listTasks"]): Promise<ActionAnswers["listTasks"]> {
     const flow = await this.#flow(query.taskflowId);
     const pool = query.stageId === undefined ? flow.tasks : orThrow(findStage(flow, query.stageId)).tasks;
@@ -179,7 +188,10 @@ export class Queries {
     return { rows };
   }
 
-  /** Rows without tasks. What a row tells of an unfinished taskflow is read from its journal. @throws RangeError for a bad cursor */
+  /**
+   * Rows without tasks. The row of an unfinished taskflow is completed from its journal.
+   * @throws RangeError for a bad cursor
+   */
   async list(query: TaskflowQuery): Promise<ActionAnswers["listTaskflows"]> {
     const page = await this.#store.list(query);
     const unfinished = page.rows.flatMap(({ taskflowId, finishedAt }) => (finishedAt === null ? taskflowId : []));
@@ -196,7 +208,10 @@ export class Queries {
     return { ...page, rows };
   }
 
-  /** The tree once the taskflow is finished, its compensation too. @throws TASKFLOW_NOT_FOUND, STAGE_NOT_FOUND, TASKFLOW_WAIT_TIMEOUT with the tree so far */
+  /**
+   * The tree once the taskflow and its compensation are finished.
+   * @throws TASKFLOW_NOT_FOUND, STAGE_NOT_FOUND, TASKFLOW_WAIT_TIMEOUT with the tree so far
+   */
   async wait(reader: Reader, taskflowId: string, timeoutMs: number, shown: Shown = {}): Promise<TaskflowDetails> {
     const deadline = this.#clock.monotonic() + timeoutMs;
     for (;;) {
@@ -215,7 +230,10 @@ export class Queries {
     }
   }
 
-  /** Waits until the taskflow leaves this coordinator, at most that long; where it is not here, until it is worth another look. */
+  /**
+   * Waits until the taskflow leaves this coordinator, at most that long; if it is not resident
+   * here, until the next look is due.
+   */
   #gone(taskflowId: string, leftMs: number): Promise<Flow | undefined> {
     return new Promise((resolve) => {
       const end = this.#coordinator.watch(taskflowId, (last) => {

@@ -1,6 +1,7 @@
 /**
- * Answers that have to fit into one message of the bus: what is too much is left out, first large values, then attempts, then tasks.
- * For the common small answer it costs a sum over its tasks; only what may be too large is measured.
+ * Truncates answers to one message of the bus: large values go first, then attempts, then tasks.
+ * For the usual small answer this costs a sum over its tasks; only an answer that may be too large
+ * is measured.
  */
 import type { Flow, Stage, Task } from "../../core/model/flow.ts";
 import type { TaskError } from "../../core/model/values.ts";
@@ -76,9 +77,7 @@ function* firstTasks(stages: readonly Stage[], most: number): Generator<Task> {
   }
 }
 
-/**
- * How a tree is to be built so that it costs no more than what can be sent; undefined: it fits for sure and nothing need be measured.
- */
+/** The shape in which a tree costs no more than can be sent; undefined: it surely fits. */
 export function shapeOf(flow: Flow, only: ReadonlySet<Stage> | undefined, maxBytes: number): TreeShape | undefined {
   const stages = only ? flow.stages.filter((stage) => only.has(stage)) : flow.stages;
   if (surelyFits(flow, stages, maxBytes)) return undefined;
@@ -104,7 +103,7 @@ export function shapeOf(flow: Flow, only: ReadonlySet<Stage> | undefined, maxByt
   };
 }
 
-/** Values of a task, those of its error too: the error is the state's own, so that a copy is changed. */
+/** The values of a task and of its error. The error belongs to the state, so a copy is changed. */
 function omissionsOf(row: Json, standIn?: StandIn): Omission[] {
   const of = (owner: Json, key: string, field = key as Referable): Omission | undefined =>
     omission(owner, key, standIn && ((text) => standIn(field, text)));
@@ -134,7 +133,10 @@ function attemptsOmission(row: Json): Omission | undefined {
   };
 }
 
-/** A task in at most that many bytes, with references in place of what is too large. The row itself is changed; what it holds is not. */
+/**
+ * A task in at most that many bytes, with references in place of large values. Changes the row
+ * itself, not the values in it.
+ */
 export function truncateTask(row: Json, maxBytes: number, standIn: StandIn): Json {
   let tooMany = bytesOf(row) - maxBytes;
   if (tooMany > 0) tooMany = leaveOut(omissionsOf(row, standIn), tooMany);
@@ -143,7 +145,10 @@ export function truncateTask(row: Json, maxBytes: number, standIn: StandIn): Jso
   return row;
 }
 
-/** A tree in at most that many bytes. The tree, its stages and tasks themselves are changed; what they hold is not. */
+/**
+ * A tree in at most that many bytes. Changes the tree, its stages and its tasks, not the values in
+ * them.
+ */
 export function truncateTree(tree: Json, maxBytes: number): Json {
   const stages = tree["stages"] as Stages;
   const rows = Object.values(stages).flatMap((stage) => Object.values(stage.tasks));
@@ -199,7 +204,10 @@ function cutTasks(tree: Json, stages: Stages, tooMany: number): void {
 }
 /** `,"truncated":true`, and what stands around a list. */
 const FRAME = 64;
-/** An answer to a command that has to fit into one message: the same if it fits; else with lists that are cut, and `truncated: true`. */
+/**
+ * Truncates an answer to a command: the same if it fits, else with its lists cut and `truncated:
+ * true`.
+ */
 export function truncateAnswer(data: Readonly<Json>, maxBytes: number): Readonly<Json> {
   if (bytesOf(data) <= maxBytes) return data;
   const lists = Object.entries(data).filter((entry): entry is [string, unknown[]] => Array.isArray(entry[1]));

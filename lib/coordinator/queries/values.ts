@@ -7,19 +7,28 @@ import { digestOf, isBeginning, chunkAt, type Chunk } from "../../protocol/chunk
 import { validationError } from "../../validation/index.ts";
 import { REFERABLE, PREVIOUS, partsOf, type Referable, type ValueRef } from "../../protocol/value-ref.ts";
 
-/** Finds a task where it is: in memory or in the store. @throws TASKFLOW_NOT_FOUND, TASK_NOT_FOUND */
+/**
+ * Finds a task in memory or in the store.
+ * @throws TASKFLOW_NOT_FOUND, TASK_NOT_FOUND
+ */
 export type TaskFinder = (taskflowId: string, taskId: string) => Promise<{ flow: Flow; task: Task }>;
 
 export class Values {
   readonly #find: TaskFinder;
-  /** The text whose parts are being fetched: it is its reference's for good, whatever becomes of the task. */
+  /**
+   * The text that is being fetched in chunks: it belongs to its reference, whatever becomes of the
+   * task.
+   */
   #latest: { readonly ref: string; readonly text: string } | undefined;
 
   constructor(find: TaskFinder) {
     this.#find = find;
   }
 
-  /** @throws TASKFLOW_VALIDATION_ERROR, TASKFLOW_NOT_FOUND, TASK_NOT_FOUND, TASKFLOW_CONFLICT where the value has been replaced */
+  /**
+   * @throws TASKFLOW_VALIDATION_ERROR, TASKFLOW_NOT_FOUND, TASK_NOT_FOUND, TASKFLOW_CONFLICT if the
+   * value was replaced
+   */
   async unit(ref: string, offset: number, maxBytes: number): Promise<Chunk> {
     const text = this.#latest?.ref === ref ? this.#latest.text : await this.#read(ref);
     if (!isBeginning(text, offset)) {

@@ -12,8 +12,8 @@ import type { CoordinatorSettings } from "./settings.ts";
 type DispatcherLimits = Pick<CoordinatorSettings, "maxInFlight" | "paramsBytes">;
 
 /**
- * Bounds what is in flight, and remembers who waits: taskflows that found no free slot, in their order, those with a task that no node serves
- * now, and those with a task whose action is paused.
+ * Bounds the attempts in flight, and remembers the taskflows that wait: those without a free slot,
+ * in their order, those with a task that no node serves now, and those with a paused action.
  */
 export class Dispatcher implements Router {
   readonly #maxInFlight: number;
@@ -95,7 +95,7 @@ export class Dispatcher implements Router {
     return this.#firstQueued(this.free);
   }
 
-  /** Those of which something is on its way to or from the store have their turn when it is there: nobody waits behind them. */
+  /** A taskflow with a pending read or write has its turn later: no other waits behind it. */
   #firstQueued(limit: number): Resident[] {
     const chosen: Resident[] = [];
     for (const resident of this.#queued) {

@@ -23,7 +23,10 @@ import type { NestedMessenger } from "./effect-handlers.ts";
 /** No ledger goes back so far. */
 const UNKNOWN_AGE_MS = 10 * 365 * 86_400_000;
 
-/** The age of an attempt. Before its start by the clock: the clock was set back, and nobody knows. */
+/**
+ * The age of an attempt. If the clock reads before its start, it was set back and the age is
+ * unknown.
+ */
 const ageOf = (startedAt: number, now: number): number => (now < startedAt ? UNKNOWN_AGE_MS : now - startedAt);
 
 /** How long an answer is listened for at least, from its delivery on: an abort takes its time. */
@@ -49,7 +52,9 @@ export interface EffectRunnerPorts {
   readonly listening: LateListening;
 }
 
-/** Carries out effects: sends attempts and watches their time, and gives inputs back at their time. */
+/**
+ * Carries out effects: sends attempts, watches their timeouts, and feeds inputs back at their time.
+ */
 export class EffectRunner {
   readonly #ports: EffectRunnerPorts;
 
@@ -141,7 +146,8 @@ export class EffectRunner {
     const { types, clock, give } = this.#ports;
     const { flow } = resident;
     const task = taskAt(flow, ordinal);
-    // What was decided after it may have made it idle; the worker would refuse a delivery that is to come.
+    // A later decision may have made the query pointless; the worker would reject a delivery to
+    // come.
     const isOpen = task?.status === "RUNNING" || (task?.inDoubt ?? null) !== null;
     if (!task || !isOpen || task.attempt !== attempt || latestAttempt(task).deliveries !== delivery) return;
     const question = {
@@ -170,7 +176,7 @@ export class EffectRunner {
     const { timeout, exactlyOnceTaskExecution } = task.options;
     const target = targetOf(types, task);
     const key = idempotencyKey(flow, task);
-    // A delivery before this one may still be listened to: its answer counts, its slot and its time do not.
+    // An earlier delivery may still be listened to: its answer counts, its slot and timeout do not.
     this.#release(resident, ordinal, attempt);
     const watch = (): (() => void) =>
       clock.after(timeout, () => {

@@ -1,6 +1,6 @@
 /**
- * The turns of the event loop: every mailbox that holds something is decided, the facts of all go to the store in one commit, and
- * then the effects are carried out. What comes in meanwhile waits for the next turn.
+ * The turns of the event loop: every mailbox that holds something is decided, the facts of all are
+ * stored in one commit, then the effects run. Later inputs wait for the next turn.
  */
 import { decide } from "../../core/decide.ts";
 import type { CommandResult, CommandRequest } from "../../core/model/command.ts";
@@ -9,7 +9,7 @@ import type { Input } from "../../core/execution/inputs.ts";
 import { hasRevocable } from "../../core/execution/turned-away.ts";
 import type { Write, WriteResult } from "../../ports/store.ts";
 import { Dispatcher } from "./dispatcher.ts";
-import type { Late, NestedMessenger } from "./effect-handlers.ts";
+import type { TurnListener } from "./effect-handlers.ts";
 import { LateListening } from "./late-listening.ts";
 import { PendingCommands } from "./pending-commands.ts";
 import { callsIn, type UnitOfWork } from "./unit-of-work.ts";
@@ -23,19 +23,6 @@ import { EffectRunner } from "./effect-runner.ts";
 import { type CoordinatorSettings, horizonOf, MAX_TURN_SIZE } from "./settings.ts";
 import { writeOf } from "./projection.ts";
 
-export interface TurnListener extends NestedMessenger {
-  /** False while another coordinator may have taken over. */
-  readonly hasLease: () => boolean;
-  /** An answer has come for a taskflow that has left. */
-  readonly late: Late;
-  /** A taskflow has left memory; it is due then. */
-  readonly parked: (dueAt: number) => void;
-  /** The journal of a taskflow has become much longer than its state. */
-  readonly overgrown: (resident: Resident) => void;
-  /** A taskflow has left memory: there is room for another one. */
-  readonly left: () => void;
-}
-
 export class TurnLoop implements Turns {
   readonly #ports: Ports;
   readonly #settings: CoordinatorSettings;
@@ -46,13 +33,13 @@ export class TurnLoop implements Turns {
   readonly #commands = new PendingCommands();
   readonly #pacer: Pacer;
   readonly #reconciler: Reconciler;
-  /** The taskflows in the coordinator's care, by id. */
+  /** Resident taskflows, by id. */
   readonly residents = new Residents();
   #dirty: Resident[] = [];
   #isPlanned = false;
   #committing: Promise<void> | undefined;
   #isStopped = false;
-  /** How often the lease had lapsed and was held again. */
+  /** How often the lease expired and was renewed again. */
   leaseLapses = 0;
   /** True: nothing is sent any more; answers are still taken. */
   isDraining = false;
@@ -97,10 +84,7 @@ export class TurnLoop implements Turns {
     this.wake(resident);
   }
 
-  /**
-   * Has an order decided in its turn, and answered once what it changed is stored. Undefined: the taskflow has left before, and of the order
-   * nothing is stored.
-   */
+  /** Answers once the changes are stored. Undefined: the taskflow left before, nothing is stored. */
   command(resident: Resident, order: CommandRequest): Promise<CommandResult | undefined> {
     const { correlationId, answered } = this.#commands.open();
     this.give(resident, { kind: "command", correlationId, ...order });
@@ -282,7 +266,7 @@ export class TurnLoop implements Turns {
     for (const event of writer.write(facts, at, firstSeq)) bus.announce(event);
   }
 
-  /** Answers the commands and runs the effects of a unit of work that is stored, or changed nothing. */
+  /** Answers the commands and runs the effects of a unit of work that is stored, or empty. */
   carryOut(unit: UnitOfWork): void {
     const { resident, facts, effects } = unit;
     this.#answer(unit);
@@ -301,7 +285,7 @@ export class TurnLoop implements Turns {
     for (const listening of resident.takeLate()) this.#listening.keep(listening);
   }
 
-  /** Lets go of a taskflow to which nothing happens for long, for its row says when it does. One that comes to an end gives all up. */
+  /** Parks a taskflow to which nothing happens for long: its row says when it is due. */
   #park(resident: Resident): void {
     const { dueAt } = resident;
     if (this.isDraining || !resident.restsUntil(this.#ports.clock.now() + horizonOf(this.#settings))) return;
@@ -311,7 +295,10 @@ export class TurnLoop implements Turns {
     this.#listener.parked(dueAt);
   }
 
-  /** What nothing was stored of is the truth only while the taskflow is this coordinator's: without the lease it is decided once more when that is known. */
+  /**
+   * An answer without a write is true only while this coordinator owns the taskflow. Without the
+   * lease the command is decided again once ownership is known.
+   */
   #answer({ resident, inputs, answers, write }: UnitOfWork): void {
     if (answers.length === 0) return;
     if (write || this.#listener.hasLease()) this.#commands.give(answers);
@@ -333,7 +320,7 @@ export class TurnLoop implements Turns {
     this.#listener.left();
   }
 
-  /** The write met a taskflow or an entry that was there already: this picture of it is outdated. */
+  /** The write met an existing taskflow or entry: this state is outdated. */
   #lost(unit: UnitOfWork): void {
     const { resident, effects } = unit;
     const { creation } = resident;
@@ -348,7 +335,10 @@ export class TurnLoop implements Turns {
     void this.#reconciler.reconcile(resident, unit);
   }
 
-  /** Nobody knows what was stored. Callers of `produce` are told so, and every taskflow is read back before it goes on. */
+  /**
+   * The outcome of the commit is unknown. Callers of `produce` get that error, and every taskflow
+   * is read back before it goes on.
+   */
   #commitFailed(units: readonly UnitOfWork[], error: unknown): void {
     this.#pacer.commitFailed();
     this.#ports.logger.error(`A commit of ${units.length} taskflows failed; they are read back.`, error);
@@ -368,7 +358,7 @@ export class TurnLoop implements Turns {
     }
   }
 
-  /** Looks whether every taskflow in its care is still its own: others may have taken over while it was silent. */
+  /** Checks the ownership of all residents: others may have taken over while it was silent. */
   lookAgain(): void {
     this.leaseLapses++;
     for (const resident of this.residents.values()) {
@@ -378,7 +368,10 @@ export class TurnLoop implements Turns {
     }
   }
 
-  /** Is it in the coordinator's care under this fence? What is there under a lower one was another's meanwhile: that is let go of. */
+  /**
+   * Whether the taskflow is resident under this fence. A state under a lower fence is dropped:
+   * another coordinator owned the taskflow meanwhile.
+   */
   isResident(taskflowId: string, fence: number): boolean {
     const resident = this.residents.get(taskflowId);
     // One that is to be stored under an id that is taken, as will turn out, makes room and no more.
@@ -388,7 +381,7 @@ export class TurnLoop implements Turns {
     return false;
   }
 
-  /** Lets go of taskflows that nothing runs of, for another coordinator to go on with; answers their ids. */
+  /** Drops taskflows without a running attempt, for other coordinators; returns their ids. */
   letGo(): string[] {
     for (const resident of this.residents.values()) if (hasRevocable(resident.flow)) this.give(resident, { kind: "drain" });
     const idle = Array.from(this.residents.values()).filter(

@@ -2,7 +2,10 @@ import type { CommandResult } from "../../core/model/command.ts";
 import type { Input } from "../../core/execution/inputs.ts";
 import type { CommandReply } from "../../core/execution/step.ts";
 
-/** The orders that wait in mailboxes and commits, by their tickets. Each is answered, or lost, once. */
+/**
+ * The commands that wait in mailboxes and commits, by correlation id. Each is answered, or lost,
+ * once.
+ */
 export class PendingCommands {
   readonly #waiting = new Map<number, (answer: CommandResult | undefined) => void>();
   #last = 0;
@@ -17,7 +20,7 @@ export class PendingCommands {
     for (const { correlationId, answer } of answers) this.#settle(correlationId, answer);
   }
 
-  /** Nothing of these is stored, nor will be: whoever gave an order among them looks for the taskflow anew. */
+  /** Nothing of these commands is or will be stored: their callers look for the taskflow again. */
   lose(inputs: readonly Input[]): void {
     for (const input of inputs) if (input.kind === "command") this.#settle(input.correlationId, undefined);
   }

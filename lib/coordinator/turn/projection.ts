@@ -9,7 +9,10 @@ import { FORMAT, type CoordinatorSettings } from "./settings.ts";
 import { encodeEntry } from "../../core/journal/journal.ts";
 import type { Resident } from "./resident.ts";
 
-/** What of a row may change, as the taskflow is now. Annotations are never taken back, so that none need no saying. */
+/**
+ * The fields of a row that may change, as the taskflow is now. Annotations are never removed, so
+ * none is the same as no change.
+ */
 export function projectionOf(
   flow: Flow,
 ): Required<Omit<RowChange, "owner" | "dueAt" | "annotations">> & Pick<RowChange, "annotations"> {
@@ -17,7 +20,7 @@ export function projectionOf(
   const isDone = isOver(flow);
   return {
     ...(flow.annotations.length > 0 ? { annotations: flow.annotations.map(rowAnnotation) } : {}),
-    // One that is finished and still has something to do keeps its owner, and is taken over like any other.
+    // A finished taskflow that still has work keeps its owner, and is taken over like any other.
     status: isDone || !isFinished(flow.status) ? flow.status : "RUNNING",
     errorType: isDone ? errorTypeOf(flow) : null,
     startedAt: flow.startedAt,
@@ -51,10 +54,11 @@ export function newRow(flow: Flow, owner: string): TaskflowRow {
 const TOLD_BY_ROWS: ReadonlySet<Fact["kind"]> = new Set(["flow", "annotated", "owned"]);
 
 /**
- * The row changes with the taskflow's status and annotations, and when it begins or ends to wait for long: a busy taskflow writes its journal and nothing
- * else. What is stored of one that is over is the last for the time being: it may have been compensating, or was taken for a decision, and its row says that
- * it runs. A new owner writes all of it: his predecessor may have died before the row followed his last entry.
- * @param before when it is due, as the row says it now
+ * The row changes with the taskflow's status and annotations, and when a long wait begins or ends:
+ * a busy taskflow writes its journal only. The row of a taskflow that is over is always written:
+ * before, it may have been compensating, or reopened for a command. A new owner writes all of it,
+ * because the former one may have died before the row followed its last entry.
+ * @param before `dueAt` in the row as it is now
  */
 export function rowChange(flow: Flow, facts: readonly Fact[], before: number, dueAt: number): RowChange | undefined {
   const due = dueAt === before ? undefined : { dueAt };
@@ -73,7 +77,10 @@ function errorTypeOf(flow: Flow): string | null {
   if (flow.stages.every((stage) => stage.count.failed === 0)) return null;
   return flow.tasks.find((task) => task.error !== null)?.error?.type ?? null;
 }
-/** What is to be stored of a taskflow that was decided; undefined if nothing changed. It counts the taskflow's revision on, and notes when it is due. */
+/**
+ * The write for a decided taskflow; undefined if nothing changed. Increments the revision and notes
+ * when the taskflow is due.
+ */
 export function writeOf(
   resident: Resident,
   facts: readonly Fact[],

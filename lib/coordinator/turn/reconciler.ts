@@ -107,7 +107,8 @@ export class Reconciler {
     resident.inbox = [];
     const inFlight = resident.awaited();
     const recover = { kind: "recover", fence, inFlight, ...(isReopened ? { isReopened } : {}) } as const;
-    // A new owner records its fence first. Else answers go first: what they settle is not in flight.
+    // A new owner records its fence first. Otherwise answers go first: the attempts that they
+    // settle are not in flight.
     this.#turns.give(resident, ...(restored.flow.fence === fence ? [...waiting, recover] : [recover, ...waiting]));
   }
 

@@ -43,7 +43,9 @@ export function rehydrate({ row, entries: texts, revision }: ReadJournal): Resto
 
 const DAMAGE: ReadonlySet<unknown> = new Set(["RangeError", "SyntaxError", "TypeError"]);
 
-/** The store answers, and what it has cannot be used. By name: errors of another realm count too. */
+/**
+ * The store answers, and its content cannot be used. By name: errors of another realm count too.
+ */
 export function isDamage(error: unknown): boolean {
   return isTaskflowError(error, "TASKFLOW_UNREADABLE") || DAMAGE.has(recordOf(error)["name"]);
 }
@@ -78,7 +80,10 @@ export function rehydrateOrLog(stored: ReadJournal, logger: Logger): Restored | 
   }
 }
 
-/** Writes the row of a taskflow that is over again where it does not say so: whoever stored the end was replaced or died before it wrote the row. */
+/**
+ * Repairs the row of an ended taskflow: the owner that stored the end may have died or lost the
+ * taskflow before it wrote the row.
+ */
 export async function repairProjectionIfFinished(
   { store, logger }: Ports,
   { taskflowId, fence, status }: TaskflowRow,
@@ -91,8 +96,9 @@ export async function repairProjectionIfFinished(
 }
 
 /**
- * Writes the row of one that goes on where it does not say what the journal says: an entry that was stored unheard may have left it behind, and nothing
- * else may come for long. True if there was something to write. To be awaited: it must not meet the change of a later entry.
+ * Repairs the row of an unfinished taskflow: an entry whose commit went unanswered may have left it
+ * behind, and nothing else may happen for long. True if there was something to write. Callers must
+ * await it, so that it cannot race with the write of a later entry.
  */
 export async function repairProjectionIfStale({ store, logger }: Ports, row: TaskflowRow, flow: Flow): Promise<boolean> {
   const { taskflowId, fence, status, startedAt, retryAttempt, annotations } = row;
@@ -123,7 +129,10 @@ export function isLast(stored: StoredTaskflow, write: Write | undefined): boolea
   return write !== undefined && isStored(stored, write) && stored.revision === revisionOf(write);
 }
 
-/** Reads a taskflow, asking until the store answers. Undefined if there is none, or if it has ended. */
+/**
+ * Reads a taskflow, repeatedly until the store answers. Undefined if it does not exist or has
+ * ended.
+ */
 export async function readPatiently(
   { store, logger, clock }: Ports,
   taskflowId: string,

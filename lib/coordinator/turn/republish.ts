@@ -4,14 +4,17 @@ import type { Flow } from "../../core/model/flow.ts";
 import { historyOf } from "../../core/views/history.ts";
 import type { Bus } from "../../ports/bus.ts";
 
-/** Announces what the journal tells after event `since`: somebody else stored it, and may not have told anybody. */
+/**
+ * Republishes the events after `since`: another coordinator stored them, and may not have announced
+ * them.
+ */
 export function announceSince(bus: Bus, entries: readonly Entry[], flow: Flow, since: number, eventTreeLimit: number): void {
   if (flow.seq <= since || !bus.hasAudience()) return;
   const { events } = historyOf(entries, flow, since, Number.MAX_SAFE_INTEGER, eventTreeLimit);
   for (const event of events) bus.announce(event);
 }
 
-/** Announces once more what was stored last: whoever stored it may have died before it told anybody. */
+/** Republishes the events of the last entry: its owner may have died before it announced them. */
 export function announceLast(bus: Bus, entries: readonly Entry[], flow: Flow, eventTreeLimit: number): void {
   const last = entries.at(-1)?.facts.filter(isEvent).length ?? 0;
   announceSince(bus, entries, flow, flow.seq - last, eventTreeLimit);

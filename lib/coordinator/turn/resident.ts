@@ -48,15 +48,21 @@ export class Creation {
 }
 
 /**
- * A taskflow in the memory of its coordinator, with its mailbox: inputs wait here and are decided together, in order, one commit at a time.
+ * A taskflow in its coordinator's memory, with its mailbox: inputs wait here and are decided
+ * together, in order, one commit at a time.
  *
- * - idle: nothing waits. - dirty: it is in the coordinator's list and will be decided in the next turn.
- * - committing: decided, not yet stored; what comes in waits. - reading: its commit failed; it is read again before anything else.
- * - gone: finished, parked, or another's; what comes in is dropped.
+ * - idle: nothing waits.
+ * - dirty: it is in the coordinator's list and is decided in the next turn.
+ * - committing: decided and not stored yet; inputs wait.
+ * - reading: its commit failed; it is read again before anything else.
+ * - gone: finished, parked, or owned by another coordinator; inputs are dropped.
  */
 export class Resident {
   flow: Flow;
-  /** Under which it is in the coordinator's care; that of `flow` is an earlier owner's until this one has stored that it goes on. */
+  /**
+   * The fence under which this coordinator owns it. `flow.fence` is an earlier owner's until this
+   * one has stored that it continues.
+   */
   readonly fence: number;
   writer: EventWriter;
   state: "idle" | "dirty" | "committing" | "reading" | "gone" = "idle";
@@ -64,7 +70,10 @@ export class Resident {
   creation: Creation | undefined;
   /** Facts in its journal since the snapshot. */
   factCount = 0;
-  /** Commands that were decided, and whose answers wait until it is certain that the taskflow is still this coordinator's. */
+  /**
+   * Decided commands whose answers wait until it is certain that this coordinator still owns the
+   * taskflow.
+   */
   withheldCommands: Input[] = [];
   /** As its row says it once all that was decided is stored. */
   dueAt: number;
@@ -102,7 +111,10 @@ export class Resident {
     return [...this.withheldCommands, ...this.inbox];
   }
 
-  /** Resolves with true once it is stored, by this coordinator or another; rejects if that cannot be known. */
+  /**
+   * Resolves with true once it is stored, by this coordinator or another; rejects if that is
+   * unknown.
+   */
   whenStored(): Promise<boolean> {
     const { creation } = this;
     if (!creation) return Promise.resolve(true);
@@ -125,7 +137,10 @@ export class Resident {
     return dueAt > time && state === "idle" && pendingInputs.length === 0 && pending.size === 0;
   }
 
-  /** Tasks of whose latest delivery something will still be heard here. Of one that is stored and was not sent nothing will, whatever went before. */
+  /**
+   * Tasks whose latest delivery will still be answered here. A delivery that is stored and was not
+   * sent will not, whatever happened to earlier ones.
+   */
   awaited(): Set<number> {
     const tasks = new Set<number>();
     const addLatest = (task: number, attempt: number, delivery: number): void => {
@@ -164,7 +179,10 @@ export class Resident {
     this.#timers.clear();
   }
 
-  /** Calls back once it is gone, with the taskflow as it was stored last, if that is known. Returns what ends the watch. */
+  /**
+   * Calls back once it is gone, with its last stored state if that is known. Returns a function
+   * that ends the watch.
+   */
   onGone(watcher: (last: Flow | undefined) => void): () => void {
     this.#watchers.add(watcher);
     return () => this.#watchers.delete(watcher);

@@ -6,11 +6,13 @@ interface Place {
 }
 
 /**
- * The taskflows in a coordinator's care, by id.
+ * A coordinator's resident taskflows, by id.
  *
- * Where thousands a second come and go, a plain `Map` keeps those alive that have left. V8 gives it a new table whenever the old one is full of deleted
- * entries, and each outgrown table holds on to what it held and to its successor: once one of them is old, none is let go of by the collections of
- * young objects, nor is any taskflow that stood in one. They were two thirds of what these had to copy. So the tables hold places, which are emptied.
+ * With thousands coming and going each second, a plain `Map` keeps taskflows alive that have left.
+ * V8 gives it a new table whenever the old one is full of deleted entries, and each outgrown table
+ * refers to its content and its successor: once one of them is old, collections of young objects
+ * free neither. They made up two thirds of what these collections copied. So the tables hold
+ * places, which are emptied.
  */
 export class Residents {
   readonly #places = new Map<string, Place>();

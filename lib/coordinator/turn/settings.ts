@@ -9,7 +9,10 @@ export interface CoordinatorSettings {
   readonly leaseMs: number;
   /** Attempts in flight at once, over all taskflows. */
   readonly maxInFlight: number;
-  /** Taskflows in its memory; beyond it `produce` is refused with `TASKFLOW_OVERLOADED`, and what is due waits on disk. */
+  /**
+   * Taskflows in memory. Beyond it `produce` is refused with `TASKFLOW_OVERLOADED`, and due
+   * taskflows wait on disk.
+   */
   readonly maxActive: number;
   /** A taskflow in which nothing can happen for longer than this leaves memory, in ms. */
   readonly parkMs: number;
@@ -23,7 +26,10 @@ export interface CoordinatorSettings {
   readonly eventTreeLimit: number;
 }
 
-/** How long before its time a parked taskflow is in memory again. Shorter than what is parked for, or it would come back at once. */
+/**
+ * How long before its time a parked taskflow is in memory again. Shorter than `parkMs`, or it would
+ * return at once.
+ */
 export function horizonOf({ parkMs }: CoordinatorSettings): number {
   return parkMs / 2;
 }

@@ -1,4 +1,4 @@
-/** What waits for something outside of its taskflow: a worker, or the end of a rule that keeps its action back. */
+/** Wakes taskflows that wait for something outside them: a worker, or the end of a pause rule. */
 import type { Gate } from "../flow-control/pause-rules.ts";
 import type { Ports } from "./ports.ts";
 import { WORKER_POLL_MS } from "./settings.ts";

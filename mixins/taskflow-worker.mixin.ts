@@ -1,6 +1,7 @@
 /**
- * The worker mixin. A plain Moleculer service is a worker without it; with it a handler runs once for all deliveries of an attempt as far as its ledger
- * reaches, knows the run that it is part of (`ctx.taskflow`), and cannot end its process by what it answers or throws.
+ * The worker mixin. A plain Moleculer service is a worker without it. With it, a handler runs once
+ * for all deliveries of an attempt as far as its ledger reaches, has its run as `ctx.taskflow`, and
+ * cannot end its process by an answer or an error.
  */
 import type { ActionHandler, ActionSchema, Context, Service, ServiceBroker, ServiceSchema } from "moleculer";
 import { taskflowError } from "../lib/errors/errors.ts";
@@ -52,7 +53,10 @@ const prepared = new WeakSet<ServiceBroker>();
 
 type LocalAction = (handler: ActionHandler, action: { readonly service?: Service; readonly rawName?: string }) => ActionHandler;
 
-/** For actions of services with the mixin: outside their hooks, so that an outcome is what the caller gets; inside Moleculer's own middlewares. */
+/**
+ * For actions of services with the mixin: outside their hooks, so that the outcome is what the
+ * caller receives; inside Moleculer's own middlewares.
+ */
 const serveTasks: LocalAction = (handler, { service, rawName }) => {
   if (!service || !workers.has(service) || rawName === OUTCOME_ACTION) return handler;
   const { Promise: BrokerPromise } = service.broker;
@@ -64,7 +68,10 @@ const serveTasks: LocalAction = (handler, { service, rawName }) => {
   };
 };
 
-/** Puts `serveTasks` behind the hooks of services, which Moleculer's first own middleware carries out. Its types leave the lists out. */
+/**
+ * Puts `serveTasks` behind the hooks of services, which Moleculer's first own middleware runs. Its
+ * types leave the lists out.
+ */
 function prepare(broker: ServiceBroker): void {
   if (prepared.has(broker)) return;
   prepared.add(broker);
@@ -105,10 +112,11 @@ function questionOf(params: unknown): Question {
 }
 
 /**
- * Factory of the worker mixin: `mixins: [TaskflowWorker()]`. Every action of the service that a task calls has `ctx.taskflow`. The service gets one
- * more action, `taskflowOutcome`, which coordinators ask after a crash or a loss of the bus.
- *
- * @throws TASKFLOW_VALIDATION_ERROR for options that are wrong; a ledger that cannot be opened makes the service's start reject
+ * Factory of the worker mixin: `mixins: [TaskflowWorker()]`. Every action of the service that a
+ * task calls has `ctx.taskflow`. The service gets one more action, `taskflowOutcome`, which
+ * coordinators query after a crash or a loss of the bus.
+ * @throws TASKFLOW_VALIDATION_ERROR for wrong options; if the ledger cannot be opened, the
+ * service's start rejects
  */
 export function TaskflowWorker(options: TaskflowWorkerOptions = {}): Partial<ServiceSchema> {
   const { makeLedger, isShared, isDurable, keepForMs } = settingsOf(options);

@@ -1,6 +1,7 @@
 /**
- * The service `taskflow`: checks what callers give, hands it to the coordinator, and answers `{ success: true, data }`.
- * Failures are thrown as Moleculer errors of the catalogue (`lib/errors/catalogue.ts`).
+ * The service `taskflow`: checks params, passes them to the coordinator, and answers `{ success:
+ * true, data }`. Failures are thrown as Moleculer errors of the catalogue
+ * (`lib/errors/catalogue.ts`).
  */
 import type { Context, Service, ServiceSchema } from "moleculer";
 import { HEARTBEAT_EVENT, PAUSES_CHANGED_EVENT, RELEASED_EVENT } from "../lib/protocol/names.ts";
@@ -22,10 +23,10 @@ async function start(engine: Engine): Promise<void> {
 }
 
 /**
- * Factory of the coordinator's service schema, for `broker.createService(TaskflowService({ … }))` or as a mixin.
- * Opening the store makes `started` reject with a sentence that says what to do.
- *
- * @throws TASKFLOW_VALIDATION_ERROR for options that are wrong; when a broker creates the service, for `settings` and environment variables
+ * Factory of the coordinator's service schema, for `broker.createService(TaskflowService({ … }))`
+ * or as a mixin. If the store cannot be opened, `started` rejects with the remedy.
+ * @throws TASKFLOW_VALIDATION_ERROR for wrong options; when a broker creates the service, also for
+ * `settings` and environment variables
  */
 export function TaskflowService(given: TaskflowServiceOptions = {}): ServiceSchema {
   checkSettings("The options of TaskflowService", SERVICE_SETTINGS, given);

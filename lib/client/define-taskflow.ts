@@ -1,6 +1,9 @@
 import type { Taskflow } from "../../schemas/taskflow.schema.ts";
 
-/** The definition as it is, checked by the compiler: for definitions that are kept in a variable or a file. */
+/**
+ * Returns the definition unchanged, checked by the compiler: for definitions in a variable or a
+ * file.
+ */
 export function defineTaskflow<const Definition extends Taskflow>(definition: Definition): Definition {
   return definition;
 }

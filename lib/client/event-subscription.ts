@@ -1,8 +1,9 @@
 /**
- * The events of one taskflow, each exactly once and in order: history first, then live, across reconnects.
+ * The events of one taskflow, each exactly once and in order: history first, then live, across
+ * reconnects.
  *
- * What comes live is a hint that may be lost, doubled or early; `seq` tells. An event that is not the next one waits, and what is
- * missing before it is asked for. A lost last event is found by looking again now and then.
+ * A live event is a hint that may be lost, doubled or early; `seq` tells. An event that is not the
+ * next one waits while the missing ones are fetched. Periodic looks find a lost last event.
  */
 import type { ServiceBroker } from "moleculer";
 import type { TaskflowEvent } from "../../schemas/taskflow-event.schema.ts";
@@ -10,14 +11,20 @@ import { localSubjects, natsClientOf } from "../adapters/moleculer/broker-link.t
 import { recordOf } from "../util/record.ts";
 import { getEventsEndpoint } from "../protocol/events-subject.ts";
 
-/** How often it looks for events that it was not told of: with live events, and where none can come (another transporter). */
+/**
+ * How often it looks for missed events: with live events, and if there are none (another
+ * transporter).
+ */
 const LOOK_MS = 5_000;
 const LOOK_WITHOUT_LIVE_MS = 1_000;
 const PAGE = 500;
 /** Early events that are kept; more are left to the history. */
 const MAX_EARLY = 10_000;
 
-/** Is given one event after the other; a promise is awaited before the next. What it throws is logged, and the next event follows. */
+/**
+ * Receives one event after the other; its promise is awaited before the next. An error that it
+ * throws is logged, and the next event follows.
+ */
 export type EventHandler = (event: TaskflowEvent) => void | Promise<void>;
 export interface SubscriptionOptions {
   /** `seq` of the last event that is known; 0 gives all from the beginning. */
@@ -30,7 +37,10 @@ export interface SubscriptionOptions {
 }
 export type FetchEvents = (since: number, limit: number) => Promise<{ events: TaskflowEvent[]; lastSeq: number }>;
 
-/** A subscription to the events of one taskflow, made by `TaskflowClient.subscribeToTaskflowEvents`. `unsubscribe()` ends it; `lastSeq` is where to go on. */
+/**
+ * A subscription to the events of one taskflow, made by `TaskflowClient.subscribeToTaskflowEvents`.
+ * `unsubscribe()` ends it; `lastSeq` is where to continue.
+ */
 export class EventSubscription {
   readonly #broker: ServiceBroker;
   readonly #fetch: FetchEvents;

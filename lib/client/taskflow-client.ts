@@ -20,24 +20,30 @@ import { type EventHandler, EventSubscription, type FetchEvents, type Subscripti
 import { recordOf } from "../util/record.ts";
 
 /**
- * How long to wait for a taskflow (`timeout`: ms, or text such as "5m"; without it for as long as it
+ * How long to wait for a taskflow (`timeout`: ms, or text such as "5m"; absent: as long as it
  * takes), and how much of its tree to answer.
  */
 export interface WaitOptions extends OfTaskflow<"waitForTaskflow"> {}
 
-/** Where a subscription begins: after the event with the `seq` of `since`; by default at the first. */
+/**
+ * Where a subscription begins: after the event with the `seq` of `since`; by default at the first.
+ */
 export interface SubscribeOptions extends Pick<OfTaskflow<"getEvents">, "since">, Pick<SubscriptionOptions, "onRecreated"> {}
 
-/** Longest wait of one call, in ms. A longer one is made of several: so a coordinator that dies is noticed soon. */
+/**
+ * Longest wait of one call, in ms. A longer wait is made of several calls, so that a dead
+ * coordinator is noticed soon.
+ */
 const SLICE_MS = 15_000;
 /** What a call may take beyond the wait that it asks for. */
 const SPARE_MS = 5_000;
 const RETRY_MS = 500;
 
 /**
- * Typed calls of the service `taskflow` from any node: a method for each action, under its name, that
- * answers the `data`. Errors are of the catalogue: `isTaskflowError(error, "TASKFLOW_NOT_FOUND")`. The
- * comments name the errors that are particular to a method; any can also be STORE_UNAVAILABLE.
+ * Typed calls of the service `taskflow` from any node: a method for each action, under its name,
+ * that returns the `data`. Errors are of the catalogue: `isTaskflowError(error,
+ * "TASKFLOW_NOT_FOUND")`. The comments name the errors of each method; any method can also throw
+ * STORE_UNAVAILABLE.
  */
 export class TaskflowClient implements ClientMethods {
   readonly #broker: ServiceBroker;

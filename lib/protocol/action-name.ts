@@ -1,6 +1,9 @@
 import type { ActionDetails } from "../../schemas/task-types/action.schema.ts";
 
-/** The name that is called, `[v<version>.]serviceId.actionName`: a numeric version stands as `v2.`, a text as it is, as in Moleculer. */
+/**
+ * The name of the called action, `[v<version>.]serviceId.actionName`: a numeric version becomes
+ * `v2.`, a text stays as it is, as in Moleculer.
+ */
 export function actionNameOf({ serviceId, actionName, version }: ActionDetails): string {
   const name = `${serviceId}.${actionName}`;
   if (version === undefined) return name;

@@ -1,4 +1,4 @@
-/** How a call ended, in the engine's words: from its answer, or from what a worker tells of it later. */
+/** The outcome of a call in the engine's terms: from its answer, or from a worker's ledger. */
 import type { JsonText } from "../core/model/values.ts";
 import type { Outcome } from "../core/execution/inputs.ts";
 import { isRecord, recordOf } from "../util/record.ts";
@@ -20,8 +20,8 @@ export function answered(response: unknown): Outcome {
 const isDelivery = (value: unknown): value is number => Number.isSafeInteger(value) && (value as number) > 0;
 
 /**
- * An outcome from a worker's ledger: `{ ok: true, response }` or `{ ok: false, error }`, read as the
- * answer of the call itself would have been. Undefined if it is neither.
+ * An outcome from a worker's ledger: `{ ok: true, response }` or `{ ok: false, error }`, read like
+ * the answer of the call itself. Undefined if it is neither.
  */
 export function toldOutcome(told: unknown, now: number): Outcome | undefined {
   const said = recordOf(told);

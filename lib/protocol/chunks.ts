@@ -4,7 +4,7 @@
  */
 import { createHash } from "node:crypto";
 
-/** Of a message, the share that an answer leaves to the packet's frame and to an error around it. */
+/** The share of a message that is left for the packet's frame and an error around it. */
 export const MESSAGE_FRAME = 16 * 1024;
 
 export interface Chunk {
@@ -13,11 +13,15 @@ export interface Chunk {
   readonly nextOffset?: number;
 }
 
-/** A unit takes at most so many bytes in a message; JSON text has no control characters that would take more. */
+/**
+ * The most bytes that a UTF-16 unit takes in a message; JSON text has no control characters that
+ * would take more.
+ */
 const MOST_BYTES_OF_A_UNIT = 3;
 
 /**
- * The chunk of a JSON text from there on that fits into so many bytes of a message. No pair of surrogates is cut.
+ * The chunk of a JSON text from an offset on that fits into so many bytes of a message. Never cuts
+ * a pair of surrogates.
  * @param text may be given in pieces, which together are longer than a string can be
  */
 export function chunkAt(text: string | readonly string[], offset: number, maxBytes: number): Chunk {
@@ -46,8 +50,8 @@ function textFrom(pieces: readonly string[], offset: number, most: number): stri
 }
 
 /**
- * Puts a text together of its chunks.
- * @param next fetches the chunk behind one, given the text up to there; undefined: that was the last
+ * Joins the chunks of a text.
+ * @param next fetches the chunk after one, given the text so far; undefined: that was the last
  */
 export async function joinChunks<Part extends { readonly chunk: string }>(
   first: Part,

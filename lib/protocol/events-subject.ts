@@ -1,6 +1,6 @@
 /**
- * The NATS subject of a taskflow's events: `<namespace>.taskflow.events.<taskflowId>`, without the prefix where there is no namespace.
- *
+ * The NATS subject of a taskflow's events: `<namespace>.taskflow.events.<taskflowId>`, without the
+ * prefix if there is no namespace.
  * @param fullyQualified false (default): the part after the namespace
  * @param namespace the broker's; absent: `NAMESPACE` of the environment
  */

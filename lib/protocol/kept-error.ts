@@ -1,4 +1,7 @@
-/** The parts of an error that are kept: plain JSON, bounded in length and depth, whatever was thrown. */
+/**
+ * The parts of an error that are kept: plain JSON, bounded in length and depth, whatever was
+ * thrown.
+ */
 import type { TaskError } from "../core/model/values.ts";
 import { recordOf } from "../util/record.ts";
 import { omitted } from "./truncate.ts";
@@ -31,7 +34,10 @@ export interface ErrorLike {
 
 const FIELDS = ["name", "message", "code", "type", "data", "stack", "nodeID", "retryable", "cause", "errors", "causes"] as const;
 
-/** The fields of an error that can be read: a getter of it may throw. What is no object is its own message. */
+/**
+ * The readable fields of an error: its getters may throw. A value that is no object is its own
+ * message.
+ */
 export function readable(thrown: unknown): ErrorLike {
   if (typeof thrown !== "object" || thrown === null) return { message: String(thrown) };
   const fields: Record<string, unknown> = {};
@@ -101,7 +107,10 @@ const codeOf = ({ code }: ErrorLike): { code?: number | string } => {
   return typeof code === "string" ? { code: cut(code, NAME_LIMIT) } : {};
 };
 
-/** The errors below an error: its `cause`, the `errors` of an AggregateError, and theirs. Nearest first. */
+/**
+ * The errors below an error: its `cause`, the `errors` of an AggregateError, and those of each.
+ * Nearest first.
+ */
 function causesOf(error: ErrorLike): NonNullable<TaskError["causes"]> {
   const causes: NonNullable<TaskError["causes"]> = [];
   const queue = below(error);

@@ -1,11 +1,15 @@
 /**
- * Outcomes that do not fit into a message. The worker answers the call with a word that says so, and whoever asks for the outcome (the mixin's action
- * `taskflowOutcome`) is given its JSON text in parts, the first one in place of the outcome.
+ * Outcomes that do not fit into a message. The worker answers the call with a marker; the
+ * coordinator then fetches the outcome's JSON text in chunks from the mixin's action
+ * `taskflowOutcome`.
  */
 import { digestOf, chunkAt, joinChunks, type Chunk } from "./chunks.ts";
 import { recordOf } from "../util/record.ts";
 
-/** JSON text of an outcome, in bytes: beyond it no ledger keeps an answer (a document of MongoDB holds 16 MiB), and no coordinator fetches one. */
+/**
+ * The longest JSON text of an outcome, in bytes. No ledger keeps a longer one (a document of
+ * MongoDB holds 16 MiB), and no coordinator fetches it.
+ */
 export const LONGEST_OUTCOME = 15 * 1024 * 1024;
 
 /** A part of an outcome's text. The first one also tells what all of them together are. */

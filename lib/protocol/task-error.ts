@@ -1,4 +1,7 @@
-/** How a request that failed ended: the bus's word about it, or the error of its handler (`docs/delivery.md` has the table). */
+/**
+ * The meaning of a failed request: the bus's word about it, or the error of its handler
+ * (`docs/delivery.md` has the table).
+ */
 import type { Outcome } from "../core/execution/inputs.ts";
 import { abortOf, isPermanentError } from "../errors/errors.ts";
 import { MAX_DURATION_MS } from "../util/duration.ts";
@@ -11,7 +14,9 @@ const NEVER_SENT: ReadonlySet<unknown> = new Set(["BrokerDisconnectedError", "Re
 const TURNED_AWAY: ReadonlySet<unknown> = new Set(["TASKFLOW_FENCED", "TASK_LEDGER_UNAVAILABLE"]);
 const TURNED_AWAY_OR_UNKNOWN: ReadonlySet<unknown> = new Set([...TURNED_AWAY, "TASK_OUTCOME_UNKNOWN", "TASK_DELIVERY_REFUSED"]);
 
-/** Numbers from here on are no delays in seconds, but times: epoch seconds, then epoch milliseconds. */
+/**
+ * Numbers from here on are times, not delays in seconds: epoch seconds, then epoch milliseconds.
+ */
 const EPOCH_SECONDS = 1_000_000_000;
 const EPOCH_MILLISECONDS = 100_000_000_000;
 
@@ -29,7 +34,9 @@ function delayOf(value: number, now: number): number {
   return value >= EPOCH_SECONDS ? value * 1_000 - now : value * 1_000;
 }
 
-/** A request, as its caller knows it: an error is the bus's word about it only if it names this very request. */
+/**
+ * A request as its caller knows it: an error is the bus's word only if it names this very request.
+ */
 export interface Request {
   readonly action: string;
   /** The node that it was sent to. */
@@ -46,11 +53,10 @@ export interface Request {
 }
 
 /**
- * The bus's word about a request that failed; undefined: its handler ran and threw this.
- *
- * A handler's inner call can fail with the same errors, even for the same action. Moleculer names in
- * them the node that an error is about: a node without the service names itself, and a full queue or
- * a timeout at the worker name the caller. The worker mixin names the attempt.
+ * The bus's word about a failed request; undefined: its handler ran and threw the error. A
+ * handler's inner call can fail with the same errors, even for the same action. Moleculer names the
+ * node that an error is about: a node without the service names itself, while a full queue or a
+ * timeout at the worker names the caller. The worker mixin names the attempt.
  */
 function wordOfTheBus(thrown: unknown, error: ErrorLike, request: Request): Outcome | undefined {
   const { name, type } = error;
@@ -78,7 +84,10 @@ function wordOfTheBus(thrown: unknown, error: ErrorLike, request: Request): Outc
   return { kind: "unknown", error: { ...toTaskError(thrown), type: "WORKER_LOST", message } };
 }
 
-/** Can an error of a handler be taken for the bus's word about its own request? Then a worker with the mixin lets the outcome be fetched from its ledger. */
+/**
+ * Whether a handler's error could be taken for the bus's word about its own request. A worker with
+ * the mixin then has the coordinator fetch the outcome from its ledger.
+ */
 export function resemblesWordOfTheBus(thrown: unknown, action: string): boolean {
   const error = readable(thrown);
   const { name } = error;
@@ -117,7 +126,10 @@ export function failedOutcome(thrown: unknown, now: number): Extract<Outcome, { 
   };
 }
 
-/** Did the worker refuse this delivery because it had answered `never` for it? That says nothing of the attempt. */
+/**
+ * Whether the worker rejected this delivery because it had answered `never` for it, which says
+ * nothing about the attempt.
+ */
 export function isRefusedDelivery(thrown: unknown, key: string): boolean {
   const error = readable(thrown);
   return error.type === "TASK_DELIVERY_REFUSED" && dataOf(error)["key"] === key;

@@ -1,6 +1,6 @@
 /**
- * What is too large for a message is left out: `{ $omitted: bytes }` stands in the place of a value.
- * Here is how values are left out, and events that have to fit into one message.
+ * Truncates values and events that are too large for a message: `{ $omitted: bytes }` takes the
+ * place of a value.
  */
 import { isRecord, recordOf } from "../util/record.ts";
 import { fits } from "./chunks.ts";
@@ -69,8 +69,8 @@ function countTasks(tree: Json): void {
 }
 
 /**
- * The event's text in at most that many bytes: without the stages of its tree, then without the answer, then without what its error and its
- * taskflow hold.
+ * The event's text in at most that many bytes: without the stages of its tree, then without the
+ * response and output, then without the data of its error and its taskflow.
  */
 export function truncateEvent(text: string, maxBytes: number): string {
   if (fits(text, maxBytes)) return text;

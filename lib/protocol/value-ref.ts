@@ -1,6 +1,7 @@
 /**
- * References to values that do not fit into an answer. One names the task, which of its values, and the value's own text: if that has changed since, the reference leads
- * nowhere, so that parts of two values are never put together. It costs no storage.
+ * References to values that do not fit into an answer. A reference names the task, the value's
+ * field, and a digest of its text: once that has changed, the reference is void, so chunks of two
+ * values are never joined. It costs no storage.
  */
 import { digestOf, joinChunks, type Chunk } from "./chunks.ts";
 
@@ -19,7 +20,10 @@ export interface ValueRef {
   readonly digest: string;
 }
 
-/** What stands in an answer in place of a value that is too large for it: `taskflow.getValue { ref: $ref }` has the JSON text. */
+/**
+ * Takes the place of a value that is too large for an answer: `taskflow.getValue { ref: $ref }` has
+ * the JSON text.
+ */
 export interface Referred {
   readonly $ref: string;
   /** Of the JSON text in UTF-8. */
@@ -31,7 +35,7 @@ export function refer(taskflowId: string, taskId: string, field: Referable, text
   return { $ref: Buffer.from(JSON.stringify(parts)).toString("base64url"), bytes: Buffer.byteLength(text) };
 }
 
-/** Is it such a reference to this task's value, and not a value of somebody's that looks like one? */
+/** Whether this is a reference to the task's value, and not a user's value that looks like one. */
 export function isReferred(value: unknown, taskId: string, field: Referable): value is Referred {
   if (typeof value !== "object" || value === null || !("$ref" in value) || typeof value.$ref !== "string") return false;
   const parts = partsOf(value.$ref);

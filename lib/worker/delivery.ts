@@ -17,8 +17,8 @@ export interface Delivery {
 }
 
 /**
- * What a call says of the task that made it; undefined where no task called this action itself. The calls below a handler carry the
- * context too: they are told by their level, and by the action that the task names.
+ * The delivery that a call carries; undefined if no task called this action itself. Calls below a
+ * handler carry the context too: their level, and the action that the task names, tell them apart.
  */
 export function deliveryOf(ctx: Context): Delivery | undefined {
   if (ctx.level > 1) return undefined;

@@ -1,13 +1,13 @@
 /** Refuses deliveries of coordinators that have lost their taskflow and do not know it yet. */
 import { BoundedMap } from "../util/bounded-map.ts";
 
-/** Taskflows whose fence is remembered; beyond it, the one that was seen longest ago is forgotten. */
+/** Number of remembered fences; beyond it, the one that was seen longest ago is forgotten. */
 const MAX_FENCES = 10_000;
 
 /**
  * How long a fence is remembered. A frozen coordinator checks its lease before each delivery, so an
- * outdated one comes soon after its thaw; and a taskflow that was restored from a backup, with fewer
- * owners than before, goes on after this time.
+ * outdated delivery comes soon after its thaw. A taskflow that was restored from a backup, with
+ * fewer owners than before, goes on after this time.
  */
 const REMEMBER_MS = 300_000;
 

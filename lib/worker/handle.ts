@@ -1,4 +1,4 @@
-/** `ctx.taskflow`: what a handler that a task called knows of the run it is part of, and can say to it. */
+/** `ctx.taskflow`: a handler's view of the run that it is part of, and its way to report to it. */
 import type { Context } from "moleculer";
 import type { PreviousStageResponse } from "../../schemas/execution-context.schema.ts";
 import { HEARTBEAT_EVENT } from "../protocol/names.ts";
@@ -17,13 +17,20 @@ export interface TaskflowHandle {
   /** `taskflowId:taskId:attempt`: the same for every delivery of one attempt. */
   readonly idempotencyKey: string;
   /**
-   * The answers of the stage before, in definition order; empty in the first stage. Large ones are fetched when this is first called.
-   * Rejects when the attempt is aborted meanwhile, or its taskflow is gone.
+   * The responses of the previous stage, in definition order; empty in the first stage. Large ones
+   * are fetched at the first call. Rejects if the attempt is aborted meanwhile, or its taskflow is
+   * gone.
    */
   previousStageRes(): Promise<readonly PreviousStageResponse[]>;
-  /** Aborted when nobody waits for the answer any more: the attempt's time is over, its taskflow was cancelled, or its node stops. */
+  /**
+   * Aborted when the answer is not awaited any more: the attempt's timeout is over, its taskflow
+   * was cancelled, or its node stops.
+   */
   readonly signal: AbortSignal;
-  /** Tells the coordinators that the work goes on, once a second at most; what is called more often, only the latest of it. Never throws. */
+  /**
+   * Restarts the attempt's timeout and shows progress. Sent once a second at most, with the latest
+   * progress. Never throws.
+   */
   heartbeat(progress?: unknown): void;
   /** Logs with the ids of the run. */
   log(message: string, data?: Readonly<Record<string, unknown>>): void;

@@ -9,8 +9,8 @@ interface Kept {
 }
 
 /**
- * Outcomes that somebody was told to fetch, until that is done. A ledger in memory would have to forget some of many large ones before, and one on
- * disk would be read for each part.
+ * Outcomes that a coordinator is about to fetch. A ledger in memory would have to forget some of
+ * many large ones before, and one on disk would be read for each chunk.
  */
 export class OutcomeCache {
   readonly #kept = new Map<string, Kept>();

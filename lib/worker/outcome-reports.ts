@@ -7,7 +7,10 @@ import { RetryQueue } from "./retry-queue.ts";
 
 const CALL_TIMEOUT_MS = 5_000;
 
-/** Tells the coordinators of outcomes for which perhaps nobody listens any more, until the one whose taskflow it is has taken it. */
+/**
+ * Reports outcomes that perhaps no coordinator listens for any more, until the owner of the
+ * taskflow has accepted them.
+ */
 export class OutcomeReports {
   readonly #broker: ServiceBroker;
   readonly #again: RetryQueue;

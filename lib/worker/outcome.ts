@@ -1,8 +1,10 @@
 /**
- * How an attempt ended, as plain JSON: what the ledger keeps, and what a worker tells a coordinator that asks. It is what the answer of the call itself would have
- * brought, no more, so the coordinator reads both alike.
+ * The outcome of an attempt as plain JSON: what the ledger keeps and a worker answers to a query.
+ * It holds what the answer of the call itself would have brought, so a coordinator reads both
+ * alike.
  *
- * Here is also the guard of the worker's process: Moleculer ends it for an error or a meta that does not fit into a message or is not JSON.
+ * It also guards the worker's process: Moleculer ends it for an error or a meta that does not fit
+ * into a message or is not JSON.
  */
 import { Errors } from "moleculer";
 import type { TaskError } from "../core/model/values.ts";
@@ -29,7 +31,10 @@ export type WireOutcome =
   | { readonly ok: true; readonly delivery: number; readonly response: unknown }
   | { readonly ok: false; readonly delivery: number; readonly error: WireError };
 
-/** An outcome with its text, and what the caller of the action is given: the handler's own value or error, where that can be sent. */
+/**
+ * An outcome with its text, and the value or error for the caller of the action: the handler's own
+ * if it can be sent.
+ */
 export interface AttemptResult {
   readonly text: string;
   /** The delivery whose handler ran. */

@@ -16,8 +16,9 @@ interface Page {
 }
 
 /**
- * The answers of the stage before. Where they travelled by reference they are fetched from the coordinators, page by page, when they are first
- * read; a bus or a coordinator that is away is waited for until the attempt is aborted.
+ * The responses of the previous stage. If they travelled by reference, they are fetched from the
+ * coordinators page by page when first read; until the attempt is aborted, an unavailable bus or
+ * coordinator is waited for.
  */
 export class PreviousResponses {
   readonly #broker: ServiceBroker;

@@ -1,4 +1,7 @@
-/** Things that have to be done and cannot be done now: tried again with growing pauses until they succeed or are too old. */
+/**
+ * Work that must be done and cannot be done now: retried with growing pauses until it succeeds or
+ * is too old.
+ */
 import { backoff } from "../util/timer.ts";
 
 const FIRST_PAUSE_MS = 500;
@@ -25,7 +28,7 @@ export class RetryQueue {
     this.#keepForMs = keepForMs;
   }
 
-  /** Tries it now, and then until it is done. What waits under the same key already stays as it is. */
+  /** Tries it now, then until it succeeds. Work that already waits under the same key stays. */
   add(key: string, attempt: () => Promise<boolean>, over?: () => void): void {
     if (this.#isStopped || this.#waiting.has(key)) return;
     const waiting: Waiting = {

@@ -1,6 +1,10 @@
 /**
- * The worker's side of "nothing lost": turns away what is outdated, runs a handler once for all deliveries of an attempt, keeps how it ended before it
- * answers, and tells whoever asks.
+ * The worker's side of the delivery guarantees.
+ *
+ * 1. A delivery with an outdated fence, or one that was reported as never begun, is rejected.
+ * 2. A handler runs once for all deliveries of an attempt, as far as the ledger reaches.
+ * 3. The outcome is in the ledger before the answer leaves.
+ * 4. A queried outcome is reported until the owner of the taskflow has accepted it.
  */
 import type { Context, ServiceBroker } from "moleculer";
 import { setTimeout as delay } from "node:timers/promises";
@@ -40,7 +44,10 @@ export interface OutcomeAnswer {
   readonly outcome?: WireOutcome;
   /** With `running`, in this process: time since the handler began or sent its latest heartbeat. */
   readonly quietMs?: number;
-  /** In place of an outcome that does not fit into a message: its text from the offset on that was asked for. */
+  /**
+   * In place of an outcome that does not fit into a message: a chunk of its text, from the
+   * requested offset on.
+   */
   readonly part?: OutcomeChunk;
 }
 
@@ -116,7 +123,8 @@ export class TaskWorker {
     if (isRemote) ctx.meta = metaForAnswer(ctx.meta);
     if (result.kind === "turned-away") throw result.error;
     const { deliver, text } = result.ended;
-    // The coordinator fetches an error that would lose its causes on the way, or be taken for the bus's.
+    // The coordinator fetches an error that would lose its causes on the way, or look like the
+    // bus's word.
     const isClear =
       "value" in deliver
         ? fits(text, this.#maxBytes)
@@ -200,7 +208,10 @@ export class TaskWorker {
     return { kind: "ended", ended: await this.#keep(call, run, ended) };
   }
 
-  /** Into the ledger before the answer leaves. Where it cannot be kept it is answered all the same, and kept as soon as can be. */
+  /**
+   * Stores the outcome in the ledger before the answer leaves. If that fails, the answer leaves all
+   * the same, and the outcome is stored as soon as possible.
+   */
   async #keep(call: Delivery, run: RunningAttempt, ended: AttemptResult): Promise<AttemptResult> {
     const { key, action } = call;
     const { ledger, logger } = this.#ports;
@@ -262,7 +273,7 @@ export class TaskWorker {
     return { instance, state: asked.kind };
   }
 
-  /** As far as this node has heard: a node that died is taken for alive until its heartbeats are missed. */
+  /** As far as this node knows: a dead node counts as alive until its heartbeats are missed. */
   #isAlive(instance: string): boolean {
     const { registry } = this.#ports.broker;
     const nodes = registry.nodes.toArray() as { id: string; available: boolean; local: boolean; instanceID: string | null }[];
@@ -274,7 +285,10 @@ export class TaskWorker {
   }
 }
 
-/** The ids of a taskflow's tasks begin with a part of its own, which is new when its id is used again. */
+/**
+ * The ids of a taskflow's tasks begin with a part of their own, which is new when the taskflow's id
+ * is used again.
+ */
 const lifeOf = ({ id, taskId }: TaskflowExecutionContext["taskflow"]): string => `${id} ${taskId.slice(0, 24)}`;
 
 function unavailable({ action, key }: Delivery, cause: unknown): Error {
@@ -292,8 +306,9 @@ function turnedAway(
 }
 
 /**
- * Moleculer sends the whole meta back with the answer, and ends the process if it does not fit or is not JSON. The execution context is the
- * coordinator's own, and what the handler added is nobody's.
+ * Moleculer sends the whole meta back with the answer, and ends the process if it does not fit or
+ * is not JSON. The execution context is the coordinator's own, and additions of the handler are not
+ * read.
  */
 function metaForAnswer(meta: object): Record<string, unknown> {
   const { [CONTEXT_KEY]: _context, ...rest } = meta as Record<string, unknown>;

@@ -1,4 +1,7 @@
-/** An entry of the catalogue and its handler become an action of Moleculer: params checked, answer wrapped. */
+/**
+ * Makes a Moleculer action of a catalogue entry and its handler: checks the params, wraps the
+ * answer.
+ */
 import type { Context, Service } from "moleculer";
 import { MESSAGE_FRAME } from "../../lib/protocol/chunks.ts";
 import { CONTEXT_KEY } from "../../lib/protocol/names.ts";

@@ -1,4 +1,7 @@
-/** The action `bulk`: its progress is logged, and emitted as the Moleculer event `taskflow.bulk.progress`. */
+/**
+ * The action `bulk`: logs its progress, and emits it as the Moleculer event
+ * `taskflow.bulk.progress`.
+ */
 import { v7 } from "uuid";
 import type { CommandResult } from "../../lib/core/model/command.ts";
 import { type BulkProgress, runBulk, commandOf, matchesOf } from "../../lib/coordinator/operations/bulk.ts";

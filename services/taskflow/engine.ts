@@ -57,7 +57,10 @@ export function engineOf(service: Service): Engine {
 /** Step of the measurement of the event loop's delay. */
 const LAG_RESOLUTION_MS = 20;
 
-/** Nanoseconds of the histogram, which measures from timer to timer, as ms of delay with one decimal. */
+/**
+ * Converts the histogram's nanoseconds, measured from timer to timer, to ms of delay with one
+ * decimal.
+ */
 export const milliseconds = (nanoseconds: number): number =>
   Math.max(0, Math.round(nanoseconds / 1e5 - LAG_RESOLUTION_MS * 10) / 10);
 

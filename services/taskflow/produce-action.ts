@@ -1,4 +1,6 @@
-/** The action `produce`: a taskflow of its own, or one nested below the task whose handler calls it. */
+/**
+ * The action `produce`: a taskflow of its own, or one nested below the task whose handler calls it.
+ */
 import type { Service } from "moleculer";
 import { getEventsEndpoint } from "../../lib/protocol/events-subject.ts";
 import { passOn } from "../../lib/adapters/moleculer/forward-command.ts";
@@ -18,7 +20,10 @@ const PATIENCE_MS = 30_000;
 const FIRST_PAUSE_MS = 20;
 const LONGEST_PAUSE_MS = 500;
 
-/** The producer's meta, to travel with every task: plain JSON, without the execution context and what is Moleculer's own. */
+/**
+ * The producer's meta, which travels with every task: plain JSON, without the execution context and
+ * Moleculer's own keys.
+ */
 function producersMeta(meta: Readonly<Record<string, unknown>>): Record<string, unknown> {
   const kept: Record<string, unknown> = {};
   let isEmpty = true;
@@ -45,7 +50,10 @@ function isDetached(given: unknown): boolean {
   }
 }
 
-/** The attempt that the caller is the handler of; undefined if it is none, or says that the taskflow is to be none of its task's. */
+/**
+ * The delivery whose handler is the caller; undefined if there is none, or if the taskflow is
+ * detached.
+ */
 function producerOf(given: unknown, meta: Readonly<Record<string, unknown>>): Producer | undefined {
   if (isDetached(given)) return undefined;
   const context = meta[CONTEXT_KEY];

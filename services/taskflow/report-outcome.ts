@@ -1,4 +1,7 @@
-/** The action `reportOutcome`: from a worker, which repeats it until the coordinator that owns the taskflow has accepted it. */
+/**
+ * The action `reportOutcome`: called by a worker until the coordinator that owns the taskflow has
+ * accepted.
+ */
 import { toldOutcome } from "../../lib/protocol/call-outcome.ts";
 import { validationError } from "../../lib/validation/index.ts";
 import type { ActionAnswers, ActionParams } from "../../schemas/actions/index.ts";

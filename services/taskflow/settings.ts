@@ -1,4 +1,7 @@
-/** The settings of one service: its `settings` win over the options of the factory, those over the environment. */
+/**
+ * The settings of one service: its `settings` win over the factory's options, those over the
+ * environment.
+ */
 import type { Service } from "moleculer";
 import { readEnvironment } from "../../lib/config/environment.ts";
 import { SERVICE_SETTINGS, type ServiceSettings, type TaskflowServiceOptions } from "../../lib/config/service-settings.ts";
@@ -28,7 +31,7 @@ function defined<T extends object>(given: T): T {
   return Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined)) as T;
 }
 
-/** Other mixins have settings beside ours: an unknown one is refused only if it looks like one of ours. */
+/** Other mixins have settings too: an unknown one is refused only if it resembles one of ours. */
 function readSettings(settings: Readonly<Record<string, unknown>>): TaskflowServiceOptions {
   const known = Object.keys(SERVICE_SETTINGS);
   const isOwn = (name: string): boolean => known.includes(name);

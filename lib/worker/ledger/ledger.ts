@@ -1,11 +1,14 @@
 /**
- * The ledger's port: what a worker remembers of the attempts that it was sent, by their key (`taskflowId:taskId:attempt`).
+ * The ledger's port: a worker's memory of the attempts that it received, by key
+ * (`taskflowId:taskId:attempt`).
  *
- * It is what "runs once" hangs on. Two promises carry it: `begin` is kept before the handler runs, and `finish` before its answer leaves. So whoever
- * asks for a key hears how it ended, that it runs, that its process died in the middle of it, or that it never began and never will.
+ * The once-only guarantee rests on two writes: `begin` is stored before the handler runs, and
+ * `finish` before its answer leaves. So a query for a key learns the outcome, that the attempt
+ * runs, that its process died in the middle of it, or that it never began and never will.
  *
- * A record lives for `keepFor` after it is done, or less where there are too many. A ledger knows how far back it remembers everything, and
- * says `unknown` rather than `never` of what may have been before that.
+ * A record is kept for `keepFor` after it is done, or less if there are too many. A ledger knows
+ * how far back it remembers everything, and answers `unknown` rather than `never` for anything that
+ * may be older.
  */
 
 /** A delivery that wants to run. */
@@ -14,7 +17,10 @@ export interface Begin {
   readonly delivery: number;
   /** The process that is going to run it. */
   readonly instance: string;
-  /** The process whose run was interrupted, and which this one replaces. Where another one has done so, the answer is `running`. */
+  /**
+   * The process whose interrupted run this one replaces. If another process has replaced it, the
+   * answer is `running`.
+   */
   readonly retake?: string;
 }
 
@@ -35,7 +41,7 @@ export type Asked =
   | { readonly kind: "running"; readonly instance: string }
   /** It has not begun, and is refused from now on to deliveries up to the one asked about. */
   | { readonly kind: "never" }
-  /** Nothing is known of it, but it may have been begun before the ledger's memory. Refused as well. */
+  /** The key is unknown, but may have begun before the ledger's memory. Rejected as well. */
   | { readonly kind: "unknown" };
 
 /** What counts once an attempt has ended. */
@@ -46,7 +52,10 @@ export interface Finished {
   readonly asked: boolean;
 }
 
-/** Every method rejects where the ledger cannot tell or keep it; then it may be called again. Calls may overlap. */
+/**
+ * Every method rejects if the ledger cannot be read or written; it may then be called again. Calls
+ * may overlap.
+ */
 export interface Ledger {
   /** True: other processes use the same records, so any of them can be asked. */
   readonly isShared: boolean;
@@ -76,5 +85,8 @@ export interface LedgerLimits {
 /** Bytes of outcomes that a memory ledger keeps; beyond it the oldest go. */
 export const MAX_MEMORY_BYTES = 64 * 1024 * 1024;
 
-/** What has begun and not ended is kept this many times as long: its process has died, or takes very long. */
+/**
+ * Records that began and did not end are kept this many times as long: their process has died, or
+ * takes very long.
+ */
 export const UNFINISHED_FACTOR = 10;

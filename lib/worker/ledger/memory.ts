@@ -2,7 +2,7 @@ import { MAX_MEMORY_BYTES, UNFINISHED_FACTOR, type Asked, type Begin, type Begun
 import type { Ledger, LedgerLimits } from "./ledger.ts";
 import { asked, begun, finished, type Change, type LedgerRecord } from "./rules.ts";
 
-/** A ledger in this process's memory: it ends with it. Its clock is monotonic, so nobody's clock matters to it. */
+/** A ledger in this process's memory, which ends with it. Its clock is monotonic. */
 export class MemoryLedger implements Ledger {
   readonly isShared = false;
   readonly isDurable = false;

@@ -1,6 +1,7 @@
 /**
- * A ledger in MongoDB, shared by all nodes of a service: a repetition may reach any of them. Every change is one conditional write of one
- * document, told from others' by its version; what got no answer is sent again.
+ * A ledger in MongoDB, shared by all nodes of a service: a redelivery may reach any of them. Every
+ * change is one conditional write of one document, by its version; a write without an answer is
+ * sent again.
  */
 import { randomUUID } from "node:crypto";
 import type { Collection } from "mongodb";

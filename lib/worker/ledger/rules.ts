@@ -1,14 +1,23 @@
-/** The one set of rules that all ledgers follow: what becomes of a record, and what is answered. They differ in where they keep it. */
+/**
+ * The rules of all ledgers: how a record changes, and which reply it gives. Ledgers differ only in
+ * where they keep records.
+ */
 import type { Asked, Begin, Begun, Finished } from "./ledger.ts";
 
 export interface LedgerRecord {
   /** `doubted`: refused, but it may have begun before the ledger's memory. */
   readonly state: "running" | "done" | "refused" | "doubted";
-  /** Running, done: which delivery began it. Refused, doubted: the highest one that must not begin. */
+  /**
+   * Running, done: the delivery that began it. Refused, doubted: the highest one that must not
+   * begin.
+   */
   readonly delivery: number;
   /** Who runs it or ran it; "" for a refusal. */
   readonly instance: string;
-  /** Of the `begin` that made it run: tells a begin whose acknowledgement was lost from somebody else's. */
+  /**
+   * The token of the `begin` that made it run: tells a begin whose acknowledgement was lost from
+   * another one.
+   */
   readonly token: string;
   /** JSON text; "" before its end. */
   readonly outcome: string;

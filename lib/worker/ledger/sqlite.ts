@@ -1,6 +1,6 @@
 /**
- * A ledger in a SQLite file, for one process at a time: it survives that process's crash. What is asked of it in one turn of the event loop is
- * one transaction, so that a busy worker pays for few of them.
+ * A ledger in a SQLite file, for one process at a time; it survives a crash of that process. All
+ * requests of one turn of the event loop share a transaction, so that a busy worker pays for few.
  */
 import { randomUUID } from "node:crypto";
 import { mkdirSync } from "node:fs";
@@ -215,8 +215,8 @@ function explain(error: unknown, file: string): Error {
 }
 
 /**
- * A clock that a step of the machine's clock does not move, so that no fresh record is swept. It goes
- * on where the process before left the records; the time between does not count.
+ * A clock that steps of the machine's clock do not move, so that no fresh record is swept. It
+ * continues where the previous process left the records; the time between does not count.
  */
 function continuedClock(database: DatabaseSync): () => number {
   const { latest } = database.prepare("SELECT max(at) AS latest FROM ledger").get() as { latest: number | null };

@@ -1,4 +1,7 @@
-/** The broker of a coordinator, from the environment. `npm start` uses it, and so can `moleculer-runner --config moleculer.config.ts`. */
+/**
+ * The broker of a coordinator, from the environment. `npm start` uses it, and so can
+ * `moleculer-runner --config moleculer.config.ts`.
+ */
 import { hostname } from "node:os";
 import type { BrokerOptions } from "moleculer";
 import { BROKER_SETTINGS } from "./lib/config/broker-settings.ts";
@@ -19,7 +22,8 @@ const config: BrokerOptions = {
   retryPolicy: { enabled: false },
   heartbeatInterval: 5,
   heartbeatTimeout: 15,
-  // The coordinator drains by itself. Moleculer's own wait comes first, takes every call to a worker for something to wait for, and meanwhile new ones start.
+  // The coordinator drains by itself. Moleculer's own wait comes first, takes every call to a
+  // worker for something to wait for, and meanwhile new ones start.
   tracking: { enabled: false },
   // `bin/start.ts` handles the signals: it drains first.
   skipProcessEventRegistration: true,

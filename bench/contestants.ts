@@ -1,4 +1,7 @@
-/** Who runs in a round, and how one of them is run: in fresh processes with a fresh server and store. */
+/**
+ * Who runs in a round, and how one of them is run: in fresh processes with a fresh server and
+ * store.
+ */
 import { join } from "node:path";
 import { Host } from "./host.ts";
 import type { Result, RoleSettings } from "./role.ts";
@@ -50,7 +53,10 @@ export async function runContestant(
 /** All runs, by the contestant's name. */
 export type Runs = ReadonlyMap<string, readonly Record<string, Result>[]>;
 
-/** Every round runs each contestant once and begins with another one, so that the machine's mood meets all of them. */
+/**
+ * Every round runs each contestant once and begins with another one, so that the machine's mood
+ * meets all of them.
+ */
 export async function runRounds(contestants: readonly Contestant[], rounds: number, options: RunOptions): Promise<Runs> {
   const runs = new Map<string, Record<string, Result>[]>(contestants.map(({ name }) => [name, []]));
   for (let round = 0; round < rounds; round++) {

@@ -1,4 +1,7 @@
-/** How cost grows: with the size of a flow, of its answers, with what the store holds already, and with more coordinators. */
+/**
+ * How cost grows: with the size of a flow, of its answers, with what the store holds already, and
+ * with more coordinators.
+ */
 import { SqliteStore } from "../lib/adapters/sqlite/store.ts";
 import type { Write } from "../lib/ports/store.ts";
 import { type Contestant, runRounds, type RunOptions } from "./contestants.ts";

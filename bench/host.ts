@@ -1,4 +1,7 @@
-/** Starts the processes of a contender and ends them: a nats-server, a mongod where it is asked for, and the roles. */
+/**
+ * Starts the processes of a contender and ends them: a nats-server, a mongod where it is asked
+ * for, and the roles.
+ */
 import { type ChildProcess, fork, spawn } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { type AddressInfo, connect, createServer } from "node:net";
@@ -45,7 +48,10 @@ export class Host {
     }
   }
 
-  /** Runs a role of `role.ts` in a process of its own, under a name of its own; resolves with what it sends first. */
+  /**
+   * Runs a role of `role.ts` in a process of its own, under a name of its own; resolves with what
+   * it sends first.
+   */
   async fork(role: string, settings: object, name = role): Promise<unknown> {
     const child = fork(join(import.meta.dirname, "role.ts"), [role, JSON.stringify(settings)], {
       execArgv: ["--disable-warning=ExperimentalWarning"],
@@ -78,7 +84,10 @@ export class Host {
   }
 }
 
-/** CPU in ms, user and system, that each process has used so far. Undefined where there is no /proc. */
+/**
+ * CPU in ms, user and system, that each process has used so far. Undefined where there is no
+ * /proc.
+ */
 export function cpuOf(pids: Readonly<Record<string, number>>): Record<string, number> | undefined {
   try {
     return Object.fromEntries(

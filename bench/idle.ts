@@ -1,7 +1,9 @@
 /**
- * `npm run bench:idle -- [taskflows]`: what a coordinator costs while taskflows wait, 100,000 of them unless told otherwise, on SQLite. Each waits an hour for
- * its next attempt. Prints how long a claim's search for what to take takes by itself, how long a start takes, under another name and under the same, how long the longest claim and sweep took, memory, and the CPU of
- * doing nothing.
+ * `npm run bench:idle -- [taskflows]`: what a coordinator costs while taskflows wait, 100,000 of
+ * them unless told otherwise, on SQLite. Each waits an hour for its next attempt. Prints how long
+ * a claim's search for what to take takes by itself, how long a start takes, under another name
+ * and under the same, how long the longest claim and sweep took, memory, and the CPU of doing
+ * nothing.
  */
 import { ServiceBroker } from "moleculer";
 import { fork } from "node:child_process";
@@ -42,7 +44,10 @@ interface Figures {
   readonly timed: Timed;
 }
 
-/** A taskflow of which one task failed, and is to be tried again in an hour: its first entry, and the one after it. */
+/**
+ * A taskflow of which one task failed, and is to be tried again in an hour: its first entry, and
+ * the one after it.
+ */
 function waiting(taskflowId: string, now: number): Write[] {
   const task = { name: "call", type: "ACTION" as const, taskDetails: { serviceId: "nobody", actionName: "answers" } };
   const options = { maxRetries: 3, retryDelay: HOUR_MS };
@@ -97,7 +102,10 @@ async function fill(file: string, count: number): Promise<void> {
   await store.close();
 }
 
-/** What a claim reads, without what it writes: a thousand taskflows of a dead owner, again and again. */
+/**
+ * What a claim reads, without what it writes: a thousand taskflows of a dead owner, again and
+ * again.
+ */
 function timeSearch(file: string): { firstMs: number; medianMs: number; longestMs: number } {
   const opened = openFile(file);
   const owners = new SqliteOwners(opened.database);

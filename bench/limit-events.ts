@@ -15,8 +15,9 @@ interface Part {
 }
 
 /**
- * What subscribers are owed: an event for each change of status, with the state of the flow in it, as cheaply as plain strings make it. Each task is written
- * once for each of its changes; an event joins what is there.
+ * What subscribers are owed: an event for each change of status, with the state of the flow in
+ * it, as cheaply as plain strings make it. Each task is written once for each of its changes; an
+ * event joins what is there.
  */
 export class LimitEvents {
   readonly #client: Publisher;

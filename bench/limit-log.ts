@@ -10,7 +10,10 @@ export type Entry =
   | { readonly kind: "answered"; readonly flow: string; readonly place: number; readonly text: string }
   | { readonly kind: "ended"; readonly flow: string };
 
-/** Entries that come in one turn of the event loop, or while a commit is on its way, are one commit. */
+/**
+ * Entries that come in one turn of the event loop, or while a commit is on its way, are one
+ * commit.
+ */
 export class LimitLog {
   readonly counters: Counters;
   readonly #commit: (entries: readonly Entry[]) => void | Promise<void>;
@@ -43,7 +46,10 @@ export class LimitLog {
   }
 }
 
-/** Tables that can be queried: one row a flow, one an answer. WAL, synchronous FULL, in the caller's thread. */
+/**
+ * Tables that can be queried: one row a flow, one an answer. WAL, synchronous FULL, in the
+ * caller's thread.
+ */
 export function openSqliteLog(file: string): LimitLog {
   const database = new DatabaseSync(file);
   database.exec(`PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA wal_autocheckpoint = 4000;
@@ -76,7 +82,10 @@ interface Document {
   readonly answer?: string;
 }
 
-/** One document a flow and one an answer, majority and journal, a bulk write of each collection a commit. */
+/**
+ * One document a flow and one an answer, majority and journal, a bulk write of each collection a
+ * commit.
+ */
 export async function openMongoLog(url: string): Promise<LimitLog> {
   const counters = countCommands();
   const client = await new MongoClient(url, { maxPoolSize: 8 }).connect();

@@ -1,6 +1,8 @@
 /**
- * `npm run bench:memory -- [taskflows] [minutes]`: what a coordinator on SQLite keeps of taskflows that are over. A million of [1,4,1] unless told otherwise, as many
- * as fit where minutes are given, 100 in flight; the memory of its process every few seconds, and its slope after a warm-up of a third.
+ * `npm run bench:memory -- [taskflows] [minutes]`: what a coordinator on SQLite keeps of
+ * taskflows that are over. A million of [1,4,1] unless told otherwise, as many as fit where
+ * minutes are given, 100 in flight; the memory of its process every few seconds, and its slope
+ * after a warm-up of a third.
  */
 import { readFileSync } from "node:fs";
 import { join } from "node:path";

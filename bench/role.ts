@@ -1,4 +1,7 @@
-/** The entry of a contender's processes: `node bench/role.ts <role> <settings as JSON>`. It tells its parent when it is ready, or what it measured. */
+/**
+ * The entry of a contender's processes: `node bench/role.ts <role> <settings as JSON>`. It tells
+ * its parent when it is ready, or what it measured.
+ */
 import type { ServiceBroker } from "moleculer";
 import { type Counters, type Settings, stockNode } from "./contender.ts";
 import { limit } from "./contenders/limit.ts";

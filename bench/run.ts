@@ -1,6 +1,7 @@
 /**
- * The benchmark: the product beside the limits, in interleaved rounds of fresh processes on one machine. `npm run bench -- --help` tells the options.
- * Only ratios within one run are worth quoting.
+ * The benchmark: the product beside the limits, in interleaved rounds of fresh processes on one
+ * machine. `npm run bench -- --help` tells the options. Only ratios within one run are worth
+ * quoting.
  */
 import { cpus } from "node:os";
 import { parseArgs } from "node:util";

@@ -1,4 +1,7 @@
-/** What is run, and how a flow is checked. Everything follows from seeds: a flow is the same for every contender and in every round. */
+/**
+ * What is run, and how a flow is checked. Everything follows from seeds: a flow is the same for
+ * every contender and in every round.
+ */
 
 export interface Job {
   readonly flow: string;
@@ -43,7 +46,10 @@ const plain =
     ),
   });
 
-/** Three stages of 1 to 20 tasks, answers of 50 B to 8 KB (most of them small), one task in 20 fails once. */
+/**
+ * Three stages of 1 to 20 tasks, answers of 50 B to 8 KB (most of them small), one task in 20
+ * fails once.
+ */
 const mixed: FlowMaker = (id, random) => ({
   id,
   stages: Array.from({ length: 3 }, (_unused, stage) =>
@@ -72,7 +78,10 @@ export const WORKLOADS: Readonly<Record<string, Workload>> = {
   "wide-10000": repeat(1, plain([10_000, 1])),
 };
 
-/** A workload by its name; `wide-<tasks>` and `payload-<bytes>` of any size, for the figures of growth. */
+/**
+ * A workload by its name; `wide-<tasks>` and `payload-<bytes>` of any size, for the figures of
+ * growth.
+ */
 export function workloadOf(name: string): Workload {
   const known = WORKLOADS[name];
   if (known) return known;

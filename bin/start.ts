@@ -1,10 +1,15 @@
-/** Runs one coordinator from the configuration (`npm start`). SIGTERM and SIGINT drain it: exit 0 when everything is stored and handed over. */
+/**
+ * Runs one coordinator from the configuration (`npm start`). SIGTERM and SIGINT drain it: exit 0
+ * when everything is stored and handed over.
+ */
 import { ServiceBroker } from "moleculer";
 import { ENVIRONMENT, readEnvironment } from "../lib/config/environment.ts";
 import { valuesOf } from "../lib/util/setting.ts";
 import { TaskflowService } from "../services/taskflow.service.ts";
 
-/** What a stop may take beyond the grace for running attempts, before the process ends by itself. */
+/**
+ * What a stop may take beyond the grace for running attempts, before the process ends by itself.
+ */
 const SPARE_MS = 5_000;
 
 async function main(): Promise<void> {

@@ -1,4 +1,7 @@
-/** The door for those who call: the client, the types of what it takes and answers, and the transporter. */
+/**
+ * The door for those who call: the client, the types of what it takes and answers, and the
+ * transporter.
+ */
 export { TaskflowClient, type SubscribeOptions, type WaitOptions } from "./client/taskflow-client.ts";
 export type { ClientAnswer, ClientMethods, OfTask, OfTaskflow, Page, RetryOptions } from "./client/results.ts";
 export type { EventHandler, EventSubscription } from "./client/event-subscription.ts";

@@ -1,4 +1,7 @@
-/** The door for nodes whose services are called: the worker mixin, what handlers throw, and the transporter. */
+/**
+ * The door for nodes whose services are called: the worker mixin, what handlers throw, and the
+ * transporter.
+ */
 export {
   TaskflowWorker,
   type Asked,

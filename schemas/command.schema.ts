@@ -122,9 +122,9 @@ const LinkSchema = Type.Object(
   closed,
 );
 /**
- * Sent by a coordinator: the handler of a delivery produces a nested taskflow. `isChosen`: the producer
- * chose the child's id. `maxDepth`: the deepest nesting allowed. `ended`: the child had already
- * ended and is adopted with that status.
+ * Sent by a coordinator: the handler of a delivery produces a nested taskflow. `isChosen`: the
+ * producer chose the child's id. `maxDepth`: the deepest nesting allowed. `ended`: the child had
+ * already ended and is adopted with that status.
  */
 export type LinkCommand = Readonly<Static<typeof LinkSchema>>;
 

@@ -74,7 +74,8 @@ describe("TypeScript of the documentation", () => {
     mkdirSync(join(folder, "run"));
     for (const block of code) {
       writeFileSync(join(folder, "blocks", fileNameOf(block)), block.code);
-      // What is run has the door's address in place of the package's name, which stands for built code.
+      // What is run has the door's address in place of the package's name, which stands for built
+      // code.
       const withDoors = block.code.replaceAll(/(["'])(moleculer-taskflow[\w/-]*)\1/g, (name, _quote, specifier: string) => {
         const door = DOORS.get(specifier);
         return door === undefined ? name : JSON.stringify(pathToFileURL(door).href);

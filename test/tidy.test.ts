@@ -1,4 +1,7 @@
-/** The repository's own rules, of which CONTRIBUTING.md tells. What a linter can show while one writes is in .oxlintrc.json too. */
+/**
+ * The repository's own rules, of which CONTRIBUTING.md tells. What a linter can show while one
+ * writes is in .oxlintrc.json too.
+ */
 import { describe, expect, it } from "@jest/globals";
 import { existsSync } from "node:fs";
 import { basename, join, posix } from "node:path";
@@ -203,6 +206,16 @@ describe("size and names", () => {
 });
 
 describe("what a reader must not meet", () => {
+  it("has no line of a comment over 100 columns, addresses and directives excepted", () => {
+    const isLong = (line: string): boolean =>
+      line.length > 100 && /^\s*(\/\/|\/?\*)/.test(line) && !/https?:\/\/|lint-dis/.test(line);
+    const longLines = (path: string): string[] =>
+      readText(path)
+        .split("\n")
+        .flatMap((line, index) => (isLong(line) ? [`line ${index + 1}`] : []));
+    expect(problems(typescript, longLines)).toEqual([]);
+  });
+
   const word = (...parts: string[]): string => parts.join("");
 
   it("has no `any`", () => {

@@ -1,6 +1,7 @@
 /**
- * The durable limit: the bare bus with every step committed before the flow goes on, and nothing else. The variant `events` also publishes what
- * subscribers are owed. It cannot resume, retry with a delay, list or validate: nothing that does can be faster.
+ * The durable limit: the bare bus with every step committed before the flow goes on, and nothing
+ * else. The variant `events` also publishes what subscribers are owed. It cannot resume, retry
+ * with a delay, list or validate: nothing that does can be faster.
  */
 import type { ServiceBroker } from "moleculer";
 import { type Contender, serveCounters, startWorker, stockNode } from "../contender.ts";

@@ -1,4 +1,7 @@
-/** This project with everything on: plain workers and a client on Moleculer's stock transporter. The variant is the option `eventTree`. */
+/**
+ * This project with everything on: plain workers and a client on Moleculer's stock transporter.
+ * The variant is the option `eventTree`.
+ */
 import { type Context, ServiceBroker } from "moleculer";
 import { storeOf } from "../../lib/adapters/open-store.ts";
 import { NatsTransporter, type PreviousStageResponse, type TaskflowExecutionContext, TaskflowService } from "../../lib/index.ts";
@@ -23,7 +26,10 @@ async function call(broker: ServiceBroker, action: string, params: object): Prom
   return data;
 }
 
-/** Past a quarter of `max_payload` a plain worker gets a reference, and asks for the rows page by page. */
+/**
+ * Past a quarter of `max_payload` a plain worker gets a reference, and asks for the rows page by
+ * page.
+ */
 async function previousStageRes(broker: ServiceBroker, context: TaskflowExecutionContext): Promise<PreviousStageResponse[]> {
   const { previousStageRes: given = [], taskflow } = context;
   if (Array.isArray(given)) return given;

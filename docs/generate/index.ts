@@ -1,6 +1,6 @@
 /**
- * Pages, and parts of pages, that are made of the tables that the code reads. `npm run docs:generate`
- * writes them; test/docs.test.ts holds the committed ones equal to them.
+ * Pages, and parts of pages, that are made of the tables that the code reads. `npm run
+ * docs:generate` writes them; test/docs.test.ts holds the committed ones equal to them.
  */
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";

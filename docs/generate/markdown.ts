@@ -26,7 +26,10 @@ export function paragraph(text: string): string {
 /** Blocks with a line between each two. */
 export const page = (...blocks: readonly string[]): string => `${blocks.join("\n\n")}\n`;
 
-/** A written page with the text between two comments, `<!-- generated: name -->` and `<!-- end -->`, made anew. */
+/**
+ * A written page with the text between two comments, `<!-- generated: name -->` and `<!-- end
+ * -->`, made anew.
+ */
 export function withPart(written: string, name: string, part: string): string {
   const [begin, end] = [`<!-- generated: ${name} -->\n`, "\n<!-- end -->"];
   const from = written.indexOf(begin);

@@ -75,7 +75,10 @@ function sections(): string[] {
   return blocks;
 }
 
-/** An object with fields: the schema itself, the values of a dictionary, the elements of an array, or what may be null. */
+/**
+ * An object with fields: the schema itself, the values of a dictionary, the elements of an array,
+ * or what may be null.
+ */
 function objectIn(schema: SchemaNode): SchemaNode | undefined {
   if (schema.$ref !== undefined) return components.get(schema.$ref);
   if (schema.properties !== undefined) return schema;

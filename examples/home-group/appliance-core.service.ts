@@ -1,4 +1,7 @@
-/** A plain Moleculer service. One of its devices is asleep at first: the action throws, and the taskflow tries it again. */
+/**
+ * A plain Moleculer service. One of its devices is asleep at first: the action throws, and the
+ * taskflow tries it again.
+ */
 import { type Context, Errors, type ServiceSchema } from "moleculer";
 import { setTimeout as delay } from "node:timers/promises";
 import { DEVICES, USUAL } from "./devices.ts";

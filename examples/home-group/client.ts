@@ -1,4 +1,7 @@
-/** Produces the taskflow of the group at a coordinator that runs already, and follows it: `NATS_URL=nats://… node client.ts`. */
+/**
+ * Produces the taskflow of the group at a coordinator that runs already, and follows it:
+ * `NATS_URL=nats://… node client.ts`.
+ */
 import { randomBytes } from "node:crypto";
 import { ServiceBroker } from "moleculer";
 import { NatsTransporter, TaskflowClient } from "../../lib/index.ts";

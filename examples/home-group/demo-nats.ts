@@ -1,8 +1,10 @@
 /**
- * `npm run demo:nats`: the same over a real NATS server, each part a process of its own: the coordinator, one worker on Moleculer's own NATS
- * transporter, one on this project's, and this process, the client. With `NATS_URL` it uses a server that runs already.
+ * `npm run demo:nats`: the same over a real NATS server, each part a process of its own: the
+ * coordinator, one worker on Moleculer's own NATS transporter, one on this project's, and this
+ * process, the client. With `NATS_URL` it uses a server that runs already.
  *
- *   --kill     kills the coordinator (SIGKILL) in the middle of the second stage, and starts it again
+ * --kill     kills the coordinator (SIGKILL) in the middle of the second stage, and starts it
+ * again
  */
 import { spawnSync } from "node:child_process";
 import { randomBytes } from "node:crypto";

@@ -1,8 +1,9 @@
 /**
- * `npm run demo`: coordinator, workers and client in one process, with the embedded store and without NATS.
+ * `npm run demo`: coordinator, workers and client in one process, with the embedded store and
+ * without NATS.
  *
- *   --crash    the process kills itself in the middle of the second stage
- *   --resume   starts again on what the crash has left, and finishes it
+ * --crash    the process kills itself in the middle of the second stage --resume   starts again
+ * on what the crash has left, and finishes it
  */
 import { randomBytes } from "node:crypto";
 import { join } from "node:path";

@@ -1,7 +1,10 @@
 import { defineTaskflow, type Taskflow } from "../../lib/index.ts";
 import { DEVICES } from "./devices.ts";
 
-/** Creates a group and then adds ten devices to it, three at a time: the taskflow of `examples/group.json`, for a whole room. */
+/**
+ * Creates a group and then adds ten devices to it, three at a time: the taskflow of
+ * `examples/group.json`, for a whole room.
+ */
 export function groupFlow(groupId: string): Taskflow {
   return defineTaskflow({
     name: "configure-group",
@@ -21,7 +24,8 @@ export function groupFlow(groupId: string): Taskflow {
       },
       {
         name: "addApplianceToGroups",
-        // A device that never answers leaves the group without it, and the taskflow PARTIAL_COMPLETED.
+        // A device that never answers leaves the group without it, and the taskflow
+        // PARTIAL_COMPLETED.
         options: { maxConcurrency: 3, maxRetries: 3, continueOnTaskFailure: true },
         tasks: Object.keys(DEVICES).map((applianceId) => ({
           name: applianceId,

@@ -1,7 +1,9 @@
 /**
- * The house: who was asked what, and what came of it. It is what the taskflow changes, and knows nothing of taskflows.
+ * The house: who was asked what, and what came of it. It is what the taskflow changes, and knows
+ * nothing of taskflows.
  *
- * In memory, or in a file of one JSON line a call, as a real house does not forget when a process dies. Several processes may share the file.
+ * In memory, or in a file of one JSON line a call, as a real house does not forget when a process
+ * dies. Several processes may share the file.
  */
 import { appendFileSync, mkdirSync, readFileSync, rmSync } from "node:fs";
 import { dirname } from "node:path";

@@ -34,7 +34,10 @@ export class Progress {
   startedAt: number | null = null;
   finishedAt: number | null = null;
 
-  /** @param details for names and options only: what happened comes with the events, from the first one on */
+  /**
+   * @param details for names and options only: what happened comes with the events, from the
+   * first one on
+   */
   constructor(details: TaskflowDetails) {
     this.taskflowId = details.taskflowId;
     this.name = details.name ?? "taskflow";

@@ -1,6 +1,7 @@
 /**
- * The progress of a taskflow in a terminal: drawn in place where there is one, else (a pipe, NO_COLOR, a window that is too small) as a line
- * for each event. Nothing here knows how the events came.
+ * The progress of a taskflow in a terminal: drawn in place where there is one, else (a pipe,
+ * NO_COLOR, a window that is too small) as a line for each event. Nothing here knows how the
+ * events came.
  */
 import { writeSync } from "node:fs";
 import picocolors from "picocolors";

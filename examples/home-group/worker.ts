@@ -1,6 +1,7 @@
 /**
- * One service as a process of its own: `node worker.ts group-core stock` (Moleculer's own NATS transporter) or
- * `node worker.ts appliance-core taskflow` (this project's, which has the execution context in NATS headers).
+ * One service as a process of its own: `node worker.ts group-core stock` (Moleculer's own NATS
+ * transporter) or `node worker.ts appliance-core taskflow` (this project's, which has the
+ * execution context in NATS headers).
  */
 import { type BrokerOptions, ServiceBroker } from "moleculer";
 import { NatsTransporter } from "../../lib/index.ts";

@@ -1,6 +1,7 @@
 /**
- * `npm run demo:order`: an order whose card is refused, twice. The first one is undone, step by step and in reverse; the second one waits for a person, who gives
- * another card and has it go on from there. One process, the store in memory.
+ * `npm run demo:order`: an order whose card is refused, twice. The first one is undone, step by
+ * step and in reverse; the second one waits for a person, who gives another card and has it go on
+ * from there. One process, the store in memory.
  */
 import { randomBytes } from "node:crypto";
 import { setTimeout as delay } from "node:timers/promises";

@@ -2,7 +2,8 @@ import { defineTaskflow, type Taskflow } from "../../lib/index.ts";
 
 /**
  * An order of three steps. What is reserved and booked can be undone; the payment comes last.
- * @param onFailure what is done when a step fails for good: undo the steps before it, or wait for a person
+ * @param onFailure what is done when a step fails for good: undo the steps before it, or wait for
+ * a person
  */
 export function orderFlow(orderId: string, card: string, onFailure: "compensate" | "pause"): Taskflow {
   return defineTaskflow({

@@ -1,4 +1,7 @@
-/** The shop's services. With the worker mixin each step is taken once, however often its call is delivered. */
+/**
+ * The shop's services. With the worker mixin each step is taken once, however often its call is
+ * delivered.
+ */
 import { setTimeout as delay } from "node:timers/promises";
 import type { ServiceSchema } from "moleculer";
 import { PermanentError, type TaskflowContext, TaskflowWorker } from "../../lib/index.ts";

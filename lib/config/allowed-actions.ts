@@ -6,11 +6,12 @@ import { matchesGlob } from "../util/glob.ts";
 const MAX_REMEMBERED = 10_000;
 
 /**
- * The patterns as a predicate on whole action names. A pattern is Moleculer's (`*` within a part, `**` over parts, `?`); one that begins with `!` excludes what it
- * matches, wherever it stands. With exclusions only, all else is allowed.
+ * The patterns as a predicate on whole action names. A pattern is Moleculer's (`*` within a part,
+ * `**` over parts, `?`); one that begins with `!` excludes what it matches, wherever it stands.
+ * With exclusions only, all else is allowed.
  *
- * `$node.*` is never allowed, whatever the patterns say: `$node.options` of any node answers its credentials. `taskflow.*` is allowed
- * only by a pattern that begins with `taskflow.`.
+ * `$node.*` is never allowed, whatever the patterns say: `$node.options` of any node answers its
+ * credentials. `taskflow.*` is allowed only by a pattern that begins with `taskflow.`.
  */
 export function compileActionPatterns(patterns: readonly string[] = ["**"]): (actionName: string) => boolean {
   const excluded = patterns.filter((pattern) => pattern.startsWith("!")).map((pattern) => pattern.slice(1));

@@ -2,9 +2,9 @@
  * Limits that the service's `limits` may change. Over one of them `produce` answers
  * TASKFLOW_VALIDATION_ERROR, with the limit in the problem.
  *
- * Others belong to the format and are fixed in the schemas: ids of 128 characters, names, tags, keys
- * and text values of attributes of 256, durations of 10 years, `pageSize` of 1,000. Characters are
- * Unicode code points; bytes are those of the JSON text in UTF-8.
+ * Others belong to the format and are fixed in the schemas: ids of 128 characters, names, tags,
+ * keys and text values of attributes of 256, durations of 10 years, `pageSize` of 1,000.
+ * Characters are Unicode code points; bytes are those of the JSON text in UTF-8.
  */
 import { MAX_ENTRIES } from "../../schemas/common.schema.ts";
 import { integer } from "../util/kind.ts";

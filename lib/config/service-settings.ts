@@ -98,6 +98,9 @@ export const SERVICE_SETTINGS = {
   }),
 };
 
-/** Options of `TaskflowService`. One that is absent comes from its environment variable, then from its default. */
+/**
+ * Options of `TaskflowService`. One that is absent comes from its environment variable, then from
+ * its default.
+ */
 export type TaskflowServiceOptions = GivenOf<typeof SERVICE_SETTINGS>;
 export type ServiceSettings = ValuesOf<typeof SERVICE_SETTINGS>;

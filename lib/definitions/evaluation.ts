@@ -1,4 +1,7 @@
-/** Computes the templates and conditions of a taskflow's parts: plain ones here, others by request. */
+/**
+ * Computes the templates and conditions of a taskflow's parts: plain ones here, others by
+ * request.
+ */
 import { type Flow, type Stage, type Task, taskAt } from "../core/model/flow.ts";
 import type { ConditionValues, Part, Resolution, ResolvedParts } from "../core/model/resolution.ts";
 import type { TaskType, TaskTypes } from "../core/model/task-type.ts";

@@ -1,7 +1,7 @@
 /**
- * moleculer-db's adapter over the taskflows of a store, to read them: beside their coordinators, and
- * without one. It writes nothing, since a taskflow changes only through its owner, which holds the
- * fence.
+ * moleculer-db's adapter over the taskflows of a store, to read them: beside their coordinators,
+ * and without one. It writes nothing, since a taskflow changes only through its owner, which
+ * holds the fence.
  */
 import type { DbAdapter } from "moleculer-db";
 import { readEnvironment } from "../config/environment.ts";
@@ -22,15 +22,19 @@ export type { TaskflowAdapterOptions } from "./settings.ts";
 const MAX_IDS = 1_000;
 
 /**
- * For services with moleculer-db's mixin: `{ mixins: [DbService], adapter: new TaskflowAdapter({ store }) }`.
- * Shows the taskflows of a store as documents, and refuses every write with `TASKFLOW_READ_ONLY`.
+ * For services with moleculer-db's mixin: `{ mixins: [DbService], adapter: new TaskflowAdapter({
+ * store }) }`. Shows the taskflows of a store as documents, and refuses every write with
+ * `TASKFLOW_READ_ONLY`.
  */
 export class TaskflowAdapter implements DbAdapter {
   // Moleculer deeply copies what stands in a schema, and a copy has no #private members. It keeps
   // functions as they are: so all copies have one source.
   private readonly source: () => TaskflowSource;
 
-  /** @throws TASKFLOW_VALIDATION_ERROR for options that are wrong, Error with the line that installs a missing driver */
+  /**
+   * @throws TASKFLOW_VALIDATION_ERROR for options that are wrong, Error with the line that
+   * installs a missing driver
+   */
   constructor(options: TaskflowAdapterOptions = {}) {
     checkSettings("The options of TaskflowAdapter", ADAPTER_SETTINGS, options);
     const given = options.store === undefined ? readEnvironment(ADAPTER_SETTINGS) : options;

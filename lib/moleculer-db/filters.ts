@@ -1,4 +1,7 @@
-/** What moleculer-db's `find`, `list` and `count` hand to an adapter, checked and ready to be translated. */
+/**
+ * What moleculer-db's `find`, `list` and `count` hand to an adapter, checked and ready to be
+ * translated.
+ */
 import { describeValue } from "../util/describe-value.ts";
 import { type Field, fieldOf, invalidFilter } from "./fields.ts";
 import { type Condition, type DocumentQuery, parseQuery } from "./query.ts";

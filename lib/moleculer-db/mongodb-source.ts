@@ -1,4 +1,7 @@
-/** Reads the database of a MongoDB store, and writes nothing to it: a user with the role `read` will do. */
+/**
+ * Reads the database of a MongoDB store, and writes nothing to it: a user with the role `read`
+ * will do.
+ */
 import type { Collection, Filter, Sort } from "mongodb";
 import { MongoLink } from "../adapters/mongodb/client.ts";
 import { openStore, StoreRefused } from "../adapters/mongodb/open-store.ts";

@@ -7,9 +7,9 @@
  * - `$exists: true | false`, of attributes; every other field exists.
  * - `$and`, `$or`: arrays of queries. Conditions beside one another must all hold.
  *
- * A condition on `tags` or `annotations` holds if it holds for one of them, and `$ne` and `$nin` if
- * it holds for all, as in MongoDB. Everything else is refused: a filter that was ignored would match
- * everything.
+ * A condition on `tags` or `annotations` holds if it holds for one of them, and `$ne` and `$nin`
+ * if it holds for all, as in MongoDB. Everything else is refused: a filter that was ignored would
+ * match everything.
  */
 import { describeValue } from "../util/describe-value.ts";
 import { pointerStep } from "../util/problem.ts";

@@ -1,4 +1,7 @@
-/** Reads the file of a SQLite store on a connection that only reads, in a thread of its own; its lock stays its coordinator's. */
+/**
+ * Reads the file of a SQLite store on a connection that only reads, in a thread of its own; its
+ * lock stays its coordinator's.
+ */
 import type { SQLInputValue } from "node:sqlite";
 import { checkFile } from "../adapters/sqlite/file.ts";
 import { SqliteReader } from "../adapters/sqlite/reader.ts";

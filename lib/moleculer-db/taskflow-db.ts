@@ -27,11 +27,12 @@ type DbService = Service & { connect(): Promise<void> };
 type SanitizeParams = (this: Service, ctx: Context, params: object) => { limit?: number };
 
 /**
- * Factory of the service's schema, for `broker.createService(TaskflowDb({ store }))` or as a mixin.
- * Its actions `find`, `list`, `count` and `get` are those of moleculer-db, uncached; `taskflowId` is
- * their id field. Its start fails if the store cannot be opened within 10 s.
+ * Factory of the service's schema, for `broker.createService(TaskflowDb({ store }))` or as a
+ * mixin. Its actions `find`, `list`, `count` and `get` are those of moleculer-db, uncached;
+ * `taskflowId` is their id field. Its start fails if the store cannot be opened within 10 s.
  *
- * @throws TASKFLOW_VALIDATION_ERROR for options that are wrong, Error with the line that installs a missing moleculer-db
+ * @throws TASKFLOW_VALIDATION_ERROR for options that are wrong, Error with the line that installs
+ * a missing moleculer-db
  */
 export function TaskflowDb(options: TaskflowDbOptions = {}): ServiceSchema {
   checkSettings("The options of TaskflowDb", ADAPTER_SETTINGS, options);

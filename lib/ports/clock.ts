@@ -18,8 +18,8 @@ export interface Clock {
   after(ms: number, callback: () => void): () => void;
 
   /**
-   * Calls back once, after the time that is left now until `time`, by the monotonic clock: a step of
-   * the machine's clock makes it neither late nor early. If `time` is past, soon, but never
+   * Calls back once, after the time that is left now until `time`, by the monotonic clock: a step
+   * of the machine's clock makes it neither late nor early. If `time` is past, soon, but never
    * synchronously. Returns a function that cancels it.
    */
   at(time: number, callback: () => void): () => void;

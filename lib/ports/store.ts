@@ -224,11 +224,12 @@ export interface Store {
   readOn(taskflowId: string, journal: string, revision: number): Promise<StoredTaskflow | undefined>;
 
   /**
-   * Replaces the entries from 2 to `revision` by a snapshot of them. Its texts are stored first, then
-   * one write makes them valid, then the entries go: wherever that is cut short, `read` finds the old
-   * or the new, and what is left over goes with the next compaction, or with the taskflow. Anybody
-   * may do so at any time, since entries never change. `conflict`: another journal, one that was
-   * compacted as far, or the number is not before the last; nothing changed.
+   * Replaces the entries from 2 to `revision` by a snapshot of them. Its texts are stored first,
+   * then one write makes them valid, then the entries go: wherever that is cut short, `read`
+   * finds the old or the new, and what is left over goes with the next compaction, or with the
+   * taskflow. Anybody may do so at any time, since entries never change. `conflict`: another
+   * journal, one that was compacted as far, or the number is not before the last; nothing
+   * changed.
    */
   compact(taskflowId: string, journal: string, revision: number, texts: readonly string[]): Promise<WriteResult>;
 

@@ -20,7 +20,10 @@ const TURNED_AWAY_OR_UNKNOWN: ReadonlySet<unknown> = new Set([...TURNED_AWAY, "T
 const EPOCH_SECONDS = 1_000_000_000;
 const EPOCH_MILLISECONDS = 100_000_000_000;
 
-/** `data.retryAfter` of an error: seconds, an HTTP or ISO date, or an epoch time. At most 10 years. */
+/**
+ * `data.retryAfter` of an error: seconds, an HTTP or ISO date, or an epoch time. At most 10
+ * years.
+ */
 function retryAfterMs(error: ErrorLike, now: number): number | undefined {
   const value = dataOf(error)["retryAfter"];
   const isNumeric = typeof value === "number" || (typeof value === "string" && /^\d+(\.\d+)?$/.test(value.trim()));

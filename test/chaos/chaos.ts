@@ -128,7 +128,10 @@ async function run(seconds: number, producer: Producer, say: (line: string) => v
   }
 }
 
-/** Until everything that was produced is finished and every subscription has its end; what is not by then is stuck. */
+/**
+ * Until everything that was produced is finished and every subscription has its end; what is not
+ * by then is stuck.
+ */
 async function settle(producer: Producer): Promise<number> {
   const from = performance.now();
   const isSettled = (): boolean =>

@@ -1,4 +1,6 @@
-/** The processes of a chaos run: a NATS server, MongoDB behind a proxy, coordinators and workers. */
+/**
+ * The processes of a chaos run: a NATS server, MongoDB behind a proxy, coordinators and workers.
+ */
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -89,7 +91,10 @@ export class Cluster {
     return cluster;
   }
 
-  /** A life that ends by itself leaves what Node has compiled to all others, which start in half the time then. */
+  /**
+   * A life that ends by itself leaves what Node has compiled to all others, which start in half
+   * the time then.
+   */
   async #compile(): Promise<void> {
     const programs = [...this.coordinators.slice(0, 1), ...this.workers.slice(0, 1)];
     await Promise.all(programs.map((program) => program.start()));

@@ -1,8 +1,11 @@
 /**
- * Takes finished taskflows out of the store during the run, as a retention would: each is replayed from its journal as it stands in the database, kept for
- * the checker, and removed. One in some goes by way of the service: read by `getTaskflowDetails`, compared, and deleted by `deleteTaskflow`.
+ * Takes finished taskflows out of the store during the run, as a retention would: each is
+ * replayed from its journal as it stands in the database, kept for the checker, and removed. One
+ * in some goes by way of the service: read by `getTaskflowDetails`, compared, and deleted by
+ * `deleteTaskflow`.
  *
- * It keeps the collection small: a server that has no index for ranges of ids, as the stand-in for mongod, reads all of it to read one journal.
+ * It keeps the collection small: a server that has no index for ranges of ids, as the stand-in
+ * for mongod, reads all of it to read one journal.
  */
 import { setTimeout as delay } from "node:timers/promises";
 import { isDeepStrictEqual } from "node:util";
@@ -13,8 +16,9 @@ import type { StoredFlow, StoreView } from "./store-view.ts";
 
 const PAUSE_MS = 2_500;
 /**
- * Longer than anything is frozen. One that goes on then may still hold a copy of `produce`, which would store a removed taskflow anew, or be about to
- * append where nothing keeps the number any more.
+ * Longer than anything is frozen. One that goes on then may still hold a copy of `produce`, which
+ * would store a removed taskflow anew, or be about to append where nothing keeps the number any
+ * more.
  */
 const QUIET_MS = 10_000;
 const BY_SERVICE_EACH = 20;

@@ -1,6 +1,7 @@
 /**
- * What handlers really did, outside of the system: each run is two lines in a file, one when it begins and one when it ends. Several processes append
- * to it; a line is one write with O_APPEND, and stands there when the handler goes on.
+ * What handlers really did, outside of the system: each run is two lines in a file, one when it
+ * begins and one when it ends. Several processes append to it; a line is one write with O_APPEND,
+ * and stands there when the handler goes on.
  */
 import { openSync, readFileSync, writeSync } from "node:fs";
 

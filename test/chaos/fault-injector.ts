@@ -1,4 +1,7 @@
-/** Breaks things, seeded: programs every 1–3 s, NATS every 15 s, MongoDB or the way to it every 30 s. */
+/**
+ * Breaks things, seeded: programs every 1–3 s, NATS every 15 s, MongoDB or the way to it every 30
+ * s.
+ */
 import { setTimeout as delay } from "node:timers/promises";
 import type { Supervised } from "../helpers/supervised.ts";
 import { Random } from "../simulation/random.ts";
@@ -26,7 +29,10 @@ const STRIKE_MS = { min: 1_000, max: 3_000 };
 const DOWN_MS = { min: 500, max: 2_000 };
 /** Of killed coordinators, those that stay away until another one has taken over. */
 const LONG_ABSENCES = 0.35;
-/** Of the strikes at the last coordinator or worker that is up, those that hit another program, or none. A start may take longer than the pause between two strikes. */
+/**
+ * Of the strikes at the last coordinator or worker that is up, those that hit another program, or
+ * none. A start may take longer than the pause between two strikes.
+ */
 const SPARED = 0.85;
 
 export class FaultInjector {

@@ -1,4 +1,7 @@
-/** How long it took until work went on, out of what was struck, what the store told and what handlers did. Times are epoch ms. */
+/**
+ * How long it took until work went on, out of what was struck, what the store told and what
+ * handlers did. Times are epoch ms.
+ */
 import { type Execution, partsOfKey } from "./execution-log.ts";
 import type { Takeover } from "./takeovers.ts";
 import type { Absence } from "./fault-injector.ts";
@@ -77,7 +80,10 @@ function takeoversAfter(how: Takeover["how"], { takeovers, absences }: Observed,
   };
 }
 
-/** After SIGTERM a taskflow leaves when its last running attempt has ended. What was lost with a worker is waited for until its time is up. */
+/**
+ * After SIGTERM a taskflow leaves when its last running attempt has ended. What was lost with a
+ * worker is waited for until its time is up.
+ */
 function handOvers({ takeovers, absences, executions }: Observed): Figure {
   const runs = Map.groupBy(executions, ({ key }) => partsOfKey(key).taskflowId);
   const all = takeovers.filter((each) => each.how === "SIGTERM" && each.by === "another");
@@ -97,7 +103,9 @@ function handOvers({ takeovers, absences, executions }: Observed): Figure {
   };
 }
 
-/** Some attempt never began, did not end, or was delivered again: a message or a worker was lost. */
+/**
+ * Some attempt never began, did not end, or was delivered again: a message or a worker was lost.
+ */
 function hasLost(runs: readonly Execution[]): boolean {
   const keys = new Set(runs.map(({ key }) => key));
   return runs.some(({ key, delivery, end }) => {

@@ -12,7 +12,10 @@ export type FlowKind = "once" | "ledgered" | "plain";
 
 export const KINDS: readonly FlowKind[] = ["once", "ledgered", "plain"];
 
-/** Long enough for many attempts to be running when something dies, short enough for thousands of taskflows. */
+/**
+ * Long enough for many attempts to be running when something dies, short enough for thousands of
+ * taskflows.
+ */
 const WORK_MS = { min: 2, max: 80 };
 const LONG_WORK_MS = { min: 200, max: 900 };
 const SHAPES = [[1, 4, 1], [2, 2], [1, 1, 1], [1, 2], [3], [1]];

@@ -1,6 +1,6 @@
 /**
- * The user of a chaos run, in a process that is left alone: produces taskflows all the time, each under an id of its own that is sent again until it is
- * answered, and hears every event.
+ * The user of a chaos run, in a process that is left alone: produces taskflows all the time, each
+ * under an id of its own that is sent again until it is answered, and hears every event.
  */
 import { setTimeout as delay } from "node:timers/promises";
 import { getEventsEndpoint, NatsTransporter, TaskflowClient } from "../../lib/index.ts";
@@ -23,7 +23,10 @@ export interface ProducedFlow {
   finished: boolean;
   /** Last time that something was heard of it. */
   heardAt: number;
-  /** What its events told: the status of each change by `seq`, and what was told of it differently. */
+  /**
+   * What its events told: the status of each change by `seq`, and what was told of it
+   * differently.
+   */
   readonly told: Map<number, string>;
   readonly contradictions: string[];
   /** Events of a subscription, in the order in which they came. */

@@ -1,9 +1,11 @@
 /**
- * `npm run chaos -- --seconds 300 --seed N`: real processes under kills, freezes and outages (`faults.ts`), and a verdict on what became of every
- * taskflow (`checker.ts`). Exits with 1 on any violation, and where a figure misses its limit. The logs of all processes are kept in a folder that it names.
+ * `npm run chaos -- --seconds 300 --seed N`: real processes under kills, freezes and outages
+ * (`faults.ts`), and a verdict on what became of every taskflow (`checker.ts`). Exits with 1 on
+ * any violation, and where a figure misses its limit. The logs of all processes are kept in a
+ * folder that it names.
  *
- * `--rate` taskflows a second at most (30), `--in-flight` at once at most (200). A MongoDB is found as `CONTRIBUTING.md` says; it has to be one that
- * this run may kill.
+ * `--rate` taskflows a second at most (30), `--in-flight` at once at most (200). A MongoDB is
+ * found as `CONTRIBUTING.md` says; it has to be one that this run may kill.
  */
 import { mkdtempSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -49,5 +51,6 @@ try {
 } finally {
   await mongo.stop();
 }
-// Node 24 has been seen to turn for ever in the clean-up of its handles, where a process ends by itself after connections were cut.
+// Node 24 has been seen to turn for ever in the clean-up of its handles, where a process ends by
+// itself after connections were cut.
 process.exit();

@@ -19,7 +19,10 @@ export interface Takeover {
 
 const LOOK_MS = 75;
 const GIVE_UP_MS = 30_000;
-/** Taskflows that are watched after one strike: reading rows is work for the server that is watched. */
+/**
+ * Taskflows that are watched after one strike: reading rows is work for the server that is
+ * watched.
+ */
 const WATCHED = 25;
 
 export class Takeovers {

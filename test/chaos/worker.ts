@@ -1,6 +1,7 @@
 /**
- * A worker of the chaos run: the service `ledgered` with the worker mixin and a ledger that survives the process, and `plain` without. Settings come as
- * JSON in CHAOS_WORKER. Each run of a handler is written into the log, outside of everything that is tested.
+ * A worker of the chaos run: the service `ledgered` with the worker mixin and a ledger that
+ * survives the process, and `plain` without. Settings come as JSON in CHAOS_WORKER. Each run of a
+ * handler is written into the log, outside of everything that is tested.
  */
 import { setTimeout as delay } from "node:timers/promises";
 import { ServiceBroker } from "moleculer";

@@ -1,4 +1,7 @@
-/** What every ledger owes the worker (`lib/worker/ledger/ledger.ts`), as tests. Each kind runs all of it: `describeLedger("sqlite", …)`. */
+/**
+ * What every ledger owes the worker (`lib/worker/ledger/ledger.ts`), as tests. Each kind runs all
+ * of it: `describeLedger("sqlite", …)`.
+ */
 import { afterEach, beforeEach, describe, expect, it } from "@jest/globals";
 import fc from "fast-check";
 import type { Ledger } from "../../lib/worker/ledger/ledger.ts";

@@ -9,7 +9,10 @@ import { describeLedger } from "./ledger.suite.ts";
 
 const LIMITS: LedgerLimits = { keepForMs: 60_000, maxRecords: 1_000 };
 
-/** What was asked in the millisecond in which a ledger came to be might have been before it: here they are a little older. */
+/**
+ * What was asked in the millisecond in which a ledger came to be might have been before it: here
+ * they are a little older.
+ */
 function passed(start: () => number): () => number {
   let reads = 0;
   return () => start() + (reads++ === 0 ? 0 : 1);

@@ -1,4 +1,6 @@
-/** What a query for taskflows means, in the plainest way, and any rows and queries to try it with. */
+/**
+ * What a query for taskflows means, in the plainest way, and any rows and queries to try it with.
+ */
 import fc from "fast-check";
 import type { DocumentQuery } from "../../lib/moleculer-db.ts";
 import type { TaskflowRow } from "../../lib/ports/store.ts";

@@ -1,6 +1,7 @@
 /**
- * A process of its own that opens the SQLite store `argv[2]`, says that it is ready, and then commits for ever (or, with `hold`, does
- * nothing): creates and appends to a few taskflows. Each write that was acknowledged is printed: "<id> <revision>".
+ * A process of its own that opens the SQLite store `argv[2]`, says that it is ready, and then
+ * commits for ever (or, with `hold`, does nothing): creates and appends to a few taskflows. Each
+ * write that was acknowledged is printed: "<id> <revision>".
  */
 import { writeSync } from "node:fs";
 import { SqliteStore } from "../../lib/adapters/sqlite/store.ts";

@@ -1,4 +1,7 @@
-/** What every store owes to compaction: a snapshot takes the place of entries, wherever that is cut short. */
+/**
+ * What every store owes to compaction: a snapshot takes the place of entries, wherever that is
+ * cut short.
+ */
 import { describe, expect, it } from "@jest/globals";
 import type { Store } from "../../lib/ports/store.ts";
 import type { OpenStore } from "./store.suite.ts";

@@ -17,7 +17,10 @@ const anyTenant = fc.constantFrom("t1", "t2");
 const anyError = fc.constantFrom("E1", "E2");
 const anyAttributes = fc.array(fc.tuple(anyKey, anyValue), { maxLength: 2 }).map((entries) => Object.fromEntries(entries));
 
-/** Up to 25 rows with ids of their own and little variety otherwise, so that queries find something. */
+/**
+ * Up to 25 rows with ids of their own and little variety otherwise, so that queries find
+ * something.
+ */
 export const anyRows: fc.Arbitrary<TaskflowRow[]> = fc.uniqueArray(
   fc.record<TaskflowRow>({
     taskflowId: fc.integer({ min: 0, max: 60 }).map((number) => `Flow-${number}`),
@@ -74,7 +77,10 @@ function only(query: TaskflowQuery, keys: readonly string[]): TaskflowQuery {
   return Object.fromEntries(Object.entries(query).filter(([key]) => keys.includes(key))) as unknown as TaskflowQuery;
 }
 
-/** All rows that a query finds, in order, whatever its page. `createdAfter` and `createdBefore` leave out the very moment. */
+/**
+ * All rows that a query finds, in order, whatever its page. `createdAfter` and `createdBefore`
+ * leave out the very moment.
+ */
 export function listOf(rows: readonly TaskflowRow[], query: TaskflowQuery): Pick<TaskflowPage, "rows" | "counts"> {
   const found = rows.filter((row) => matches(row, query));
   const direction = query.sort === "-createdAt" ? -1 : 1;

@@ -1,4 +1,7 @@
-/** What the store on MongoDB sends: how much for a taskflow, and that an index serves every query and update. */
+/**
+ * What the store on MongoDB sends: how much for a taskflow, and that an index serves every query
+ * and update.
+ */
 import { afterEach, beforeEach, expect, it } from "@jest/globals";
 import { MongoClient } from "mongodb";
 import { INDEXES } from "../../lib/adapters/mongodb/schema.ts";
@@ -56,7 +59,10 @@ describeOnMongo("what a MongoDB store sends", (server) => {
   });
 });
 
-/** What the coordinator commits for taskflows of one task, four, then one, all in step: five entries between the first and the last. */
+/**
+ * What the coordinator commits for taskflows of one task, four, then one, all in step: five
+ * entries between the first and the last.
+ */
 async function produceFlows(store: MongoStore, count: number): Promise<void> {
   const ids = Array.from({ length: count }, (_, index) => `0199c0de-0000-7000-8000-${count}-${String(index).padStart(8, "0")}`);
   const entry = (what: string): string =>
@@ -181,7 +187,10 @@ function filtersOf({ name, collection, body }: Command): Asked[] {
   return statements === undefined ? [] : (statements as { q: unknown }[]).map(({ q }) => asked(q));
 }
 
-/** Empty if the id or an index finds what is asked for, in the order in which it is asked for. The few coordinators are read whole. */
+/**
+ * Empty if the id or an index finds what is asked for, in the order in which it is asked for. The
+ * few coordinators are read whole.
+ */
 function whyUnserved(name: string, collection: string, filter: Asked["filter"], sort: Asked["sort"]): string[] {
   if (collection === "taskflow_coordinators" && Object.keys(filter).length === 0) return [];
   // Alternatives alone: each is looked for by itself.
@@ -203,7 +212,9 @@ function whyUnserved(name: string, collection: string, filter: Asked["filter"], 
   return isById || isByIndex ? [] : [`${name} ${collection} ${JSON.stringify(filter)} ${JSON.stringify(sort)}`];
 }
 
-/** The conditions that must hold, each path with all of its own; alternatives ($or) are left out. */
+/**
+ * The conditions that must hold, each path with all of its own; alternatives ($or) are left out.
+ */
 function flatten(filter: Record<string, unknown>): [string, unknown[]][] {
   const all = new Map<string, unknown[]>();
   const add = (part: Record<string, unknown>): void => {

@@ -1,4 +1,7 @@
-/** What the store on MongoDB owes when answers are lost, late or wrong: nothing that it acknowledged is lost or there twice. */
+/**
+ * What the store on MongoDB owes when answers are lost, late or wrong: nothing that it
+ * acknowledged is lost or there twice.
+ */
 import { afterEach, beforeEach, expect, it } from "@jest/globals";
 import fc from "fast-check";
 import { MongoStore } from "../../lib/adapters/mongodb/store.ts";

@@ -1,4 +1,7 @@
-/** The store on MongoDB while its server is killed and started again, and while the link to it fails as networks do. */
+/**
+ * The store on MongoDB while its server is killed and started again, and while the link to it
+ * fails as networks do.
+ */
 import { expect, it } from "@jest/globals";
 import { MongoStore } from "../../lib/adapters/mongodb/store.ts";
 import type { Write } from "../../lib/ports/store.ts";

@@ -103,7 +103,8 @@ describeOnMongo("stores on one MongoDB", (server) => {
     await store.commit([create("f"), create("g")]);
     const [claimed] = await other.claim("b", ["b"], [], 1, 1);
     expect(await other.read(claimed!.taskflowId)).toBeDefined();
-    // It does not know yet. The number is free, so this much is stored; its row is not its own any more.
+    // It does not know yet. The number is free, so this much is stored; its row is not its own
+    // any more.
     expect(await store.commit([append(claimed!.taskflowId, 2, { status: "FAILED", progress: 7 })])).toEqual(["stored"]);
     await store.list({ pageSize: 1 });
     expect((await other.read(claimed!.taskflowId))?.row).toMatchObject({ status: "RUNNING", progress: 0, owner: "b", fence: 2 });

@@ -1,4 +1,6 @@
-/** The guard of a SQLite file against a second process, and errors of opening that say what to do. */
+/**
+ * The guard of a SQLite file against a second process, and errors of opening that say what to do.
+ */
 import { describe, expect, it } from "@jest/globals";
 import { chmodSync, existsSync, mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";

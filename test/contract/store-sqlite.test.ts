@@ -1,4 +1,7 @@
-/** What only the store on SQLite owes: durability in its file, and an engine that does not wait for lists. */
+/**
+ * What only the store on SQLite owes: durability in its file, and an engine that does not wait
+ * for lists.
+ */
 import { describe, expect, it } from "@jest/globals";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";

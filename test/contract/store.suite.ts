@@ -1,5 +1,6 @@
 /**
- * What every store owes the engine (`lib/ports/store.ts`), as tests. Each adapter runs all of it: `describeStore("sqlite", …)`.
+ * What every store owes the engine (`lib/ports/store.ts`), as tests. Each adapter runs all of it:
+ * `describeStore("sqlite", …)`.
  */
 import { afterEach, beforeEach, describe, expect, it } from "@jest/globals";
 import fc from "fast-check";

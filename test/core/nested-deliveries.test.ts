@@ -1,4 +1,7 @@
-/** Attempts that were delivered twice, or answered late: each answer joins the taskflows of its own delivery. */
+/**
+ * Attempts that were delivered twice, or answered late: each answer joins the taskflows of its
+ * own delivery.
+ */
 import { describe, expect, test } from "@jest/globals";
 import type { Outcome } from "../../lib/core/execution/inputs.ts";
 import type { Options } from "../../schemas/options.ts";

@@ -1,4 +1,7 @@
-/** Wraps a port from outside, so that what it does can be cut off: the product knows nothing of it. */
+/**
+ * Wraps a port from outside, so that what it does can be cut off: the product knows nothing of
+ * it.
+ */
 import { isFinished } from "../../lib/core/model/flow.ts";
 import { decodeEntry } from "../../lib/core/journal/journal.ts";
 import type { Write } from "../../lib/ports/store.ts";

@@ -1,4 +1,7 @@
-/** The taskflows that are cut off, and the workers that carry them out: every way in which an attempt can go is in them. */
+/**
+ * The taskflows that are cut off, and the workers that carry them out: every way in which an
+ * attempt can go is in them.
+ */
 import { type Context, Errors, type ServiceSchema } from "moleculer";
 import { setTimeout as delay } from "node:timers/promises";
 import { PermanentError, type Taskflow, type TaskflowContext, TaskflowWorker } from "../../lib/index.ts";
@@ -52,7 +55,10 @@ export const mainFlow = (taskflowId: string): Taskflow => ({
   ],
 });
 
-/** One that waits for its second attempt for a while, and runs nothing meanwhile: a coordinator that stops gives it up. */
+/**
+ * One that waits for its second attempt for a while, and runs nothing meanwhile: a coordinator
+ * that stops gives it up.
+ */
 export const waitingFlow = (taskflowId: string): Taskflow => ({
   taskflowId,
   stages: [{ name: "only", tasks: [task("patient", "ledgered.failsOnce", { maxRetries: 1, retryDelay: 2_500 })] }],

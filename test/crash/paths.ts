@@ -1,4 +1,7 @@
-/** How a point is reached. Without a word here, it is on the way of a taskflow that is produced and ends. */
+/**
+ * How a point is reached. Without a word here, it is on the way of a taskflow that is produced
+ * and ends.
+ */
 import type { CrashPoint, Happening } from "./points.ts";
 
 export interface Path {

@@ -1,6 +1,7 @@
 /**
- * Where a coordinator may be killed: before and after everything that it does to the world outside. The list is not written by hand: it follows from
- * the verbs of the ports, the kinds of effects and the kinds of facts, and what is new there does not compile until it stands here.
+ * Where a coordinator may be killed: before and after everything that it does to the world
+ * outside. The list is not written by hand: it follows from the verbs of the ports, the kinds of
+ * effects and the kinds of facts, and what is new there does not compile until it stands here.
  */
 import type { Effect } from "../../lib/core/execution/effects.ts";
 import type { Fact } from "../../lib/core/journal/facts.ts";
@@ -17,7 +18,8 @@ type VerbsOf<Port> = {
  * - acts: leaves another world behind. It is cut off before and after.
  * - hears: it acts, and calls back later. What it calls back is a point, too.
  * - commits: it acts, and what is in it matters: it has a point for each kind of fact.
- * - looks: changes nothing outside of the process, so that being killed there is the same as being killed a moment earlier.
+ * - looks: changes nothing outside of the process, so that being killed there is the same as
+ *   being killed a moment earlier.
  */
 type Kind = "acts" | "hears" | "commits" | "looks";
 
@@ -92,7 +94,10 @@ export const EFFECTS = {
   `store.${keyof typeof STORE}` | `bus.${keyof typeof BUS}` | `clock.${keyof typeof CLOCK}` | `sandbox.${keyof typeof SANDBOX}`
 >;
 
-/** What a commit may store; a snapshot is stored by `compact`. The fact `flow` is of two kinds: an end is followed by nothing. */
+/**
+ * What a commit may store; a snapshot is stored by `compact`. The fact `flow` is of two kinds: an
+ * end is followed by nothing.
+ */
 export const FACTS = {
   created: true,
   owned: true,
@@ -123,7 +128,10 @@ export const FACTS = {
   compensated: true,
 } as const satisfies Record<Exclude<Fact["kind"], "compacted"> | "end", true>;
 
-/** `store.claim`, `store.commit of settled`, `an answer of bus.call`: what happens, without "before" or "after". */
+/**
+ * `store.claim`, `store.commit of settled`, `an answer of bus.call`: what happens, without
+ * "before" or "after".
+ */
 export type Happening = string;
 
 function happeningsOf(port: string, verbs: Readonly<Record<string, Kind>>): Happening[] {

@@ -1,6 +1,7 @@
 /**
- * What people and handlers do to taskflows beside producing them, as a list of deeds. Each may be done again from the beginning, by the same command ids, after
- * a crash at whichever of them: what was done is answered as it was the first time.
+ * What people and handlers do to taskflows beside producing them, as a list of deeds. Each may be
+ * done again from the beginning, by the same command ids, after a crash at whichever of them:
+ * what was done is answered as it was the first time.
  */
 import type { StageDefinition, Taskflow, TaskflowClient, TaskflowDetails } from "../../lib/index.ts";
 import { task } from "./flow.ts";
@@ -45,7 +46,10 @@ const FLOWS: readonly (Taskflow & { taskflowId: string })[] = [
   },
 ];
 
-/** Its tasks are turned away: one goes back for good, unless a crash comes in between, and one is accepted later. */
+/**
+ * Its tasks are turned away: one goes back for good, unless a crash comes in between, and one is
+ * accepted later.
+ */
 const REFUSED: Taskflow & { taskflowId: string } = {
   taskflowId: "refused",
   stages: [
@@ -57,7 +61,10 @@ const REFUSED: Taskflow & { taskflowId: string } = {
   ],
 };
 
-/** The taskflows that are the same in the end, with a crash and without. A copy announces nothing of its past. */
+/**
+ * The taskflows that are the same in the end, with a crash and without. A copy announces nothing
+ * of its past.
+ */
 const ALL_IDS = [...FLOWS.map(({ taskflowId }) => taskflowId), "child"];
 /** How often "late" is attempted depends on how long a restart takes. */
 export const DEED_IDS: readonly string[] = ALL_IDS.filter((id) => id !== "late");

@@ -1,4 +1,7 @@
-/** One crash point: a coordinator is killed there, the next one goes on, and what is left must be what it would have been. */
+/**
+ * One crash point: a coordinator is killed there, the next one goes on, and what is left must be
+ * what it would have been.
+ */
 import { isDeepStrictEqual } from "node:util";
 import { getEventsEndpoint, isTaskflowError, NatsTransporter, TaskflowClient } from "../../lib/index.ts";
 import type { TaskDetails, TaskflowDetails, TaskflowEvent } from "../../lib/index.ts";
@@ -26,7 +29,10 @@ const CALL_MS = 2_000;
 const LIFE_MS = 60_000;
 const LEASE_MS = 1_500;
 
-/** Runs what leads to the point, with a crash there; without a point everything that there is, and no crash. Answers what became of it. Rejects with what is wrong. */
+/**
+ * Runs what leads to the point, with a crash there; without a point everything that there is, and
+ * no crash. Answers what became of it. Rejects with what is wrong.
+ */
 export async function scenario(options: ScenarioOptions, point?: CrashPoint): Promise<Result> {
   const site = await Site.open(options);
   try {

@@ -18,7 +18,10 @@ const actionOf = (name = ""): ActionName | undefined => {
   return short !== name && Object.hasOwn(ACTIONS, short) ? (short as ActionName) : undefined;
 };
 
-/** A call whose answer or error is none of the catalogue's rejects, so that the test that made it fails. */
+/**
+ * A call whose answer or error is none of the catalogue's rejects, so that the test that made it
+ * fails.
+ */
 export class CatalogueCheck implements Middleware {
   readonly name = "CatalogueCheck";
   /** Actions that answered. */

@@ -33,7 +33,10 @@ export function codeBlocks(path: string, markdown: string): CodeBlock[] {
   return blocks;
 }
 
-/** The commands of a shell block, each as its words: one a line, and one on each side of `&&`, `||`, `;` and `|`. */
+/**
+ * The commands of a shell block, each as its words: one a line, and one on each side of `&&`,
+ * `||`, `;` and `|`.
+ */
 export function shellCommands(code: string): string[][] {
   return code
     .replaceAll("\\\n", " ")
@@ -55,7 +58,10 @@ export function npmScriptsOf(words: readonly string[]): string[] {
   return NPM_SHORTHANDS.has(verb) ? [verb] : verb === "t" ? ["test"] : [];
 }
 
-/** Words of a command that name files of the repository: source and configuration files, by their ending. */
+/**
+ * Words of a command that name files of the repository: source and configuration files, by their
+ * ending.
+ */
 export function filesOf(words: readonly string[]): string[] {
   const isFile = /^(?!-)[\w./-]+\.(ts|js|mjs|json|ya?ml|sh|md|conf)$/;
   const written = words.findIndex((word) => /^(\d?>{1,2}|-o|--output)$/.test(word));

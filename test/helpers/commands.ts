@@ -26,7 +26,10 @@ export const retry = (...tasks: string[]): Command => ({
   ...(tasks.length > 0 ? { selection: [{ tasks }] } : {}),
 });
 
-/** Sends and answers until nothing is left to send; those tasks fail for good. Answers what was sent, round by round. */
+/**
+ * Sends and answers until nothing is left to send; those tasks fail for good. Answers what was
+ * sent, round by round.
+ */
 export function finish(run: CoreRun, failing: readonly string[] = []): string[][] {
   const rounds: string[][] = [];
   for (let names = run.send(); names.length > 0; names = run.send()) {

@@ -1,4 +1,7 @@
-/** A taskflow driven through the core by hand: inputs in, facts and effects out, and the journal that they make. */
+/**
+ * A taskflow driven through the core by hand: inputs in, facts and effects out, and the journal
+ * that they make.
+ */
 import type { CommandResult, Command, Expect } from "../../lib/core/model/command.ts";
 import { assertFlow } from "../../lib/core/model/invariants.ts";
 import { build } from "../../lib/core/journal/build.ts";
@@ -91,7 +94,10 @@ export const failed = (more: Partial<Extract<Outcome, { kind: "failed" }>> = {})
   ...more,
 });
 
-/** All that a journal must tell, as text; `due`, `repeats` and `turnedAway` follow from timers and replies, and are told by `recover`. */
+/**
+ * All that a journal must tell, as text; `due`, `repeats` and `turnedAway` follow from timers and
+ * replies, and are told by `recover`.
+ */
 export function fingerprint({ due: _, repeats: _r, turnedAway: _t, deadlines: _d, isFollowing: _f, ...flow }: Flow): string {
   return JSON.stringify(flow, (key: string, value: unknown) => {
     if (value instanceof Map) return Array.from(value as Map<unknown, unknown>);
@@ -222,7 +228,10 @@ export class CoreRun {
     return question;
   }
 
-  /** A new owner goes on with it, and everybody that it asks replies the same. Answers the names of what it asked about. */
+  /**
+   * A new owner goes on with it, and everybody that it asks replies the same. Answers the names
+   * of what it asked about.
+   */
   takeOver(fence: number, reply: OutcomeReply = SILENT): string[] {
     const names = questions(this.give({ kind: "recover", fence })).map(
       ({ task }) => this.flow.tasks[task]?.definition.name ?? "",

@@ -1,6 +1,7 @@
 /**
- * Finds the `nats-server` that the tests start, and installs it where it is missing and can be installed without asking:
- * with apt-get, as root or through a sudo that asks for no password. Run by `npm test`; suites call `findNatsServer`.
+ * Finds the `nats-server` that the tests start, and installs it where it is missing and can be
+ * installed without asking: with apt-get, as root or through a sudo that asks for no password.
+ * Run by `npm test`; suites call `findNatsServer`.
  */
 import { spawnSync } from "node:child_process";
 import { accessSync, constants, statSync } from "node:fs";
@@ -21,7 +22,10 @@ function isExecutable(file: string): boolean {
   }
 }
 
-/** The path of a nats-server: `NATS_SERVER`, else the first in PATH, else where Debian puts it. Throws if `NATS_SERVER` names none. */
+/**
+ * The path of a nats-server: `NATS_SERVER`, else the first in PATH, else where Debian puts it.
+ * Throws if `NATS_SERVER` names none.
+ */
 export function findNatsServer(): string | undefined {
   const named = process.env.NATS_SERVER;
   if (named) {

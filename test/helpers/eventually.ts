@@ -8,8 +8,9 @@ export interface EventuallyOptions {
 }
 
 /**
- * Calls `assertion` until it does not throw (or reject), and answers what it returned. After the time is up it throws the
- * assertion's last error, with the time added to its message: what was still wrong is what the report shows.
+ * Calls `assertion` until it does not throw (or reject), and answers what it returned. After the
+ * time is up it throws the assertion's last error, with the time added to its message: what was
+ * still wrong is what the report shows.
  */
 export async function eventually<T>(assertion: () => T | Promise<T>, options: EventuallyOptions = {}): Promise<T> {
   const { timeoutMs = 10_000, intervalMs = 20 } = options;

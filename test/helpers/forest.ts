@@ -1,6 +1,7 @@
 /**
- * Taskflows nested in one another, driven through the core at random: handlers produce, answer, fail or are never heard of again; what taskflows tell each other
- * comes late and twice; people decide things; the coordinator of all of them dies.
+ * Taskflows nested in one another, driven through the core at random: handlers produce, answer,
+ * fail or are never heard of again; what taskflows tell each other comes late and twice; people
+ * decide things; the coordinator of all of them dies.
  */
 import { assertFlow } from "../../lib/core/model/invariants.ts";
 import { build } from "../../lib/core/journal/build.ts";
@@ -210,7 +211,10 @@ export class Forest {
     if (first) this.#command(to, first.command);
   }
 
-  /** The handler of an attempt is at it: it produces, answers, fails, or its answer is lost and its time runs out. */
+  /**
+   * The handler of an attempt is at it: it produces, answers, fails, or its answer is lost and
+   * its time runs out.
+   */
   #handle(call: Call): void {
     const random = this.#random;
     const { from, task, attempt, delivery } = call;
@@ -294,7 +298,10 @@ export class Forest {
     }
   }
 
-  /** What was under way is lost, but for handlers; somebody else reads all of it, unfinished or not. */
+  /**
+   * What was under way is lost, but for handlers; somebody else reads all of it, unfinished or
+   * not.
+   */
   #crash(): void {
     this.#calls = this.#calls.filter(() => this.#random.chance(0.5));
     this.#asks = [];

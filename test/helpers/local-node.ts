@@ -53,7 +53,10 @@ export async function stopLocalNodes(): Promise<void> {
   await Promise.all(started.splice(0).map((node) => node.stop()));
 }
 
-/** A stage of tasks that call `svc.<action>`, each named as its action unless `name:action` is given. */
+/**
+ * A stage of tasks that call `svc.<action>`, each named as its action unless `name:action` is
+ * given.
+ */
 export function stageOf(name: string, calls: readonly string[], more: object = {}): StageDefinition {
   const tasks = calls.map((call) => {
     const [task = "", action = task] = call.split(":");

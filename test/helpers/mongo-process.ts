@@ -1,4 +1,7 @@
-/** The MongoDB servers of tests, without Jest: see `mongo-server.ts`, which tells where they come from. */
+/**
+ * The MongoDB servers of tests, without Jest: see `mongo-server.ts`, which tells where they come
+ * from.
+ */
 import { MongoClient } from "mongodb";
 import { type ChildProcess, execFileSync, spawn } from "node:child_process";
 import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
@@ -11,7 +14,10 @@ import { uniqueName } from "./unique.ts";
 export interface MongoServer {
   readonly port: number;
   readonly host: string;
-  /** The URL of a database that nothing else uses; it is dropped in the end. `port`: by way of a proxy. */
+  /**
+   * The URL of a database that nothing else uses; it is dropped in the end. `port`: by way of a
+   * proxy.
+   */
   newUrl(port?: number): string;
   /** SIGKILL; resolves when it has ended. */
   kill(): Promise<void>;

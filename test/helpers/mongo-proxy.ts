@@ -1,6 +1,7 @@
 /**
- * A proxy that understands MongoDB's wire protocol: it records every command, and does to it what a test asks for. What the driver does on a
- * connection that is lost, or that brings an error of the server, is tested with it where the server at hand has no such errors.
+ * A proxy that understands MongoDB's wire protocol: it records every command, and does to it what
+ * a test asks for. What the driver does on a connection that is lost, or that brings an error of
+ * the server, is tested with it where the server at hand has no such errors.
  */
 import { BSON } from "mongodb";
 import { connect, createServer } from "node:net";
@@ -16,9 +17,12 @@ export interface Command {
 }
 
 /**
- * - cut before: the connection ends, and the server never sees the command. - cut after: the server has done it, the answer does not come.
- * - no answer: the server has done it, the answer is swallowed, the connection stays. - swallow: neither reaches the other.
- * - reply: the server sees nothing, this is the answer. - change: the server's answer as this function makes it.
+ * - cut before: the connection ends, and the server never sees the command. - cut after: the
+ *   server has done it, the answer does not come.
+ * - no answer: the server has done it, the answer is swallowed, the connection stays. - swallow:
+ *   neither reaches the other.
+ * - reply: the server sees nothing, this is the answer. - change: the server's answer as this
+ *   function makes it.
  * - after: the command waits for this promise, or its answer does.
  */
 export type Fault =

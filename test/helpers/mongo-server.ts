@@ -1,12 +1,13 @@
 /**
  * The MongoDB that tests use, by the convention of `mongodb-memory-server`:
  *
- * - `TASKFLOW_TEST_MONGO_URL`: a server that runs already. (Tests that kill their server start one of their own all the same.)
+ * - `TASKFLOW_TEST_MONGO_URL`: a server that runs already. (Tests that kill their server start
+ *   one of their own all the same.)
  * - `MONGOMS_SYSTEM_BINARY`: this binary is started.
  * - neither: `mongodb-memory-server` downloads a real mongod once, and keeps it.
  *
- * Where a server was named and cannot be used, the suites fail. Where none was named and none can be had, they are reported as skipped, with
- * the reason.
+ * Where a server was named and cannot be used, the suites fail. Where none was named and none can
+ * be had, they are reported as skipped, with the reason.
  */
 import { afterAll, beforeAll, describe, it } from "@jest/globals";
 import {
@@ -24,7 +25,10 @@ const found = await findMongoBinary();
 const binary = "path" in found ? found.path : undefined;
 const whyNone = "path" in found ? "" : found.whyNone;
 
-/** A suite on a MongoDB server, which runs before its first test. With `own`, it is this suite's alone and may be killed. */
+/**
+ * A suite on a MongoDB server, which runs before its first test. With `own`, it is this suite's
+ * alone and may be killed.
+ */
 export function describeOnMongo(title: string, body: (server: () => MongoServer) => void, own = false): void {
   if (binary === undefined && (own || process.env.TASKFLOW_TEST_MONGO_URL === undefined)) return reportSkipped(title);
   // oxlint-disable-next-line jest/valid-title -- the caller's title

@@ -1,4 +1,7 @@
-/** Real NATS servers for tests: a process of their own, on a free port, with a folder of their own that is removed again. */
+/**
+ * Real NATS servers for tests: a process of their own, on a free port, with a folder of their own
+ * that is removed again.
+ */
 import { spawn } from "node:child_process";
 import type { ChildProcess } from "node:child_process";
 import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
@@ -10,7 +13,10 @@ import { findNatsServer } from "./ensure-nats-server.ts";
 export interface NatsServerOptions {
   /** Default: a free one, which the server keeps over restarts. */
   port?: number;
-  /** Lines of nats-server's configuration, such as `max_payload: 64KB` or `authorization { token: x }`. */
+  /**
+   * Lines of nats-server's configuration, such as `max_payload: 64KB` or `authorization { token:
+   * x }`.
+   */
   config?: string;
 }
 
@@ -20,9 +26,15 @@ export interface NatsServer {
   readonly port: number;
   /** Ends the process, frozen or not, and removes its folder. Idempotent. */
   stop(): Promise<void>;
-  /** SIGSTOP freezes it, SIGCONT lets it go on; resolves at once. With SIGKILL or SIGTERM it resolves when the process has ended. */
+  /**
+   * SIGSTOP freezes it, SIGCONT lets it go on; resolves at once. With SIGKILL or SIGTERM it
+   * resolves when the process has ended.
+   */
   kill(signal?: NodeJS.Signals): Promise<void>;
-  /** Ends the process if it runs, and starts another one on the same port, with another configuration if one is given. */
+  /**
+   * Ends the process if it runs, and starts another one on the same port, with another
+   * configuration if one is given.
+   */
   restart(options?: { config?: string }): Promise<void>;
 }
 

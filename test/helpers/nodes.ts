@@ -9,7 +9,10 @@ export interface TestNode {
   readonly lines: string[];
 }
 
-/** Other nodes hear of a new service at once instead of after a second. Moleculer's types do not know the option. */
+/**
+ * Other nodes hear of a new service at once instead of after a second. Moleculer's types do not
+ * know the option.
+ */
 const TRANSIT = { serviceChangedDebounceTime: 0 } as BrokerOptions["transit"] & object;
 
 const nodes: TestNode[] = [];
@@ -31,7 +34,10 @@ class LineLogger extends Loggers.Base<object> {
   }
 }
 
-/** A broker that is not started. `transporter`: an instance, or a URL for Moleculer's own NATS transporter. */
+/**
+ * A broker that is not started. `transporter`: an instance, or a URL for Moleculer's own NATS
+ * transporter.
+ */
 export function createNode(
   transporter: NatsTransporter | string,
   options: BrokerOptions & { services?: readonly ServiceSchema[] } = {},

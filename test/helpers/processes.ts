@@ -1,8 +1,9 @@
 /**
  * Real child processes for tests: a `.ts` file run by the Node that runs the tests.
  *
- * A test ends what it starts: in the test itself, in an `afterEach`, or in the `afterAll` of a `describe`. What still runs after
- * that is killed, and the file fails, naming it. (An `afterAll` outside of any `describe` comes too late: Jest runs it after this one.)
+ * A test ends what it starts: in the test itself, in an `afterEach`, or in the `afterAll` of a
+ * `describe`. What still runs after that is killed, and the file fails, naming it. (An `afterAll`
+ * outside of any `describe` comes too late: Jest runs it after this one.)
  */
 import { afterAll } from "@jest/globals";
 import { spawn } from "node:child_process";
@@ -23,7 +24,10 @@ export interface Exit {
   readonly signal: NodeJS.Signals | null;
 }
 
-/** What the child printed to say that it is ready: a line of its own on stdout, JSON, an object with `"ready": true`. */
+/**
+ * What the child printed to say that it is ready: a line of its own on stdout, JSON, an object
+ * with `"ready": true`.
+ */
 export type ReadyLine = Readonly<Record<string, unknown>> & { readonly ready: true };
 
 export class TestProcess {
@@ -34,7 +38,10 @@ export class TestProcess {
   stderr = "";
   /** Resolves when it has ended and its output is read to the end. Never rejects. */
   readonly exited: Promise<Exit>;
-  /** Rejects, with what was printed, if the process ends before it is ready or is not ready in time. */
+  /**
+   * Rejects, with what was printed, if the process ends before it is ready or is not ready in
+   * time.
+   */
   readonly ready: Promise<ReadyLine>;
   exit: Exit | undefined;
   readonly #child: ChildProcess;
@@ -43,7 +50,8 @@ export class TestProcess {
     this.file = file;
     const child = spawn(process.execPath, ["--disable-warning=ExperimentalWarning", file, ...(options.args ?? [])], {
       cwd: options.cwd,
-      // Plain text, also where whoever runs the tests asks for colours (Jest's workers and many CI systems set FORCE_COLOR).
+      // Plain text, also where whoever runs the tests asks for colours (Jest's workers and many
+      // CI systems set FORCE_COLOR).
       env: { ...process.env, FORCE_COLOR: undefined, NO_COLOR: "1", ...options.env },
       stdio: ["ignore", "pipe", "pipe"],
     });
@@ -63,11 +71,15 @@ export class TestProcess {
       child.on("close", (code, signal) => ended({ code, signal }));
     });
     this.ready = this.#waitForReadyLine(child.stdout, options.readyTimeoutMs ?? 20_000);
-    // Whoever needs it awaits it; a process that is expected to fail at once is none of their concern.
+    // Whoever needs it awaits it; a process that is expected to fail at once is none of their
+    // concern.
     this.ready.catch(() => undefined);
   }
 
-  /** Sends a signal. `SIGKILL` reaches a stopped process too, any other only once it is continued. False if it had ended. */
+  /**
+   * Sends a signal. `SIGKILL` reaches a stopped process too, any other only once it is continued.
+   * False if it had ended.
+   */
   kill(signal: NodeJS.Signals = "SIGTERM"): boolean {
     return this.#child.kill(signal);
   }
@@ -112,14 +124,20 @@ function parseReadyLine(line: string): ReadyLine | undefined {
 
 const started: TestProcess[] = [];
 
-/** Starts a `.ts` file, without waiting for it. A path is relative to `cwd`, else to the repository. */
+/**
+ * Starts a `.ts` file, without waiting for it. A path is relative to `cwd`, else to the
+ * repository.
+ */
 export function startProcess(file: string, options: ProcessOptions = {}): TestProcess {
   const child = new TestProcess(file, options);
   started.push(child);
   return child;
 }
 
-/** Starts a `.ts` file and waits for its ready line; if there is none it is killed, and this rejects with what it printed. */
+/**
+ * Starts a `.ts` file and waits for its ready line; if there is none it is killed, and this
+ * rejects with what it printed.
+ */
 export async function startReadyProcess(
   file: string,
   options: ProcessOptions = {},

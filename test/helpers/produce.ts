@@ -1,6 +1,6 @@
 /**
- * A program: a node of its own that calls `taskflow.produce` with a JSON file and says in its ready line what came of it. Its arguments are
- * the URL of NATS, the namespace and the file.
+ * A program: a node of its own that calls `taskflow.produce` with a JSON file and says in its
+ * ready line what came of it. Its arguments are the URL of NATS, the namespace and the file.
  */
 import { readFileSync } from "node:fs";
 import { ServiceBroker } from "moleculer";

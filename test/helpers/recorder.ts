@@ -1,4 +1,7 @@
-/** A service whose calls are recorded: its actions answer their names, fail while they are told to, or wait while they are held. */
+/**
+ * A service whose calls are recorded: its actions answer their names, fail while they are told
+ * to, or wait while they are held.
+ */
 import type { Context, ServiceSchema } from "moleculer";
 import { TaskflowWorker } from "../../lib/index.ts";
 

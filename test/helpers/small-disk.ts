@@ -16,7 +16,10 @@ export interface SmallDisk {
   remove(): void;
 }
 
-/** A file system in memory of 4 MiB where the tests may mount one, else a database that may not grow. */
+/**
+ * A file system in memory of 4 MiB where the tests may mount one, else a database that may not
+ * grow.
+ */
 export function smallDisk(): SmallDisk {
   const folder = tempFolder();
   try {

@@ -1,4 +1,7 @@
-/** The repository as the tests of its own rules see it: its files, and what a TypeScript file imports, exports and uses. */
+/**
+ * The repository as the tests of its own rules see it: its files, and what a TypeScript file
+ * imports, exports and uses.
+ */
 import { parseSync } from "@swc/core";
 import { existsSync, readFileSync, readdirSync } from "node:fs";
 import { dirname, join, posix } from "node:path";
@@ -20,7 +23,10 @@ export function repositoryFiles(folder = ""): string[] {
     .toSorted();
 }
 
-/** The package's doors: what package.json exports, as others import it, with the file that it is built from. */
+/**
+ * The package's doors: what package.json exports, as others import it, with the file that it is
+ * built from.
+ */
 export function packageDoors(): ReadonlyMap<string, string> {
   const { name, exports } = JSON.parse(readText("package.json")) as { name: string; exports: Record<string, unknown> };
   const doors = Object.entries(exports).flatMap(([subpath, target]): [string, string][] => {
@@ -73,7 +79,10 @@ function syntaxTree(path: string): SyntaxNode {
   return tree;
 }
 
-/** Every node of a file, without the names behind a dot and the keys of objects: `flow.process` uses no `process`. */
+/**
+ * Every node of a file, without the names behind a dot and the keys of objects: `flow.process`
+ * uses no `process`.
+ */
 function* nodesOf(value: unknown): Generator<SyntaxNode> {
   if (Array.isArray(value)) {
     for (const entry of value) yield* nodesOf(entry);
@@ -144,7 +153,10 @@ export function loadedWith(path: string): Set<string> {
   return loaded;
 }
 
-/** Files that import one another in a circle, type imports counted: each circle as a list of its files. */
+/**
+ * Files that import one another in a circle, type imports counted: each circle as a list of its
+ * files.
+ */
 export function circlesOf(paths: readonly string[]): string[][] {
   const circles: string[][] = [];
   const done = new Set<string>();
@@ -181,7 +193,10 @@ interface ExportedName {
   readonly localName: string;
 }
 
-/** What a file exports, followed to the files that declare it. Names of packages that are passed on are left out. */
+/**
+ * What a file exports, followed to the files that declare it. Names of packages that are passed
+ * on are left out.
+ */
 export function exportsOf(path: string): ExportedName[] {
   const tree = syntaxTree(path);
   const body = Array.isArray(tree.body) ? tree.body.filter(isNode) : [];

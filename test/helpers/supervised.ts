@@ -1,6 +1,7 @@
 /**
- * A program under a supervisor that a test steers: killed, frozen, ended and started again under the same name. What all of its lives print goes
- * into one file. Without Jest; whoever makes one calls `close`.
+ * A program under a supervisor that a test steers: killed, frozen, ended and started again under
+ * the same name. What all of its lives print goes into one file. Without Jest; whoever makes one
+ * calls `close`.
  */
 import { spawn, type ChildProcess } from "node:child_process";
 import { createWriteStream, type WriteStream } from "node:fs";

@@ -69,7 +69,9 @@ describe("the TCP proxy of the tests", () => {
     return { client, remote };
   }
 
-  /** A second link carries this, so what did not come through the first one by then was held back. */
+  /**
+   * A second link carries this, so what did not come through the first one by then was held back.
+   */
   async function aRoundTripElsewhere(): Promise<void> {
     const other = await startProxy((server.address() as AddressInfo).port);
     const client = new Peer(connect(other.port, "127.0.0.1"));

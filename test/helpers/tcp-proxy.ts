@@ -1,8 +1,9 @@
 /**
  * A TCP proxy that breaks links in the ways in which networks do.
  *
- * A direction that is stalled is not read from: nothing that was sent is lost or reordered, it arrives when the link is restored, as
- * TCP would deliver it after an outage shorter than its own time-out. "up" is from the client to the server, "down" is back.
+ * A direction that is stalled is not read from: nothing that was sent is lost or reordered, it
+ * arrives when the link is restored, as TCP would deliver it after an outage shorter than its own
+ * time-out. "up" is from the client to the server, "down" is back.
  */
 import { connect, createServer } from "node:net";
 import type { AddressInfo, Socket } from "node:net";
@@ -15,7 +16,10 @@ interface LinkState {
   delayMs: number;
 }
 
-/** One direction of one connection: what was read waits here until it is due and the direction flows. `null` is the end. */
+/**
+ * One direction of one connection: what was read waits here until it is due and the direction
+ * flows. `null` is the end.
+ */
 class Pipe {
   readonly #source: Socket;
   readonly #target: Socket;
@@ -70,21 +74,30 @@ export interface TcpProxy {
   readonly connections: number;
   /** Resets every connection at once and lets no new one live, until `restore`. */
   cut(): void;
-  /** Ends a cut, a stall and a delay. What was stalled is delivered. Connections that were cut stay closed. */
+  /**
+   * Ends a cut, a stall and a delay. What was stalled is delivered. Connections that were cut
+   * stay closed.
+   */
   restore(): void;
-  /** Lets only this direction through; the other one is stalled, on the connections there are and on new ones. */
+  /**
+   * Lets only this direction through; the other one is stalled, on the connections there are and
+   * on new ones.
+   */
   oneWay(direction: Direction): void;
   /** Delays all that is sent from now on by this time, each way. 0 ends it. */
   delay(delayMs: number): void;
-  /** Stalls both directions: connections stay open and new ones are accepted, but nothing passes, not even their end. */
+  /**
+   * Stalls both directions: connections stay open and new ones are accepted, but nothing passes,
+   * not even their end.
+   */
   halfOpen(): void;
   /** Closes everything. Idempotent. */
   close(): Promise<void>;
 }
 
 /**
- * Node leaves the handle of a socket open for ever where it is reset between its `end()` and the end
- * of the shutdown that this begins: the process then never exits.
+ * Node leaves the handle of a socket open for ever where it is reset between its `end()` and the
+ * end of the shutdown that this begins: the process then never exits.
  */
 function reset(socket: Socket): void {
   if (socket.writableEnded) socket.destroy();

@@ -27,7 +27,10 @@ export function undoable(
   };
 }
 
-/** A run in which tasks are undone: those that undo are called "undo <name>". After each commit the journal must tell what memory holds. */
+/**
+ * A run in which tasks are undone: those that undo are called "undo <name>". After each commit
+ * the journal must tell what memory holds.
+ */
 export class UndoRun extends CoreRun {
   override decide(inputs: readonly Input[], router?: Router): Decision {
     const decision = super.decide(inputs, router);

@@ -1,4 +1,7 @@
-/** Worker processes (`test/integration/worker-process.ts`) and a node that delivers attempts to them. */
+/**
+ * Worker processes (`test/integration/worker-process.ts`) and a node that delivers attempts to
+ * them.
+ */
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { MoleculerBus } from "../../lib/adapters/moleculer/bus.ts";

@@ -1,4 +1,7 @@
-/** Every action of a running service answers and throws as its entry in the catalogue says (`test/helpers/catalogue-check.ts` compares). */
+/**
+ * Every action of a running service answers and throws as its entry in the catalogue says
+ * (`test/helpers/catalogue-check.ts` compares).
+ */
 import { afterEach, describe, expect, test } from "@jest/globals";
 import type { ServiceSchema } from "moleculer";
 import { SqliteStore } from "../../lib/adapters/sqlite/store.ts";
@@ -199,7 +202,8 @@ describe("errors", () => {
     const calls = await Promise.all(NAMES.map(async (name) => [name, await callsOf(name, node)] as const));
     store.failCommit = () => "before";
     store.failRead = () => true;
-    // A command for a taskflow in memory would wait for the store: they are all about one that has ended.
+    // A command for a taskflow in memory would wait for the store: they are all about one that
+    // has ended.
     const ofDone = (params: object) => ("taskflowId" in params ? { ...params, taskflowId: "done" } : params);
     for (const [name, all] of calls) {
       const known: readonly unknown[] = [...ACTIONS[name].errors, ...EVERY_ACTION, "none"];

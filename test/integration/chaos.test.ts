@@ -1,6 +1,7 @@
 /**
- * Kills, freezes and outages among real processes. What is promised about time is measured by `npm run chaos`, on a machine that has nothing
- * else to do; what must hold on any machine is held here.
+ * Kills, freezes and outages among real processes. What is promised about time is measured by
+ * `npm run chaos`, on a machine that has nothing else to do; what must hold on any machine is
+ * held here.
  */
 import { expect, test } from "@jest/globals";
 import { chaos } from "../chaos/chaos.ts";

@@ -1,4 +1,7 @@
-/** Orders that reach the owner of their taskflow by way of another coordinator, over NATS and on one MongoDB. */
+/**
+ * Orders that reach the owner of their taskflow by way of another coordinator, over NATS and on
+ * one MongoDB.
+ */
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from "@jest/globals";
 import type { ServiceSchema } from "moleculer";
 import { Cluster } from "../chaos/cluster.ts";

@@ -1,4 +1,7 @@
-/** What people decide, on a store: section by section what `docs/control.md` promises, with the calls that workers got. */
+/**
+ * What people decide, on a store: section by section what `docs/control.md` promises, with the
+ * calls that workers got.
+ */
 import { afterEach, beforeEach, describe, expect, test } from "@jest/globals";
 import type { TaskflowClient, TaskflowDetails } from "../../lib/index.ts";
 import { eventually } from "../helpers/eventually.ts";

@@ -1,4 +1,7 @@
-/** `exportTaskflow` and `importTaskflow`: copies that run, copies that are too large for a message, and exports that are none. */
+/**
+ * `exportTaskflow` and `importTaskflow`: copies that run, copies that are too large for a
+ * message, and exports that are none.
+ */
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "@jest/globals";
 import type { ServiceSchema } from "moleculer";
 import { TaskflowClient } from "../../lib/index.ts";

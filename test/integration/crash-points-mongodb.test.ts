@@ -1,6 +1,6 @@
 /**
- * Crash points on MongoDB. In `npm test` those behind a write: what comes before one, and between the
- * coordinator and its workers, is the same on SQLite. `npm run test:long` has all.
+ * Crash points on MongoDB. In `npm test` those behind a write: what comes before one, and between
+ * the coordinator and its workers, is the same on SQLite. `npm run test:long` has all.
  */
 import { describeOnMongo } from "../helpers/mongo-server.ts";
 import { IS_LONG } from "../helpers/runs.ts";

@@ -1,4 +1,7 @@
-/** A coordinator that is killed anywhere, on one store: the next one makes of it what would have been without the crash. */
+/**
+ * A coordinator that is killed anywhere, on one store: the next one makes of it what would have
+ * been without the crash.
+ */
 import { afterAll, beforeAll, expect, test } from "@jest/globals";
 import { NEVER, happeningOf } from "../crash/paths.ts";
 import { type CrashPoint, POINTS } from "../crash/points.ts";

@@ -1,6 +1,6 @@
 /**
- * The demos, as a visitor runs them: real processes, each on a folder of its own. They wait far more than they work, so all of them are
- * started at once, and each test waits for its own.
+ * The demos, as a visitor runs them: real processes, each on a folder of its own. They wait far
+ * more than they work, so all of them are started at once, and each test waits for its own.
  */
 import { afterAll, beforeAll, describe, expect, it, jest } from "@jest/globals";
 import { existsSync, readFileSync } from "node:fs";
@@ -35,7 +35,10 @@ function summaryOf({ stdout }: TestProcess): Record<string, { status: string; at
 const asked = (folder: string, call: Line["call"]): Line[] =>
   new Home(join(folder, "home.jsonl")).lines().filter((line) => line.call === call && line.phase === "asked");
 
-/** @param blind attempts that the device may have needed which is offline twice: a delivery that a crash has lost counts for the device only */
+/**
+ * @param blind attempts that the device may have needed which is offline twice: a delivery that a
+ * crash has lost counts for the device only
+ */
 async function expectTenDevices(child: TestProcess, blind: readonly number[] = [3]): Promise<void> {
   expect({ ...(await child.exited), stderr: child.stderr }).toEqual({ code: 0, signal: null, stderr: "" });
   expect(child.stdout).toMatch(/COMPLETED in [\d.]+ s: 11 of 11 tasks succeeded/);

@@ -1,4 +1,7 @@
-/** `explainTaskflow` over real nodes: what each coordinator can tell of a taskflow, and of one that another drives. */
+/**
+ * `explainTaskflow` over real nodes: what each coordinator can tell of a taskflow, and of one
+ * that another drives.
+ */
 import { afterAll, afterEach, beforeAll, expect, test } from "@jest/globals";
 import type { ServiceSchema } from "moleculer";
 import { SqliteStore } from "../../lib/adapters/sqlite/store.ts";

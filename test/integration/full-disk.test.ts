@@ -1,4 +1,7 @@
-/** A store that takes no commit for long: the coordinator waits for it without using up a processor or its log. */
+/**
+ * A store that takes no commit for long: the coordinator waits for it without using up a
+ * processor or its log.
+ */
 import { afterAll, afterEach, beforeAll, expect, test } from "@jest/globals";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";

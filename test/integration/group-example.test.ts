@@ -1,6 +1,7 @@
 /**
- * The first taskflow that anybody runs, `examples/group.json`, unchanged: coordinator, producer and workers are processes and nodes of their
- * own on a real NATS server, and the workers are plain Moleculer services on Moleculer's own transporter.
+ * The first taskflow that anybody runs, `examples/group.json`, unchanged: coordinator, producer
+ * and workers are processes and nodes of their own on a real NATS server, and the workers are
+ * plain Moleculer services on Moleculer's own transporter.
  */
 import { afterAll, afterEach, beforeAll, beforeEach, expect, jest, test } from "@jest/globals";
 import type { Context, ServiceBroker, ServiceSchema } from "moleculer";
@@ -115,7 +116,8 @@ const isCalled = (what: string, times: number): Promise<void> =>
   eventually(() => expect(calls.of(what)).toHaveLength(times), { timeoutMs: 30_000 });
 
 test("produce is answered with the id and the subject of its events, before any task has ended", async () => {
-  // No handler answers before the producer has its answer: if it waited for a task, it would wait for ever.
+  // No handler answers before the producer has its answer: if it waited for a task, it would wait
+  // for ever.
   const { taskflowId, answer, answeredAt } = await produce();
   expect(answer).toEqual({
     success: true,

@@ -1,4 +1,7 @@
-/** A handler that sends heartbeats runs beyond its timeout: by its own signal, and for every coordinator. */
+/**
+ * A handler that sends heartbeats runs beyond its timeout: by its own signal, and for every
+ * coordinator.
+ */
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "@jest/globals";
 import type { ServiceSchema } from "moleculer";
 import { join } from "node:path";

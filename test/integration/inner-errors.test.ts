@@ -1,6 +1,6 @@
 /**
- * A handler that fails with an error of the bus, raised by a call of its own, has failed: the error is
- * not taken for the bus's word about the task, which would be called again without end.
+ * A handler that fails with an error of the bus, raised by a call of its own, has failed: the
+ * error is not taken for the bus's word about the task, which would be called again without end.
  */
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "@jest/globals";
 import { Errors, type Context, type ServiceSchema } from "moleculer";
@@ -18,7 +18,10 @@ afterEach(stopNodes);
 
 const ACTION = "svc.work";
 
-/** Errors that an inner call of the handler's own action may fail with, and errors that only look so. */
+/**
+ * Errors that an inner call of the handler's own action may fail with, and errors that only look
+ * so.
+ */
 const INNER: Record<string, (ctx: Context) => unknown> = {
   "a node that is down": (ctx) => ctx.call(ACTION, {}, { nodeID: "gone" }),
   "a full queue at another node": () => {

@@ -1,4 +1,7 @@
-/** Answers at the edge of what fits into one message, over a real NATS server with its default max_payload of 1 MiB. */
+/**
+ * Answers at the edge of what fits into one message, over a real NATS server with its default
+ * max_payload of 1 MiB.
+ */
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "@jest/globals";
 import type { Context } from "moleculer";
 import { NatsTransporter, TaskflowClient, TaskflowService } from "../../lib/index.ts";
@@ -22,7 +25,10 @@ afterAll(() => server.stop());
 const tasksOf = (tree: TaskflowDetails): TaskDetails[] =>
   Object.values(tree.stages).flatMap((stage) => Object.values(stage.tasks));
 
-/** A coordinator whose own service `svc.text` answers as many characters as asked for, and a client on another node, with Moleculer's own transporter if wanted. */
+/**
+ * A coordinator whose own service `svc.text` answers as many characters as asked for, and a
+ * client on another node, with Moleculer's own transporter if wanted.
+ */
 async function cluster(isStock = false): Promise<{ client: TaskflowClient; local: TaskflowClient }> {
   const namespace = uniqueNamespace();
   const text = (ctx: Context<{ length: number }>): string => "x".repeat(ctx.params.length);

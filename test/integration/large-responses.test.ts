@@ -1,4 +1,7 @@
-/** Responses of any size come back as they were: out of memory, out of either store, in the coordinator's process and over NATS. */
+/**
+ * Responses of any size come back as they were: out of memory, out of either store, in the
+ * coordinator's process and over NATS.
+ */
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "@jest/globals";
 import { createHash } from "node:crypto";
 import { join } from "node:path";

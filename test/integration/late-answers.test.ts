@@ -1,6 +1,6 @@
 /**
- * Answers of remote workers that come when their taskflow has left memory (cancelled, or parked in a
- * retry delay), and workers that remember a taskflow whose id is used again.
+ * Answers of remote workers that come when their taskflow has left memory (cancelled, or parked
+ * in a retry delay), and workers that remember a taskflow whose id is used again.
  */
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "@jest/globals";
 import type { ServiceSchema } from "moleculer";

@@ -1,4 +1,7 @@
-/** Half of a character (`"party 😀".slice(0, 7)`): stores keep another character instead, so that two texts would be one. */
+/**
+ * Half of a character (`"party 😀".slice(0, 7)`): stores keep another character instead, so that
+ * two texts would be one.
+ */
 import { afterEach, expect, test } from "@jest/globals";
 import type { Taskflow } from "../../lib/index.ts";
 import { rejection, stageOf, startLocalNode, stopLocalNodes } from "../helpers/local-node.ts";

@@ -1,4 +1,7 @@
-/** Many answers at once that do not fit into messages: more than a ledger in memory keeps, and more than one can fetch at a time. */
+/**
+ * Many answers at once that do not fit into messages: more than a ledger in memory keeps, and
+ * more than one can fetch at a time.
+ */
 import { afterAll, afterEach, beforeAll, expect, test } from "@jest/globals";
 import { NatsTransporter, TaskflowClient, TaskflowService, TaskflowWorker } from "../../lib/index.ts";
 import { startNatsServer } from "../helpers/nats-server.ts";

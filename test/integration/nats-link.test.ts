@@ -1,4 +1,7 @@
-/** The project's transporter and its connection: credentials, servers that are away, frozen or unwilling, and what the node says of it. */
+/**
+ * The project's transporter and its connection: credentials, servers that are away, frozen or
+ * unwilling, and what the node says of it.
+ */
 import { afterEach, beforeEach, describe, expect, test } from "@jest/globals";
 import { createServer } from "node:net";
 import type { AddressInfo, Socket } from "node:net";

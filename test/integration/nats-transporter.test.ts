@@ -1,4 +1,7 @@
-/** The project's transporter on a real NATS server: what is on the wire, and what reaches handlers and callers. */
+/**
+ * The project's transporter on a real NATS server: what is on the wire, and what reaches handlers
+ * and callers.
+ */
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "@jest/globals";
 import * as fc from "fast-check";
 import type { Context, ServiceSchema } from "moleculer";
@@ -64,7 +67,10 @@ const ours = (): NatsTransporter => new NatsTransporter({ url: server.url });
 const unbuffered = (): NatsTransporter => new NatsTransporter({ url: server.url, writeBuffer: false });
 const stock = (): string => server.url;
 
-/** A caller and a worker that know each other, and what a third party saw of their requests and responses. */
+/**
+ * A caller and a worker that know each other, and what a third party saw of their requests and
+ * responses.
+ */
 async function pair(callerTransporter: NatsTransporter | string, workerTransporter: NatsTransporter | string) {
   const namespace = uniqueNamespace();
   const seen: Msg[] = [];

@@ -1,6 +1,7 @@
 /**
- * Nested taskflows of attempts that were delivered twice, answered late, or were cancelled: whichever
- * delivery's answer counts, the taskflows of its handler are joined and none of them is lost.
+ * Nested taskflows of attempts that were delivered twice, answered late, or were cancelled:
+ * whichever delivery's answer counts, the taskflows of its handler are joined and none of them is
+ * lost.
  */
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "@jest/globals";
 import type { Context, ServiceSchema } from "moleculer";
@@ -59,7 +60,10 @@ const parentFlow = (options: object = {}): Taskflow => ({
   ],
 });
 
-/** `make` produces a child in each delivery, between two gates that name the delivery; the child's task waits at one. */
+/**
+ * `make` produces a child in each delivery, between two gates that name the delivery; the child's
+ * task waits at one.
+ */
 function service(gates: Gates, produced: Map<string, string>, mixins: ServiceSchema["mixins"] = []): ServiceSchema {
   return {
     name: "svc",

@@ -1,4 +1,7 @@
-/** Nested taskflows and compensation over NATS, with coordinators in processes of their own that are killed in the middle. */
+/**
+ * Nested taskflows and compensation over NATS, with coordinators in processes of their own that
+ * are killed in the middle.
+ */
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "@jest/globals";
 import type { Context, ServiceBroker, ServiceSchema } from "moleculer";
 import { writeFileSync } from "node:fs";
@@ -84,7 +87,10 @@ const tasksOf = (tree: TaskflowDetails): TaskDetails[] =>
   Object.values(tree.stages).flatMap((stage) => Object.values(stage.tasks));
 const nestedOf = (tree: TaskflowDetails): TaskflowDetails[] => tasksOf(tree).flatMap(({ nested = {} }) => Object.values(nested));
 
-/** Three levels, of which the deepest is at work: its second stage and the end of each level are still to come. */
+/**
+ * Three levels, of which the deepest is at work: its second stage and the end of each level are
+ * still to come.
+ */
 async function startTree(worker: WorkerSite): Promise<string> {
   worker.held.add("deep");
   const deepest = { stages: [stageOf("one", ["deep:work"]), stageOf("two", ["deeper:work"])] };

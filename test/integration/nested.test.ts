@@ -1,4 +1,6 @@
-/** Nested taskflows in one process: handlers that produce, and what becomes of what they produced. */
+/**
+ * Nested taskflows in one process: handlers that produce, and what becomes of what they produced.
+ */
 import { afterEach, describe, expect, test } from "@jest/globals";
 import type { Context, ServiceSchema } from "moleculer";
 import type { Taskflow, TaskDetails, TaskflowDetails, TaskflowExecutionContext } from "../../lib/index.ts";
@@ -20,7 +22,10 @@ interface Site extends LocalNode {
   readonly contexts: TaskflowExecutionContext[];
 }
 
-/** Handlers: `make` produces what its params say, `work` answers, `wait` waits until somebody opens, `fail` fails, `persist` produces until it has completed, `again` produces itself. */
+/**
+ * Handlers: `make` produces what its params say, `work` answers, `wait` waits until somebody
+ * opens, `fail` fails, `persist` produces until it has completed, `again` produces itself.
+ */
 async function startSite(taskflow = {}): Promise<Site> {
   const ran: string[] = [];
   const contexts: TaskflowExecutionContext[] = [];

@@ -1,4 +1,7 @@
-/** Taskflows that wait for long are not in memory, and finished ones go when the store is to keep them no longer. */
+/**
+ * Taskflows that wait for long are not in memory, and finished ones go when the store is to keep
+ * them no longer.
+ */
 import { afterEach, describe, expect, test } from "@jest/globals";
 import type { ServiceSchema } from "moleculer";
 import { join } from "node:path";

@@ -68,7 +68,8 @@ describe.each(["the same node id", "another node id"])("a restart on the same fi
     const restarted = await startLocalNode({ services: [after.service], taskflow, nodeID: ids[1] ?? "" });
     const tree = await restarted.client.waitForTaskflow(taskflowId);
     expect(tree.status).toBe("COMPLETED");
-    // What ran is asked for first, which takes as long as its node may need to be seen; what waited goes on at its time.
+    // What ran is asked for first, which takes as long as its node may need to be seen; what
+    // waited goes on at its time.
     expect(after.keys.toSorted()).toEqual(["add:0", "check:1", "end:0"]);
     expect(after.keys.at(-1)).toBe("end:0");
     const [group, add, check] = tasksOf(tree);
@@ -130,7 +131,8 @@ describe.each([false, true])("a store that fails (commits by a promise: %s)", (i
       ["c", "at last", 1],
       ["d", "ok", 0],
     ]);
-    // A delivery may be repeated where nobody knows whether it was stored, but always as the same attempt.
+    // A delivery may be repeated where nobody knows whether it was stored, but always as the same
+    // attempt.
     expect([...new Set(keys)].sort()).toEqual(["a:0", "b:0", "b:1", "c:0", "c:1", "d:0"]);
     store.failCommit = () => undefined;
     const seqs: number[] = [];

@@ -1,4 +1,7 @@
-/** Two coordinators on one MongoDB, in processes of their own: what becomes of the taskflows of one that is killed, stopped or frozen. */
+/**
+ * Two coordinators on one MongoDB, in processes of their own: what becomes of the taskflows of
+ * one that is killed, stopped or frozen.
+ */
 import { afterEach, expect, test } from "@jest/globals";
 import { MongoClient } from "mongodb";
 import { existsSync } from "node:fs";
@@ -34,7 +37,10 @@ describeOnMongo("two coordinators on one MongoDB", (mongo) => {
     close = [];
   });
 
-  /** Taskflows of three stages, of which the second takes `work` ms, all of them in the middle of it, and all of the first coordinator. */
+  /**
+   * Taskflows of three stages, of which the second takes `work` ms, all of them in the middle of
+   * it, and all of the first coordinator.
+   */
   async function openSite(work: number): Promise<Site> {
     const namespace = uniqueNamespace();
     const settings = { folder: tempFolder(), namespace, mongo: mongo(), leaseMs: LEASE_MS, graceMs: GRACE_MS };
@@ -155,7 +161,8 @@ describeOnMongo("two coordinators on one MongoDB", (mongo) => {
     const runs = site.runs();
     expectAllOnce(trees, runs);
     expect(runs.filter(({ fence, at }) => at > takenAt && fence !== 2)).toEqual([]);
-    // Nobody has taken anything back meanwhile: what changed the taskflows were writes of one owner.
+    // Nobody has taken anything back meanwhile: what changed the taskflows were writes of one
+    // owner.
     expect(taken.every(({ fence }) => fence === 2)).toBe(true);
     await eventually(async () => expect(await site.owners()).toEqual([]));
     // It is well again, and takes part.

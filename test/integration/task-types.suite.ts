@@ -1,4 +1,7 @@
-/** Task types of a user's own, on a store: one that is worked out, one that is done in the coordinator's process, one with a dispatch of its own. */
+/**
+ * Task types of a user's own, on a store: one that is worked out, one that is done in the
+ * coordinator's process, one with a dispatch of its own.
+ */
 import { afterEach, describe, expect, test } from "@jest/globals";
 import type { Context } from "moleculer";
 import {

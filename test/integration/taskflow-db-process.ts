@@ -1,6 +1,7 @@
 /**
- * A program: a node of its own with the service `taskflow-db` over a store. It reads without a pause
- * and prints how many taskflows are COMPLETED whenever that changes. Its argument is the store's URL.
+ * A program: a node of its own with the service `taskflow-db` over a store. It reads without a
+ * pause and prints how many taskflows are COMPLETED whenever that changes. Its argument is the
+ * store's URL.
  */
 import { ServiceBroker } from "moleculer";
 import { setTimeout as delay } from "node:timers/promises";

@@ -1,4 +1,7 @@
-/** Reading the file of a SQLite store through moleculer-db, while its coordinator is at work in it. */
+/**
+ * Reading the file of a SQLite store through moleculer-db, while its coordinator is at work in
+ * it.
+ */
 import { afterEach, expect, it } from "@jest/globals";
 import { join } from "node:path";
 import { TaskflowDb } from "../../lib/moleculer-db.ts";

@@ -1,4 +1,7 @@
-/** Requests that a worker turns away: a full bulkhead, a ledger that refuses. Each is tried again, quietly. */
+/**
+ * Requests that a worker turns away: a full bulkhead, a ledger that refuses. Each is tried again,
+ * quietly.
+ */
 import { afterAll, afterEach, beforeAll, expect, test } from "@jest/globals";
 import type { ServiceSchema } from "moleculer";
 import { setTimeout as delay } from "node:timers/promises";
@@ -71,7 +74,8 @@ test.each([
     expect(status).toBe("COMPLETED");
     expect(runs).toHaveLength(TASKS);
     await eventually(() => expect(events.at(-1)).toMatchObject({ data: { taskflowStatus: "COMPLETED" } }));
-    // WAITING and RUNNING of the taskflow and its stage, RUNNING and SUCCESS of each task, and two ends.
+    // WAITING and RUNNING of the taskflow and its stage, RUNNING and SUCCESS of each task, and
+    // two ends.
     expect(events.length).toBeLessThanOrEqual(2 * TASKS + 5);
     expect(revision).toBeLessThanOrEqual(3 * TASKS);
   },

@@ -1,4 +1,7 @@
-/** Taskflows that are damaged in the store, or of a newer format: everything else goes on, and they can be seen, saved and removed. */
+/**
+ * Taskflows that are damaged in the store, or of a newer format: everything else goes on, and
+ * they can be seen, saved and removed.
+ */
 import { afterEach, describe, expect, test } from "@jest/globals";
 import { type Document, MongoClient } from "mongodb";
 import { DatabaseSync } from "node:sqlite";

@@ -1,4 +1,7 @@
-/** Wide stages: what is in flight stays bounded, the coordinator stays responsive, and a change costs the same as in a small taskflow. */
+/**
+ * Wide stages: what is in flight stays bounded, the coordinator stays responsive, and a change
+ * costs the same as in a small taskflow.
+ */
 import { afterEach, describe, expect, test } from "@jest/globals";
 import { monitorEventLoopDelay } from "node:perf_hooks";
 import { SqliteStore } from "../../lib/adapters/sqlite/store.ts";
@@ -13,7 +16,9 @@ interface Wide extends LocalNode {
   readonly most: () => number;
 }
 
-/** Its workers answer a few turns of the event loop later, and note how many of them run at once. */
+/**
+ * Its workers answer a few turns of the event loop later, and note how many of them run at once.
+ */
 async function startWide(maxInFlight = 1_000): Promise<Wide> {
   let running = 0;
   let most = 0;

@@ -1,4 +1,7 @@
-/** Whatever a handler answers, throws or writes into its meta: its process lives, and the coordinator hears what it was. */
+/**
+ * Whatever a handler answers, throws or writes into its meta: its process lives, and the
+ * coordinator hears what it was.
+ */
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "@jest/globals";
 import type { Outcome } from "../../lib/core/execution/inputs.ts";
 import { again, ask, callOf, deliver, ranIn } from "../helpers/deliver.ts";

@@ -1,4 +1,7 @@
-/** What the worker mixin gives a handler beside its params: signal, heartbeats, the answers before it; and what it does not touch. */
+/**
+ * What the worker mixin gives a handler beside its params: signal, heartbeats, the answers before
+ * it; and what it does not touch.
+ */
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "@jest/globals";
 import type { Context, ServiceSchema } from "moleculer";
 import { MoleculerBus } from "../../lib/adapters/moleculer/bus.ts";
@@ -31,7 +34,10 @@ interface Pair {
   readonly node: string;
 }
 
-/** A node that delivers, with what stands for the coordinator's service, and a worker that serves `svc` with the mixin. */
+/**
+ * A node that delivers, with what stands for the coordinator's service, and a worker that serves
+ * `svc` with the mixin.
+ */
 async function pair(
   svc: Partial<ServiceSchema>,
   more: { coordinator?: Partial<ServiceSchema>; options?: TaskflowWorkerOptions } = {},

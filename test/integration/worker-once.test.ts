@@ -1,4 +1,7 @@
-/** The worker mixin over real NATS and in real processes: a handler runs once, and whoever asks is told the truth. */
+/**
+ * The worker mixin over real NATS and in real processes: a handler runs once, and whoever asks is
+ * told the truth.
+ */
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "@jest/globals";
 import { join } from "node:path";
 import type { Reply } from "../../lib/ports/dispatch.ts";
@@ -66,7 +69,8 @@ describe.each(TRANSPORTS)("with %s", (_, stock) => {
     await eventually(async () => expect(await ask(site.bus, callOf("svc.note", { node }))).toEqual({ kind: "never" }));
     expect(await ask(site.bus, call)).toEqual({ kind: "never" });
     const late = new Promise((resolve) => site.bus.call(call, resolve));
-    // The same node serves in order: when the next one is answered, this one was refused, and nothing was told of it.
+    // The same node serves in order: when the next one is answered, this one was refused, and
+    // nothing was told of it.
     expect(await deliver(site.bus, again(call))).toMatchObject({ kind: "answered" });
     expect(await Promise.race([late, Promise.resolve("nothing")])).toBe("nothing");
     expect(site.runs()).toBe(1);

@@ -1,6 +1,6 @@
 /**
- * A worker node in a process of its own, for tests: `svc` with the worker mixin, `plain` without. Settings come as JSON in WORKER; each run of a
- * handler is a line in the file `runs`.
+ * A worker node in a process of its own, for tests: `svc` with the worker mixin, `plain` without.
+ * Settings come as JSON in WORKER; each run of a handler is a line in the file `runs`.
  */
 import { appendFileSync, existsSync } from "node:fs";
 import { setTimeout as delay } from "node:timers/promises";

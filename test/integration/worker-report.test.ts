@@ -1,4 +1,7 @@
-/** An outcome that nobody may have heard of is told again until a coordinator has taken it: through losses of the bus, to whoever drives the taskflow. */
+/**
+ * An outcome that nobody may have heard of is told again until a coordinator has taken it:
+ * through losses of the bus, to whoever drives the taskflow.
+ */
 import { afterAll, afterEach, expect, test } from "@jest/globals";
 import type { Context } from "moleculer";
 import { TaskflowClient, TaskflowService } from "../../lib/index.ts";
@@ -57,7 +60,8 @@ test("a coordinator settles its task by a report when the answer of the call was
   expect(tree.status).toBe("COMPLETED");
   expect(site.runs()).toBe(1);
   const stray = { key: `${taskflowId}:${taskId}:0`, action: "svc.wait", outcome: { ok: true, response: 1 } };
-  // Of a taskflow that has finished, or is unknown, a report no longer matters: it need not be repeated.
+  // Of a taskflow that has finished, or is unknown, a report no longer matters: it need not be
+  // repeated.
   expect(await broker.call("taskflow.reportOutcome", stray)).toEqual({ success: true, data: { accepted: true } });
   await expect(broker.call("taskflow.reportOutcome", { ...stray, outcome: { ok: "yes" } })).rejects.toMatchObject({
     type: "TASKFLOW_VALIDATION_ERROR",

@@ -1,4 +1,7 @@
-/** A worker that is killed says no goodbye. When its next process is there before anybody missed its heartbeats, nothing is waited for in vain. */
+/**
+ * A worker that is killed says no goodbye. When its next process is there before anybody missed
+ * its heartbeats, nothing is waited for in vain.
+ */
 import { afterAll, afterEach, beforeAll, expect, test } from "@jest/globals";
 import { join } from "node:path";
 import { TaskflowClient, TaskflowService } from "../../lib/index.ts";

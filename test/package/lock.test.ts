@@ -1,4 +1,6 @@
-/** The lock file is whole: npm installs from it as it is, on any platform, and has nothing to add. */
+/**
+ * The lock file is whole: npm installs from it as it is, on any platform, and has nothing to add.
+ */
 import { expect, it } from "@jest/globals";
 import { copyFileSync, readFileSync } from "node:fs";
 import { join } from "node:path";

@@ -1,4 +1,7 @@
-/** Virtual time: what is to happen, in order. Nothing waits; the time is that of the event that is taken. */
+/**
+ * Virtual time: what is to happen, in order. Nothing waits; the time is that of the event that is
+ * taken.
+ */
 interface Planned {
   readonly time: number;
   readonly order: number;
@@ -21,7 +24,10 @@ export class Agenda {
     return EPOCH + this.time + this.offset;
   }
 
-  /** Plans something; returns what cancels it. What is planned for the same time happens in the order of the planning. */
+  /**
+   * Plans something; returns what cancels it. What is planned for the same time happens in the
+   * order of the planning.
+   */
   in(delay: number, run: () => void): () => void {
     const planned = { time: this.time + delay, order: this.#order++, run, cancelled: false };
     this.#push(planned);

@@ -24,19 +24,28 @@ export class AttemptRecord {
   notSent = 0;
   /** Virtual time at which a coordinator was told last that a call of it never left. */
   turnedAwayAt: { readonly time: number; readonly by: Incarnation; readonly delivery: number } | undefined;
-  /** The highest delivery that was handed to the bus, and the highest that may have reached a worker. */
+  /**
+   * The highest delivery that was handed to the bus, and the highest that may have reached a
+   * worker.
+   */
   highestCalled = 0;
   highestLeft = 0;
   /** Deliveries that did not leave, and may: their numbers are used again. */
   readonly unsent = new Set<number>();
   /** Handlers that began to run. */
   executions = 0;
-  /** Virtual time since which a coordinator cannot count on hearing of it, and at which somebody asked last. */
+  /**
+   * Virtual time since which a coordinator cannot count on hearing of it, and at which somebody
+   * asked last.
+   */
   suspectSince: number | undefined;
   askedAt = -1;
   /** Questions that are not answered. */
   readonly asking = new Set<{ readonly incarnation: Incarnation }>();
-  /** The replies to each coordinator, the latest one first, and the highest delivery that it was told `never` of. */
+  /**
+   * The replies to each coordinator, the latest one first, and the highest delivery that it was
+   * told `never` of.
+   */
   readonly replies = new Map<Incarnation, Told[]>();
   readonly nevers = new Map<Incarnation, number>();
   /** The highest delivery of which `never` was said to whoever stored that another one follows. */
@@ -47,7 +56,10 @@ export class AttemptRecord {
   readonly told: Outcome[] = [];
   /** Deliveries of which nobody knows how they ended, as a coordinator was told. */
   readonly lost = new Set<number>();
-  /** Something happened after which a coordinator cannot know: a crash, a commit of which nothing was known. */
+  /**
+   * Something happened after which a coordinator cannot know: a crash, a commit of which nothing
+   * was known.
+   */
   interrupted = false;
 
   constructor(number: number, startedAt: number, bornAt: number) {

@@ -3,7 +3,10 @@ import type { Fact } from "../../lib/core/journal/facts.ts";
 import type { FlowRecord } from "./record.ts";
 
 export class Decisions {
-  /** Somebody decided, or has to: its course no longer follows from its definition and its handlers alone. */
+  /**
+   * Somebody decided, or has to: its course no longer follows from its definition and its
+   * handlers alone.
+   */
   haveAny = false;
   /** Answers by the ids of the orders. */
   readonly answers = new Map<string, string>();
@@ -28,7 +31,8 @@ export class Decisions {
         this.answers.set(fact.id, JSON.stringify(fact.answer));
         return;
       case "annotated":
-        // Known: without an id, one whose commit lands late may have been decided anew meanwhile. With an id "commanded" tells.
+        // Known: without an id, one whose commit lands late may have been decided anew meanwhile.
+        // With an id "commanded" tells.
         if (this.annotated.has(fact.value) && world.faults["commit lands late"] === 0)
           world.report(38, `${taskflowId}: annotation ${String(fact.value)} is stored twice`);
         if (!this.annotated.has(fact.value)) this.annotated.set(fact.value, texts.length);

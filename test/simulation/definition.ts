@@ -1,4 +1,7 @@
-/** Random taskflows, and what their options come to: worked out here a second time, apart from the engine. */
+/**
+ * Random taskflows, and what their options come to: worked out here a second time, apart from the
+ * engine.
+ */
 import type { StoredDefinition } from "../../lib/core/model/values.ts";
 import type { Options } from "../../schemas/options.ts";
 import type { Random } from "./random.ts";

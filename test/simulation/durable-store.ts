@@ -1,4 +1,7 @@
-/** The store that survives crashes: what `lib/ports/store.ts` asks for, in memory, and the record of every taskflow in it. */
+/**
+ * The store that survives crashes: what `lib/ports/store.ts` asks for, in memory, and the record
+ * of every taskflow in it.
+ */
 import { isDeepStrictEqual } from "node:util";
 import { isLeaseExpired } from "../../lib/ports/expired-lease.ts";
 import type { Entry } from "../../lib/core/journal/facts.ts";
@@ -73,7 +76,10 @@ export class DurableStore {
     this.changed.add(record);
   }
 
-  /** Somebody else's entry takes the next revision: it says nothing, and what the owner is about to write is outdated. */
+  /**
+   * Somebody else's entry takes the next revision: it says nothing, and what the owner is about
+   * to write is outdated.
+   */
   intrude(taskflowId: string): void {
     const record = this.records.get(taskflowId);
     if (!record || isFinished(record.flow.status)) return;

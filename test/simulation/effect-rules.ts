@@ -50,7 +50,8 @@ export function checkCall(incarnation: Incarnation, record: FlowRecord, task: Ta
     (task.latest?.highestLeft ?? 0) > Math.max(refused, task.latest?.cleared ?? 0)
   )
     world.report(8, `${what} is sent, and delivery ${task.latest?.highestLeft} may have left before`);
-  // What never left may have been asked about before that was known; the worker refuses it then, and its time runs out.
+  // What never left may have been asked about before that was known; the worker refuses it then,
+  // and its time runs out.
   if (call.delivery <= refused && !task.latest?.unsent.has(call.delivery))
     world.report(34, `${what} is sent, and "never" was said of delivery ${refused}`);
   if (call.delivery > 5 || left >= 5) world.report(9, `${what} is sent after ${left} deliveries`);

@@ -9,7 +9,10 @@ const HIGHEST = {
   freeze: 0.9,
   /** The process is asked to end, and hands over; drawn like a freeze. */
   stop: 0.8,
-  /** The process's own link to the bus is cut for a while: what is under way is lost; drawn like a freeze. */
+  /**
+   * The process's own link to the bus is cut for a while: what is under way is lost; drawn like a
+   * freeze.
+   */
   "link down": 0.9,
   /** A sign of life is not taken. */
   "beat refused": 0.4,
@@ -73,7 +76,10 @@ export const FAULTS = Object.keys(HIGHEST) as Fault[];
 
 export type FaultRates = Readonly<Record<Fault, number>>;
 
-/** In a tenth of the runs nothing goes wrong; else each fault is wholly off in most of them, for one can hide what another would show. */
+/**
+ * In a tenth of the runs nothing goes wrong; else each fault is wholly off in most of them, for
+ * one can hide what another would show.
+ */
 export function drawFaults(random: Random): FaultRates {
   const share = random.chance(0.1) ? 0 : random.pick([0.12, 0.3, 0.5]);
   const rates = FAULTS.map((fault) => [fault, random.chance(share) ? random.next() * HIGHEST[fault] : 0]);

@@ -1,4 +1,7 @@
-/** The coordinators' processes: one or two names, each with one life after the other, and what befalls them. */
+/**
+ * The coordinators' processes: one or two names, each with one life after the other, and what
+ * befalls them.
+ */
 import { DEFAULT_OPTIONS } from "../../lib/core/model/options.ts";
 import type { CoordinatorSettings } from "../../lib/coordinator/turn/settings.ts";
 import { Incarnation } from "./incarnation.ts";

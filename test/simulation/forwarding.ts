@@ -1,4 +1,7 @@
-/** Orders on their way from one coordinator to another, and the answers back. What is lost is noticed when the time for an answer is over. */
+/**
+ * Orders on their way from one coordinator to another, and the answers back. What is lost is
+ * noticed when the time for an answer is over.
+ */
 import type { CommandResult, CommandRequest } from "../../lib/core/model/command.ts";
 import type { Incarnation } from "./incarnation.ts";
 

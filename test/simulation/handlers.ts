@@ -1,4 +1,7 @@
-/** The workers' side: handlers run, are joined, remembered, killed, and report what nobody may have heard. */
+/**
+ * The workers' side: handlers run, are joined, remembered, killed, and report what nobody may
+ * have heard.
+ */
 import type { TaskError } from "../../lib/core/model/values.ts";
 import type { JsonText } from "../../lib/core/model/values.ts";
 import { isFinished } from "../../lib/core/model/flow.ts";
@@ -28,7 +31,10 @@ export class Handlers {
     this.#nodes = nodes;
   }
 
-  /** A delivery has arrived. `ended` is told how it ends. False: it is refused, and that tells nothing. */
+  /**
+   * A delivery has arrived. `ended` is told how it ends. False: it is refused, and that tells
+   * nothing.
+   */
   take(job: Job, duration: number, ended: Ended): boolean {
     const world = this.#world;
     const { call, task } = job;

@@ -1,4 +1,7 @@
-/** The store as one process sees it: answers come at once or later, fail, and what a dead process had asked for may be carried out all the same. */
+/**
+ * The store as one process sees it: answers come at once or later, fail, and what a dead process
+ * had asked for may be carried out all the same.
+ */
 import type { Claimed, KnownOwner, Store, StoredTaskflow, Write, WriteResult } from "../../lib/ports/store.ts";
 import type { Candidate } from "./durable-store.ts";
 import type { Fault } from "./faults.ts";
@@ -110,7 +113,10 @@ function answer<T>(incarnation: Incarnation, work: () => T, latency?: number): P
   });
 }
 
-/** Step by step, like the store on MongoDB: others come in between, and the process may stand still. */
+/**
+ * Step by step, like the store on MongoDB: others come in between, and the process may stand
+ * still.
+ */
 async function claim(incarnation: Incarnation, ...[owner, alive, dead, limit]: Parameters<Store["claim"]>): Promise<Claimed[]> {
   const { world } = incarnation;
   const { store } = world;
@@ -131,7 +137,9 @@ async function claim(incarnation: Incarnation, ...[owner, alive, dead, limit]: P
   });
 }
 
-/** Up to two leases; mostly, where that is near, until an owner that is frozen has just come back. */
+/**
+ * Up to two leases; mostly, where that is near, until an owner that is frozen has just come back.
+ */
 function slowness(world: World, rows: readonly Candidate[]): number | undefined {
   const { random, leaseMs, fleet, agenda, faults, isCalm } = world;
   const frozen = fleet.incarnations.find(({ isFrozen, owner }) => isFrozen && rows.some((row) => row.owner === owner));

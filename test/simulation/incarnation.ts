@@ -1,7 +1,8 @@
 /**
- * One life of a coordinator's process, and its end. A crash cuts it off: from then on nothing that it does has any effect, and nothing reaches it. It can
- * come at any call of a port, so before and after each commit and between any two effects. Frozen it stands still: what reaches it waits, and it goes on
- * with all of that, whatever has become of the world meanwhile.
+ * One life of a coordinator's process, and its end. A crash cuts it off: from then on nothing
+ * that it does has any effect, and nothing reaches it. It can come at any call of a port, so
+ * before and after each commit and between any two effects. Frozen it stands still: what reaches
+ * it waits, and it goes on with all of that, whatever has become of the world meanwhile.
  */
 import { Coordinator } from "../../lib/coordinator/coordinator.ts";
 import type { CoordinatorSettings } from "../../lib/coordinator/turn/settings.ts";
@@ -246,7 +247,10 @@ export class Incarnation {
     };
   }
 
-  /** Like the machine's clock: waits for as long as it seems at first, looks at the time if one is given, and waits for the rest. */
+  /**
+   * Like the machine's clock: waits for as long as it seems at first, looks at the time if one is
+   * given, and waits for the rest.
+   */
   #arm(left: () => number, time: number | undefined, callback: () => void): () => void {
     const { agenda } = this.world;
     if (!this.goesOn()) return () => {};

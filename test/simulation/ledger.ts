@@ -1,4 +1,7 @@
-/** What workers remember of attempts, by their keys: nothing, all of them together, or each node for itself until it dies. */
+/**
+ * What workers remember of attempts, by their keys: nothing, all of them together, or each node
+ * for itself until it dies.
+ */
 import type { Outcome, OutcomeReply } from "../../lib/core/execution/inputs.ts";
 import type { Random } from "./random.ts";
 

@@ -19,7 +19,10 @@ const FLOW_FIELDS = [
 const STAGE_FIELDS = ["status", "startedAt", "finishedAt"] as const;
 const TASK_FIELDS = ["status", "attempt", "runAttempts", "attemptsOmitted", "dueSince", "retryAt", "response"] as const;
 
-/** The first difference, as a sentence; undefined if there is none. What is due is no part of the journal. */
+/**
+ * The first difference, as a sentence; undefined if there is none. What is due is no part of the
+ * journal.
+ */
 export function differenceOf(memory: Flow, journal: Flow): string | undefined {
   const own = fields(FLOW_FIELDS, memory, journal, "taskflow") ?? deep(memory.error, journal.error, "error of the taskflow");
   if (own !== undefined) return own;

@@ -5,7 +5,10 @@ import type { Kill } from "./kill-mutants.ts";
 import { MUTANTS } from "./mutants.ts";
 import { PROPERTIES } from "./properties.ts";
 
-/** Properties that only a fault of the coordinator's own errors, or none that we could think of, violates alone. */
+/**
+ * Properties that only a fault of the coordinator's own errors, or none that we could think of,
+ * violates alone.
+ */
 const WITHOUT_MUTANT = new Set([7, 13, 27, 28]);
 
 describe("the simulator kills the mutant", () => {

@@ -1,6 +1,6 @@
 /**
- * The mutants, which test the simulator: each must violate a property that was named beforehand. Most
- * are one change of the engine's own source; some are in the fakes of store and bus.
+ * The mutants, which test the simulator: each must violate a property that was named beforehand.
+ * Most are one change of the engine's own source; some are in the fakes of store and bus.
  */
 import type { Mutant } from "./mutant.ts";
 import { MUTANTS_OF_THE_COORDINATOR } from "./mutants-coordinator.ts";

@@ -1,4 +1,7 @@
-/** Those who decide about taskflows while they run and after: at random while there are faults, then so that all of them end. */
+/**
+ * Those who decide about taskflows while they run and after: at random while there are faults,
+ * then so that all of them end.
+ */
 import type { Command } from "../../lib/core/model/command.ts";
 import { taskId } from "../../lib/core/model/ids.ts";
 import { drawOrder } from "./drawn-command.ts";

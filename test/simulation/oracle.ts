@@ -1,4 +1,7 @@
-/** What a finished taskflow must look like, worked out from its tasks by the rules of the contract alone. */
+/**
+ * What a finished taskflow must look like, worked out from its tasks by the rules of the contract
+ * alone.
+ */
 import type { Flow } from "../../lib/core/model/flow.ts";
 import type { FlowRecord } from "./record.ts";
 

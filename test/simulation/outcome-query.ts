@@ -1,4 +1,7 @@
-/** How a coordinator's question fares: it is asked again and again until somebody answers or its patience is over. */
+/**
+ * How a coordinator's question fares: it is asked again and again until somebody answers or its
+ * patience is over.
+ */
 import { taskOrdinalOf } from "../../lib/core/model/ids.ts";
 import type { OutcomeReply } from "../../lib/core/execution/inputs.ts";
 import type { OutcomeQuery } from "../../lib/ports/dispatch.ts";

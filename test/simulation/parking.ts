@@ -1,4 +1,7 @@
-/** What is parked: that nothing can happen to it meanwhile, and that it is in memory again when something can. */
+/**
+ * What is parked: that nothing can happen to it meanwhile, and that it is in memory again when
+ * something can.
+ */
 import { isFinished } from "../../lib/core/model/flow.ts";
 import type { Incarnation } from "./incarnation.ts";
 import type { FlowRecord } from "./record.ts";

@@ -56,7 +56,10 @@ function checkRecord(world: World, record: FlowRecord, incarnation: Incarnation)
   }
 }
 
-/** What was under way when the link was lost is asked about, unless it is about to be delivered again. */
+/**
+ * What was under way when the link was lost is asked about, unless it is about to be delivered
+ * again.
+ */
 function checkSuspects(world: World, { driver, tasks, flow, taskflowId }: FlowRecord): void {
   if (!driver.isAlive || driver.isFrozen || driver.isStopping || driver.isCutOff) return;
   for (const { latest, plan } of tasks) {
@@ -123,7 +126,10 @@ function checkCare(world: World): void {
   }
 }
 
-/** When its time is over the attempt ends, or, where it must not be repeated, is asked about until it does. */
+/**
+ * When its time is over the attempt ends, or, where it must not be repeated, is asked about until
+ * it does.
+ */
 function checkTimeout(world: World, { latest, plan }: TaskRecord, status: string, incarnation: Incarnation): void {
   if (
     status !== "RUNNING" ||

@@ -1,6 +1,7 @@
 /**
- * A taskflow in the durable store, with the state that its journal tells of and everything that the world knows about it. Each entry is checked
- * when it is stored, fact by fact, by rules that are written down here a second time.
+ * A taskflow in the durable store, with the state that its journal tells of and everything that
+ * the world knows about it. Each entry is checked when it is stored, fact by fact, by rules that
+ * are written down here a second time.
  */
 import { apply, isEvent } from "../../lib/core/journal/apply.ts";
 import { assertFlow } from "../../lib/core/model/invariants.ts";
@@ -162,7 +163,8 @@ export class FlowRecord {
   taken(incarnation: Incarnation, before: string | null, since: number): void {
     const { world } = this;
     const owner = world.fleet.incarnations.find((one) => one.owner === before);
-    // What a former life under this name left is not the new one's before that has started, unless it has claimed it.
+    // What a former life under this name left is not the new one's before that has started,
+    // unless it has claimed it.
     const isItsOwn = owner?.hasStarted || owner === this.holder;
     if (owner && isItsOwn && owner !== incarnation && !owner.isStopping && owner.heldUntil > world.agenda.time)
       world.report(
@@ -303,7 +305,8 @@ export class FlowRecord {
         task.openSince = undefined;
         return;
       case "reset":
-        // A success that somebody wants again, and an outcome that nobody could tell of a task that somebody named.
+        // A success that somebody wants again, and an outcome that nobody could tell of a task
+        // that somebody named.
         if (fact.follows && before.status !== "WAITING" && before.status !== "CANCELLED")
           this.world.report(42, `task ${fact.task} follows in a retry, and is ${before.status}`);
         task.isForced ||= isSettled(before.status) && (fact.inDoubt === "verify" || isDone(before.status));

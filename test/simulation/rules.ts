@@ -31,7 +31,10 @@ export function checkStarted(record: FlowRecord, task: TaskRecord, before: Task,
   if (task.retryAt !== undefined) world.statistics.count("input: retry after a delay");
 }
 
-/** Its latest attempt has failed for certain, or never began, or somebody wants it whatever became of that. */
+/**
+ * Its latest attempt has failed for certain, or never began, or somebody wants it whatever became
+ * of that.
+ */
 function mayRepeat({ driver }: FlowRecord, { latest, isForced, isReset, plan }: TaskRecord): boolean {
   if (!latest || isForced || hasFailedForCertain(latest, plan.options)) return true;
   return isReset && latest.latestReply(driver)?.kind === "never";
@@ -197,7 +200,10 @@ function checkCause(
   }
 }
 
-/** Whoever called it unknown had asked, and nobody could tell; or it was delivered as often as it may be, or has run for as long. */
+/**
+ * Whoever called it unknown had asked, and nobody could tell; or it was delivered as often as it
+ * may be, or has run for as long.
+ */
 function checkUnknown(record: FlowRecord, task: TaskRecord, attempt: AttemptRecord, what: string, at: number): void {
   const { world, plan, flow } = record;
   const isOld = isPast(plan.options.maxAge, record.runSince, at) || isPast(task.plan.options.maxAge, task.dueSince, at);

@@ -1,10 +1,11 @@
 /**
- * `npm run simulate -- --seeds N --seed S`: runs N seeds from S on. Defaults: 1,000 from 1; with `--seed` alone that one, told line by line, as is one
- * that failed. Exits with 1 if a property did not hold.
+ * `npm run simulate -- --seeds N --seed S`: runs N seeds from S on. Defaults: 1,000 from 1; with
+ * `--seed` alone that one, told line by line, as is one that failed. Exits with 1 if a property
+ * did not hold.
  *
- * `--mutant TITLE` runs a mutant of the engine (`mutants.ts`). `--quiet` prints neither statistics nor
- * what happened. `--complete` fails too if some fault, input or fact never occurred; with `--usual` the
- * rare ones may be missing.
+ * `--mutant TITLE` runs a mutant of the engine (`mutants.ts`). `--quiet` prints neither
+ * statistics nor what happened. `--complete` fails too if some fault, input or fact never
+ * occurred; with `--usual` the rare ones may be missing.
  */
 import { parseArgs } from "node:util";
 import { simulateMutant } from "./mutate.ts";

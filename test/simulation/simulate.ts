@@ -1,4 +1,7 @@
-/** Runs one seed: one event after the other, each followed by the checks, until everything is finished or something does not hold. */
+/**
+ * Runs one seed: one event after the other, each followed by the checks, until everything is
+ * finished or something does not hold.
+ */
 import { historyOf } from "../../lib/core/views/history.ts";
 import { isFinished } from "../../lib/core/model/flow.ts";
 import { replay } from "../../lib/core/journal/journal.ts";
@@ -14,11 +17,17 @@ import { checkTakeover } from "./takeover.ts";
 import type { Statistics } from "./statistics.ts";
 import { World } from "./world.ts";
 
-/** Turns that promises are given after each event: more than any chain of them in the coordinator takes. */
+/**
+ * Turns that promises are given after each event: more than any chain of them in the coordinator
+ * takes.
+ */
 const PROMISE_TURNS = 20;
 /** In this time after the faults everything has to be finished. */
 const PATIENCE_MS = 1_200_000;
-/** After the last end, beside a lease: longer than most answers and timers take, and than an end takes to be announced by somebody else. */
+/**
+ * After the last end, beside a lease: longer than most answers and timers take, and than an end
+ * takes to be announced by somebody else.
+ */
 const AFTERMATH_MS = 6_000;
 
 const SETTLED = Promise.resolve();
@@ -129,7 +138,8 @@ function checkEnd(world: World): void {
     if (isStopping) continue;
     if (coordinator.inFlight !== 0 || coordinator.active !== 0)
       world.report(21, `${coordinator.inFlight} slots and ${coordinator.active} taskflows are left`);
-    // The look for workers, the beat, and the sweep; each late answer is listened for until its time.
+    // The look for workers, the beat, and the sweep; each late answer is listened for until its
+    // time.
     const expected = 3 + coordinator.lateListening;
     if (timers > expected) world.report(22, `${timers - expected} timers are left`);
   }

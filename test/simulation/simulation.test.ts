@@ -1,4 +1,7 @@
-/** The coordinator itself in virtual time, with everything around it that can go wrong. `npm run simulate -- --seed S` tells what happened in one seed. */
+/**
+ * The coordinator itself in virtual time, with everything around it that can go wrong. `npm run
+ * simulate -- --seed S` tells what happened in one seed.
+ */
 import { expect, it } from "@jest/globals";
 import { startProcess } from "../helpers/processes.ts";
 import { IS_LONG, runs } from "../helpers/runs.ts";

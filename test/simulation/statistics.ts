@@ -1,4 +1,7 @@
-/** How often what happened: a run over many seeds in which something never did has tested less than it says. */
+/**
+ * How often what happened: a run over many seeds in which something never did has tested less
+ * than it says.
+ */
 import { FAULTS } from "./faults.ts";
 
 const FACTS = [

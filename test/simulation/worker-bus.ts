@@ -1,4 +1,7 @@
-/** The bus and the workers behind it: they do the work, answer it, and lose whatever the faults of the run have them lose. */
+/**
+ * The bus and the workers behind it: they do the work, answer it, and lose whatever the faults of
+ * the run have them lose.
+ */
 import { isFinished, isSettled } from "../../lib/core/model/flow.ts";
 import { taskOrdinalOf } from "../../lib/core/model/ids.ts";
 import type { Outcome, OutcomeReply } from "../../lib/core/execution/inputs.ts";

@@ -1,4 +1,7 @@
-/** One run: virtual time, the durable store, the bus, the coordinators' lives, and those who have taskflows done. All of it follows from the seed. */
+/**
+ * One run: virtual time, the durable store, the bus, the coordinators' lives, and those who have
+ * taskflows done. All of it follows from the seed.
+ */
 import { isFinished } from "../../lib/core/model/flow.ts";
 import type { Write } from "../../lib/ports/store.ts";
 import { Agenda } from "./agenda.ts";
@@ -42,7 +45,10 @@ export class World {
   readonly bus: WorkerBus;
   readonly fleet: Fleet;
   readonly clients: Client[] = [];
-  /** In one of five seeds: where nobody decides, every status follows from the definitions and the handlers. */
+  /**
+   * In one of five seeds: where nobody decides, every status follows from the definitions and the
+   * handlers.
+   */
   readonly operators: Operators | undefined;
   /** Lines, where somebody wants to read what happened. */
   readonly trace: string[] | undefined;
@@ -51,7 +57,10 @@ export class World {
   violation: Violation | undefined;
   /** No fault strikes any more. */
   isCalm = false;
-  /** The machine's time has been set back: what compares times of different moments cannot be held to them. */
+  /**
+   * The machine's time has been set back: what compares times of different moments cannot be held
+   * to them.
+   */
   wentBack = false;
   /** What is being stored was given up by whoever sent it. */
   isUnheard = false;
@@ -182,7 +191,10 @@ export class World {
       this.store.records.get(write.kind === "create" ? write.row.taskflowId : write.taskflowId)?.interrupt();
   }
 
-  /** Who had it produced, under which id ever: each definition has its client's number in its name. */
+  /**
+   * Who had it produced, under which id ever: each definition has its client's number in its
+   * name.
+   */
   clientOf(definition: StoredDefinition): Client {
     return this.clients[Number(definition.name)] as Client;
   }

@@ -2,8 +2,8 @@
  * Which calls within this process have begun their handler. Moleculer turns a call away (a full
  * queue of its bulkhead) with the same error as the handler's own inner call fails with.
  *
- * Services that were started before the coordinator's was created are not watched: their calls count
- * as begun.
+ * Services that were started before the coordinator's was created are not watched: their calls
+ * count as begun.
  */
 import type { ActionHandler, Context, Service, ServiceBroker } from "moleculer";
 
@@ -21,7 +21,10 @@ const markBegun: LocalAction = (handler, action) => {
   };
 };
 
-/** Puts the mark outside the hooks of services and inside the bulkhead. Moleculer's types leave the lists out. */
+/**
+ * Puts the mark outside the hooks of services and inside the bulkhead. Moleculer's types leave
+ * the lists out.
+ */
 export function watchBegun(broker: ServiceBroker): void {
   if (watched.has(broker)) return;
   watched.add(broker);
@@ -31,7 +34,10 @@ export function watchBegun(broker: ServiceBroker): void {
   wrappers.splice(hooksOfServices + 1, 0, markBegun);
 }
 
-/** Did the handler of a call within this process begin? `error` is the one that the call was rejected with. */
+/**
+ * Did the handler of a call within this process begin? `error` is the one that the call was
+ * rejected with.
+ */
 export function hasBegun(error: unknown): boolean {
   const { ctx } = (typeof error === "object" && error !== null ? error : {}) as { ctx?: Context };
   // Without a context nothing was called.

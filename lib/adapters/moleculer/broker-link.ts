@@ -36,7 +36,10 @@ export function localSubjects(broker: ServiceBroker): LocalSubjects {
   return known;
 }
 
-/** The broker's NATS connection; undefined without a NATS transporter (Moleculer's own or the project's). */
+/**
+ * The broker's NATS connection; undefined without a NATS transporter (Moleculer's own or the
+ * project's).
+ */
 export function natsClientOf(broker: ServiceBroker): NatsConnection | undefined {
   const transporter: unknown = broker.transit?.tx;
   if (typeof transporter !== "object" || transporter === null || !("client" in transporter)) return undefined;
@@ -45,7 +48,10 @@ export function natsClientOf(broker: ServiceBroker): NatsConnection | undefined 
   return isNats ? (client as unknown as NatsConnection) : undefined;
 }
 
-/** Bytes that the broker's NATS server takes in one message; no limit where there is no NATS, or it has not said so. */
+/**
+ * Bytes that the broker's NATS server takes in one message; no limit where there is no NATS, or
+ * it has not said so.
+ */
 export function maxMessageBytesOf(broker: ServiceBroker): number {
   return natsClientOf(broker)?.info?.max_payload ?? Number.POSITIVE_INFINITY;
 }

@@ -22,7 +22,10 @@ import { classifyError, isRefusedDelivery } from "../../protocol/task-error.ts";
 import { ABORT_EVENT, CONTEXT_KEY, WORKER_KEY, WORKER_VERSION } from "../../protocol/names.ts";
 import { WireContext } from "../../protocol/wire-context.ts";
 
-/** Moleculer's timers are Node's: a longer one would fire at once. Without one the engine's own still ends the attempt. */
+/**
+ * Moleculer's timers are Node's: a longer one would fire at once. Without one the engine's own
+ * still ends the attempt.
+ */
 const LONGEST_MS = 2 ** 31 - 1;
 
 /** What Moleculer adds to an event that it emits. */
@@ -41,7 +44,10 @@ interface EndpointList {
   getEndpointByNodeID(node: string): Endpoint | null;
 }
 
-/** The bus on a Moleculer broker: calls to a chosen node as `broker.call` makes them, events to NATS and by `emit` to who listens. */
+/**
+ * The bus on a Moleculer broker: calls to a chosen node as `broker.call` makes them, events to
+ * NATS and by `emit` to who listens.
+ */
 export class MoleculerBus implements Bus {
   readonly #broker: ServiceBroker;
   /** Topics that some service listens for; forgotten whenever the registry changes. */
@@ -59,7 +65,10 @@ export class MoleculerBus implements Bus {
   readonly #asking = new Set<() => void>();
   readonly #largeAnswers = new LargeAnswers((question, done) => this.queryOutcome(question, done));
 
-  /** @param fastPaths whether it may reach into Moleculer and the NATS client where their versions are known */
+  /**
+   * @param fastPaths whether it may reach into Moleculer and the NATS client where their versions
+   * are known
+   */
   constructor(broker: ServiceBroker, { fastPaths = true }: { readonly fastPaths?: boolean } = {}) {
     this.#broker = broker;
     this.#subjects = getEventsEndpoint("", true, broker.namespace);
@@ -131,7 +140,10 @@ export class MoleculerBus implements Bus {
     return forwardOrder(this.#broker, node, taskflowId, order);
   }
 
-  /** The worker mixin fetches what goes by reference. A plain worker sends the whole context back with its answer: it must leave room for that. */
+  /**
+   * The worker mixin fetches what goes by reference. A plain worker sends the whole context back
+   * with its answer: it must leave room for that.
+   */
   carries(action: string, node: string, length: number): boolean {
     if (node === this.#broker.nodeID) return true;
     return !this.#hasMixin(action, node) && length <= maxMessageBytesOf(this.#broker) / 4;
@@ -151,7 +163,8 @@ export class MoleculerBus implements Bus {
   call(call: Call, done: (outcome: Outcome) => void): () => void {
     const isLocal = call.node === this.#broker.nodeID;
     const { params, meta } = isLocal ? this.#copied(call) : this.#shared(call);
-    // A handler with the mixin may prolong its time by heartbeats. The engine times the attempt in any case.
+    // A handler with the mixin may prolong its time by heartbeats. The engine times the attempt
+    // in any case.
     const timeout = call.listenMs > LONGEST_MS || this.#hasMixin(call.target, call.node) ? 0 : call.listenMs;
     let endFetching: (() => void) | undefined;
     const succeeded = (response: unknown): void => {
@@ -172,7 +185,8 @@ export class MoleculerBus implements Bus {
           end();
         };
     }
-    // Where a broker tracks calls, its stop would wait for this one before the coordinator is told to drain.
+    // Where a broker tracks calls, its stop would wait for this one before the coordinator is
+    // told to drain.
     const options = { nodeID: call.node, meta, timeout, retries: 0, tracking: false };
     const answer = this.#broker.call<unknown, unknown>(call.target, params, options);
     answer.then(succeeded, failed);
@@ -184,14 +198,20 @@ export class MoleculerBus implements Bus {
     };
   }
 
-  /** For another process: what is sent is written at once, so nothing need be copied. Moleculer merges the answer's meta into the object it was given. */
+  /**
+   * For another process: what is sent is written at once, so nothing need be copied. Moleculer
+   * merges the answer's meta into the object it was given.
+   */
   #shared(call: Call): { params: unknown; meta: Record<string, unknown> } {
     const { taskflowId, stageId, taskId, attempt, delivery, fence, idempotencyKey } = call;
     const headers = { taskflowId, stageId, taskId, attempt, delivery, fence, idempotencyKey };
     return { params: call.params, meta: { ...call.meta, [CONTEXT_KEY]: new WireContext(call.context, headers, true) } };
   }
 
-  /** For this process: nothing is serialized on the way, so the handler is given copies of its own. */
+  /**
+   * For this process: nothing is serialized on the way, so the handler is given copies of its
+   * own.
+   */
   #copied(call: Call): { params: unknown; meta: Record<string, unknown> } {
     const meta = structuredClone(call.meta) as Record<string, unknown>;
     meta[CONTEXT_KEY] = JSON.parse(call.context) as unknown;
@@ -262,7 +282,10 @@ export class MoleculerBus implements Bus {
   }
 }
 
-/** True if a service of any node listens for the event; for `taskflow.**`, for any event of taskflows. */
+/**
+ * True if a service of any node listens for the event; for `taskflow.**`, for any event of
+ * taskflows.
+ */
 function listensFor(broker: ServiceBroker, event: string): boolean {
   const { events } = broker.registry.events as unknown as { events: { name: string; endpoints: unknown[] }[] };
   if (event.endsWith("**")) return events.some(({ name }) => name.startsWith("taskflow.") || name.startsWith("*"));

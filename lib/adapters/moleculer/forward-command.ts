@@ -5,7 +5,10 @@ import { taskflowError } from "../../errors/errors.ts";
 import { EXECUTE_COMMAND_ACTION } from "../../protocol/names.ts";
 import { classifyError } from "../../protocol/task-error.ts";
 
-/** For one answer: a commit may take long. What is not heard by then is sent again, under the same id. */
+/**
+ * For one answer: a commit may take long. What is not heard by then is sent again, under the same
+ * id.
+ */
 const ANSWER_MS = 5_000;
 
 export function forwardOrder(

@@ -82,7 +82,10 @@ function whomToAsk(
   return offers.some(({ id }) => id === node) ? "nobody" : "later";
 }
 
-/** Endpoints of `<service>.taskflowOutcome`. Names of services may have dots: the longest one that is there. */
+/**
+ * Endpoints of `<service>.taskflowOutcome`. Names of services may have dots: the longest one that
+ * is there.
+ */
 function endpointsFor(broker: ServiceBroker, action: string): { name: string; endpoint: OutcomeEndpoint }[] {
   for (let dot = action.lastIndexOf("."); dot > 0; dot = action.lastIndexOf(".", dot - 1)) {
     const name = `${action.slice(0, dot)}.${OUTCOME_ACTION}`;

@@ -1,4 +1,7 @@
-/** The broker's own link to NATS, by the project's transporter or by Moleculer's, which says nothing of it. */
+/**
+ * The broker's own link to NATS, by the project's transporter or by Moleculer's, which says
+ * nothing of it.
+ */
 import type { ServiceBroker } from "moleculer";
 import { natsClientOf } from "./broker-link.ts";
 import { NatsTransporter } from "../nats/transporter.ts";
@@ -11,7 +14,10 @@ export function onReconnected(broker: ServiceBroker, listener: () => void): () =
   const again = (): void => {
     if (!isOver) listener();
   };
-  /** A client of Moleculer's own transporter dials by itself; it is another one only after it was closed for good. */
+  /**
+   * A client of Moleculer's own transporter dials by itself; it is another one only after it was
+   * closed for good.
+   */
   const watch = (): void => {
     const client = natsClientOf(broker);
     if (isOver || client === undefined || client === watched || broker.transit?.tx instanceof NatsTransporter) return;

@@ -5,8 +5,9 @@ interface NodeChange {
 }
 
 /**
- * Ends the calls to a node whose process was replaced by another one under the same id. One that was killed says no goodbye, and if its successor
- * is there before its heartbeats are missed, Moleculer takes both for one node: what the first had been asked would be waited for in vain.
+ * Ends the calls to a node whose process was replaced by another one under the same id. One that
+ * was killed says no goodbye, and if its successor is there before its heartbeats are missed,
+ * Moleculer takes both for one node: what the first had been asked would be waited for in vain.
  * The calls end as they do when a node is lost (`RequestRejectedError`).
  *
  * @returns what ends the watch

@@ -22,7 +22,10 @@ interface NodeChange {
   readonly unexpected?: boolean;
 }
 
-/** What has to be known of a worker when it is gone: Moleculer's registry forgets the services of a node before its goodbye. */
+/**
+ * What has to be known of a worker when it is gone: Moleculer's registry forgets the services of
+ * a node before its goodbye.
+ */
 export class KnownWorkers {
   readonly #broker: ServiceBroker;
   /** Nodes that said goodbye: their processes are gone, and what those had in memory. */

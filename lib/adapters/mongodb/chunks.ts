@@ -2,9 +2,15 @@
 import { wholeUntil } from "../../protocol/chunks.ts";
 import { type EntryText, newName, type ChunkDocument, partId } from "./schema.ts";
 
-/** UTF-16 units of a document's text: at most 12 MiB in UTF-8, of the 16 MiB that a document may have. */
+/**
+ * UTF-16 units of a document's text: at most 12 MiB in UTF-8, of the 16 MiB that a document may
+ * have.
+ */
 const PART_LENGTH = 4 * 1024 * 1024;
-/** A new taskflow's row is rewritten whenever it changes, so a large first entry stands apart from it. */
+/**
+ * A new taskflow's row is rewritten whenever it changes, so a large first entry stands apart from
+ * it.
+ */
 const EMBEDDED_LENGTH = 64 * 1024;
 
 /** The text of an entry as its document holds it, and the parts that are to be stored before. */

@@ -1,12 +1,15 @@
 /**
- * Taking rows over, in batches. Nothing of it is atomic but the taking of each row, so the order of the steps is the guard:
+ * Taking rows over, in batches. Nothing of it is atomic but the taking of each row, so the order
+ * of the steps is the guard:
  *
  * 1. rows are read, with owner, fence and how often they were `secured`;
- * 2. then the beats of their owners: whoever has beaten since it was judged dead keeps what it has;
+ * 2. then the beats of their owners: whoever has beaten since it was judged dead keeps what it
+ *    has;
  * 3. then each row is taken that still is as it was read.
  *
- * A coordinator that comes back beats, secures its rows, and sends only then. A claim that has not seen its beat has read its rows before they were
- * secured: what it takes it takes before that, which the one that comes back then sees, or not at all.
+ * A coordinator that comes back beats, secures its rows, and sends only then. A claim that has
+ * not seen its beat has read its rows before they were secured: what it takes it takes before
+ * that, which the one that comes back then sees, or not at all.
  */
 import type { AnyBulkWriteOperation, Collection } from "mongodb";
 import type { Claimed, KnownOwner } from "../../ports/store.ts";
@@ -20,7 +23,10 @@ const BATCH = 1_000;
 
 type Candidate = Pick<RowDocument, "_id" | "owner" | "fence" | "dueAt" | "rootId" | "secured">;
 
-/** Rows that are being taken. The mark is written into them, so that what became of it can be asked. */
+/**
+ * Rows that are being taken. The mark is written into them, so that what became of it can be
+ * asked.
+ */
 interface Taking {
   readonly owner: string;
   readonly mark: string;
@@ -29,7 +35,10 @@ interface Taking {
 
 const CANDIDATE = { owner: 1, fence: 1, dueAt: 1, rootId: 1, secured: 1 } as const;
 
-/** What is to be taken for some candidates. Whoever gets a root gets what is nested in it: so roots come first, one document each. */
+/**
+ * What is to be taken for some candidates. Whoever gets a root gets what is nested in it: so
+ * roots come first, one document each.
+ */
 interface Trees {
   readonly roots: readonly Candidate[];
   readonly nested: readonly Candidate[];
@@ -181,7 +190,8 @@ export class MongoClaims {
         tries++;
         return this.#rows.bulkWrite(toOperations(taking), { ordered: false });
       });
-      // Once it is acknowledged, a former try that comes late finds nothing that it could change: owner and fence are others.
+      // Once it is acknowledged, a former try that comes late finds nothing that it could change:
+      // owner and fence are others.
       const isAll = tries === 1 && matchedCount === candidates.length;
       const ids = candidates.map(({ _id }) => _id);
       const ours = isAll ? undefined : await this.#link.persist(() => this.#marked({ mark, ids }));

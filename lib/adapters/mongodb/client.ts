@@ -1,9 +1,10 @@
 /**
- * The way to the MongoDB server: a client with the settings that durability needs, and the patience with which every operation of the
- * store is carried through an outage.
+ * The way to the MongoDB server: a client with the settings that durability needs, and the
+ * patience with which every operation of the store is carried through an outage.
  *
- * An operation that got no answer, or an answer that says nothing certain, is sent again until it is acknowledged: all of them are written so
- * that a second time changes nothing. Beyond the patience it is given up with `STORE_UNAVAILABLE`.
+ * An operation that got no answer, or an answer that says nothing certain, is sent again until it
+ * is acknowledged: all of them are written so that a second time changes nothing. Beyond the
+ * patience it is given up with `STORE_UNAVAILABLE`.
  */
 import type { Collection, Db, Document, MongoClient, MongoClientOptions } from "mongodb";
 import { taskflowError } from "../../errors/errors.ts";
@@ -23,11 +24,17 @@ export interface MongoLinkOptions {
   patienceMs?: number;
   /** How long one try may take, besides a second for each megabyte that is sent. Default 3,000. */
   attemptMs?: number;
-  /** How long nothing may work before the driver's client is given up for a new one. Default 10,000. */
+  /**
+   * How long nothing may work before the driver's client is given up for a new one. Default
+   * 10,000.
+   */
   renewMs?: number;
 }
 
-/** `acknowledged` only when a majority has it in its journal, on a standalone server when it is in that one's. */
+/**
+ * `acknowledged` only when a majority has it in its journal, on a standalone server when it is in
+ * that one's.
+ */
 const WRITE_CONCERN = { w: "majority", journal: true } as const;
 const FIRST_PAUSE_MS = 20;
 const LONGEST_PAUSE_MS = 500;
@@ -100,8 +107,9 @@ export class MongoLink {
   }
 
   /**
-   * Carries out `work`, again and again until it does not fail. It must be safe to repeat, also beside a former try whose answer was lost and
-   * that comes late. `bytes` is what it sends, if that is much.
+   * Carries out `work`, again and again until it does not fail. It must be safe to repeat, also
+   * beside a former try whose answer was lost and that comes late. `bytes` is what it sends, if
+   * that is much.
    * @throws STORE_UNAVAILABLE: perhaps it was done, perhaps it will be
    */
   async persist<Result>(work: () => Promise<Result>, bytes = 0): Promise<Result> {
@@ -140,8 +148,9 @@ export class MongoLink {
   }
 
   /**
-   * A client may be stuck for good: when a connection is reset right after it was made, the driver (7.9) may wait for ever for its answer, and with it
-   * for the news that the server is there again.
+   * A client may be stuck for good: when a connection is reset right after it was made, the
+   * driver (7.9) may wait for ever for its answer, and with it for the news that the server is
+   * there again.
    */
   #failed(): void {
     const now = performance.now();
@@ -207,7 +216,8 @@ function partsOf(url: string): { scheme: string; hosts: string; database: string
     throw new RangeError("The URL of a MongoDB store looks like mongodb://host:27017/database.");
   }
   const database = path === undefined || path === "" ? "taskflow" : decodeURIComponent(path);
-  // A password with a question mark in it, which the driver will refuse, looks like a host and a query.
+  // A password with a question mark in it, which the driver will refuse, looks like a host and a
+  // query.
   return { scheme, hosts: query.includes("@") ? "…" : hosts, database };
 }
 

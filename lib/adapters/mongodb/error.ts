@@ -1,5 +1,6 @@
 /**
- * Errors of MongoDB's driver, told by name, code and shape. (Not by `instanceof`: a package may be there twice.)
+ * Errors of MongoDB's driver, told by name, code and shape. (Not by `instanceof`: a package may
+ * be there twice.)
  */
 import { recordOf } from "../../util/record.ts";
 
@@ -7,7 +8,11 @@ const DUPLICATE_KEY = 11_000;
 const COMMAND_NOT_FOUND = 59;
 const AUTHENTICATION_FAILED: ReadonlySet<number> = new Set([18, 8_000]);
 const UNAUTHORIZED = 13;
-/** Bad value, failed to parse, type mismatch, a path through what is no object, updates that contradict one another, index options or specification conflict, a regular expression that is none. */
+/**
+ * Bad value, failed to parse, type mismatch, a path through what is no object, updates that
+ * contradict one another, index options or specification conflict, a regular expression that is
+ * none.
+ */
 const MISTAKES: ReadonlySet<number> = new Set([2, 9, 14, 28, 40, 85, 86, 51_091]);
 /** What the driver throws for a call that can never work. */
 const MISUSE =
@@ -57,8 +62,9 @@ export function isFinal(error: unknown): boolean {
 }
 
 /**
- * Which writes of an unordered bulk met an id that is taken, where that is all that went wrong: then every other one is stored, as safely as
- * was asked for. Undefined for any other error, a write concern error among them: nothing can be said then.
+ * Which writes of an unordered bulk met an id that is taken, where that is all that went wrong:
+ * then every other one is stored, as safely as was asked for. Undefined for any other error, a
+ * write concern error among them: nothing can be said then.
  */
 export function takenOf(error: unknown): ReadonlySet<number> | undefined {
   const { name, writeErrors, result } = shapeOf(error);

@@ -1,8 +1,10 @@
 /**
- * Inserts that are certain: sent again until the server has said of each document that it is there, or that its id was taken.
+ * Inserts that are certain: sent again until the server has said of each document that it is
+ * there, or that its id was taken.
  *
- * After a try without a certain answer, a document that meets its own id may be the very one that was sent before. It is compared with
- * what is stored then. (A driver's answer to the second insert also says that what it met is as durable as was asked for.)
+ * After a try without a certain answer, a document that meets its own id may be the very one that
+ * was sent before. It is compared with what is stored then. (A driver's answer to the second
+ * insert also says that what it met is as durable as was asked for.)
  */
 import type { Collection } from "mongodb";
 import { takenOf } from "./error.ts";
@@ -19,7 +21,10 @@ export class MongoInserts {
     this.#link = link;
   }
 
-  /** Of each document, in order: is it stored? Else its id is another's. Rejects with STORE_UNAVAILABLE when nobody knows. */
+  /**
+   * Of each document, in order: is it stored? Else its id is another's. Rejects with
+   * STORE_UNAVAILABLE when nobody knows.
+   */
   async insert(documents: readonly TaskflowDocument[], bytes: number): Promise<boolean[]> {
     if (documents.length === 0) return [];
     let tries = 0;
@@ -51,7 +56,10 @@ export class MongoInserts {
   }
 }
 
-/** The journal's name and that of the parts are of one write only, so texts are compared for small entries alone. */
+/**
+ * The journal's name and that of the parts are of one write only, so texts are compared for small
+ * entries alone.
+ */
 function isSame(ours: Identity, stored: Identity | undefined): boolean {
   if (stored === undefined) return false;
   if (ours.journal !== undefined) return ours.journal === stored.journal;

@@ -3,8 +3,10 @@
  *
  * The order of writes within a commit, each acknowledged before the next:
  * 1. the parts of large entries, which mean nothing until their entry names them;
- * 2. rows that must become more urgent: a taskflow that is to be woken earlier, or one that was finished and goes on, is found by `due` and
- *    `claim` from now on, entry or not. Where the row is another owner's by now, the entry is refused: that one has left it on disk, perhaps for ever;
+ * 2. rows that must become more urgent: a taskflow that is to be woken earlier, or one that was
+ *    finished and goes on, is found by `due` and `claim` from now on, entry or not. Where the row
+ *    is another owner's by now, the entry is refused: that one has left it on disk, perhaps for
+ *    ever;
  * 3. the entries and new taskflows, in one unordered bulk. Now they are stored;
  * 4. later, all other changes of rows (`mongo-rows.ts`).
  *
@@ -108,8 +110,8 @@ export class MongoJournal {
   }
 
   /**
-   * If this taskflow's last commit got no answer, and these entries show that it was stored after all, its change of the row is written now
-   * like any other.
+   * If this taskflow's last commit got no answer, and these entries show that it was stored after
+   * all, its change of the row is written now like any other.
    */
   settle(taskflowId: string, stored: Pick<StoredTaskflow, "entries" | "revision">): RowChange | undefined {
     const uncertain = this.#uncertain.get(taskflowId);
@@ -176,7 +178,10 @@ export class MongoJournal {
     });
   }
 
-  /** Undefined if it cannot be stored: the number is taken, would leave a gap, or there is no such taskflow. */
+  /**
+   * Undefined if it cannot be stored: the number is taken, would leave a gap, or there is no such
+   * taskflow.
+   */
   #planAppend({ taskflowId, revision, entry, row, isTakeover }: Append): Plan | undefined {
     const known = this.#known.get(taskflowId);
     if (known === undefined || revision !== known.revision + 1) return undefined;
@@ -197,7 +202,8 @@ export class MongoJournal {
         ? {
             updateOne: {
               filter: { _id: taskflowId, fence, revision: { $lt: revision } },
-              // The number before: a change of an older entry does not undo it, and that of this entry completes it.
+              // The number before: a change of an older entry does not undo it, and that of this
+              // entry completes it.
               update: {
                 $set: {
                   ...(row?.owner === undefined ? {} : { owner: row.owner }),

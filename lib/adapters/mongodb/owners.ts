@@ -1,4 +1,7 @@
-/** Who drives what, and that coordinators show that they live. How they take over is in `mongo-claims.ts`. */
+/**
+ * Who drives what, and that coordinators show that they live. How they take over is in
+ * `mongo-claims.ts`.
+ */
 import { randomInt } from "node:crypto";
 import type { Collection, Filter } from "mongodb";
 import type { Claimed, DuePlace, KnownOwner } from "../../ports/store.ts";
@@ -10,7 +13,10 @@ import { renewalsOf, COORDINATORS, type CoordinatorDocument, NESTED, type RowDoc
 const BATCH = 1_000;
 /** By the server's clock. */
 const FORGOTTEN_AFTER_MS = 24 * 3_600_000;
-/** A row says "finished" after the end was announced, so nearly all of them were. What remains are commits that were under way at the same time. */
+/**
+ * A row says "finished" after the end was announced, so nearly all of them were. What remains are
+ * commits that were under way at the same time.
+ */
 const LAST_MOMENTS_MS = 2_000;
 
 export class MongoOwners {
@@ -96,7 +102,8 @@ export class MongoOwners {
     const now = await this.#link.once(() =>
       this.#coordinators.findOneAndUpdate(
         { _id: owner },
-        // From anywhere: one that has left and comes back must not come to a number at which it was judged.
+        // From anywhere: one that has left and comes back must not come to a number at which it
+        // was judged.
         { $inc: { renewals: 1 }, $setOnInsert: { from: randomInt(2 ** 47) }, $currentDate: { at: true } },
         { upsert: true, returnDocument: "after" },
       ),
@@ -108,7 +115,10 @@ export class MongoOwners {
     return known.filter((each) => !old.includes(each)).map((each) => ({ owner: each._id, renewals: renewalsOf(each) }));
   }
 
-  /** One command, however many they are. A second one, or one that comes late, changes nothing that matters: it only has to be another number than before. */
+  /**
+   * One command, however many they are. A second one, or one that comes late, changes nothing
+   * that matters: it only has to be another number than before.
+   */
   async confirmOwnership(owner: string): Promise<void> {
     await this.#link.persist(() => this.#rows.updateMany({ owner, open: true }, { $inc: { secured: 1 } }));
   }

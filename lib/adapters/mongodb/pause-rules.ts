@@ -1,4 +1,7 @@
-/** Pause rules in a MongoDB store: a document each, so that any number of coordinators may change them. */
+/**
+ * Pause rules in a MongoDB store: a document each, so that any number of coordinators may change
+ * them.
+ */
 import type { Collection } from "mongodb";
 import type { PauseRule } from "../../ports/store.ts";
 import type { MongoLink } from "./client.ts";
@@ -31,7 +34,8 @@ export class MongoPauses {
   async remove(pattern: string, coordinator: string | undefined): Promise<number> {
     const filter = { pattern, ...(coordinator === undefined ? {} : { coordinator }) };
     let removed = 0;
-    // A try whose answer was lost has removed what the next one does not find: the number is what was there.
+    // A try whose answer was lost has removed what the next one does not find: the number is what
+    // was there.
     await this.#link.persist(async () => {
       removed = Math.max(removed, await this.#rules.countDocuments(filter));
       await this.#rules.deleteMany(filter);

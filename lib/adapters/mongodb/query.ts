@@ -1,4 +1,7 @@
-/** Lists of taskflows. Every query names a range of creation times, which is what the indexes of rows are over. */
+/**
+ * Lists of taskflows. Every query names a range of creation times, which is what the indexes of
+ * rows are over.
+ */
 import type { Collection, Filter } from "mongodb";
 import type { TaskflowStatus } from "../../core/model/values.ts";
 import type { TaskflowPage, TaskflowQuery } from "../../ports/store.ts";

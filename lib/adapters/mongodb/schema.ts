@@ -1,17 +1,22 @@
 /**
  * What a MongoDB store keeps, and what its rows look like from outside.
  *
- * The collection `taskflows` holds documents of three kinds, so that whatever a group commit creates and appends is one `insert` command:
+ * The collection `taskflows` holds documents of three kinds, so that whatever a group commit
+ * creates and appends is one `insert` command:
  *
- * - a row: `_id` is the taskflow's id. It holds entry 1 too (a new taskflow is one document), and the short name of its `journal`, new for
- *   each taskflow: what was left of a deleted one never gets in the way of another of the same id.
+ * - a row: `_id` is the taskflow's id. It holds entry 1 too (a new taskflow is one document), and
+ *   the short name of its `journal`, new for each taskflow: what was left of a deleted one never
+ *   gets in the way of another of the same id.
  * - an entry: `_id` is `<journal>/<revision>`. That it is unique is the guard of every append.
- * - a part: `_id` is `<journal>.<revision>.<part>.<number>`, a piece of an entry that is too large for a document.
+ * - a part: `_id` is `<journal>.<revision>.<part>.<number>`, a piece of an entry that is too
+ *   large for a document.
  *
- * A snapshot is parts under its revision, named by the row; entries from 2 to that revision mean nothing any more.
+ * A snapshot is parts under its revision, named by the row; entries from 2 to that revision mean
+ * nothing any more.
  *
- * A tombstone is an entry without text, with the time at which the taskflow was deleted, in `gone`: it holds the number at which somebody
- * with an outdated picture may still append, for a day.
+ * A tombstone is an entry without text, with the time at which the taskflow was deleted, in
+ * `gone`: it holds the number at which somebody with an outdated picture may still append, for a
+ * day.
  *
  * What is the usual case is left out: no tags, no attributes, null.
  */
@@ -30,7 +35,10 @@ export const PAUSE_RULES = "taskflow_pause_rules";
 /** How long a tombstone stands. Longer than any coordinator is frozen and then goes on. */
 const TOMBSTONE_SECONDS = 24 * 3_600;
 
-/** Only rows have a creation time, and every list asks for one: so entries are in none of these indexes. */
+/**
+ * Only rows have a creation time, and every list asks for one: so entries are in none of these
+ * indexes.
+ */
 const ROWS = { createdAt: { $gte: 0 } };
 
 /** Nearly all rows are roots: what is looked for by parent or root is in indexes of their own. */
@@ -80,7 +88,10 @@ export interface ChunkDocument {
 export interface RowDocument extends EntryText {
   _id: string;
   journal: string;
-  /** Revision of the last entry whose change of the row is in it: an older change that comes late changes nothing. */
+  /**
+   * Revision of the last entry whose change of the row is in it: an older change that comes late
+   * changes nothing.
+   */
   revision: number;
   /** The snapshot that replaces the entries from 2 to its revision, if it was compacted. */
   snapshot?: SnapshotText;
@@ -90,7 +101,10 @@ export interface RowDocument extends EntryText {
   search: string;
   /** Who took it last: names one call of `claim`. */
   claim?: string;
-  /** Counts how often its owner, having come back, made sure of it: whoever read the row before does not take it. */
+  /**
+   * Counts how often its owner, having come back, made sure of it: whoever read the row before
+   * does not take it.
+   */
   secured?: number;
   name?: string;
   status: TaskflowStatus;
@@ -130,7 +144,10 @@ export const renewalsOf = ({ from, renewals }: CoordinatorDocument): number => (
 /** Leaves out what only the store needs, the large first entry above all. */
 export const ROW_PROJECTION = { snapshot: 0, entry: 0, part: 0, parts: 0, search: 0, claim: 0, secured: 0 } as const;
 
-/** 16 characters that no other process or time makes. The time is in front, so that what is new is together in an index. */
+/**
+ * 16 characters that no other process or time makes. The time is in front, so that what is new is
+ * together in an index.
+ */
 export function newName(): string {
   const bytes = randomBytes(12);
   bytes.writeUInt32BE(Math.floor(Date.now() / 1_000) % 2 ** 32);

@@ -31,7 +31,10 @@ export async function compactJournal(
   return isValid ? "stored" : "conflict";
 }
 
-/** A former owner may still be about to append at the number that a takeover took: that stays taken. */
+/**
+ * A former owner may still be about to append at the number that a takeover took: that stays
+ * taken.
+ */
 async function removeReplaced(rows: Collection<RowDocument>, journal: string, revision: number): Promise<void> {
   const entries = rows as unknown as Collection<EntryDocument>;
   const _id = { $gt: entryIds(journal).$gt, $lte: entryId(journal, revision) };

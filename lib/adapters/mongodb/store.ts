@@ -1,8 +1,9 @@
 /**
- * The store on MongoDB: for any number of coordinators. What is where is in `mongo-schema.ts`, the order of writes in `mongo-journal.ts`.
+ * The store on MongoDB: for any number of coordinators. What is where is in `mongo-schema.ts`,
+ * the order of writes in `mongo-journal.ts`.
  *
- * Only single documents are ever written atomically, so a standalone server does as well as a replica set: no transactions, no pipelines, no
- * change streams.
+ * Only single documents are ever written atomically, so a standalone server does as well as a
+ * replica set: no transactions, no pipelines, no change streams.
  */
 import type { Collection } from "mongodb";
 import type {
@@ -48,7 +49,10 @@ const MISSING = "";
 
 export class MongoStore implements Store {
   readonly name: string;
-  /** A coordinator may want all of its taskflows at once: the server still has to answer each in time, and the beats beside them. */
+  /**
+   * A coordinator may want all of its taskflows at once: the server still has to answer each in
+   * time, and the beats beside them.
+   */
   readonly #reads = new Semaphore(READS);
   readonly #link: MongoLink;
   readonly #rows: ProjectionWriter;
@@ -105,7 +109,8 @@ export class MongoStore implements Store {
         if (!this.#isOpen) throw this.#link.unavailable("it is not open");
         return this.#link.persist(() => readTaskflows(this.#taskflows, taskflowIds));
       });
-      // Whoever began that may be dead. Told that there is no such taskflow, the caller may want to store one.
+      // Whoever began that may be dead. Told that there is no such taskflow, the caller may want
+      // to store one.
       for (const taskflowId of halfGone) await this.#delete(taskflowId);
       return found.map(({ known, ...stored }) => {
         const { taskflowId } = stored.row;

@@ -1,4 +1,7 @@
-/** One taskflow as a whole: read, and removed. Both may be repeated, and another coordinator may be at the same taskflow. */
+/**
+ * One taskflow as a whole: read, and removed. Both may be repeated, and another coordinator may
+ * be at the same taskflow.
+ */
 import type { Collection } from "mongodb";
 import type { StoredTaskflow, WriteResult, TaskflowRow } from "../../ports/store.ts";
 import { isDuplicateKey } from "./error.ts";
@@ -30,8 +33,9 @@ export interface Found extends StoredTaskflow {
 }
 
 /**
- * Those of them that there are, in any order: two queries, however many they are. `halfGone`: the ids of those whose deletion was begun and has not come to
- * its end, perhaps for good. They are not there any more, but for the id that they hold.
+ * Those of them that there are, in any order: two queries, however many they are. `halfGone`: the
+ * ids of those whose deletion was begun and has not come to its end, perhaps for good. They are
+ * not there any more, but for the id that they hold.
  */
 export async function readTaskflows(
   rows: Collection<RowDocument>,
@@ -125,11 +129,11 @@ export async function readEntriesOn(
 }
 
 /**
- * First a tombstone takes the number at which somebody may append who knows of no deletion. It, or that append, is first: whichever
- * comes second finds the number taken.
+ * First a tombstone takes the number at which somebody may append who knows of no deletion. It,
+ * or that append, is first: whichever comes second finds the number taken.
  *
- * Who had the taskflow before it was taken over may still be about to append at the number that the next owner took: these numbers stay
- * taken too.
+ * Who had the taskflow before it was taken over may still be about to append at the number that
+ * the next owner took: these numbers stay taken too.
  *
  * Cut short behind the tombstone, it is completed by whoever calls it again.
  */
@@ -144,7 +148,8 @@ export async function deleteTaskflow(
     const found = await rows.findOne({ _id: taskflowId }, { projection: { journal: 1 } });
     if (found?.journal === undefined) return "missing";
     const last = await journal.last(found.journal);
-    // Whoever goes on with a finished taskflow has opened its row before he appends: what `last` saw is in the row by now.
+    // Whoever goes on with a finished taskflow has opened its row before he appends: what `last`
+    // saw is in the row by now.
     const row = await rows.findOne(
       { _id: taskflowId, journal: found.journal },
       { projection: { journal: 1, fence: 1, open: 1 } },
@@ -201,8 +206,9 @@ const MOST_DOCUMENTS = 1_000;
 const MOST_TEXT = 8 * 1024 * 1024;
 
 /**
- * A taskflow that is stored with all of its journal at once. Its entries come first, under a journal's name that nothing names yet; the row, which does, comes
- * last: before it is there, there is no such taskflow.
+ * A taskflow that is stored with all of its journal at once. Its entries come first, under a
+ * journal's name that nothing names yet; the row, which does, comes last: before it is there,
+ * there is no such taskflow.
  */
 export async function insertTaskflow(
   rows: Collection<RowDocument>,

@@ -1,6 +1,6 @@
 /**
- * The connection under the NATS transporter: connecting, following what becomes of it, ending it; and subjects of one's own beside
- * Moleculer's protocol.
+ * The connection under the NATS transporter: connecting, following what becomes of it, ending it;
+ * and subjects of one's own beside Moleculer's protocol.
  */
 import { Errors, Transporters } from "moleculer";
 import type { Msg, NatsConnection, PublishOptions, Subscription } from "nats";
@@ -23,7 +23,10 @@ const DEFAULT_DEADLINE_MS = 2_000;
 const DEFAULT_MAX_PAYLOAD = 1024 * 1024;
 const MAX_LINES_SAID = 1_000;
 
-/** Moleculer's NATS transporter with a connection that is followed. The base of `NatsTransporter`, not meant to be used alone. */
+/**
+ * Moleculer's NATS transporter with a connection that is followed. The base of `NatsTransporter`,
+ * not meant to be used alone.
+ */
 export class NatsLink extends Transporters.NATS {
   declare client: NatsConnection | null;
   protected readonly contextInHeaders: boolean;
@@ -41,7 +44,8 @@ export class NatsLink extends Transporters.NATS {
   #hasHeaders = false;
 
   constructor(options?: string | NatsTransporterOptions) {
-    // The base class keeps its options in a public field, which `$node.options` sends to whoever asks: it gets none.
+    // The base class keeps its options in a public field, which `$node.options` sends to whoever
+    // asks: it gets none.
     super({});
     this.#options = resolveNatsOptions(options);
     this.contextInHeaders = this.#options.contextInHeaders;
@@ -52,9 +56,13 @@ export class NatsLink extends Transporters.NATS {
     return { type: "NatsTransporter", servers: this.#options.servers };
   }
 
-  /** Rejects when no server took the connection; Moleculer's transit logs the reason and calls again every 5 s. */
+  /**
+   * Rejects when no server took the connection; Moleculer's transit logs the reason and calls
+   * again every 5 s.
+   */
   override async connect(): Promise<void> {
-    // Transit's timer may fire once more after the broker was stopped; a rejection would make it go on for ever.
+    // Transit's timer may fire once more after the broker was stopped; a rejection would make it
+    // go on for ever.
     if (this.#isStopped && this.broker.stopping) return new Promise(() => {});
     this.#isStopped = false;
     const { connection, servers } = this.#options;
@@ -107,7 +115,8 @@ export class NatsLink extends Transporters.NATS {
       this.#said.clear();
       this.#readServerInfo();
       this.logger.info(`NATS client is connected again, to ${status.server}.`);
-      // Tells this node's services and asks for the others': they may have changed unheard. Emits `$transporter.connected`.
+      // Tells this node's services and asks for the others': they may have changed unheard. Emits
+      // `$transporter.connected`.
       this.onConnected(true).catch((error: unknown) => this.logger.warn("Unable to announce this node again.", error));
     } else {
       this.#isAway = true;
@@ -125,7 +134,10 @@ export class NatsLink extends Transporters.NATS {
     this.logger.warn(line);
   }
 
-  /** Waits for NATS to take what was sent, `disconnectTimeout` at most, then closes. Never rejects. */
+  /**
+   * Waits for NATS to take what was sent, `disconnectTimeout` at most, then closes. Never
+   * rejects.
+   */
   override async disconnect(): Promise<void> {
     this.#isStopped = true;
     const client = this.client;
@@ -141,13 +153,19 @@ export class NatsLink extends Transporters.NATS {
     this.client = null;
   }
 
-  /** Calls `listener` for each change of the connection, after the transporter has followed it. Returns the way to stop it. */
+  /**
+   * Calls `listener` for each change of the connection, after the transporter has followed it.
+   * Returns the way to stop it.
+   */
   onStatus(listener: NatsStatusListener): () => void {
     this.#listeners.add(listener);
     return () => void this.#listeners.delete(listener);
   }
 
-  /** Whether the link is up, as far as the client knows. A frozen server or a silent cut is noticed within 30 s. */
+  /**
+   * Whether the link is up, as far as the client knows. A frozen server or a silent cut is
+   * noticed within 30 s.
+   */
   get isOnline(): boolean {
     return this.client !== null && !this.#isAway;
   }
@@ -162,7 +180,10 @@ export class NatsLink extends Transporters.NATS {
     return this.#maxPayload;
   }
 
-  /** Resolves when the server has taken everything sent so far. Rejects when the link breaks, or after `timeoutMs`. */
+  /**
+   * Resolves when the server has taken everything sent so far. Rejects when the link breaks, or
+   * after `timeoutMs`.
+   */
   async flush(timeoutMs = DEFAULT_DEADLINE_MS): Promise<void> {
     if (this.client === null || this.#isAway) throw disconnectedError();
     writeBufferOf(this.client).flush();
@@ -179,8 +200,8 @@ export class NatsLink extends Transporters.NATS {
   // ---------------------------------------------------------------- raw subjects
 
   /**
-   * Publishes outside Moleculer's protocol. True: handed to the client while the link was up; that is no promise that it arrives.
-   * False: the link is down and nothing was sent.
+   * Publishes outside Moleculer's protocol. True: handed to the client while the link was up;
+   * that is no promise that it arrives. False: the link is down and nothing was sent.
    * @throws MoleculerClientError `PAYLOAD_TOO_LARGE`.
    */
   publishRaw(subject: string, data: Uint8Array | string, options?: PublishOptions): boolean {
@@ -192,7 +213,10 @@ export class NatsLink extends Transporters.NATS {
     return true;
   }
 
-  /** Subscribes outside Moleculer's protocol, now or when the connection is there, across reconnects. Returns the way to stop it. */
+  /**
+   * Subscribes outside Moleculer's protocol, now or when the connection is there, across
+   * reconnects. Returns the way to stop it.
+   */
   subscribeRaw(subject: string, callback: (message: Msg) => void): () => void {
     const raw = { subject, callback };
     this.#rawSubscriptions.set(raw, this.client === null ? undefined : subscribeTo(this.client, raw));
@@ -203,7 +227,10 @@ export class NatsLink extends Transporters.NATS {
   }
 }
 
-/** "Not sent": what Moleculer itself rejects with while it is not connected. Its type asks for arguments that it does not take. */
+/**
+ * "Not sent": what Moleculer itself rejects with while it is not connected. Its type asks for
+ * arguments that it does not take.
+ */
 export function disconnectedError(): Error {
   return Reflect.construct(Errors.BrokerDisconnectedError, []) as Error;
 }

@@ -1,9 +1,10 @@
 /**
  * NATS message headers, written and read as bytes.
  *
- * nats.js builds a map of headers, validates and joins it for each message, and takes it apart again at the other end. That
- * costs more than the rest of the message. `client.publish` only calls `encode()` of what it is given, so one string turned into
- * bytes does; and the receiver wants a single header, which a byte search finds.
+ * nats.js builds a map of headers, validates and joins it for each message, and takes it apart
+ * again at the other end. That costs more than the rest of the message. `client.publish` only
+ * calls `encode()` of what it is given, so one string turned into bytes does; and the receiver
+ * wants a single header, which a byte search finds.
  */
 import type { Msg, MsgHdrs } from "nats";
 import { loadPeer } from "../system/peer-package.ts";
@@ -19,12 +20,14 @@ const CARRIAGE_RETURN = 13;
 const NOT_PRINTABLE = /[^\x20-\x7e]/;
 
 /**
- * JSON text that is safe in a header: the same value, without line ends, and ASCII only (what is not ASCII as `\uXXXX`).
- * Line ends in JSON text can only be white space between its parts: those inside strings are escaped already.
+ * JSON text that is safe in a header: the same value, without line ends, and ASCII only (what is
+ * not ASCII as `\uXXXX`). Line ends in JSON text can only be white space between its parts: those
+ * inside strings are escaped already.
  */
 export function toHeaderJson(text: string): string {
   let safe = text;
-  // UTF-8 is as long as the text exactly when all of it is ASCII; this check is native and much faster than a RegExp.
+  // UTF-8 is as long as the text exactly when all of it is ASCII; this check is native and much
+  // faster than a RegExp.
   if (Buffer.byteLength(safe) !== safe.length) {
     safe = safe.replace(/[\u0080-\uffff]/g, (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, "0")}`);
   }
@@ -36,7 +39,8 @@ export function toHeaderJson(text: string): string {
  *
  * @param context JSON text of the execution context; undefined if it travels in the payload.
  * @param headers the small headers; undefined if there are none.
- * @throws RangeError for a value with control or non-ASCII characters: it could end the header and begin another one.
+ * @throws RangeError for a value with control or non-ASCII characters: it could end the header
+ * and begin another one.
  */
 export function encodeHeaders(context: string | undefined, headers: WireHeaders | undefined): Buffer {
   return Buffer.from(headerBlock(context, headers), "latin1");
@@ -74,14 +78,18 @@ export function decodeHeaders(block: Uint8Array): MsgHdrs {
   return headers;
 }
 
-/** Where nats.js keeps what it received (msg.js): the bytes of headers and payload, and the length of the headers, or -1. */
+/**
+ * Where nats.js keeps what it received (msg.js): the bytes of headers and payload, and the length
+ * of the headers, or -1.
+ */
 interface ReceivedMessage {
   readonly _msg?: { readonly hdr?: number };
   readonly _rdata?: Uint8Array;
 }
 
 /**
- * The JSON text of the execution context in a message's headers, not parsed; undefined if it has none.
+ * The JSON text of the execution context in a message's headers, not parsed; undefined if it has
+ * none.
  * @param isKnown the client's private parts may be used
  */
 export function readContextHeader(message: Msg, isKnown: boolean): string | undefined {

@@ -44,7 +44,10 @@ export function resolveNatsOptions(given: string | NatsTransporterOptions = {}):
   };
 }
 
-/** The client knows one set of credentials for all servers: the first that a URL holds, unless some were given as options. */
+/**
+ * The client knows one set of credentials for all servers: the first that a URL holds, unless
+ * some were given as options.
+ */
 function takeUrlCredentials(connection: ConnectionOptions, urls: readonly URL[]): void {
   const { authenticator, user, token } = connection;
   if (authenticator !== undefined || user !== undefined || token !== undefined) return;
@@ -67,7 +70,10 @@ function decode(part: string): string {
   }
 }
 
-/** The client closes for good when an authenticator throws, so a file that cannot be read for a moment is answered from memory. */
+/**
+ * The client closes for good when an authenticator throws, so a file that cannot be read for a
+ * moment is answered from memory.
+ */
 function fromCredsFile(path: string): Authenticator {
   const { credsAuthenticator } = loadPeer("nats", "NatsTransporter");
   let creds: Uint8Array = readFileSync(path);

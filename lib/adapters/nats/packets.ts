@@ -27,15 +27,18 @@ export interface WirePayload {
 export const REQUEST = "REQ";
 export const RESPONSE = "RES";
 
-/** A copy of a meta without the execution context; what a handler or a caller holds is never changed. */
+/**
+ * A copy of a meta without the execution context; what a handler or a caller holds is never
+ * changed.
+ */
 export function withoutContext(meta: Meta): Meta {
   const { [CONTEXT_KEY]: _context, ...rest } = meta;
   return rest;
 }
 
 /**
- * Runs `write` while the payload has another meta. The payload is Moleculer's own object and `write` ends before anybody else
- * sees it: cheaper than a copy of the payload for each message.
+ * Runs `write` while the payload has another meta. The payload is Moleculer's own object and
+ * `write` ends before anybody else sees it: cheaper than a copy of the payload for each message.
  */
 export function withMeta<T>(payload: WirePayload, meta: Meta | undefined, write: () => T): T {
   const original = payload.meta;
@@ -47,12 +50,18 @@ export function withMeta<T>(payload: WirePayload, meta: Meta | undefined, write:
   }
 }
 
-/** Whether payloads are plain JSON text, so that JSON text may be put into them. A serializer that overrides it is not. */
+/**
+ * Whether payloads are plain JSON text, so that JSON text may be put into them. A serializer that
+ * overrides it is not.
+ */
 export function writesPlainJson(serializer: { serialize: unknown } | undefined): boolean {
   return serializer?.serialize === Serializers.JSON.prototype.serialize;
 }
 
-/** The payload as JSON with ready-made text as the execution context of its meta, without parsing that text. */
+/**
+ * The payload as JSON with ready-made text as the execution context of its meta, without parsing
+ * that text.
+ */
 export function spliceContext(payload: WirePayload, meta: Meta, context: string): string {
   const rest = JSON.stringify(meta);
   const outer = withMeta(payload, undefined, () => JSON.stringify(payload));
@@ -69,10 +78,13 @@ const COMMA = 44;
 const CLOSING_BRACE = 125;
 
 /**
- * A response's JSON without the execution context, which stands first in its meta; the same bytes where nothing was cut. The rest is a response only if
- * the context still had the length that it was sent with: behind a cut inside it braces are left over, and one behind it takes `success` away.
+ * A response's JSON without the execution context, which stands first in its meta; the same bytes
+ * where nothing was cut. The rest is a response only if the context still had the length that it
+ * was sent with: behind a cut inside it braces are left over, and one behind it takes `success`
+ * away.
  *
- * @param lengthOf bytes of the context that was sent with the request of this id; 0 if it is not known
+ * @param lengthOf bytes of the context that was sent with the request of this id; 0 if it is not
+ * known
  */
 export function skipContext(data: Buffer, lengthOf: (id: string) => number): Buffer {
   const head = data.toString("latin1", 0, LONGEST_HEAD);
@@ -102,14 +114,20 @@ export function isPayloadTooLarge(error: unknown): error is Error & { data: { by
 
 const SUMMARY_LENGTH = 500;
 
-/** What is told of the outcome that could not be sent: whether the action succeeded, and its error in short. */
+/**
+ * What is told of the outcome that could not be sent: whether the action succeeded, and its error
+ * in short.
+ */
 export function outcomeOf({ success, error }: WirePayload): object {
   if (error === undefined) return { success };
   const cut = (value: unknown): unknown => (typeof value === "string" ? value.slice(0, SUMMARY_LENGTH) : value);
   return { success, error: { name: cut(error.name), message: cut(error.message), type: cut(error.type), code: cut(error.code) } };
 }
 
-/** A small failure in place of a response that cannot be sent, so that the caller hears of it. The meta is left out: it may be the cause. */
+/**
+ * A small failure in place of a response that cannot be sent, so that the caller hears of it. The
+ * meta is left out: it may be the cause.
+ */
 export function refusal(payload: WirePayload, error: unknown, nodeID: string): WirePayload {
   const known = toMoleculerError(error);
   const { name, message, code, type } = known;
@@ -121,7 +139,8 @@ export function refusal(payload: WirePayload, error: unknown, nodeID: string): W
     data: null,
     error: { name, message, code, type, data, retryable: false, nodeID },
   };
-  // Ends a stream that has begun; without these the caller would take it for an answer to a call that is settled already.
+  // Ends a stream that has begun; without these the caller would take it for an answer to a call
+  // that is settled already.
   return payload.seq === undefined ? refused : { ...refused, stream: false, seq: payload.seq };
 }
 

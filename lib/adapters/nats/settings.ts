@@ -47,7 +47,10 @@ const tls = guarded(
 
 const passed = <G, V>(kind: Kind<G, V>): Setting<G, V, "optional"> => optional(kind, { description: "As in nats.js" });
 
-/** As nats.js declares them: a new one that is missing here does not compile. `pendingLimit` its types hide. */
+/**
+ * As nats.js declares them: a new one that is missing here does not compile. `pendingLimit` its
+ * types hide.
+ */
 export const CLIENT_SETTINGS = {
   authenticator: passed(authenticator),
   debug: passed(boolean),
@@ -95,5 +98,8 @@ export const CLIENT_SETTINGS = {
 
 export const NATS_SETTINGS = { ...OWN_SETTINGS, ...CLIENT_SETTINGS };
 
-/** Everything that the NATS client takes (`servers`, `user`, `pass`, `token`, `authenticator`, `tls`, …), and options of its own. */
+/**
+ * Everything that the NATS client takes (`servers`, `user`, `pass`, `token`, `authenticator`,
+ * `tls`, …), and options of its own.
+ */
 export interface NatsTransporterOptions extends ConnectionOptions, GivenOf<typeof OWN_SETTINGS> {}

@@ -1,15 +1,20 @@
 /** What the connection to NATS says about itself, in the transporter's words. */
 import type { DebugEvents, ErrorCode, Events, NatsConnection } from "nats";
 
-// The client's names are written out here, and checked by its types: a process without NATS loads this file too.
+// The client's names are written out here, and checked by its types: a process without NATS loads
+// this file too.
 type EventName = `${Events | DebugEvents}`;
 type CodeName = `${ErrorCode}`;
 
 /**
- * - `disconnected`: the link is gone; the client dials again. What was sent shortly before, and what others send now, is lost.
- * - `reconnected`: the link is back, and the subscriptions with it. Answers that were under way will not come.
- * - `closed`: for good, after `disconnect()` or with the `error` that ended it. The node has to be restarted.
- * - `error`: the server refused something. With `permission` it refuses this subject until the server's configuration changes.
+ * - `disconnected`: the link is gone; the client dials again. What was sent shortly before, and
+ *   what others send now, is lost.
+ * - `reconnected`: the link is back, and the subscriptions with it. Answers that were under way
+ *   will not come.
+ * - `closed`: for good, after `disconnect()` or with the `error` that ended it. The node has to
+ *   be restarted.
+ * - `error`: the server refused something. With `permission` it refuses this subject until the
+ *   server's configuration changes.
  */
 export type NatsStatus =
   | { readonly type: "disconnected"; readonly server: string }

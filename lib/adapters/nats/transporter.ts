@@ -1,14 +1,18 @@
 /**
  * Moleculer over NATS, with the execution context of tasks in real NATS message headers.
  *
- * For any node: coordinators, workers, clients. It speaks Moleculer's protocol, so nodes with Moleculer's own transporter are on the
- * same bus; they get the context in the packet's meta. Beyond that it
+ * For any node: coordinators, workers, clients. It speaks Moleculer's protocol, so nodes with
+ * Moleculer's own transporter are on the same bus; they get the context in the packet's meta.
+ * Beyond that it
  *
- * - keeps a message that is too large from ending the process or leaving the caller without an answer (`PAYLOAD_TOO_LARGE`),
- * - rejects a request at once while the link is known to be down (`BrokerDisconnectedError`: it was not sent),
+ * - keeps a message that is too large from ending the process or leaving the caller without an
+ *   answer (`PAYLOAD_TOO_LARGE`),
+ * - rejects a request at once while the link is known to be down (`BrokerDisconnectedError`: it
+ *   was not sent),
  * - says in one line why it cannot connect, keeps trying, and ends within a deadline.
  *
- * What it cannot do: NATS keeps nothing. What was under way when the link broke is lost, and nobody is told.
+ * What it cannot do: NATS keeps nothing. What was under way when the link broke is lost, and
+ * nobody is told.
  */
 import type { Msg } from "nats";
 import { OfflineBuffer } from "./offline-buffer.ts";
@@ -23,7 +27,9 @@ import type { WirePacket } from "./packets.ts";
 export type { NatsTransporterOptions } from "./settings.ts";
 export type { NatsStatus, NatsStatusListener } from "./status.ts";
 
-/** By how much a middleware (encryption) may lengthen a payload before the exact check in `send`. */
+/**
+ * By how much a middleware (encryption) may lengthen a payload before the exact check in `send`.
+ */
 const MIDDLEWARE_SLACK = 1024;
 
 interface SendMeta {
@@ -41,15 +47,17 @@ interface MoleculerTransit {
 }
 
 /**
- * `transporter: new NatsTransporter({ url: "nats://host:4222" })` in a node's broker options. One instance serves one broker.
- * The constructor throws TASKFLOW_VALIDATION_ERROR for options that are not valid; it repeats no URL.
+ * `transporter: new NatsTransporter({ url: "nats://host:4222" })` in a node's broker options. One
+ * instance serves one broker. The constructor throws TASKFLOW_VALIDATION_ERROR for options that
+ * are not valid; it repeats no URL.
  */
 export class NatsTransporter extends NatsLink {
   readonly #held = new OfflineBuffer();
 
   override init(...args: Parameters<NatsLink["init"]>): void {
     super.init(...args);
-    // Copies: the object may be the defaults that all brokers of the process share. INFO packets are built from the local node's.
+    // Copies: the object may be the defaults that all brokers of the process share. INFO packets
+    // are built from the local node's.
     const metadata = { ...this.broker.metadata, [WIRE_PROTOCOL_KEY]: WIRE_PROTOCOL };
     this.broker.metadata = metadata;
     const local = this.broker.registry.nodes.localNode;
@@ -59,7 +67,10 @@ export class NatsTransporter extends NatsLink {
     });
   }
 
-  /** Whether a node, as far as this one has heard of it, understands the execution context in message headers. */
+  /**
+   * Whether a node, as far as this one has heard of it, understands the execution context in
+   * message headers.
+   */
   isHeaderCapable(nodeID: string): boolean {
     const metadata: unknown = this.broker.registry.nodes.get(nodeID)?.metadata;
     return (
@@ -98,7 +109,8 @@ export class NatsTransporter extends NatsLink {
     if (this.contextInHeaders && this.isHeaderCapable(target)) {
       const headers = encodeHeaders(prepared?.text ?? JSON.stringify(context), prepared?.headers);
       const data = wire.withMeta(payload, rest, () => this.serialize(packet as never));
-      // Escaping makes a header longer than the same text in a payload: one that is too large there may still fit here.
+      // Escaping makes a header longer than the same text in a payload: one that is too large
+      // there may still fit here.
       if (headers.length + data.length <= this.maxPayload) {
         prepared?.wasSent(undefined);
         return this.send(topic, data, { packet, headers });
@@ -135,7 +147,10 @@ export class NatsTransporter extends NatsLink {
     return this.send(topic, data, { packet, headers: Buffer.from(headers, "latin1") });
   }
 
-  /** Always leads to an answer for the caller: what cannot be sent is replaced by a failure that says so. */
+  /**
+   * Always leads to an answer for the caller: what cannot be sent is replaced by a failure that
+   * says so.
+   */
   #publishResponse(packet: WirePacket): Promise<void> {
     const { payload } = packet;
     const topic = this.getTopicName(packet.type, packet.target ?? undefined);
@@ -144,7 +159,8 @@ export class NatsTransporter extends NatsLink {
       return this.send(topic, this.serialize(refused as never), { packet: refused });
     };
     try {
-      // Moleculer sends the whole meta back. The context is the caller's own, and with it a large answer would not fit.
+      // Moleculer sends the whole meta back. The context is the caller's own, and with it a large
+      // answer would not fit.
       const write = (): Buffer => this.serialize(packet as never);
       const data =
         payload.meta && CONTEXT_KEY in payload.meta ? wire.withMeta(payload, wire.withoutContext(payload.meta), write) : write();
@@ -168,7 +184,8 @@ export class NatsTransporter extends NatsLink {
     if (client === null) return Promise.resolve();
     const { headers } = meta;
     const bytes = headers === undefined ? data.length : headers.length + data.length;
-    // The client's own check is off while it reconnects, and a server that gets too much closes the connection.
+    // The client's own check is off while it reconnects, and a server that gets too much closes
+    // the connection.
     if (bytes > this.maxPayload) throw this.#tooLarge(topic, bytes, meta.packet);
     if (!this.isOnline && meta.packet?.type === wire.RESPONSE) this.#held.keep(topic, data);
     else writeBufferOf(client).publish(topic, data, headers);
@@ -203,7 +220,8 @@ export class NatsTransporter extends NatsLink {
   #deliver(cmd: string, message: Msg): void {
     try {
       const context = cmd === wire.REQUEST ? readContextHeader(message, this.knowsClient) : undefined;
-      // No copy: the client gives each message memory that it does not use again (a fresh chunk of the socket, or its own buffer).
+      // No copy: the client gives each message memory that it does not use again (a fresh chunk
+      // of the socket, or its own buffer).
       const done = this.receive(cmd, asBuffer(message.data), context);
       done?.catch((error: unknown) => this.logger.error(`Unable to handle a ${cmd} packet.`, error));
     } catch (error) {
@@ -212,12 +230,18 @@ export class NatsTransporter extends NatsLink {
     }
   }
 
-  /** `context` comes along in the place of the socket that Moleculer's middlewares hand on for TCP. */
+  /**
+   * `context` comes along in the place of the socket that Moleculer's middlewares hand on for
+   * TCP.
+   */
   override receive(cmd: string, data: Buffer, context?: unknown): Promise<void> | void {
     return typeof context === "string" ? this.#incomingRequest(cmd, data, context) : this.incomingMessage(cmd, data);
   }
 
-  /** A plain worker sends the whole context back with its answer. Nobody reads it: it is passed over where it stands as it was sent. */
+  /**
+   * A plain worker sends the whole context back with its answer. Nobody reads it: it is passed
+   * over where it stands as it was sent.
+   */
   override deserialize(cmd: string, data: Buffer): ReturnType<NatsLink["deserialize"]> {
     if (cmd !== wire.RESPONSE || !wire.writesPlainJson(this.broker.serializer)) return super.deserialize(cmd, data);
     const { pendingRequests } = this.broker.transit as unknown as MoleculerTransit;

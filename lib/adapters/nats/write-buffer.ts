@@ -1,11 +1,14 @@
 /**
- * Messages on their way to the socket, as NATS's protocol has them, written one behind the other into one piece of memory.
+ * Messages on their way to the socket, as NATS's protocol has them, written one behind the other
+ * into one piece of memory.
  *
- * `client.publish` keeps three small buffers a message (the command, the payload, the line's end), and joins them all when it writes. A busy coordinator
- * publishes tens of thousands of events a second, and that was a tenth of its time. Here a text is written where it will be read from, and what an event
- * shares with the one before it is copied, not encoded again.
+ * `client.publish` keeps three small buffers a message (the command, the payload, the line's
+ * end), and joins them all when it writes. A busy coordinator publishes tens of thousands of
+ * events a second, and that was a tenth of its time. Here a text is written where it will be read
+ * from, and what an event shares with the one before it is copied, not encoded again.
  *
- * Nothing is held back: what was published is the client's in the same turn of the event loop, as with `client.publish`.
+ * Nothing is held back: what was published is the client's in the same turn of the event loop, as
+ * with `client.publish`.
  */
 import type { MsgHdrs, NatsConnection } from "nats";
 import type { Logger } from "../../ports/logger.ts";
@@ -57,7 +60,10 @@ function protocolOf(client: NatsConnection, logger: Pick<Logger, "info"> | undef
   return knowsInternals(internals, logger) ? (protocol as Protocol) : undefined;
 }
 
-/** Ready bytes in the shape that `client.publish` takes: it calls `encode` and nothing else, though the type has many more. */
+/**
+ * Ready bytes in the shape that `client.publish` takes: it calls `encode` and nothing else,
+ * though the type has many more.
+ */
 function readyHeaders(bytes: Uint8Array): MsgHdrs {
   return { encode: () => bytes } as unknown as MsgHdrs;
 }
@@ -70,7 +76,10 @@ class NatsWriteBuffer {
   #start = 0;
   #end = 0;
   #isPlanned = false;
-  /** After all microtasks that follow from this callback of the event loop: the answers that it resolves leave in the same write. */
+  /**
+   * After all microtasks that follow from this callback of the event loop: the answers that it
+   * resolves leave in the same write.
+   */
   readonly #flushPlanned = (): void => {
     this.#isPlanned = false;
     this.flush();
@@ -91,7 +100,8 @@ class NatsWriteBuffer {
   }
 
   /**
-   * @param shared the end of the payload: the same as that of the message before where both say the same
+   * @param shared the end of the payload: the same as that of the message before where both say
+   * the same
    * @param headers a block of headers, of ASCII characters
    * @returns the bytes of the payload
    */
@@ -103,7 +113,8 @@ class NatsWriteBuffer {
       return data.length;
     }
     const from = this.#end;
-    // Nearly always each character is one byte, and that is found out by writing them: to count them first takes longer.
+    // Nearly always each character is one byte, and that is found out by writing them: to count
+    // them first takes longer.
     const bytes = this.#writeMessage(subject, own, shared, headers, length);
     if (bytes === length) return bytes;
     this.#end = from;
@@ -111,7 +122,10 @@ class NatsWriteBuffer {
     return this.#writeMessage(subject, own, shared, headers, bytes);
   }
 
-  /** @returns the bytes that the payload took: if it is not `bytes`, what was written says so wrongly */
+  /**
+   * @returns the bytes that the payload took: if it is not `bytes`, what was written says so
+   * wrongly
+   */
   #writeMessage(subject: string, own: string, shared: string, headers: string, bytes: number): number {
     const { length } = headers;
     this.#write(length > 0 ? `HPUB ${subject} ${length} ${length + bytes}\r\n${headers}` : `PUB ${subject} ${bytes}\r\n`);
@@ -153,7 +167,10 @@ class NatsWriteBuffer {
     this.#endMessage();
   }
 
-  /** Hands over what was written. To be called before anything else is sent through the client whose order matters. */
+  /**
+   * Hands over what was written. To be called before anything else is sent through the client
+   * whose order matters.
+   */
   flush(): void {
     if (this.#end === this.#start) return;
     const written = this.#slab.subarray(this.#start, this.#end);
@@ -163,7 +180,10 @@ class NatsWriteBuffer {
     this.#protocol?.flushPending();
   }
 
-  /** False: the client is to be given the message. It is too large for here, or the client is closed and will say so. */
+  /**
+   * False: the client is to be given the message. It is too large for here, or the client is
+   * closed and will say so.
+   */
   #hasRoom(subject: string, bytes: number): boolean {
     const most = bytes + 3 * subject.length + FRAME;
     if (!this.#protocol || most > LARGE || bytes > (this.#client.info?.max_payload ?? 0)) return false;

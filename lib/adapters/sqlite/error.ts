@@ -1,6 +1,7 @@
 /**
- * Errors of node:sqlite: they have no class, but SQLite's result code in `errcode`. (Told by that alone and not by `instanceof`: what
- * Node's own modules throw is no Error of a realm other than the main one, such as Jest's.)
+ * Errors of node:sqlite: they have no class, but SQLite's result code in `errcode`. (Told by that
+ * alone and not by `instanceof`: what Node's own modules throw is no Error of a realm other than
+ * the main one, such as Jest's.)
  */
 
 /** Primary result codes of SQLite. */

@@ -1,7 +1,8 @@
 /**
- * Opening and closing the file of a SQLite store. A store is one process's: it holds `<file>.lock` for as long as it lives, by a
- * transaction on a database of its own there, which the operating system ends with the process, however it dies. (A lock on the
- * file itself would shut out our own reader, too.) The lock file stays behind and means nothing by itself.
+ * Opening and closing the file of a SQLite store. A store is one process's: it holds
+ * `<file>.lock` for as long as it lives, by a transaction on a database of its own there, which
+ * the operating system ends with the process, however it dies. (A lock on the file itself would
+ * shut out our own reader, too.) The lock file stays behind and means nothing by itself.
  */
 import { existsSync, mkdirSync, realpathSync } from "node:fs";
 import { basename, dirname, join, resolve } from "node:path";
@@ -10,7 +11,10 @@ import { formatProblem, STORE_FORMAT } from "../../ports/store-format.ts";
 import { BUSY, CANTOPEN, CORRUPT, FULL, messageOf, NOTADB, primaryCode, READONLY } from "./error.ts";
 import { APPLICATION_ID, createSchema, readPragma } from "./schema.ts";
 
-/** How long a statement waits for a foreign process (a shell, a backup) that holds the file. It blocks this thread. */
+/**
+ * How long a statement waits for a foreign process (a shell, a backup) that holds the file. It
+ * blocks this thread.
+ */
 const BUSY_TIMEOUT_MS = 500;
 
 export interface SqliteFile {
@@ -79,7 +83,10 @@ export function checkFile(file: string): string {
   return path;
 }
 
-/** Makes the folder; the same file gets the same name by whichever link it is reached, for the lock hangs on the name. */
+/**
+ * Makes the folder; the same file gets the same name by whichever link it is reached, for the
+ * lock hangs on the name.
+ */
 function preparePath(file: string): string {
   const path = resolve(file);
   try {

@@ -1,10 +1,13 @@
 /**
- * The hot path of the SQLite store: creates and appends inside a transaction that the caller has begun.
+ * The hot path of the SQLite store: creates and appends inside a transaction that the caller has
+ * begun.
  *
- * Only this process writes to the file (see `sqlite-file.ts`), so the last revision of a taskflow in use is kept in memory and most
- * writes are refused or accepted without a query. The unique index of the journal stands behind it all the same.
+ * Only this process writes to the file (see `sqlite-file.ts`), so the last revision of a taskflow
+ * in use is kept in memory and most writes are refused or accepted without a query. The unique
+ * index of the journal stands behind it all the same.
  *
- * Statements are run with `get()`, which for a statement without rows costs less than `run()`: it makes no result object.
+ * Statements are run with `get()`, which for a statement without rows costs less than `run()`: it
+ * makes no result object.
  */
 import type { DatabaseSync, StatementSync } from "node:sqlite";
 import { isFinished } from "../../core/model/flow.ts";
@@ -45,7 +48,9 @@ export class SqliteJournal {
   readonly #deleteRow: StatementSync;
   readonly #deleteEntries: StatementSync;
   readonly #deleteSnapshots: StatementSync;
-  /** Updates by the set of columns that they change: bit n stands for the nth of `CHANGE_COLUMNS`. */
+  /**
+   * Updates by the set of columns that they change: bit n stands for the nth of `CHANGE_COLUMNS`.
+   */
   readonly #updates: (StatementSync | undefined)[] = [];
 
   constructor(database: DatabaseSync) {

@@ -1,4 +1,7 @@
-/** Who drives what in a SQLite store. Only one coordinator has it at a time; its taskflows may be those of others that had it before. */
+/**
+ * Who drives what in a SQLite store. Only one coordinator has it at a time; its taskflows may be
+ * those of others that had it before.
+ */
 import type { DatabaseSync, StatementSync } from "node:sqlite";
 import type { Claimed, DuePlace } from "../../ports/store.ts";
 import { DUE, DUE_AFTER, EXPIRED, LAST_FINISHED, NESTED_IN, NEXT_OWNER, OWNED_BY, THESE, UNFINISHED } from "./schema.ts";
@@ -89,7 +92,10 @@ export class SqliteOwners {
     return idsOf(this.#expired.all(before, limit)).flatMap((root) => [...idsOf(this.#descendants.all(root)), root]);
   }
 
-  /** Owners of unfinished taskflows that are dead, null (nobody's) first. One step in the index each, however many taskflows they own. */
+  /**
+   * Owners of unfinished taskflows that are dead, null (nobody's) first. One step in the index
+   * each, however many taskflows they own.
+   */
   #deadOwners(isDead: (owner: string) => boolean): (string | null)[] {
     const owners: (string | null)[] = [null];
     let next = this.#nextOwner.get("") as { owner: string } | undefined;

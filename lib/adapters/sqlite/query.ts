@@ -1,9 +1,11 @@
 /**
- * Lists of taskflows, and any other SELECT: what may look at every row. Runs on a connection of its own in the reader's thread
- * (`sqlite-reader-thread.ts`), or on the store's only one for a store in memory.
+ * Lists of taskflows, and any other SELECT: what may look at every row. Runs on a connection of
+ * its own in the reader's thread (`sqlite-reader-thread.ts`), or on the store's only one for a
+ * store in memory.
  *
- * What SQL compares well is SQL. Text, tags and attributes are compared by `matches`, a function of ours that SQLite calls for each row
- * that is left: exact for every character, without wildcards, and case-insensitive beyond ASCII, which LIKE is not.
+ * What SQL compares well is SQL. Text, tags and attributes are compared by `matches`, a function
+ * of ours that SQLite calls for each row that is left: exact for every character, without
+ * wildcards, and case-insensitive beyond ASCII, which LIKE is not.
  */
 import type { DatabaseSync, SQLInputValue, SQLOutputValue } from "node:sqlite";
 import { TASKFLOW_STATUSES } from "../../../schemas/statuses.ts";

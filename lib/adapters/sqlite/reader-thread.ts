@@ -1,4 +1,7 @@
-/** The thread of `sqlite-reader.ts`: answers one request after another on a connection that only reads. */
+/**
+ * The thread of `sqlite-reader.ts`: answers one request after another on a connection that only
+ * reads.
+ */
 import { DatabaseSync } from "node:sqlite";
 import { parentPort, workerData } from "node:worker_threads";
 import { messageOf } from "./error.ts";

@@ -1,11 +1,14 @@
 /**
  * The tables of a SQLite store, and what its rows look like from outside.
  *
- * - `taskflows`: one row per taskflow. `number` is its short name inside this file (never shown): what belongs to a taskflow
- *   refers to it by that, so that neither journal nor index repeats a text of 36 to 128 characters.
- * - `journal`: entries in the order in which they were stored. New entries of all taskflows are written next to one another, so a
- *   group commit touches the last pages of the table and of its index only (clustered by taskflow it was a third slower).
- * - `snapshots`: the texts that replace the entries of a journal up to a revision. `snapshot` of its taskflow names the valid one.
+ * - `taskflows`: one row per taskflow. `number` is its short name inside this file (never shown):
+ *   what belongs to a taskflow refers to it by that, so that neither journal nor index repeats a
+ *   text of 36 to 128 characters.
+ * - `journal`: entries in the order in which they were stored. New entries of all taskflows are
+ *   written next to one another, so a group commit touches the last pages of the table and of its
+ *   index only (clustered by taskflow it was a third slower).
+ * - `snapshots`: the texts that replace the entries of a journal up to a revision. `snapshot` of
+ *   its taskflow names the valid one.
  * - `documents`: small collections of JSON documents, such as the pause rules.
  *
  * What is the usual case is stored as NULL: the root of a root, no tags, no attributes.
@@ -19,16 +22,23 @@ import type { RowAnnotation, TaskflowRow } from "../../ports/store.ts";
 export const APPLICATION_ID = 0x54_46_4c_57;
 
 /**
- * Part of every query that the index `unfinished` is to serve; it must stand there word for word. Not `IN (…)`: for a list of three SQLite
- * builds a table each time a row is written, which cost a sixth of the throughput.
+ * Part of every query that the index `unfinished` is to serve; it must stand there word for word.
+ * Not `IN (…)`: for a list of three SQLite builds a table each time a row is written, which cost
+ * a sixth of the throughput.
  */
 export const UNFINISHED = "(status = 'RUNNING' OR status = 'WAITING' OR status = 'PAUSED')";
 
-/** The journal is in the order in which it was written: its last entries tell which taskflows finished last. CROSS: else SQLite begins with all that are finished. */
+/**
+ * The journal is in the order in which it was written: its last entries tell which taskflows
+ * finished last. CROSS: else SQLite begins with all that are finished.
+ */
 export const LAST_FINISHED = `SELECT DISTINCT taskflow_id AS taskflowId FROM (SELECT taskflow FROM journal ORDER BY rowid DESC LIMIT ?)
   CROSS JOIN taskflows ON number = taskflow WHERE finished_at IS NOT NULL AND (? IS NULL OR owner = ?)`;
 
-/** node:sqlite throws for a number that is no safe integer, and one damaged row must not keep all others from being read. */
+/**
+ * node:sqlite throws for a number that is no safe integer, and one damaged row must not keep all
+ * others from being read.
+ */
 function safe(column: string, name = column): string {
   return `min(${column}, ${Number.MAX_SAFE_INTEGER}) AS ${name}`;
 }
@@ -71,7 +81,10 @@ export const SCHEMA = `
   CREATE TABLE documents (collection TEXT, id TEXT, doc TEXT, PRIMARY KEY (collection, id)) WITHOUT ROWID;
   PRAGMA application_id = ${APPLICATION_ID};`;
 
-/** Creates the tables of a new file, and indexes that are missing. The caller has checked that the file is new or ours. */
+/**
+ * Creates the tables of a new file, and indexes that are missing. The caller has checked that the
+ * file is new or ours.
+ */
 export function createSchema(database: DatabaseSync): void {
   const tables = Number(readPragma(database, "user_version")) === 0 ? SCHEMA : "";
   database.exec(`BEGIN IMMEDIATE; ${tables} ${INDEXES} PRAGMA user_version = ${STORE_FORMAT}; COMMIT;`);
@@ -135,7 +148,10 @@ export function toRow(columns: RowColumns): TaskflowRow {
   };
 }
 
-/** The value of a column of JSON; the empty one also for text that is damaged, so that the other rows can be read. */
+/**
+ * The value of a column of JSON; the empty one also for text that is damaged, so that the other
+ * rows can be read.
+ */
 export function parsed<Value>(text: unknown, empty: Value): Value {
   if (typeof text !== "string") return empty;
   try {

@@ -1,4 +1,6 @@
-/** Reading journals, and compacting them: both in steps, so that the engine has its turns between. */
+/**
+ * Reading journals, and compacting them: both in steps, so that the engine has its turns between.
+ */
 import type { DatabaseSync, StatementSync } from "node:sqlite";
 import type { RawTaskflow, StoredTaskflow, WriteResult } from "../../ports/store.ts";
 import { ROW_COLUMNS, toRow } from "./schema.ts";
@@ -158,7 +160,10 @@ interface Rest {
   readonly revision: number;
 }
 
-/** The entries after a number, and the row as it is when the last of them is read; undefined if it is gone. */
+/**
+ * The entries after a number, and the row as it is when the last of them is read; undefined if it
+ * is gone.
+ */
 async function readRest(steps: Steps, taskflowId: string, number: number, after: number): Promise<Rest | undefined> {
   const entries: (string | null)[] = [];
   for (;;) {

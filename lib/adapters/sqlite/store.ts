@@ -1,9 +1,10 @@
 /**
- * The store on SQLite (`node:sqlite`): the default, embedded, for one coordinator; and the store in memory, which is the same on a
- * database without a file.
+ * The store on SQLite (`node:sqlite`): the default, embedded, for one coordinator; and the store
+ * in memory, which is the same on a database without a file.
  *
- * The engine's verbs run in the caller's thread, where SQLite answers in microseconds. `list` may look at every row, so it runs in a
- * thread of its own on a connection that only reads (`sqlite-reader.ts`); memory has none and lists in the caller's thread.
+ * The engine's verbs run in the caller's thread, where SQLite answers in microseconds. `list` may
+ * look at every row, so it runs in a thread of its own on a connection that only reads
+ * (`sqlite-reader.ts`); memory has none and lists in the caller's thread.
  */
 import type { StatementSync } from "node:sqlite";
 import { isFinished } from "../../core/model/flow.ts";
@@ -39,7 +40,10 @@ import { ROW_COLUMNS } from "./schema.ts";
 import type { RowColumns } from "./schema.ts";
 
 export interface SqliteStoreOptions {
-  /** Path of the file, made with its folder where it is missing. ":memory:" keeps everything in memory. */
+  /**
+   * Path of the file, made with its folder where it is missing. ":memory:" keeps everything in
+   * memory.
+   */
   file: string;
   /** Logs when the database begins to fail and when it works again, at most once a minute. */
   logger?: OutageLogger;
@@ -139,7 +143,10 @@ export class SqliteStore implements Store {
     return this.#write(({ owners }) => owners.claim(owner, isDead, limit, maxFormat));
   }
 
-  /** A claim is one transaction: there is no moment between its look at the beats and what it takes. */
+  /**
+   * A claim is one transaction: there is no moment between its look at the beats and what it
+   * takes.
+   */
   async confirmOwnership(): Promise<void> {
     this.#attempt(() => undefined);
   }

@@ -128,7 +128,9 @@ export class LeaseKeeper {
     await this.#takingOver;
   }
 
-  /** This coordinator may own taskflows that it does not know of: the next renewal looks for them. */
+  /**
+   * This coordinator may own taskflows that it does not know of: the next renewal looks for them.
+   */
   doubt(): void {
     this.#isUnsure = true;
     this.#isDoubted = true;

@@ -84,7 +84,9 @@ export class TurnLoop implements Turns {
     this.wake(resident);
   }
 
-  /** Answers once the changes are stored. Undefined: the taskflow left before, nothing is stored. */
+  /**
+   * Answers once the changes are stored. Undefined: the taskflow left before, nothing is stored.
+   */
   command(resident: Resident, order: CommandRequest): Promise<CommandResult | undefined> {
     const { correlationId, answered } = this.#commands.open();
     this.give(resident, { kind: "command", correlationId, ...order });

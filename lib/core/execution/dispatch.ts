@@ -16,8 +16,8 @@ export interface Router extends Resolver {
   readonly free: number;
   readonly types: TaskTypes;
   /**
-   * Chooses the node for a task's next attempt or delivery, the preferred one if it serves the task;
-   * undefined: no node serves it now.
+   * Chooses the node for a task's next attempt or delivery, the preferred one if it serves the
+   * task; undefined: no node serves it now.
    */
   route(task: Task, preferred?: string): string | undefined;
   /** The process that runs the node now, if the task's dispatch knows it. */

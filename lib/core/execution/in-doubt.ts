@@ -24,10 +24,10 @@ export function resolveInDoubt(step: Step, task: Task): void {
 }
 
 /**
- * Takes a success of the latest attempt, after which the task was about to run again, together with
- * the taskflows of the handler that gave it.
- * @returns how the task ends; "awaits": it waits for these taskflows; "again": they did not succeed,
- *   so the task runs again
+ * Takes a success of the latest attempt, after which the task was about to run again, together
+ * with the taskflows of the handler that gave it.
+ * @returns how the task ends; "awaits": it waits for these taskflows; "again": they did not
+ * succeed, so the task runs again
  */
 export function takeLate(
   step: Step,

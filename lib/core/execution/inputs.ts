@@ -13,7 +13,10 @@ export type Outcome =
       readonly kind: "answered";
       readonly response: JsonText;
       readonly reportedFailure: boolean;
-      /** The delivery whose handler answered, as its worker names it; absent: the one that is answered. */
+      /**
+       * The delivery whose handler answered, as its worker names it; absent: the one that is
+       * answered.
+       */
       readonly delivery?: number;
     }
   /** The work failed for certain. */

@@ -136,8 +136,8 @@ function succeed(step: Step, task: Task, response: JsonText): void {
 }
 
 /**
- * The handler of a delivery has answered: the task succeeds, unless taskflows that this very handler
- * produced still run. Those of other deliveries count for nothing.
+ * The handler of a delivery has answered: the task succeeds, unless taskflows that this very
+ * handler produced still run. Those of other deliveries count for nothing.
  */
 function answered(step: Step, task: Task, response: JsonText, delivery: number): void {
   abandonChildren(step, task, delivery);
@@ -238,7 +238,10 @@ export const retryDue = ({ ordinal, attempt, retryAt }: Task): Input => ({
   ...(retryAt === null ? {} : { retryAt }),
 });
 
-/** When a stored delay ends: at its time, or after the whole delay if the clock was set back since. */
+/**
+ * When a stored delay ends: at its time, or after the whole delay if the clock was set back
+ * since.
+ */
 export function delayEnd({ attempts, retryAt }: Task, now: number): number {
   const end = retryAt ?? now;
   const begin = attempts.at(-1)?.finishedAt ?? null;

@@ -84,8 +84,8 @@ export interface Started {
 }
 
 /**
- * The templates of a task were filled in, once in a run: attempts and takeovers use the same values.
- * No event.
+ * The templates of a task were filled in, once in a run: attempts and takeovers use the same
+ * values. No event.
  */
 export interface Resolved {
   readonly kind: "resolved";
@@ -228,8 +228,8 @@ export interface ChildAbandoned {
 }
 
 /**
- * A success of the latest attempt came after its timeout, and the attempt goes on: taskflows that it
- * produced still run. Event TASK RUNNING.
+ * A success of the latest attempt came after its timeout, and the attempt goes on: taskflows that
+ * it produced still run. Event TASK RUNNING.
  */
 export interface Revived {
   readonly kind: "revived";

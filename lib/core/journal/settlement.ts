@@ -41,7 +41,10 @@ export function settle(flow: Flow, fact: Settled, at: number): void {
   }
 }
 
-/** The next compensation is due once those before it are settled; a later one may be settled first. */
+/**
+ * The next compensation is due once those before it are settled; a later one may be settled
+ * first.
+ */
 function passUndone(flow: Flow, at: number): void {
   const { undoing } = flow;
   const before = undoing.next;

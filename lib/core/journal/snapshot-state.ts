@@ -1,4 +1,6 @@
-/** The state of a taskflow as it stands in a snapshot: what differs from one that was just built. */
+/**
+ * The state of a taskflow as it stands in a snapshot: what differs from one that was just built.
+ */
 import type { CommandResult } from "../model/command.ts";
 import type { Child, Flow, Stage, Task } from "../model/flow.ts";
 import type { TaskDefinition } from "../model/values.ts";

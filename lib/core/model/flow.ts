@@ -300,8 +300,8 @@ export interface Flow {
   /** Requests that were turned away before they ran, by ordinal of their task. Not stored. */
   readonly turnedAway: Map<number, TurnedAway>;
   /**
-   * By ordinal: deadlines of running attempts that an earlier owner sent, and that their worker says
-   * it runs. Not stored: the next reply or heartbeat of the worker gives them again.
+   * By ordinal: deadlines of running attempts that an earlier owner sent, and that their worker
+   * says it runs. Not stored: the next reply or heartbeat of the worker gives them again.
    */
   readonly deadlines: Map<number, Deadline>;
   /** A timer for the next look at its children is set. Not stored. */

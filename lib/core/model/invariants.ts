@@ -1,21 +1,22 @@
 /**
  * Invariants of a taskflow between two steps:
  *
- *  1. At most one stage is RUNNING, and none in a finished taskflow.
- *  2. In the first run stages are entered in order, without gaps.
- *  3. In the first run a stage is entered only if no earlier stage blocks.
- *  4. The counts of a stage match its tasks.
- *  5. Only a running stage has open tasks, and only open tasks run.
- *  6. A task is RUNNING exactly while its latest attempt is.
- *  7. Attempt numbers of a task strictly increase, its `attempt` is the latest, and each attempt was
- *     delivered at least once.
- *  8. Only a WAITING task has a retry time.
- *  9. Only waiting tasks of the running stage are due, and only running tasks await redelivery.
+ * 1. At most one stage is RUNNING, and none in a finished taskflow.
+ * 2. In the first run stages are entered in order, without gaps.
+ * 3. In the first run a stage is entered only if no earlier stage blocks.
+ * 4. The counts of a stage match its tasks.
+ * 5. Only a running stage has open tasks, and only open tasks run.
+ * 6. A task is RUNNING exactly while its latest attempt is.
+ * 7. Attempt numbers of a task strictly increase, its `attempt` is the latest, and each attempt
+ *    was delivered at least once.
+ * 8. Only a WAITING task has a retry time.
+ * 9. Only waiting tasks of the running stage are due, and only running tasks await redelivery.
  * 10. COMPLETED means that no task failed and every task is settled.
- * 11. Only failed tasks of the running stage await a decision, and only in an unfinished taskflow.
+ * 11. Only failed tasks of the running stage await a decision, and only in an unfinished
+ *     taskflow.
  * 12. A compensation runs only in a finished taskflow, and only while one of its tasks is open.
- * 13. A task keeps a pending answer exactly while it waits for nested taskflows, and the counts of
- *     nested taskflows match their states.
+ * 13. A task keeps a pending answer exactly while it waits for nested taskflows, and the counts
+ *     of nested taskflows match their states.
  * 14. It is PAUSED exactly while a pause holds or a decision is needed.
  */
 import { type Flow, isFinished, isSettled, type Stage, type Task, taskAt } from "./flow.ts";

@@ -116,7 +116,10 @@ export class History {
   }
 }
 
-/** Events of a journal at hand. @param flow the taskflow in the state that the whole journal leaves */
+/**
+ * Events of a journal at hand. @param flow the taskflow in the state that the whole journal
+ * leaves
+ */
 export function historyOf(
   entries: readonly Entry[],
   flow: Flow,

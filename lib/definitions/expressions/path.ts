@@ -1,4 +1,6 @@
-/** Plain paths, computed at once: `context.items[0].id`, `stages.order.tasks.pay.response.total`. */
+/**
+ * Plain paths, computed at once: `context.items[0].id`, `stages.order.tasks.pay.response.total`.
+ */
 import { isRecord } from "../../util/record.ts";
 import type { Step } from "./expression.ts";
 

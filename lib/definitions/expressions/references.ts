@@ -25,7 +25,8 @@ export function references(node: AstNode, visit: (reference: Reference) => void)
     case "regex":
       return true;
     case "variable":
-      // The scope itself is "" and "$"; all others are functions, or bound to values seen elsewhere.
+      // The scope itself is "" and "$"; all others are functions, or bound to values seen
+      // elsewhere.
       return node.value !== "" && node.value !== "$";
     case "lambda":
       return node.body === undefined || references(node.body, visit);

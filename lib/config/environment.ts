@@ -14,8 +14,8 @@ const OWN = "TASKFLOW_";
 const KNOWN = Object.values<Table[string]>(ENVIRONMENT).flatMap(({ variable }) => (variable?.startsWith(OWN) ? [variable] : []));
 
 /**
- * Kubernetes and Docker describe a service named `taskflow…` to every container by such
- * variables; tests have their own.
+ * Kubernetes and Docker describe a service named `taskflow…` to every container by such variables;
+ * tests have their own.
  */
 function isForeign(name: string, value = ""): boolean {
   if (/^TASKFLOW_TEST_|_SERVICE_HOST$|_SERVICE_PORT(_\w+)?$|_PORT_\d+_(TCP|UDP|SCTP)(_\w+)?$/.test(name)) return true;

@@ -1,7 +1,7 @@
 /**
- * Settings of a constructor or of the environment, checked as a definition is: an unknown name is
- * refused with its path and the nearest name, a value with what it must be, and all that is wrong
- * is said at once.
+ * Checks the settings of a constructor or of the environment like a definition: an unknown name is
+ * refused with its path and the nearest name, a value with its requirement, and all problems are
+ * listed at once.
  */
 import { contradiction, type Problem, placeOf, pointerStep, unknownKey } from "../util/problem.ts";
 import { taskflowError, type TaskflowError } from "../errors/errors.ts";
@@ -10,8 +10,8 @@ import { isRecord } from "../util/record.ts";
 import { aliasesOf, type GivenOf, isContradicted, refusalOf, type Setting, type Table, tableOf } from "../util/setting.ts";
 
 /**
- * `given`, typed. @throws TASKFLOW_VALIDATION_ERROR with all problems; its message begins with
- * `what`
+ * Returns `given`, typed.
+ * @throws TASKFLOW_VALIDATION_ERROR with all problems; its message begins with `what`
  */
 export function checkSettings<T extends Table>(what: string, table: T, given: unknown): GivenOf<T> {
   const problems = settingProblems(table, given, "");

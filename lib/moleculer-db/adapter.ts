@@ -1,7 +1,6 @@
 /**
- * moleculer-db's adapter over the taskflows of a store, to read them: beside their coordinators,
- * and without one. It writes nothing, since a taskflow changes only through its owner, which
- * holds the fence.
+ * moleculer-db's adapter for the taskflows of a store, read-only: beside their coordinators, or
+ * without one. A taskflow changes only through its owner, which holds the fence.
  */
 import type { DbAdapter } from "moleculer-db";
 import { readEnvironment } from "../config/environment.ts";

@@ -1,5 +1,5 @@
 /**
- * What moleculer-db's `find`, `list` and `count` hand to an adapter, checked and ready to be
+ * Checks the filters of moleculer-db's `find`, `list` and `count`, and makes them ready to be
  * translated.
  */
 import { describeValue } from "../util/describe-value.ts";

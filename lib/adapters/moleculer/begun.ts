@@ -1,9 +1,10 @@
 /**
- * Which calls within this process have begun their handler. Moleculer turns a call away (a full
- * queue of its bulkhead) with the same error as the handler's own inner call fails with.
+ * Tracks which calls within this process have begun their handler. Moleculer rejects a call before
+ * it runs (a full queue of its bulkhead) with the same error as the handler's own inner call fails
+ * with.
  *
- * Services that were started before the coordinator's was created are not watched: their calls
- * count as begun.
+ * Services that were started before the coordinator's service was created are not tracked: their
+ * calls count as begun.
  */
 import type { ActionHandler, Context, Service, ServiceBroker } from "moleculer";
 
@@ -34,10 +35,7 @@ export function watchBegun(broker: ServiceBroker): void {
   wrappers.splice(hooksOfServices + 1, 0, markBegun);
 }
 
-/**
- * Did the handler of a call within this process begin? `error` is the one that the call was
- * rejected with.
- */
+/** Whether the handler of a call within this process began. `error` is the call's rejection. */
 export function hasBegun(error: unknown): boolean {
   const { ctx } = (typeof error === "object" && error !== null ? error : {}) as { ctx?: Context };
   // Without a context nothing was called.

@@ -49,8 +49,8 @@ export function natsClientOf(broker: ServiceBroker): NatsConnection | undefined 
 }
 
 /**
- * Bytes that the broker's NATS server takes in one message; no limit where there is no NATS, or
- * it has not said so.
+ * Bytes that the broker's NATS server takes in one message; no limit without NATS, or before the
+ * server has named it.
  */
 export function maxMessageBytesOf(broker: ServiceBroker): number {
   return natsClientOf(broker)?.info?.max_payload ?? Number.POSITIVE_INFINITY;

@@ -23,7 +23,7 @@ import { ABORT_EVENT, CONTEXT_KEY, WORKER_KEY, WORKER_VERSION } from "../../prot
 import { WireContext } from "../../protocol/wire-context.ts";
 
 /**
- * Moleculer's timers are Node's: a longer one would fire at once. Without one the engine's own
+ * Moleculer's timers are Node's: a longer one would fire at once. Without a timer the engine's own
  * still ends the attempt.
  */
 const LONGEST_MS = 2 ** 31 - 1;
@@ -46,7 +46,7 @@ interface EndpointList {
 
 /**
  * The bus on a Moleculer broker: calls to a chosen node as `broker.call` makes them, events to
- * NATS and by `emit` to who listens.
+ * NATS, and by `emit` to services that listen.
  */
 export class MoleculerBus implements Bus {
   readonly #broker: ServiceBroker;
@@ -141,8 +141,8 @@ export class MoleculerBus implements Bus {
   }
 
   /**
-   * The worker mixin fetches what goes by reference. A plain worker sends the whole context back
-   * with its answer: it must leave room for that.
+   * The worker mixin fetches references. A plain worker sends the whole context back with its
+   * answer: it must leave room for that.
    */
   carries(action: string, node: string, length: number): boolean {
     if (node === this.#broker.nodeID) return true;
@@ -163,8 +163,8 @@ export class MoleculerBus implements Bus {
   call(call: Call, done: (outcome: Outcome) => void): () => void {
     const isLocal = call.node === this.#broker.nodeID;
     const { params, meta } = isLocal ? this.#copied(call) : this.#shared(call);
-    // A handler with the mixin may prolong its time by heartbeats. The engine times the attempt
-    // in any case.
+    // A handler with the mixin may prolong its time by heartbeats. The engine times the attempt in
+    // any case.
     const timeout = call.listenMs > LONGEST_MS || this.#hasMixin(call.target, call.node) ? 0 : call.listenMs;
     let endFetching: (() => void) | undefined;
     const succeeded = (response: unknown): void => {
@@ -185,8 +185,7 @@ export class MoleculerBus implements Bus {
           end();
         };
     }
-    // Where a broker tracks calls, its stop would wait for this one before the coordinator is
-    // told to drain.
+    // If a broker tracks calls, its stop would wait for this one before the coordinator can drain.
     const options = { nodeID: call.node, meta, timeout, retries: 0, tracking: false };
     const answer = this.#broker.call<unknown, unknown>(call.target, params, options);
     answer.then(succeeded, failed);
@@ -199,8 +198,8 @@ export class MoleculerBus implements Bus {
   }
 
   /**
-   * For another process: what is sent is written at once, so nothing need be copied. Moleculer
-   * merges the answer's meta into the object it was given.
+   * For another process: messages are written at once, so nothing needs to be copied. Moleculer
+   * merges the answer's meta into the object that it received.
    */
   #shared(call: Call): { params: unknown; meta: Record<string, unknown> } {
     const { taskflowId, stageId, taskId, attempt, delivery, fence, idempotencyKey } = call;
@@ -208,10 +207,7 @@ export class MoleculerBus implements Bus {
     return { params: call.params, meta: { ...call.meta, [CONTEXT_KEY]: new WireContext(call.context, headers, true) } };
   }
 
-  /**
-   * For this process: nothing is serialized on the way, so the handler is given copies of its
-   * own.
-   */
+  /** For this process: nothing is serialized on the way, so the handler gets copies of its own. */
   #copied(call: Call): { params: unknown; meta: Record<string, unknown> } {
     const meta = structuredClone(call.meta) as Record<string, unknown>;
     meta[CONTEXT_KEY] = JSON.parse(call.context) as unknown;

@@ -1,12 +1,12 @@
 /**
- * The way of a task's request straight to the transit, where `broker.call` has nothing to add to
- * it. The worker sees no difference.
+ * Sends a task's request straight to the transit where `broker.call` has nothing to add. The worker
+ * sees no difference.
  *
- * In between Moleculer makes a context and wraps the call into its middlewares for retries,
+ * In between, Moleculer makes a context and wraps the call into its middlewares for retries,
  * fallbacks, circuit breakers, timeouts and errors: seven promises, and a tenth of a busy
- * coordinator's time. The engine has its own retries and times the attempt, and the node was
- * chosen before. The request stands in the transit's list of pending ones like any other: its
- * answer is found there, and it ends when its node is lost.
+ * coordinator's time. The engine has its own retries and times the attempt, and the node was chosen
+ * before. The request stands in the transit's list of pending requests like any other: its answer
+ * is found there, and it ends when its node is lost.
  */
 import { Errors, type ServiceBroker } from "moleculer";
 import { REQUEST, type WirePacket } from "../nats/packets.ts";
@@ -82,11 +82,10 @@ function isWatched({ options }: ServiceBroker): boolean {
 }
 
 /**
- * Sends a request to another node. One of `done` and `failed` is called, as the promise of
- * `broker.call` would be settled.
- *
- * @returns what ends the listening; undefined if nothing was sent, for the usual way to tell why
- * or to do better
+ * Sends a request to another node. Calls `done` or `failed`, as the promise of `broker.call` would
+ * settle.
+ * @returns a function that ends the listening; undefined if nothing was sent: the usual path then
+ * reports why, or does better
  */
 export function requestDirectly(
   broker: ServiceBroker,
@@ -103,7 +102,7 @@ export function requestDirectly(
   const expire = (): void => request.reject(new Errors.RequestTimeoutError({ action: name, nodeID: node }));
   const timer = timeout > 0 ? setTimeout(expire, timeout) : undefined;
   // Emptied once it is over: the outgrown tables of Moleculer's map keep it alive (see
-  // `residents.ts`), and with it would be all that it leads to.
+  // `residents.ts`), and with it everything that it refers to.
   const end = (): void => {
     clearTimeout(timer);
     request.resolve = request.reject = ignore;

@@ -6,8 +6,8 @@ import { EXECUTE_COMMAND_ACTION } from "../../protocol/names.ts";
 import { classifyError } from "../../protocol/task-error.ts";
 
 /**
- * For one answer: a commit may take long. What is not heard by then is sent again, under the same
- * id.
+ * The wait for one answer: a commit may take long. A command without an answer by then is sent
+ * again, under the same id.
  */
 const ANSWER_MS = 5_000;
 

@@ -7,15 +7,12 @@ import { toTaskError } from "../../protocol/kept-error.ts";
 const PATIENCE_MS = 10_000;
 /** Each may be of megabytes: more at a time would only make each wait for the others' parts. */
 const AT_ONCE = 4;
-/**
- * An attempt that has ended cannot be refused for want of memory: it is older than any ledger
- * reaches back.
- */
+/** The age of a finished attempt in queries: it can never be refused as too old or too young. */
 const LONG_AGO_MS = 10 * 365 * 86_400_000;
 
 /**
- * Fetches answers that do not fit into a message from the workers' ledgers. The calls themselves
- * tell that the work was done.
+ * Fetches answers that do not fit into a message from the workers' ledgers. The call itself has
+ * shown that the work is done.
  */
 export class LargeAnswers {
   readonly #lanes = new Semaphore(AT_ONCE);

@@ -83,8 +83,8 @@ function whomToAsk(
 }
 
 /**
- * Endpoints of `<service>.taskflowOutcome`. Names of services may have dots: the longest one that
- * is there.
+ * Endpoints of `<service>.taskflowOutcome`. Service names may have dots: the longest existing one
+ * counts.
  */
 function endpointsFor(broker: ServiceBroker, action: string): { name: string; endpoint: OutcomeEndpoint }[] {
   for (let dot = action.lastIndexOf("."); dot > 0; dot = action.lastIndexOf(".", dot - 1)) {

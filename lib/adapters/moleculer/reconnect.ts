@@ -1,6 +1,6 @@
 /**
- * The broker's own link to NATS, by the project's transporter or by Moleculer's, which says
- * nothing of it.
+ * Watches the broker's own link to NATS, by the project's transporter or by Moleculer's, which does
+ * not report it.
  */
 import type { ServiceBroker } from "moleculer";
 import { natsClientOf } from "./broker-link.ts";
@@ -15,8 +15,8 @@ export function onReconnected(broker: ServiceBroker, listener: () => void): () =
     if (!isOver) listener();
   };
   /**
-   * A client of Moleculer's own transporter dials by itself; it is another one only after it was
-   * closed for good.
+   * The client of Moleculer's own transporter reconnects by itself; it is replaced only after it
+   * was closed for good.
    */
   const watch = (): void => {
     const client = natsClientOf(broker);

@@ -5,12 +5,12 @@ interface NodeChange {
 }
 
 /**
- * Ends the calls to a node whose process was replaced by another one under the same id. One that
- * was killed says no goodbye, and if its successor is there before its heartbeats are missed,
- * Moleculer takes both for one node: what the first had been asked would be waited for in vain.
- * The calls end as they do when a node is lost (`RequestRejectedError`).
+ * Ends the calls to a node whose process was replaced by another one under the same id.
  *
- * @returns what ends the watch
+ * A killed process sends no goodbye. If its successor starts before its heartbeats are missed,
+ * Moleculer takes both for one node, and requests to the first would be waited for in vain. The
+ * calls end as they do when a node is lost (`RequestRejectedError`).
+ * @returns a function that ends the watch
  */
 export function endCallsOfRestarted(broker: ServiceBroker): () => void {
   const instances = new Map<string, string>();

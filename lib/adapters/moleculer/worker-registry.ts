@@ -23,8 +23,8 @@ interface NodeChange {
 }
 
 /**
- * What has to be known of a worker when it is gone: Moleculer's registry forgets the services of
- * a node before its goodbye.
+ * Facts about workers that outlive them: Moleculer's registry forgets the services of a node before
+ * its goodbye.
  */
 export class KnownWorkers {
   readonly #broker: ServiceBroker;

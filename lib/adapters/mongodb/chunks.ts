@@ -8,8 +8,7 @@ import { type EntryText, newName, type ChunkDocument, partId } from "./schema.ts
  */
 const PART_LENGTH = 4 * 1024 * 1024;
 /**
- * A new taskflow's row is rewritten whenever it changes, so a large first entry stands apart from
- * it.
+ * A new taskflow's row is rewritten at each change, so a large first entry is stored apart from it.
  */
 const EMBEDDED_LENGTH = 64 * 1024;
 

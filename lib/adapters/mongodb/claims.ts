@@ -1,15 +1,15 @@
 /**
- * Taking rows over, in batches. Nothing of it is atomic but the taking of each row, so the order
- * of the steps is the guard:
+ * Claims rows in batches. Only the claim of a single row is atomic, so the order of steps is the
+ * guard:
  *
- * 1. rows are read, with owner, fence and how often they were `secured`;
- * 2. then the beats of their owners: whoever has beaten since it was judged dead keeps what it
- *    has;
- * 3. then each row is taken that still is as it was read.
+ * 1. rows are read, with owner, fence and the number of times they were `secured`;
+ * 2. then the leases of their owners: an owner that has renewed since it was judged dead keeps its
+ *   rows;
+ * 3. then each row is claimed that is still as it was read.
  *
- * A coordinator that comes back beats, secures its rows, and sends only then. A claim that has
- * not seen its beat has read its rows before they were secured: what it takes it takes before
- * that, which the one that comes back then sees, or not at all.
+ * A coordinator that comes back renews its lease, secures its rows, and sends only then. A claim
+ * that did not see the renewal read its rows before they were secured: it either claims before
+ * that, which the returning coordinator sees, or not at all.
  */
 import type { AnyBulkWriteOperation, Collection } from "mongodb";
 import type { Claimed, KnownOwner } from "../../ports/store.ts";
@@ -24,8 +24,7 @@ const BATCH = 1_000;
 type Candidate = Pick<RowDocument, "_id" | "owner" | "fence" | "dueAt" | "rootId" | "secured">;
 
 /**
- * Rows that are being taken. The mark is written into them, so that what became of it can be
- * asked.
+ * Rows that are being claimed. The mark is written into them, so that the result can be queried.
  */
 interface Taking {
   readonly owner: string;
@@ -36,8 +35,8 @@ interface Taking {
 const CANDIDATE = { owner: 1, fence: 1, dueAt: 1, rootId: 1, secured: 1 } as const;
 
 /**
- * What is to be taken for some candidates. Whoever gets a root gets what is nested in it: so
- * roots come first, one document each.
+ * The claims for some candidates. The owner of a root owns its nested taskflows: so roots come
+ * first, one document each.
  */
 interface Trees {
   readonly roots: readonly Candidate[];
@@ -190,8 +189,8 @@ export class MongoClaims {
         tries++;
         return this.#rows.bulkWrite(toOperations(taking), { ordered: false });
       });
-      // Once it is acknowledged, a former try that comes late finds nothing that it could change:
-      // owner and fence are others.
+      // Once it is acknowledged, a late earlier try finds nothing to change: owner and fence
+      // differ.
       const isAll = tries === 1 && matchedCount === candidates.length;
       const ids = candidates.map(({ _id }) => _id);
       const ours = isAll ? undefined : await this.#link.persist(() => this.#marked({ mark, ids }));

@@ -1,10 +1,10 @@
 /**
- * The way to the MongoDB server: a client with the settings that durability needs, and the
- * patience with which every operation of the store is carried through an outage.
+ * The link to the MongoDB server: a client with the settings that durability needs, and the
+ * patience that carries every operation of the store through an outage.
  *
- * An operation that got no answer, or an answer that says nothing certain, is sent again until it
- * is acknowledged: all of them are written so that a second time changes nothing. Beyond the
- * patience it is given up with `STORE_UNAVAILABLE`.
+ * An operation without an answer, or with an inconclusive one, is sent again until it is
+ * acknowledged: a second time changes nothing. Beyond the patience it fails with
+ * `STORE_UNAVAILABLE`.
  */
 import type { Collection, Db, Document, MongoClient, MongoClientOptions } from "mongodb";
 import { taskflowError } from "../../errors/errors.ts";
@@ -24,16 +24,13 @@ export interface MongoLinkOptions {
   patienceMs?: number;
   /** How long one try may take, besides a second for each megabyte that is sent. Default 3,000. */
   attemptMs?: number;
-  /**
-   * How long nothing may work before the driver's client is given up for a new one. Default
-   * 10,000.
-   */
+  /** How long every operation may fail before the driver's client is replaced. Default 10,000. */
   renewMs?: number;
 }
 
 /**
- * `acknowledged` only when a majority has it in its journal, on a standalone server when it is in
- * that one's.
+ * `acknowledged` only when a majority has it in its journal; on a standalone server, when that one
+ * has.
  */
 const WRITE_CONCERN = { w: "majority", journal: true } as const;
 const FIRST_PAUSE_MS = 20;
@@ -107,10 +104,9 @@ export class MongoLink {
   }
 
   /**
-   * Carries out `work`, again and again until it does not fail. It must be safe to repeat, also
-   * beside a former try whose answer was lost and that comes late. `bytes` is what it sends, if
-   * that is much.
-   * @throws STORE_UNAVAILABLE: perhaps it was done, perhaps it will be
+   * Runs `work` repeatedly until it succeeds. It must be safe to repeat, also beside an earlier try
+   * whose answer was lost and that comes late. `bytes`: its size, if it is large.
+   * @throws STORE_UNAVAILABLE: it may have been done, or may still be
    */
   async persist<Result>(work: () => Promise<Result>, bytes = 0): Promise<Result> {
     const extraMs = bytes / BYTES_PER_MS;
@@ -148,9 +144,8 @@ export class MongoLink {
   }
 
   /**
-   * A client may be stuck for good: when a connection is reset right after it was made, the
-   * driver (7.9) may wait for ever for its answer, and with it for the news that the server is
-   * there again.
+   * A client may be stuck for good: when a connection is reset right after it was made, the driver
+   * (7.9) may wait for ever for its answer, and so never learn that the server is back.
    */
   #failed(): void {
     const now = performance.now();

@@ -1,6 +1,6 @@
 /**
- * Errors of MongoDB's driver, told by name, code and shape. (Not by `instanceof`: a package may
- * be there twice.)
+ * Classifies errors of MongoDB's driver by name, code and shape, not by `instanceof`: a package may
+ * be installed twice.
  */
 import { recordOf } from "../../util/record.ts";
 
@@ -62,9 +62,9 @@ export function isFinal(error: unknown): boolean {
 }
 
 /**
- * Which writes of an unordered bulk met an id that is taken, where that is all that went wrong:
- * then every other one is stored, as safely as was asked for. Undefined for any other error, a
- * write concern error among them: nothing can be said then.
+ * The writes of an unordered bulk that met an existing id, if nothing else failed: then all others
+ * are stored as safely as requested. Undefined for any other error, write concern errors included:
+ * the outcome is unknown then.
  */
 export function takenOf(error: unknown): ReadonlySet<number> | undefined {
   const { name, writeErrors, result } = shapeOf(error);

@@ -1,10 +1,10 @@
 /**
- * Inserts that are certain: sent again until the server has said of each document that it is
- * there, or that its id was taken.
+ * Inserts with a certain outcome: sent again until the server has confirmed that each document is
+ * stored, or that its id is taken.
  *
- * After a try without a certain answer, a document that meets its own id may be the very one that
- * was sent before. It is compared with what is stored then. (A driver's answer to the second
- * insert also says that what it met is as durable as was asked for.)
+ * After a try without a certain answer, a document that meets its own id may be the one sent
+ * before, so it is compared with the stored one. (The driver's answer to the second insert also
+ * confirms that the existing document is as durable as requested.)
  */
 import type { Collection } from "mongodb";
 import { takenOf } from "./error.ts";
@@ -22,8 +22,8 @@ export class MongoInserts {
   }
 
   /**
-   * Of each document, in order: is it stored? Else its id is another's. Rejects with
-   * STORE_UNAVAILABLE when nobody knows.
+   * For each document, in order: true if it is stored, false if its id belongs to another. Rejects
+   * with STORE_UNAVAILABLE if that is unknown.
    */
   async insert(documents: readonly TaskflowDocument[], bytes: number): Promise<boolean[]> {
     if (documents.length === 0) return [];
@@ -57,8 +57,8 @@ export class MongoInserts {
 }
 
 /**
- * The journal's name and that of the parts are of one write only, so texts are compared for small
- * entries alone.
+ * The names of the journal and of the parts belong to one write only, so only small entries are
+ * compared by text.
  */
 function isSame(ours: Identity, stored: Identity | undefined): boolean {
   if (stored === undefined) return false;

@@ -1,7 +1,4 @@
-/**
- * Who drives what, and that coordinators show that they live. How they take over is in
- * `mongo-claims.ts`.
- */
+/** Ownership and leases in a MongoDB store. `claims.ts` has the takeover. */
 import { randomInt } from "node:crypto";
 import type { Collection, Filter } from "mongodb";
 import type { Claimed, DuePlace, KnownOwner } from "../../ports/store.ts";
@@ -102,8 +99,8 @@ export class MongoOwners {
     const now = await this.#link.once(() =>
       this.#coordinators.findOneAndUpdate(
         { _id: owner },
-        // From anywhere: one that has left and comes back must not come to a number at which it
-        // was judged.
+        // Starts anywhere: a coordinator that left and comes back must not reach a number at which
+        // it was judged.
         { $inc: { renewals: 1 }, $setOnInsert: { from: randomInt(2 ** 47) }, $currentDate: { at: true } },
         { upsert: true, returnDocument: "after" },
       ),
@@ -116,8 +113,8 @@ export class MongoOwners {
   }
 
   /**
-   * One command, however many they are. A second one, or one that comes late, changes nothing
-   * that matters: it only has to be another number than before.
+   * One command, however many they are. A repeated or late one does no harm: the number only has to
+   * differ from the one before.
    */
   async confirmOwnership(owner: string): Promise<void> {
     await this.#link.persist(() => this.#rows.updateMany({ owner, open: true }, { $inc: { secured: 1 } }));

@@ -1,5 +1,5 @@
 /**
- * Pause rules in a MongoDB store: a document each, so that any number of coordinators may change
+ * Pause rules in a MongoDB store: one document each, so that any number of coordinators may change
  * them.
  */
 import type { Collection } from "mongodb";
@@ -34,8 +34,8 @@ export class MongoPauses {
   async remove(pattern: string, coordinator: string | undefined): Promise<number> {
     const filter = { pattern, ...(coordinator === undefined ? {} : { coordinator }) };
     let removed = 0;
-    // A try whose answer was lost has removed what the next one does not find: the number is what
-    // was there.
+    // A try whose answer was lost has removed rules that the next one does not find: the count is
+    // that of the rules before.
     await this.#link.persist(async () => {
       removed = Math.max(removed, await this.#rules.countDocuments(filter));
       await this.#rules.deleteMany(filter);

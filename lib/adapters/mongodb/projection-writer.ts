@@ -1,11 +1,11 @@
 /**
- * Changes of rows. A change is written after its entry is durable, and not in the commit itself:
- * nobody waits for it, and those that come within a tenth of a second go out together. Until then
- * it is known here only; `flush` is called before anything that looks at rows.
+ * Writes row changes. A change is written after its entry is durable, outside the commit: no caller
+ * waits for it, and changes within a tenth of a second go out together. Until then only this
+ * process knows it; `flush` is called before anything reads rows.
  *
- * A change names the fence under which it was made and the revision of its entry. A row of
- * another fence, or one that has a later change, is left alone: so a coordinator that was
- * replaced changes nothing, and a repeated or late write does no harm.
+ * A change names its fence and the revision of its entry. A row with another fence or a later
+ * change is left alone: so a replaced coordinator changes nothing, and a repeated or late write
+ * does no harm.
  */
 import type { AnyBulkWriteOperation, Collection, UpdateFilter } from "mongodb";
 import { isFinished } from "../../core/model/flow.ts";

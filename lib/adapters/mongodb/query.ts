@@ -1,6 +1,6 @@
 /**
- * Lists of taskflows. Every query names a range of creation times, which is what the indexes of
- * rows are over.
+ * Lists taskflows. Every query names a range of creation times, because the indexes of rows are
+ * over that.
  */
 import type { Collection, Filter } from "mongodb";
 import type { TaskflowStatus } from "../../core/model/values.ts";

@@ -32,8 +32,7 @@ export async function compactJournal(
 }
 
 /**
- * A former owner may still be about to append at the number that a takeover took: that stays
- * taken.
+ * A former owner may still be about to append at the number of a takeover entry: it stays taken.
  */
 async function removeReplaced(rows: Collection<RowDocument>, journal: string, revision: number): Promise<void> {
   const entries = rows as unknown as Collection<EntryDocument>;

@@ -109,8 +109,8 @@ export class MongoStore implements Store {
         if (!this.#isOpen) throw this.#link.unavailable("it is not open");
         return this.#link.persist(() => readTaskflows(this.#taskflows, taskflowIds));
       });
-      // Whoever began that may be dead. Told that there is no such taskflow, the caller may want
-      // to store one.
+      // The caller that began the deletion may be dead; a caller that hears of no such taskflow may
+      // want to store one.
       for (const taskflowId of halfGone) await this.#delete(taskflowId);
       return found.map(({ known, ...stored }) => {
         const { taskflowId } = stored.row;

@@ -1,6 +1,6 @@
 /**
- * One taskflow as a whole: read, and removed. Both may be repeated, and another coordinator may
- * be at the same taskflow.
+ * Reads and deletes whole taskflows. Both may be repeated, and another coordinator may work on the
+ * same taskflow.
  */
 import type { Collection } from "mongodb";
 import type { StoredTaskflow, WriteResult, TaskflowRow } from "../../ports/store.ts";

@@ -1,8 +1,8 @@
 /**
- * Texts and names of fields as MongoDB can keep them. BSON is UTF-8: a lone surrogate would come
- * back as another character, a name of a field ends at NUL, and dots and dollars in one mean
- * something in queries. Such characters are kept as two of a private plane of Unicode; any other
- * text, so nearly every one, stays as it is.
+ * Encodes texts and field names for MongoDB. BSON is UTF-8: a lone surrogate would come back as
+ * another character, a field name ends at NUL, and dots and dollars in one have a meaning in
+ * queries. Such characters are stored as two of a private plane of Unicode; all other text, so
+ * nearly every one, stays as it is.
  */
 
 const BASE = 0xf_00_00;

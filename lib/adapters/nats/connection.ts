@@ -1,6 +1,6 @@
 /**
- * The connection under the NATS transporter: connecting, following what becomes of it, ending it;
- * and subjects of one's own beside Moleculer's protocol.
+ * The connection of the NATS transporter: it connects, follows the connection's state, ends it, and
+ * offers subjects beside Moleculer's protocol.
  */
 import { Errors, Transporters } from "moleculer";
 import type { Msg, NatsConnection, PublishOptions, Subscription } from "nats";
@@ -24,8 +24,8 @@ const DEFAULT_MAX_PAYLOAD = 1024 * 1024;
 const MAX_LINES_SAID = 1_000;
 
 /**
- * Moleculer's NATS transporter with a connection that is followed. The base of `NatsTransporter`,
- * not meant to be used alone.
+ * Moleculer's NATS transporter with a watched connection. The base of `NatsTransporter`, not meant
+ * to be used alone.
  */
 export class NatsLink extends Transporters.NATS {
   declare client: NatsConnection | null;
@@ -44,8 +44,8 @@ export class NatsLink extends Transporters.NATS {
   #hasHeaders = false;
 
   constructor(options?: string | NatsTransporterOptions) {
-    // The base class keeps its options in a public field, which `$node.options` sends to whoever
-    // asks: it gets none.
+    // The base class keeps its options in a public field, which `$node.options` sends to any
+    // caller: it gets none.
     super({});
     this.#options = resolveNatsOptions(options);
     this.contextInHeaders = this.#options.contextInHeaders;
@@ -62,7 +62,7 @@ export class NatsLink extends Transporters.NATS {
    */
   override async connect(): Promise<void> {
     // Transit's timer may fire once more after the broker was stopped; a rejection would make it
-    // go on for ever.
+    // retry for ever.
     if (this.#isStopped && this.broker.stopping) return new Promise(() => {});
     this.#isStopped = false;
     const { connection, servers } = this.#options;

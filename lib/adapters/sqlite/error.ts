@@ -1,7 +1,6 @@
 /**
- * Errors of node:sqlite: they have no class, but SQLite's result code in `errcode`. (Told by that
- * alone and not by `instanceof`: what Node's own modules throw is no Error of a realm other than
- * the main one, such as Jest's.)
+ * Classifies errors of node:sqlite, which have no class but SQLite's result code in `errcode`. (Not
+ * by `instanceof`: an error of Node's own modules is no Error of another realm, such as Jest's.)
  */
 
 /** Primary result codes of SQLite. */

@@ -12,7 +12,7 @@ import { BUSY, CANTOPEN, CORRUPT, FULL, messageOf, NOTADB, primaryCode, READONLY
 import { APPLICATION_ID, createSchema, readPragma } from "./schema.ts";
 
 /**
- * How long a statement waits for a foreign process (a shell, a backup) that holds the file. It
+ * How long a statement waits for a foreign process (a shell, a backup) that locks the file. It
  * blocks this thread.
  */
 const BUSY_TIMEOUT_MS = 500;
@@ -84,8 +84,8 @@ export function checkFile(file: string): string {
 }
 
 /**
- * Makes the folder; the same file gets the same name by whichever link it is reached, for the
- * lock hangs on the name.
+ * Makes the folder. Every link to a file leads to the same name, because the lock depends on the
+ * name.
  */
 function preparePath(file: string): string {
   const path = resolve(file);

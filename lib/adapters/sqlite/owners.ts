@@ -1,6 +1,6 @@
 /**
- * Who drives what in a SQLite store. Only one coordinator has it at a time; its taskflows may be
- * those of others that had it before.
+ * Ownership in a SQLite store. One coordinator has the store at a time; its taskflows may have had
+ * other owners.
  */
 import type { DatabaseSync, StatementSync } from "node:sqlite";
 import type { Claimed, DuePlace } from "../../ports/store.ts";
@@ -93,8 +93,8 @@ export class SqliteOwners {
   }
 
   /**
-   * Owners of unfinished taskflows that are dead, null (nobody's) first. One step in the index
-   * each, however many taskflows they own.
+   * Dead owners of unfinished taskflows, null (no owner) first. One step in the index each, however
+   * many taskflows they own.
    */
   #deadOwners(isDead: (owner: string) => boolean): (string | null)[] {
     const owners: (string | null)[] = [null];

@@ -1,7 +1,4 @@
-/**
- * The thread of `sqlite-reader.ts`: answers one request after another on a connection that only
- * reads.
- */
+/** The thread of `reader.ts`: answers one request after another on a read-only connection. */
 import { DatabaseSync } from "node:sqlite";
 import { parentPort, workerData } from "node:worker_threads";
 import { messageOf } from "./error.ts";

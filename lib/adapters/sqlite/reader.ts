@@ -1,7 +1,7 @@
 /**
- * Reads the file of a SQLite store in a thread of its own, so that a long list does not hold up
- * the engine. What was committed before a request is made is in its answer. The thread starts
- * with the first request, and anew with the next one should it ever die.
+ * Reads the file of a SQLite store in a thread of its own, so that a long list does not hold up the
+ * engine. An answer includes every commit before its request. The thread starts with the first
+ * request, and again with the next one if it dies.
  */
 import { Worker } from "node:worker_threads";
 import type { SQLInputValue, SQLOutputValue } from "node:sqlite";

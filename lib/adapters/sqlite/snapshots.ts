@@ -1,6 +1,4 @@
-/**
- * Reading journals, and compacting them: both in steps, so that the engine has its turns between.
- */
+/** Reads and compacts journals, both in steps, so that the engine has its turns between. */
 import type { DatabaseSync, StatementSync } from "node:sqlite";
 import type { RawTaskflow, StoredTaskflow, WriteResult } from "../../ports/store.ts";
 import { ROW_COLUMNS, toRow } from "./schema.ts";

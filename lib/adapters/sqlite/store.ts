@@ -143,10 +143,7 @@ export class SqliteStore implements Store {
     return this.#write(({ owners }) => owners.claim(owner, isDead, limit, maxFormat));
   }
 
-  /**
-   * A claim is one transaction: there is no moment between its look at the beats and what it
-   * takes.
-   */
+  /** A claim is one transaction: nothing happens between its look at the leases and its writes. */
   async confirmOwnership(): Promise<void> {
     this.#attempt(() => undefined);
   }

@@ -87,7 +87,15 @@ const ANSWERED: Record<ActionName, Calls | ((node: LocalNode) => Promise<Calls>)
   produceBelow: async ({ client }) => {
     const { id: taskId } = await client.getTask("held", "wait");
     const taskflow = { stages: [stageOf("one", ["ok"])] };
-    return [{ producer: { taskflowId: "held", taskId, attempt: 0 }, taskflowId: "below", isChosen: true, taskflow, meta: {} }];
+    return [
+      {
+        producer: { taskflowId: "held", taskId, attempt: 0, delivery: 1 },
+        taskflowId: "below",
+        isChosen: true,
+        taskflow,
+        meta: {},
+      },
+    ];
   },
   cancelTask: [{ taskflowId: "held", taskId: "wait" }],
   resolveTask: [{ taskflowId: "asking", taskId: "fail", outcome: "SKIPPED", reason: "not needed" }],

@@ -163,7 +163,10 @@ export function describeTaskTypes(storeName: string, newUrl: () => string): void
       const node = await start([sum]);
       const { data } = await rejection(produce(node, { tasks: [{ ...adds("a", [1]), type: "SUMM" }] }));
       expect(data).toMatchObject([
-        { path: "/tasks/0/type", message: '/tasks/0/type must be one of "ACTION", "SUM", got "SUMM" (did you mean "SUM"?).' },
+        {
+          path: "/tasks/0/type",
+          message: '/tasks/0/type must be one of "ACTION", "TRANSFORM", "SUM", got "SUMM" (did you mean "SUM"?).',
+        },
       ]);
     });
 
@@ -176,7 +179,10 @@ export function describeTaskTypes(storeName: string, newUrl: () => string): void
       expect(await there.client.getTaskflowDetails(data.taskflowId)).toMatchObject({ status: "COMPLETED" });
       const elsewhere = await start();
       const { type, message } = await rejection(elsewhere.broker.call("taskflow.importTaskflow", copy));
-      expect([type, message]).toEqual(["TASKFLOW_VALIDATION_ERROR", expect.stringContaining('must be "ACTION", got "SUM"')]);
+      expect([type, message]).toEqual([
+        "TASKFLOW_VALIDATION_ERROR",
+        expect.stringContaining('must be one of "ACTION", "TRANSFORM", got "SUM"'),
+      ]);
     });
 
     test("a coordinator that does not know it lets it wait and says so; one that does goes on", async () => {

@@ -7,7 +7,7 @@ import type { Context, ServiceSchema } from "moleculer";
 import { MoleculerBus } from "../../lib/adapters/moleculer/bus.ts";
 import { NatsTransporter, TaskflowWorker } from "../../lib/index.ts";
 import type { TaskflowContext, TaskflowHandle, TaskflowWorkerOptions } from "../../lib/index.ts";
-import { again, ask, callOf, deliver } from "../helpers/deliver.ts";
+import { again, ask, callOf, deliver, ranIn } from "../helpers/deliver.ts";
 import { eventually } from "../helpers/eventually.ts";
 import { startNatsServer } from "../helpers/nats-server.ts";
 import type { NatsServer } from "../helpers/nats-server.ts";
@@ -215,8 +215,8 @@ test("hooks and versions are part of what is remembered", async () => {
   const call = callOf("v2.svc.act", { node });
   const outcome = await deliver(bus, call);
   expect(outcome).toMatchObject({ response: '{"wrapped":["inner"]}' });
-  expect(await deliver(bus, again(call))).toEqual(outcome);
-  expect(await ask(bus, call)).toEqual({ kind: "done", outcome });
+  expect(await deliver(bus, again(call))).toEqual(ranIn(outcome));
+  expect(await ask(bus, call)).toEqual({ kind: "done", outcome: ranIn(outcome) });
   expect(runs).toBe(1);
 });
 

@@ -219,6 +219,7 @@ function commitNow(incarnation: Incarnation, writes: readonly Write[]): WriteRes
     throw unavailable("nobody knows");
   }
   if (world.isStoreAsync && world.strikes("commit lands late")) {
+    world.landedLate = true;
     const appends = writes.filter(({ kind }) => kind === "append");
     world.agenda.in(world.random.int(1, 300), () => world.applyUnheard(incarnation, appends));
     throw unavailable("it takes too long");

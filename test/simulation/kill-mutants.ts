@@ -7,7 +7,7 @@ import { MUTANTS } from "./mutants.ts";
 import { simulateMutant } from "./mutate.ts";
 
 /** Within so many seeds each must violate a property. */
-const SEEDS = 8_000;
+const SEEDS = 9_000;
 
 export interface Kill {
   readonly title: string;

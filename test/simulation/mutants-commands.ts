@@ -30,7 +30,7 @@ export const MUTANTS_OF_COMMANDS: readonly Mutant[] = [
   },
   {
     title: "what is cancelled is called",
-    noticedBy: [39],
+    noticedBy: [39, 18],
     change: [
       "lib/core/commands/cancel.ts",
       'step.effects.push({ kind: "abort", task: ordinal, attempt, node });',

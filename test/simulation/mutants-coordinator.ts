@@ -88,7 +88,8 @@ export const MUTANTS_OF_THE_COORDINATOR: readonly Mutant[] = [
   },
   {
     title: "creation time apart from the journal",
-    noticedBy: [14],
+    // Events name the creation, too.
+    noticedBy: [14, 13],
     change: [turns, "const at = resident.creation ? flow.createdAt : now;", "const at = now;"],
   },
   {
@@ -242,7 +243,7 @@ export const MUTANTS_OF_THE_COORDINATOR: readonly Mutant[] = [
   },
   {
     title: "one that is to end goes on dispatching",
-    from: 2_305,
+    from: 7_100,
     noticedBy: [32, 2],
     change: [turns, "return !this.isDraining && this.#listener.hasLease();", "return this.#listener.hasLease();"],
   },

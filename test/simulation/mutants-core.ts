@@ -73,7 +73,7 @@ export const MUTANTS_OF_THE_CORE: readonly Mutant[] = [
   },
   {
     title: "deliveries without end",
-    from: 1_786,
+    from: 8_290,
     noticedBy: [9],
     change: ["lib/core/execution/outcome-query.ts", "deliveries >= MAX_DELIVERIES", "deliveries > 1_000"],
   },
@@ -193,7 +193,7 @@ export const MUTANTS_OF_THE_CORE: readonly Mutant[] = [
   },
   {
     title: "one that is at it is asked once only",
-    from: 1_771,
+    from: 7_260,
     noticedBy: [24, 2],
     change: [question, '  step.effects.push({ kind: "timer", at: step.now + REQUERY_MS, input });', "  void input;"],
   },
@@ -220,7 +220,7 @@ export const MUTANTS_OF_THE_CORE: readonly Mutant[] = [
   {
     title: "no answer to an older delivery counts for the latest",
     from: 294,
-    noticedBy: [10, 24, 8],
+    noticedBy: [10, 24, 8, 44],
     change: [
       task,
       'if (isSuperseded(step.flow, task, delivery) && (outcome.kind === "unknown" || outcome.kind === "not-sent")) return;',

@@ -62,6 +62,8 @@ export class World {
    * to them.
    */
   wentBack = false;
+  /** A commit that was reported as failed may have landed later. */
+  landedLate = false;
   /** What is being stored was given up by whoever sent it. */
   isUnheard = false;
   readonly calmAt: number;

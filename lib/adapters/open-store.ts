@@ -11,5 +11,5 @@ export function storeOf(url: string): Store {
   if (url.startsWith("sqlite:") && url.length > "sqlite:".length) return new SqliteStore({ file: url.slice("sqlite:".length) });
   if (/^mongodb(\+srv)?:/.test(url)) return new MongoStore({ url });
   const shown = url.replace(/\/\/.*@/, "//…@");
-  throw new RangeError(`"${shown}" names no store: give sqlite:<file>, memory: or mongodb://<host>/<database>.`);
+  throw new RangeError(`The store must be sqlite:<file>, memory: or mongodb://<host>/<database>, got "${shown}".`);
 }

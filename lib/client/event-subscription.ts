@@ -12,8 +12,7 @@ import { recordOf } from "../util/record.ts";
 import { getEventsEndpoint } from "../protocol/events-subject.ts";
 
 /**
- * How often it looks for missed events: with live events, and if there are none (another
- * transporter).
+ * How often it checks for missed events: with live events, and without them (another transporter).
  */
 const LOOK_MS = 5_000;
 const LOOK_WITHOUT_LIVE_MS = 1_000;
@@ -27,7 +26,7 @@ const MAX_EARLY = 10_000;
  */
 export type EventHandler = (event: TaskflowEvent) => void | Promise<void>;
 export interface SubscriptionOptions {
-  /** `seq` of the last event that is known; 0 gives all from the beginning. */
+  /** `seq` of the last known event; 0 gives all from the beginning. */
   readonly since: number;
   /**
    * Called once when the id was deleted and produced again, before the first event of the new
@@ -160,7 +159,7 @@ export class EventSubscription {
     for (const event of events) await this.#give(event);
     if (this.#lastSeq >= lastSeq) this.#isMissing = false;
     for (const seq of this.#early.keys()) if (seq <= this.#lastSeq) this.#early.delete(seq);
-    // Live events run ahead of what the store tells of: the gap is looked at again later.
+    // Live events are ahead of the store: the gap is checked again later.
     if (events.length === 0 && !this.#early.has(this.#lastSeq + 1)) this.#early.clear();
   }
 
@@ -198,7 +197,7 @@ export class EventSubscription {
   }
 }
 
-/** Anybody may publish on the subject: a message that is no event is ignored. */
+/** Any client can publish on the subject: a message that is not an event is ignored. */
 function eventOf(text: string): TaskflowEvent | undefined {
   try {
     const event: unknown = JSON.parse(text);

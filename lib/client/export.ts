@@ -1,9 +1,9 @@
-/** Exports at the client's: put together of their parts. */
+/** Joins the chunks of an export at the client. */
 import type { ExportChunk, TaskflowExport } from "../../schemas/export.schema.ts";
 import { taskflowError } from "../errors/errors.ts";
 import { joinChunks } from "../protocol/chunks.ts";
 
-/** @param fetch the part that begins at the cursor */
+/** @param fetch the chunk that begins at the cursor */
 export async function fetchExport(
   fetch: (cursor: { cursor?: string }) => Promise<TaskflowExport | ExportChunk>,
 ): Promise<TaskflowExport> {

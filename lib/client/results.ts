@@ -16,13 +16,13 @@ export type OfTask<A extends PublicAction> = Omit<ActionParams[A], "taskflowId" 
 /** Selects the tasks that a retry runs again; without any: as `mode` says of the whole taskflow. */
 export type RetryOptions = OfTaskflow<"retryTaskflow">;
 
-/** Answers that the client puts together of parts. */
+/** Answers that the client joins from chunks. */
 interface Assembled {
   getValue: unknown;
   exportTaskflow: TaskflowExport;
 }
 
-/** What the method of an action resolves to. */
+/** The result of an action's method. */
 export type ClientAnswer<A extends PublicAction> = A extends keyof Assembled ? Assembled[A] : ActionAnswers[A];
 
 /** A method for every action of the catalogue, under its name. */

@@ -20,8 +20,8 @@ import { type EventHandler, EventSubscription, type FetchEvents, type Subscripti
 import { recordOf } from "../util/record.ts";
 
 /**
- * How long to wait for a taskflow (`timeout`: ms, or text such as "5m"; absent: as long as it
- * takes), and how much of its tree to answer.
+ * How long to wait for a taskflow (`timeout`: ms, or text such as "5m"; absent: without limit), and
+ * how much of its tree to return.
  */
 export interface WaitOptions extends OfTaskflow<"waitForTaskflow"> {}
 
@@ -31,11 +31,11 @@ export interface WaitOptions extends OfTaskflow<"waitForTaskflow"> {}
 export interface SubscribeOptions extends Pick<OfTaskflow<"getEvents">, "since">, Pick<SubscriptionOptions, "onRecreated"> {}
 
 /**
- * Longest wait of one call, in ms. A longer wait is made of several calls, so that a dead
- * coordinator is noticed soon.
+ * Longest wait of one call, in ms. A longer wait takes several calls, so that a dead coordinator is
+ * noticed soon.
  */
 const SLICE_MS = 15_000;
-/** What a call may take beyond the wait that it asks for. */
+/** Extra time of a call beyond the wait that it requests. */
 const SPARE_MS = 5_000;
 const RETRY_MS = 500;
 
@@ -214,7 +214,7 @@ export class TaskflowClient implements ClientMethods {
   }
 
   /**
-   * Why each unfinished part is not moving, and what would move it: in words and as data.
+   * Why each unfinished part is not moving, and what would move it: as sentences and as data.
    * @throws TASKFLOW_NOT_FOUND
    */
   explainTaskflow(taskflowId: string): Promise<Explanation> {
@@ -340,7 +340,7 @@ export class TaskflowClient implements ClientMethods {
     { since = 0, onRecreated }: SubscribeOptions = {},
   ): Promise<EventSubscription> {
     const fetch: FetchEvents = (from, limit) =>
-      // A call that the bus loses would never end, and no event be handed over any more.
+      // A call that the bus loses would never end, and no further event would be delivered.
       this.#call("getEvents", { taskflowId, since: from, limit }, { timeout: SPARE_MS, retries: 0 });
     return new EventSubscription(this.#broker, taskflowId, fetch, handler, {
       since,

@@ -324,7 +324,7 @@ export class Coordinator {
     await this.#lease
       .releaseAll(({ taskflowId }) => !this.#turns.residents.has(taskflowId))
       .catch((error: unknown) =>
-        this.#ports.logger.warn("Taskflows that wait could not be given up; others take them over later.", error),
+        this.#ports.logger.warn("Waiting taskflows could not be released; other coordinators take them over later.", error),
       );
   }
 
@@ -337,7 +337,7 @@ export class Coordinator {
     const { store, bus, logger } = this.#ports;
     const stored = await readStored(store, taskflowId).catch((error: unknown) => {
       if (!isDamage(error)) throw error;
-      logger.error(`Taskflow ${taskflowId} is damaged in the store; its end is not announced again.`, error);
+      logger.error(`Taskflow ${taskflowId} is damaged in the store; its end is not republished.`, error);
     });
     const restored = stored && rehydrateOrLog(stored, logger);
     if (restored) announceLast(bus, restored.entries, restored.flow, this.#settings.eventTreeLimit);

@@ -41,10 +41,10 @@ export class TaskflowAdapter implements DbAdapter {
     this.source = () => source;
   }
 
-  /** Called by the mixin, of which it needs nothing. */
+  /** Called by the mixin; the adapter needs nothing of it. */
   init(): void {}
 
-  /** @throws Error with a sentence that says what to do; it can be called again */
+  /** @throws Error that says what to do; it can be called again */
   async connect(): Promise<void> {
     await this.source().open();
   }

@@ -43,7 +43,7 @@ const PATHS: readonly string[] = [...Object.keys(COLUMNS), "taskflowId", ...LIST
 
 /** @param place of the path in the filters, as a JSON pointer */
 export function fieldOf(path: string, place: string): Field {
-  // The service answers `taskflowId`, so that it is asked for under this name too.
+  // The service returns `taskflowId`, so callers use this name too.
   if (path === "taskflowId") return fieldOf("_id", place);
   if (Object.hasOwn(COLUMNS, path)) return { kind: "column", path: path as Column, type: COLUMNS[path as Column] };
   const list = LISTS.find((one) => one === path);
@@ -55,7 +55,7 @@ export function fieldOf(path: string, place: string): Field {
   throw invalidFilter(place, `must be a field of a taskflow, got ${describeValue(path)}: ${remedy}`);
 }
 
-/** `message` goes on after the place: "must be …, got …: do …". */
+/** `message` follows the place: "must be …, got …: do …". */
 export function invalidFilter(place: string, message: string): Error {
   const sentence = `${place} ${message.replace(/[?.]$/, "")}${message.endsWith("?") ? "?" : "."}`;
   return taskflowError("TASKFLOW_VALIDATION_ERROR", sentence, [{ path: place, message: sentence }]);

@@ -6,7 +6,7 @@ import { describeValue } from "../util/describe-value.ts";
 import { type Field, fieldOf, invalidFilter } from "./fields.ts";
 import { type Condition, type DocumentQuery, parseQuery } from "./query.ts";
 
-/** What `find` and `count` take; `count` leaves out limit, offset and sort. */
+/** The params of `find` and `count`; `count` omits limit, offset and sort. */
 export interface DocumentFilters {
   query?: DocumentQuery | null;
   /** Part of a text, in upper or lower case. */
@@ -15,7 +15,7 @@ export interface DocumentFilters {
   iSearch?: string | null;
   /** Where to search. Default: id, name, tags and the values of attributes. */
   searchFields?: string | readonly string[] | null;
-  /** Paths, "-" in front for descending. The last to decide is the id. */
+  /** Paths, with "-" in front for descending. Ties are ordered by id. */
   sort?: string | readonly string[] | null;
   /** 0: no limit. */
   limit?: number | string | null;

@@ -47,7 +47,7 @@ export function sqlOf(operator: Comparison): string {
   return COMPARISONS[operator];
 }
 
-/** @throws TASKFLOW_VALIDATION_ERROR for what is not known here */
+/** @throws TASKFLOW_VALIDATION_ERROR for anything unknown */
 export function parseQuery(query: unknown): Condition {
   return query === null || query === undefined ? ALWAYS : new QueryParser().parse(query, "/query", 0);
 }

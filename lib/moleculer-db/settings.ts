@@ -4,7 +4,7 @@ import { type GivenOf, setting } from "../util/setting.ts";
 
 const STORE_URL = /^(sqlite:(?!:memory:$).|mongodb(\+srv)?:\/\/.)/;
 
-/** What `memory:` holds, only its coordinator sees. */
+/** Only its coordinator can see the content of `memory:`. */
 const sharedStore: Kind<string> = {
   expects: "sqlite:<file> or mongodb://<host>/<database> (only files and servers can be read from outside)",
   schema: { type: "string", pattern: STORE_URL.source },
@@ -19,5 +19,5 @@ export const ADAPTER_SETTINGS = {
   }),
 };
 
-/** What `TaskflowAdapter` takes. */
+/** The options of `TaskflowAdapter`. */
 export type TaskflowAdapterOptions = GivenOf<typeof ADAPTER_SETTINGS>;

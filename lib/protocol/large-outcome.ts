@@ -47,21 +47,21 @@ export async function joinOutcome(
   const first = checked(given);
   const { bytes, digest } = first;
   if (!Number.isSafeInteger(bytes) || bytes === undefined || typeof digest !== "string")
-    throw new Error("it is no first part of an outcome");
-  if (bytes > maxBytes) throw new Error(`it is of ${bytes} bytes, and at most ${maxBytes} are taken`);
+    throw new Error("the outcome's first chunk is malformed");
+  if (bytes > maxBytes) throw new Error(`it has ${bytes} bytes, more than ${maxBytes}`);
   const text = await joinChunks(first, ({ nextOffset }, { length }) => {
-    if (length > bytes) throw new Error(`it is longer than the ${bytes} bytes that were announced`);
+    if (length > bytes) throw new Error(`it is longer than the announced ${bytes} bytes`);
     if (nextOffset === undefined) return undefined;
-    if (nextOffset !== length) throw new Error(`the part behind ${length} is said to begin at ${nextOffset}`);
+    if (nextOffset !== length) throw new Error(`the chunk after ${length} claims to begin at ${nextOffset}`);
     return fetch(nextOffset).then(checked);
   });
-  if (digestOf(text) !== digest) throw new Error("its parts do not make the text that was announced");
+  if (digestOf(text) !== digest) throw new Error("its chunks do not match the announced digest");
   return JSON.parse(text);
 }
 
 function checked(part: unknown): OutcomeChunk {
   const { chunk, nextOffset } = recordOf(part) as Partial<OutcomeChunk>;
   const isPart = typeof chunk === "string" && chunk !== "" && (nextOffset === undefined || Number.isSafeInteger(nextOffset));
-  if (!isPart) throw new Error("it is no part of an outcome");
+  if (!isPart) throw new Error("a chunk of the outcome is malformed");
   return part as OutcomeChunk;
 }

@@ -54,8 +54,7 @@ export class WireContext {
 
   /** @throws Error once it was let go of: a call is not sent twice */
   get text(): string {
-    if (this.#text === undefined)
-      throw new Error("An execution context that was sent cannot be sent again: make a new one for each call.");
+    if (this.#text === undefined) throw new Error("An execution context must not be sent twice: create a new one for each call.");
     return this.#text;
   }
 

@@ -25,9 +25,11 @@ export function taskTypesWith(own: readonly (TaskType | SendingTaskType)[] = [])
   own.forEach(({ name }, index) => {
     const place = `taskTypes[${index}].name`;
     if (typeof name !== "string" || !NAME.test(name))
-      throw new RangeError(`${place} must be 1 to 64 of A-Z 0-9 _, beginning with a letter, got ${describeValue(name)}.`);
+      throw new RangeError(
+        `${place} must be 1 to 64 characters of A-Z 0-9 _, starting with a letter, got ${describeValue(name)}.`,
+      );
     if (RESERVED_TASK_TYPES.includes(name))
-      throw new RangeError(`${place} must not be ${name}, a type of the package: give another name.`);
+      throw new RangeError(`${place} must not be ${name}, a built-in type: choose another name.`);
     if (types.has(name)) throw new RangeError(`${place} must be unique, got ${name} a second time.`);
     types.set(name, own[index] as TaskType);
   });

@@ -38,7 +38,7 @@ export function validateTaskflow(params: unknown, context: DefinitionContext): T
   if (!isValid) addAllSchemaProblems(definition, context, problems);
   checkRules(definition, { ...context, textLength: text.length }, problems);
   // Most definitions have neither templates nor conditions.
-  if (text.includes("${") || text.includes('"when"')) checkTemplates(definition, context.taskTypes, problems);
+  if (text.includes("${") || text.includes('when":')) checkTemplates(definition, context.taskTypes, problems);
   if (!isValid && problems.isEmpty) problems.add(UNEXPLAINED);
   if (problems.isEmpty) return { ok: true, definition: definition as TaskflowDefinition, text };
   return { ok: false, problems: problems.toArray().map((problem) => inGivenForm(problem, isShort)) };

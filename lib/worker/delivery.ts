@@ -34,7 +34,7 @@ export function deliveryOf(ctx: Context): Delivery | undefined {
     context,
     key: `${taskflow.id}:${taskflow.taskId}:${info.attempt}`,
     action,
-    // Coordinators of earlier versions do not tell these.
+    // Coordinators of earlier versions omit these.
     delivery: taskflow.delivery ?? 1,
     fence: taskflow.fence ?? 0,
     exactlyOnce: exactlyOnceTaskExecution,

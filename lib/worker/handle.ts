@@ -73,7 +73,7 @@ function sendHeartbeat({ broker }: Context, key: string, progress: unknown): voi
   try {
     const text: string | undefined = JSON.stringify(progress);
     if (text !== undefined && text.length > MAX_PROGRESS) {
-      throw new RangeError(`the progress takes ${text.length} characters, more than ${MAX_PROGRESS}`);
+      throw new RangeError(`progress must have at most ${MAX_PROGRESS} characters as JSON, got ${text.length}`);
     }
     const told = text === undefined ? {} : { progress: JSON.parse(text) as unknown };
     broker.broadcast(HEARTBEAT_EVENT, { key, ...told }).catch(() => undefined);

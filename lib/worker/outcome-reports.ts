@@ -8,8 +8,8 @@ import { RetryQueue } from "./retry-queue.ts";
 const CALL_TIMEOUT_MS = 5_000;
 
 /**
- * Reports outcomes that perhaps no coordinator listens for any more, until the owner of the
- * taskflow has accepted them.
+ * Reports outcomes to the coordinators until the owner of the taskflow has accepted them, in case
+ * no caller waits for them any more.
  */
 export class OutcomeReports {
   readonly #broker: ServiceBroker;
@@ -25,10 +25,10 @@ export class OutcomeReports {
     this.#again.add(key, () => this.#report(key, action, text));
   }
 
-  /** True: somebody has taken it. */
+  /** True: a coordinator has accepted it. */
   async #report(key: string, action: string, text: string): Promise<boolean> {
     const broker = this.#broker;
-    // Whoever waits for it asks every so often, and gets it in parts.
+    // The coordinator that waits for it queries regularly, and gets it in chunks.
     if (!fits(text, maxMessageBytesOf(broker) - MESSAGE_FRAME)) return true;
     const outcome = JSON.parse(text) as WireOutcome;
     const endpoints = broker.registry.actions.get(REPORT_OUTCOME_ACTION)?.endpoints ?? [];
@@ -41,7 +41,7 @@ export class OutcomeReports {
         );
         if (isAccepted(answer)) return true;
       } catch (error) {
-        broker.logger.debug(`The outcome of ${key} was not taken by ${id}.`, error);
+        broker.logger.debug(`The outcome of ${key} was not accepted by ${id}.`, error);
       }
     }
     return false;

@@ -1,10 +1,8 @@
 /**
- * The outcome of an attempt as plain JSON: what the ledger keeps and a worker answers to a query.
- * It holds what the answer of the call itself would have brought, so a coordinator reads both
- * alike.
- *
- * It also guards the worker's process: Moleculer ends it for an error or a meta that does not fit
- * into a message or is not JSON.
+ * The outcome of an attempt as plain JSON: stored in the ledger and sent in answer to a query. It
+ * holds the same as the answer of the call itself, so a coordinator reads both alike. It also
+ * guards the worker's process: Moleculer ends it for an error or a meta that does not fit into a
+ * message or is not JSON.
  */
 import { Errors } from "moleculer";
 import type { TaskError } from "../core/model/values.ts";
@@ -81,7 +79,7 @@ export function endedBadly(thrown: unknown, { nodeID, delivery, maxBytes }: Hand
     error = wireErrorOf(thrown, nodeID, limit);
     if (thrown instanceof Error && isSame(thrown, error)) whole = thrown;
   } catch {
-    // It throws when it is looked at.
+    // Reading it throws.
     error = wireErrorOf(new Error("The handler threw an error that cannot be read."), nodeID, limit);
   }
   const text = JSON.stringify({ ok: false, delivery, error } satisfies WireOutcome);
@@ -93,7 +91,7 @@ function wireErrorOf(thrown: unknown, nodeID: string, limit: number): WireError 
   const known = toTaskError(thrown);
   const error: WireError = {
     ...known,
-    // What an error says to the engine has to stay when the rest of its data goes.
+    // The fields of an error that the engine reads have to stay when the rest of its data goes.
     ...(isCut(known.data) ? { data: { ...recordOf(known.data), ...wordsToTheEngine(given.data) } } : {}),
     stack: known.stack ?? `${known.name}: ${known.message}`,
     retryable: given.retryable === true,
@@ -110,13 +108,16 @@ function wordsToTheEngine(data: unknown): object {
   return { ...(abort === "task" || abort === "workflow" ? { abort } : {}), ...(isShort ? { retryAfter } : {}) };
 }
 
-/** Is it the stand-in of data that is too large, or not JSON? */
+/** Whether it replaces data that is too large, or not JSON. */
 function isCut(data: unknown): boolean {
   const { $omitted, $unreadable } = recordOf(data);
   return $omitted !== undefined || $unreadable !== undefined;
 }
 
-/** Does the thrown error say all that the wire can hold of it? Then it may go out as it is. */
+/**
+ * Whether the thrown error is as complete as the wire can carry it, so that it can be sent as it
+ * is.
+ */
 function isSame(thrown: Error, { name, message, type, code, stack, data }: WireError): boolean {
   const given = readable(thrown);
   return (
@@ -135,7 +136,7 @@ export function revive({ name, message, type, code, data, causes, stack, retryab
   return Object.assign(error, { name, code, retryable, nodeID, stack, ...(causes ? { causes } : {}) });
 }
 
-/** What a caller is given of an outcome that was kept. */
+/** A stored outcome in the form that a caller gets. */
 export function revived(text: string): AttemptResult {
   const outcome = JSON.parse(text) as WireOutcome;
   return {

@@ -59,7 +59,7 @@ export class PreviousResponses {
     return rows;
   }
 
-  /** An answer that does not fit into a message comes in parts. */
+  /** An answer that does not fit into a message comes in chunks. */
   async #whole(row: PreviousStageResponse): Promise<PreviousStageResponse> {
     const { taskId, response } = row;
     if (taskId === undefined || !isReferred(response, taskId, "response")) return row;

@@ -3,18 +3,18 @@ import type { AttemptResult } from "./outcome.ts";
 /** A longer timer would fire at once. */
 const LONGEST_TIMER_MS = 2 ** 31 - 1;
 
-/** What all deliveries of an attempt are told that come while it is at work. */
+/** The outcome for all deliveries that arrive during an attempt. */
 export type Result =
   | { readonly kind: "ended"; readonly ended: AttemptResult }
   /** This delivery may not run; another one may. */
   | { readonly kind: "turned-away"; readonly error: Error };
 
-/** An attempt at work in this process: its handler, or what comes before and after it. */
+/** An attempt that runs in this process: its handler, or the steps before and after it. */
 export class RunningAttempt {
   readonly #controller = new AbortController();
   #timer: NodeJS.Timeout | undefined;
   #watchedAt = performance.now();
-  /** Somebody has asked, so perhaps nobody waits for the call's answer any more. */
+  /** A coordinator has queried it, so perhaps no caller waits for the answer any more. */
   asked = false;
   readonly result: Promise<Result>;
   #settle: ((result: Result) => void) | undefined;
@@ -45,7 +45,10 @@ export class RunningAttempt {
     this.#timer.unref();
   }
 
-  /** Whoever asked waits beyond the attempt's time: now only the coordinator's word ends it. */
+  /**
+   * The coordinator that queried waits beyond the attempt's timeout: now only a coordinator's
+   * request ends it.
+   */
   wasAsked(): void {
     this.asked = true;
     clearTimeout(this.#timer);

@@ -35,7 +35,7 @@ export interface TaskWorkerPorts {
   readonly keepForMs: number;
 }
 
-/** What a worker says of a key. */
+/** A worker's answer about a key. */
 export interface OutcomeAnswer {
   /** The process that answers. */
   readonly instance: string;
@@ -51,11 +51,11 @@ export interface OutcomeAnswer {
   readonly part?: OutcomeChunk;
 }
 
-/** How often an attempt that another process runs is looked for in the shared ledger. */
+/** How often the shared ledger is checked for an attempt that another process runs. */
 const LOOK_MS = 500;
-/** How long a stop waits for handlers that were told to end. */
+/** How long a stop waits for handlers after aborting them. */
 const STOP_GRACE_MS = 1_000;
-/** Meta beyond it does not go back with an answer; nobody reads it there. */
+/** A larger meta is omitted from the answer; nothing reads it there. */
 const MAX_META = 8_192;
 
 type Handler = (ctx: Context) => unknown;
@@ -67,7 +67,7 @@ export class TaskWorker {
   readonly #runs = new Map<string, RunningAttempt>();
   readonly #fences: Fences;
   readonly #reports: OutcomeReports;
-  /** Outcomes that the ledger did not take, until it does. */
+  /** Outcomes that the ledger has not accepted yet. */
   readonly #unsavedOutcomes = new Map<string, string>();
   readonly #keeping: RetryQueue;
   readonly #unfetched = new OutcomeCache();
@@ -82,7 +82,7 @@ export class TaskWorker {
     this.#keeping = new RetryQueue(keepForMs);
   }
 
-  /** Aborts what runs, and gives it a moment to end. */
+  /** Aborts the running handlers and gives them a moment to end. */
   async stop(): Promise<void> {
     this.#isStopped = true;
     const runs = [...this.#runs.values()];
@@ -113,7 +113,7 @@ export class TaskWorker {
       if (!current) return this.#given(ctx, call, await this.#start(ctx, call, handler));
       current.watch(call.timeoutMs);
       const result = await current.result;
-      // Each delivery is given what was kept, and not an object that another one was given.
+      // Each delivery gets the stored outcome, not an object that another delivery got.
       if (result.kind === "ended") return this.#given(ctx, call, { kind: "ended", ended: revived(result.ended.text) });
     }
   }
@@ -157,7 +157,7 @@ export class TaskWorker {
     }
   }
 
-  /** What the ledger has to say to a delivery; undefined: it is this process's to run. */
+  /** The ledger's answer to a delivery; undefined: this process runs it. */
   async #known(call: Delivery, run: RunningAttempt): Promise<Result | undefined> {
     const { ledger, broker } = this.#ports;
     const { key, delivery, exactlyOnce } = call;
@@ -171,7 +171,7 @@ export class TaskWorker {
         case "done":
           return { kind: "ended", ended: revived(begun.outcome) };
         case "refused": {
-          const message = `Delivery ${delivery} has come too late: a coordinator was told before that it never began.`;
+          const message = `Delivery ${delivery} rejected: the coordinator was already told that this attempt never started.`;
           return turnedAway("TASK_DELIVERY_REFUSED", message, call);
         }
         case "running": {
@@ -181,7 +181,7 @@ export class TaskWorker {
             await delay(LOOK_MS, undefined, { signal: run.signal }).catch(() => undefined);
           } else if (exactlyOnce || run.signal.aborted) {
             const message =
-              "The attempt was begun before by a process that did not finish it, so nobody can tell whether its work was done.";
+              "Another process started the attempt and did not finish it, so it is unknown whether its work was done.";
             return turnedAway("TASK_OUTCOME_UNKNOWN", message, call);
           } else retake = begun.instance;
         }
@@ -209,8 +209,8 @@ export class TaskWorker {
   }
 
   /**
-   * Stores the outcome in the ledger before the answer leaves. If that fails, the answer leaves all
-   * the same, and the outcome is stored as soon as possible.
+   * Stores the outcome in the ledger before the answer leaves. If that fails, the answer leaves
+   * anyway, and the outcome is stored as soon as possible.
    */
   async #keep(call: Delivery, run: RunningAttempt, ended: AttemptResult): Promise<AttemptResult> {
     const { key, action } = call;
@@ -220,10 +220,10 @@ export class TaskWorker {
     try {
       const finished = await ledger.finish(key, ended.text);
       ({ asked } = finished);
-      // Another process has run it too, and was faster: it counts for everybody.
+      // Another process has run it too and ended first: its outcome is valid for all.
       if (finished.outcome !== ended.text) first = revived(finished.outcome);
     } catch (error) {
-      if (!this.#isStopped) logger.warn(`The outcome of ${key} is not in the worker's ledger yet; it is tried again.`, error);
+      if (!this.#isStopped) logger.warn(`The outcome of ${key} is not in the worker's ledger yet; trying again.`, error);
       this.#unsavedOutcomes.set(key, ended.text);
       this.#keeping.add(
         key,
@@ -245,8 +245,8 @@ export class TaskWorker {
   }
 
   /**
-   * Answers a coordinator that asks for an attempt.
-   * @param offset where to go on in an outcome that comes in parts
+   * Answers a coordinator's query about an attempt.
+   * @param offset where to continue in an outcome that is sent in chunks
    */
   async answer(key: string, delivery: number, ageMs: number, offset?: number): Promise<OutcomeAnswer> {
     const { ledger, broker } = this.#ports;

@@ -142,9 +142,10 @@ export class Checker {
       if (!before) continue;
       const mixin = run.action.startsWith("plain.") ? "without the mixin" : "with the mixin";
       const which = before.node === run.node ? "the same node" : "another node";
-      const life =
+      const incarnation =
         before.pid === run.pid ? "the same process" : before.end ? "its process had ended since" : "killed in the middle";
-      const told = before.node === run.node ? `, ${life}` : before.end ? ", after the first had ended" : ", the first was killed";
+      const told =
+        before.node === run.node ? `, ${incarnation}` : before.end ? ", after the first had ended" : ", the first was killed";
       add(this.#verdict.repeats, `${mixin}: delivered again to ${which}${told}`);
       if (!run.action.startsWith("plain.") && before.pid === run.pid) {
         this.#wrong(`${run.key} ran twice in one process with the mixin (deliveries ${before.delivery}, ${run.delivery})`);

@@ -92,8 +92,8 @@ export class Cluster {
   }
 
   /**
-   * A life that ends by itself leaves what Node has compiled to all others, which start in half
-   * the time then.
+   * An incarnation that ends by itself leaves what Node has compiled to all others, which start
+   * in half the time then.
    */
   async #compile(): Promise<void> {
     const programs = [...this.coordinators.slice(0, 1), ...this.workers.slice(0, 1)];

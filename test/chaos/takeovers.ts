@@ -14,7 +14,7 @@ export interface Takeover {
   readonly takenAt: number;
   /** The fence that it had when its owner was struck. */
   readonly fence: number;
-  readonly by: "another" | "its next life";
+  readonly by: "another" | "its next incarnation";
 }
 
 const LOOK_MS = 75;
@@ -58,7 +58,7 @@ export class Takeovers {
         fences.delete(taskflowId);
         // Finished and nobody else's: there was nothing to take.
         if (!row) continue;
-        const by = row.owner === victim ? "its next life" : "another";
+        const by = row.owner === victim ? "its next incarnation" : "another";
         this.found.push({ taskflowId, victim, how, struckAt, takenAt, fence, by });
       }
     }

@@ -33,14 +33,14 @@ export interface WorkAnswer {
 
 const { nodeID, namespace, url, ledger, log: path } = JSON.parse(process.env.CHAOS_WORKER ?? "{}") as ChaosWorkerSettings;
 const log = new ExecutionLog(path);
-const life = `${process.pid}-${Date.now().toString(36)}`;
+const incarnation = `${process.pid}-${Date.now().toString(36)}`;
 let runs = 0;
 
 async function work(ctx: Context<WorkParams>): Promise<WorkAnswer> {
   const { taskflowExecutionContext } = ctx.meta as { taskflowExecutionContext: TaskflowExecutionContext };
   const { taskflow, previousStageRes = [] } = taskflowExecutionContext;
   const { id, taskId, taskInfo, delivery, fence } = taskflow;
-  const run = `${life}-${++runs}`;
+  const run = `${incarnation}-${++runs}`;
   const key = `${id}:${taskId}:${taskInfo.attempt}`;
   const action = ctx.action?.name ?? "";
   log.write({ kind: "start", run, key, delivery, fence, pid: process.pid, node: nodeID, action, at: Date.now() });

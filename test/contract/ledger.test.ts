@@ -119,7 +119,7 @@ it("opens a file once for all services of a process", async () => {
 it.each(["", "sqlite:", "redis://x", "mongodb://", "mongo://user:secret@host/x"])(
   "refuses %j as a ledger, without its password",
   (name) => {
-    expect(() => ledgerOf(name, LIMITS)).toThrow(/names no ledger: give TaskflowWorker/);
+    expect(() => ledgerOf(name, LIMITS)).toThrow(/must be memory, sqlite:<file> or a mongodb/);
     expect(() => ledgerOf(name, LIMITS)).not.toThrow(/secret/);
   },
 );

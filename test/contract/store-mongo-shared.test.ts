@@ -56,24 +56,24 @@ describeOnMongo("stores on one MongoDB", (server) => {
     ["has beaten before the beats are looked at", "find", ["renewLease"], []],
     ["has beaten and made sure of what it has before that is taken", "update", ["renewLease", "confirmOwnership"], []],
     ["has beaten, and not yet made sure of what it has, before that is taken", "update", ["renewLease"], ["f"]],
-  ] as const)("take from an owner that %s only what it will see is gone", async (_, name, deeds, expected) => {
+  ] as const)("take from an owner that %s only what it will see is gone", async (_, name, calls, expected) => {
     await other.renewLease("back");
     await other.commit([create("f", { owner: "back" })]);
     const dead = await store.renewLease("me");
     let goOn = (): void => undefined;
-    const deedsAreDone = new Promise<void>((resolve) => (goOn = resolve));
+    const callsAreDone = new Promise<void>((resolve) => (goOn = resolve));
     const isThere = new Promise<void>((resolve) => {
       proxy.fault = (command) => {
         if (command.name !== name || command.collection !== (name === "find" ? "taskflow_coordinators" : "taskflows"))
           return undefined;
         proxy.fault = () => undefined;
         resolve();
-        return { commandAfter: deedsAreDone };
+        return { commandAfter: callsAreDone };
       };
     });
     const claim = store.claim("me", ["me"], dead, 10, 1);
     await isThere;
-    for (const deed of deeds) await other[deed]("back");
+    for (const call of calls) await other[call]("back");
     goOn();
     expect((await claim).map(({ taskflowId }) => taskflowId)).toEqual(expected);
     expect((await other.read("f"))?.row).toMatchObject(

@@ -37,19 +37,23 @@ test("only an answer with the key of the attempt is fetched in chunks", () => {
 
 describe("a worker", () => {
   test.each<[string, (part: object, offset: number) => unknown, RegExp]>([
-    ["announces too much", (part) => ({ ...part, bytes: MOST + 1 }), /at most 100000/],
-    ["never ends", (part, offset) => ({ ...part, chunk: "x".repeat(1_000), nextOffset: offset + 1_000 }), /longer than the/],
-    ["says nothing new", (part) => ({ ...part, chunk: "" }), /no part/],
-    ["leaves something out", (part, offset) => (offset === 0 ? { ...part, nextOffset: 500 } : part), /said to begin at 500/],
-    ["goes round in circles", (part) => ({ ...part, nextOffset: 0 }), /said to begin at 0/],
-    ["answers with nothing", (part, offset) => (offset === 0 ? part : undefined), /no part/],
-    ["omits its digest", ({ ...part }) => ({ ...part, digest: undefined }), /no first part/],
+    ["announces too much", (part) => ({ ...part, bytes: MOST + 1 }), /more than 100000/],
+    [
+      "never ends",
+      (part, offset) => ({ ...part, chunk: "x".repeat(1_000), nextOffset: offset + 1_000 }),
+      /longer than the announced/,
+    ],
+    ["says nothing new", (part) => ({ ...part, chunk: "" }), /chunk of the outcome is malformed/],
+    ["leaves something out", (part, offset) => (offset === 0 ? { ...part, nextOffset: 500 } : part), /claims to begin at 500/],
+    ["goes round in circles", (part) => ({ ...part, nextOffset: 0 }), /claims to begin at 0/],
+    ["answers with nothing", (part, offset) => (offset === 0 ? part : undefined), /chunk of the outcome is malformed/],
+    ["omits its digest", ({ ...part }) => ({ ...part, digest: undefined }), /first chunk is malformed/],
     [
       "changes its mind",
       (part, offset) => (offset === 0 ? part : { ...part, chunk: (part as { chunk: string }).chunk.toUpperCase() }),
-      /do not make/,
+      /do not match/,
     ],
-    ["says something else", (part) => ({ ...part, chunk: "y".repeat((part as { chunk: string }).chunk.length) }), /do not make/],
+    ["says something else", (part) => ({ ...part, chunk: "y".repeat((part as { chunk: string }).chunk.length) }), /do not match/],
   ])("that %s is rejected", async (_, change, message) => {
     await expect(join(TEXT, 300, change)).rejects.toThrow(message);
   });

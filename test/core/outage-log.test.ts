@@ -40,7 +40,7 @@ describe("a failure that repeats", () => {
   test("leaves all other lines alone", () => {
     const { lines, logger } = heard();
     for (let n = 0; n < 3; n++) {
-      logger.error("Taskflow f is damaged in the store and is put aside.", new RangeError("no JSON"));
+      logger.error("Taskflow f is damaged in the store and is set aside.", new RangeError("no JSON"));
       logger.warn("Taskflow f was changed by another coordinator.");
       logger.info("It works again.");
     }

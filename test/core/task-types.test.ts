@@ -278,11 +278,11 @@ describe("a user's types", () => {
   });
 
   test.each<[unknown, string]>([
-    ["http", 'taskTypes[0].name must be 1 to 64 of A-Z 0-9 _, beginning with a letter, got "http".'],
-    [undefined, "taskTypes[0].name must be 1 to 64 of A-Z 0-9 _, beginning with a letter, got nothing."],
-    ["__proto__", 'taskTypes[0].name must be 1 to 64 of A-Z 0-9 _, beginning with a letter, got "__proto__".'],
-    ["ACTION", "taskTypes[0].name must not be ACTION, a type of the package: give another name."],
-    ["WAIT", "taskTypes[0].name must not be WAIT, a type of the package: give another name."],
+    ["http", 'taskTypes[0].name must be 1 to 64 characters of A-Z 0-9 _, starting with a letter, got "http".'],
+    [undefined, "taskTypes[0].name must be 1 to 64 characters of A-Z 0-9 _, starting with a letter, got nothing."],
+    ["__proto__", 'taskTypes[0].name must be 1 to 64 characters of A-Z 0-9 _, starting with a letter, got "__proto__".'],
+    ["ACTION", "taskTypes[0].name must not be ACTION, a built-in type: choose another name."],
+    ["WAIT", "taskTypes[0].name must not be WAIT, a built-in type: choose another name."],
   ])("need an unused name: %j", (name, message) => {
     expect(() => taskTypesWith([{ ...echo, name: name as string }])).toThrow(new RangeError(message));
   });

@@ -1,6 +1,6 @@
 /**
  * A coordinator (`bin/start.ts`) that kills itself at the point that CRASH_AT names. In a first
- * life nothing is cut off before a taskflow is about to be stored.
+ * incarnation nothing is cut off before a taskflow is about to be stored.
  */
 import { MoleculerBus } from "../../lib/adapters/moleculer/bus.ts";
 import { MongoStore } from "../../lib/adapters/mongodb/store.ts";

@@ -5,13 +5,13 @@
 import type { CrashPoint, Happening } from "./points.ts";
 
 export interface Path {
-  /** A life before ends here: what happens only where one has died. */
+  /** An incarnation before ends here: what happens only where one has died. */
   readonly prelude?: CrashPoint;
-  /** In that life another taskflow has ended before. */
+  /** In that incarnation another taskflow has ended before. */
   readonly hasEnded?: true;
-  /** `TASKFLOW_RETENTION` of the life that is to reach the point. */
+  /** `TASKFLOW_RETENTION` of the incarnation that is to reach the point. */
   readonly retention?: string;
-  /** What the life that is to reach the point is told while its taskflow runs. */
+  /** What the incarnation that is to reach the point is told while its taskflow runs. */
   readonly provoke?: "stop" | "delete" | "calls" | "lapse";
 }
 

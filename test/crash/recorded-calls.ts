@@ -1,5 +1,5 @@
 /**
- * What people and handlers do to taskflows beside producing them, as a list of deeds. Each may be
+ * What users and handlers do to taskflows beside producing them, as a list of calls. Each may be
  * done again from the beginning, by the same command ids, after a crash at whichever of them:
  * what was done is answered as it was the first time.
  */
@@ -67,7 +67,7 @@ const REFUSED: Taskflow & { taskflowId: string } = {
  */
 const ALL_IDS = [...FLOWS.map(({ taskflowId }) => taskflowId), "child"];
 /** How often "late" is attempted depends on how long a restart takes. */
-export const DEED_IDS: readonly string[] = ALL_IDS.filter((id) => id !== "late");
+export const CALL_IDS: readonly string[] = ALL_IDS.filter((id) => id !== "late");
 export const COPY = "copy";
 
 /** Throws until it has come to that. */
@@ -111,7 +111,7 @@ export const RECORDED_CALLS: readonly RecordedCall[] = [
   settle("paused"),
   until("left", (tree) => statusOf(tree, "given-up") !== "WAITING"),
   (client) => client.cancelTask("left", "given-up", { commandId: "cancel" }),
-  (client) => client.pauseActions("nobody.at-all", "A deed."),
+  (client) => client.pauseActions("nobody.at-all", "A recorded call."),
   (client) => client.resumeActions("nobody.at-all"),
   until("undone", ({ compensation }) => compensation?.status === "SUCCESS"),
   ends("parent", "COMPLETED"),

@@ -9,7 +9,7 @@ import { eventually } from "../helpers/eventually.ts";
 import { createNode, type TestNode } from "../helpers/nodes.ts";
 import { startProcess, type TestProcess } from "../helpers/processes.ts";
 import { uniqueNamespace } from "../helpers/unique.ts";
-import { COPY, DEED_IDS, RECORDED_CALLS } from "./recorded-calls.ts";
+import { COPY, CALL_IDS, RECORDED_CALLS } from "./recorded-calls.ts";
 import { briefFlow, mainFlow, waitingFlow, Workers } from "./flow.ts";
 import type { CrashPoint } from "./points.ts";
 import { type Path, pathTo } from "./paths.ts";
@@ -26,7 +26,7 @@ export interface ScenarioOptions {
 export type Result = Record<string, unknown>;
 
 const CALL_MS = 2_000;
-const LIFE_MS = 60_000;
+const INCARNATION_MS = 60_000;
 const LEASE_MS = 1_500;
 
 /**
@@ -54,7 +54,7 @@ class Site {
   readonly #workers = new Workers();
   readonly #node: TestNode;
   readonly #client: TaskflowClient;
-  readonly #lives: TestProcess[] = [];
+  readonly #incarnations: TestProcess[] = [];
   /** What was announced of each change, by taskflow and `seq`. */
   readonly #told = new Map<string, string>();
   readonly #contradictions: string[] = [];
@@ -75,7 +75,9 @@ class Site {
   }
 
   get output(): string {
-    return this.#lives.map((life, index) => `--- life ${index + 1}\n${life.stdout}${life.stderr}`).join("\n");
+    return this.#incarnations
+      .map((incarnation, index) => `--- incarnation ${index + 1}\n${incarnation.stdout}${incarnation.stderr}`)
+      .join("\n");
   }
 
   #heard(text: string): void {
@@ -89,7 +91,7 @@ class Site {
 
   #start(point?: CrashPoint, retention?: string): TestProcess {
     const { natsUrl, store, compiled } = this.#options;
-    const life = startProcess("test/crash/coordinator.ts", {
+    const incarnation = startProcess("test/crash/coordinator.ts", {
       env: {
         NODE_ID: "coordinator",
         NAMESPACE: this.#namespace,
@@ -100,29 +102,29 @@ class Site {
         NODE_COMPILE_CACHE: compiled,
         TASKFLOW_RETENTION: retention,
         CRASH_AT: point,
-        IS_FIRST_LIFE: this.#lives.length === 0 ? "yes" : undefined,
+        IS_FIRST_LIFE: this.#incarnations.length === 0 ? "yes" : undefined,
       },
     });
-    this.#lives.push(life);
-    return life;
+    this.#incarnations.push(incarnation);
+    return incarnation;
   }
 
-  /** A life that ends at the point, by its own hand. */
+  /** An incarnation that ends at the point, by its own hand. */
   async live(point: CrashPoint, path: Path): Promise<void> {
-    const life = this.#start(point, path.retention);
+    const incarnation = this.#start(point, path.retention);
     // What it does to get there may fail, or never be answered, for it is killed in the middle.
-    const way = this.#go(life, path).catch(() => undefined);
-    await eventually(() => life.exit ?? fail(`the point "${point}" was not reached`), { timeoutMs: LIFE_MS });
+    const way = this.#go(incarnation, path).catch(() => undefined);
+    await eventually(() => incarnation.exit ?? fail(`the point "${point}" was not reached`), { timeoutMs: INCARNATION_MS });
     await way;
-    const { signal, code } = await life.exited;
+    const { signal, code } = await incarnation.exited;
     if (signal !== "SIGKILL") fail(`it was to be killed at "${point}" and ended with code ${code}`);
   }
 
-  async #go(life: TestProcess, { provoke, hasEnded }: Path): Promise<void> {
+  async #go(incarnation: TestProcess, { provoke, hasEnded }: Path): Promise<void> {
     const client = this.#client;
     const unlessDead = <CommandResult>(call: () => Promise<CommandResult>): Promise<CommandResult | undefined> =>
-      eventually(async () => (life.exit ? undefined : call()), { timeoutMs: LIFE_MS });
-    if (hasEnded && this.#lives.length === 1) {
+      eventually(async () => (incarnation.exit ? undefined : call()), { timeoutMs: INCARNATION_MS });
+    if (hasEnded && this.#incarnations.length === 1) {
       await unlessDead(() => client.produce(briefFlow("brief")));
       await unlessDead(() => client.waitForTaskflow("brief"));
     }
@@ -133,10 +135,10 @@ class Site {
         const { statusReason } = await client.getTask("waiting", "patient");
         if (statusReason !== "RETRY_DELAY") fail("its first attempt has not failed yet");
       });
-      life.kill("SIGTERM");
+      incarnation.kill("SIGTERM");
     }
-    if (provoke === "lapse") await freeze(life);
-    if (provoke === "calls") for (const deed of RECORDED_CALLS) await unlessDead(() => deed(client));
+    if (provoke === "lapse") await freeze(incarnation);
+    if (provoke === "calls") for (const recorded of RECORDED_CALLS) await unlessDead(() => recorded(client));
     if (provoke === "delete") {
       await unlessDead(() => client.produce(briefFlow("brief")));
       await unlessDead(() => this.#delete("brief"));
@@ -149,13 +151,13 @@ class Site {
     });
   }
 
-  /** A life without a crash, and what is left in the end. */
+  /** An incarnation without a crash, and what is left in the end. */
   async finish({ provoke, retention }: Path): Promise<Result> {
-    const life = this.#start();
+    const incarnation = this.#start();
     const client = this.#client;
     const ids = ["main", ...(provoke === "stop" ? ["waiting"] : [])];
     // The same ones again: what is stored already is not begun anew.
-    await eventually(() => client.produce(mainFlow("main")), { timeoutMs: LIFE_MS });
+    await eventually(() => client.produce(mainFlow("main")), { timeoutMs: INCARNATION_MS });
     if (provoke === "delete") {
       await eventually(() => this.#delete("brief"));
       await client.getTaskflowDetails("brief").then(
@@ -164,8 +166,8 @@ class Site {
       );
     }
     if (provoke === "calls") {
-      for (const deed of RECORDED_CALLS) await eventually(() => deed(client), { timeoutMs: LIFE_MS });
-      ids.push(...DEED_IDS);
+      for (const recorded of RECORDED_CALLS) await eventually(() => recorded(client), { timeoutMs: INCARNATION_MS });
+      ids.push(...CALL_IDS);
       const { status } = await client.getTaskflowDetails(COPY);
       if (status !== "COMPLETED") fail(`the copy is ${status}`);
     }
@@ -175,7 +177,7 @@ class Site {
         .catch((error: unknown) => isTaskflowError(error, "TASKFLOW_NOT_FOUND") || fail(String(error)));
       if (brief !== true && brief.status !== "COMPLETED") fail(`a taskflow whose time is over is ${brief.status}`);
     }
-    const trees = await Promise.all(ids.map((id) => client.waitForTaskflow(id, { timeout: LIFE_MS })));
+    const trees = await Promise.all(ids.map((id) => client.waitForTaskflow(id, { timeout: INCARNATION_MS })));
     for (const tree of trees) await this.#checkEvents(tree);
     this.#checkRuns();
     // What was given up below another is cancelled a moment later.
@@ -183,7 +185,7 @@ class Site {
       const { owned, inFlight } = (await client.health()) as { owned: number; inFlight: number };
       if (owned + inFlight !== 0) fail(`${owned} taskflows are still driven, with ${inFlight} attempts`);
     });
-    await life.end("SIGTERM");
+    await incarnation.end("SIGTERM");
     return Object.fromEntries(trees.map((tree) => [tree.taskflowId, resultOf(tree)]));
   }
 
@@ -216,27 +218,27 @@ class Site {
     if (this.#contradictions.length > 0) fail(this.#contradictions.join("; "));
   }
 
-  /** Workers that remember run an attempt once; the others at most once for each life. */
+  /** Workers that remember run an attempt once; the others at most once for each incarnation. */
   #checkRuns(): void {
     for (const [key, runs] of Map.groupBy(this.#workers.runs, (run) => run.key)) {
-      const most = runs[0]?.isLedgered ? 1 : this.#lives.length + 1;
+      const most = runs[0]?.isLedgered ? 1 : this.#incarnations.length + 1;
       if (runs.length > most)
         fail(`${key} ran ${runs.length} times, for the deliveries ${runs.map((run) => run.delivery).join()}`);
     }
   }
 
   async close(): Promise<void> {
-    await Promise.all(this.#lives.map((life) => life.end("SIGKILL")));
+    await Promise.all(this.#incarnations.map((incarnation) => incarnation.end("SIGKILL")));
     await this.#node.broker.stop();
   }
 }
 
 /** For longer than its lease. */
-async function freeze(life: TestProcess): Promise<void> {
+async function freeze(incarnation: TestProcess): Promise<void> {
   const until = performance.now() + 1.2 * LEASE_MS;
-  life.kill("SIGSTOP");
+  incarnation.kill("SIGSTOP");
   await eventually(() => performance.now() > until || fail("its lease is not over"));
-  life.kill("SIGCONT");
+  incarnation.kill("SIGCONT");
 }
 
 function fail(what: string): never {

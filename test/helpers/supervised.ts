@@ -1,7 +1,7 @@
 /**
  * A program under a supervisor that a test steers: killed, frozen, ended and started again under
- * the same name. What all of its lives print goes into one file. Without Jest; whoever makes one
- * calls `close`.
+ * the same name. What all of its incarnations print goes into one file. Without Jest; whoever
+ * makes one calls `close`.
  */
 import { spawn, type ChildProcess } from "node:child_process";
 import { createWriteStream, type WriteStream } from "node:fs";
@@ -21,7 +21,7 @@ export interface Ending {
   readonly signal: NodeJS.Signals | null;
 }
 
-interface Life {
+interface Incarnation {
   readonly child: ChildProcess;
   readonly ended: Promise<Ending>;
   /** True: it is ready; false: it ended before. */
@@ -36,7 +36,7 @@ export class Supervised {
   readonly name: string;
   readonly #options: SupervisedOptions;
   readonly #log: WriteStream;
-  #life: Life | undefined;
+  #incarnation: Incarnation | undefined;
   #isClosed = false;
   /** Lives that ended before they were ready, without having been asked to. */
   failedStarts = 0;
@@ -45,25 +45,25 @@ export class Supervised {
     this.name = options.name;
     this.#options = options;
     this.#log = createWriteStream(options.log, { flags: "a" });
-    process.once("exit", () => this.#life?.child.kill("SIGKILL"));
+    process.once("exit", () => this.#incarnation?.child.kill("SIGKILL"));
   }
 
   get pid(): number | undefined {
-    return this.#life?.child.pid;
+    return this.#incarnation?.child.pid;
   }
 
-  /** Resolves when it is ready; a life that ends before is followed by another one. */
+  /** Resolves when it is ready; an incarnation that ends before is followed by another one. */
   async start(): Promise<void> {
     for (const deadline = performance.now() + READY_TIMEOUT_MS; !this.#isClosed;) {
-      const life = this.#begin();
-      if (await life.ready) return;
+      const incarnation = this.#begin();
+      if (await incarnation.ready) return;
       this.failedStarts++;
       if (performance.now() > deadline) throw new Error(`${this.name} did not become ready: see ${this.#options.log}`);
       await new Promise((resolve) => setTimeout(resolve, AGAIN_MS));
     }
   }
 
-  #begin(): Life {
+  #begin(): Incarnation {
     const { file, env, ready } = this.#options;
     const child = spawn(process.execPath, ["--disable-warning=ExperimentalWarning", file], {
       env: { ...process.env, ...env },
@@ -71,7 +71,7 @@ export class Supervised {
     });
     this.note(`started, pid ${child.pid}`);
     child.stderr.on("data", (data: Buffer) => this.#log.write(data));
-    const life: Life = {
+    const incarnation: Incarnation = {
       child,
       ended: new Promise((resolve) => {
         child.once("error", () => resolve({ code: null, signal: null }));
@@ -85,12 +85,12 @@ export class Supervised {
         child.once("exit", () => resolve(false));
       }),
     };
-    void life.ended.then((ending) => {
-      life.ending = ending;
+    void incarnation.ended.then((ending) => {
+      incarnation.ending = ending;
       this.note(`ended, code ${ending.code}, signal ${ending.signal}`);
     });
-    this.#life = life;
-    return life;
+    this.#incarnation = incarnation;
+    return incarnation;
   }
 
   /** A line of the supervisor in the program's log. */
@@ -99,23 +99,23 @@ export class Supervised {
   }
 
   get isRunning(): boolean {
-    return this.#life !== undefined && this.#life.ending === undefined;
+    return this.#incarnation !== undefined && this.#incarnation.ending === undefined;
   }
 
   /** `SIGSTOP` and `SIGCONT`, at once. */
   signal(signal: NodeJS.Signals): void {
     this.note(signal);
-    this.#life?.child.kill(signal);
+    this.#incarnation?.child.kill(signal);
   }
 
   /** Sends a signal and waits for the end; one that does not end in time is killed. */
   async end(signal: NodeJS.Signals, timeoutMs = 30_000): Promise<Ending> {
-    const life = this.#life;
-    if (!life) return { code: null, signal: null };
-    if (life.ending) return life.ending;
+    const incarnation = this.#incarnation;
+    if (!incarnation) return { code: null, signal: null };
+    if (incarnation.ending) return incarnation.ending;
     this.signal(signal);
     const timer = setTimeout(() => this.signal("SIGKILL"), timeoutMs);
-    const ending = await life.ended;
+    const ending = await incarnation.ended;
     clearTimeout(timer);
     return ending;
   }

@@ -109,7 +109,7 @@ export class Incarnation {
   #hearError(message: string): void {
     if (!this.isAlive) return;
     this.note(() => `error: ${message}`);
-    if (message.includes("put aside")) this.world.report(27, message);
+    if (message.includes("set aside")) this.world.report(27, message);
   }
 
   start(): void {

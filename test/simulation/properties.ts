@@ -26,7 +26,7 @@ export const PROPERTIES = {
   24: "a timeout is told only when its time is over, and ends the attempt or has it asked about soon after",
   25: "the row says what the journal says, and is due no later",
   26: "each owner has a higher fence than the one before",
-  27: "nothing is put aside, thrown or turned in circles",
+  27: "nothing is set aside, thrown or turned in circles",
   28: "every success was executed",
   29: "every event is announced where no announcement was lost",
   30: "a due task with a free slot and a worker is sent without waiting for anything else",

@@ -7,6 +7,7 @@
  * calls count as begun.
  */
 import type { ActionHandler, Context, Service, ServiceBroker } from "moleculer";
+import { CONTEXT_KEY } from "../../protocol/names.ts";
 
 type LocalAction = (handler: ActionHandler, action: { readonly service?: Service }) => ActionHandler;
 
@@ -17,7 +18,8 @@ const begun = new WeakSet<Context>();
 const markBegun: LocalAction = (handler, action) => {
   if (action.service) services.add(action.service);
   return function begin(this: unknown, ctx: Context): unknown {
-    begun.add(ctx);
+    // Only tasks' calls are looked up, and a set of all calls would burden the garbage collector.
+    if (CONTEXT_KEY in ctx.meta) begun.add(ctx);
     return handler.call(this as never, ctx) as unknown;
   };
 };
@@ -35,10 +37,10 @@ export function watchBegun(broker: ServiceBroker): void {
   wrappers.splice(hooksOfServices + 1, 0, markBegun);
 }
 
-/** Whether the handler of a call within this process began. `error` is the call's rejection. */
+/** Whether the handler of a call within this process started. `error` is the call's rejection. */
 export function hasBegun(error: unknown): boolean {
   const { ctx } = (typeof error === "object" && error !== null ? error : {}) as { ctx?: Context };
-  // Without a context nothing was called.
+  // Without a context, no call was made.
   if (ctx === undefined) return false;
   return begun.has(ctx) || !(ctx.service && services.has(ctx.service));
 }

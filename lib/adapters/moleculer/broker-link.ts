@@ -1,14 +1,17 @@
-/** Where the events of a taskflow are announced, and how a process without NATS hears of them. */
+/** The subject of a taskflow's events, and how a process without NATS receives them. */
 import type { ServiceBroker } from "moleculer";
 import type { NatsConnection } from "nats";
 
 type Heard = (text: string) => void;
 
-/** The subjects of a broker's own process: the coordinator says here what it publishes to NATS. */
+/**
+ * The subjects within a broker's own process: the coordinator repeats here each message that it
+ * publishes to NATS.
+ */
 export class LocalSubjects {
   readonly #listeners = new Map<string, Set<Heard>>();
 
-  /** True if anybody listens to any of them. */
+  /** True if any of them has a listener. */
   get areHeard(): boolean {
     return this.#listeners.size > 0;
   }
@@ -17,7 +20,7 @@ export class LocalSubjects {
     for (const heard of this.#listeners.get(subject) ?? []) heard(text);
   }
 
-  /** Returns what ends it. */
+  /** Returns a function that ends the subscription. */
   listen(subject: string, heard: Heard): () => void {
     const listeners = this.#listeners.get(subject) ?? new Set();
     this.#listeners.set(subject, listeners.add(heard));
@@ -49,9 +52,13 @@ export function natsClientOf(broker: ServiceBroker): NatsConnection | undefined 
 }
 
 /**
- * Bytes that the broker's NATS server takes in one message; no limit without NATS, or before the
- * server has named it.
+ * The largest message that the broker's NATS server accepts, in bytes. Infinite without NATS, or
+ * before the server has announced its limit.
  */
 export function maxMessageBytesOf(broker: ServiceBroker): number {
-  return natsClientOf(broker)?.info?.max_payload ?? Number.POSITIVE_INFINITY;
+  const client = natsClientOf(broker);
+  return client ? maxBytesOf(client) : Number.POSITIVE_INFINITY;
 }
+
+/** The same for a connection. */
+export const maxBytesOf = (client: NatsConnection): number => client.info?.max_payload ?? Number.POSITIVE_INFINITY;

@@ -8,12 +8,12 @@ import type { Bus, EventMessage } from "../../ports/bus.ts";
 import type { Call, OutcomeQuery, Reply } from "../../ports/dispatch.ts";
 import { queryWorker, shortInstance } from "./outcome-query.ts";
 import { answered } from "../../protocol/call-outcome.ts";
-import { type LocalSubjects, localSubjects, maxMessageBytesOf, natsClientOf } from "./broker-link.ts";
+import { type LocalSubjects, localSubjects, maxBytesOf, maxMessageBytesOf, natsClientOf } from "./broker-link.ts";
 import { getEventsEndpoint } from "../../protocol/events-subject.ts";
 import { hasBegun, watchBegun } from "./begun.ts";
 import { forwardOrder } from "./forward-command.ts";
-import { KnownWorkers } from "./worker-registry.ts";
-import { LargeAnswers } from "./large-responses.ts";
+import { WorkerRegistry } from "./worker-registry.ts";
+import { LargeResponses } from "./large-responses.ts";
 import { onReconnected } from "./reconnect.ts";
 import { writeBufferOf, type WriteBufferOptions } from "../nats/write-buffer.ts";
 import { directTransit, requestDirectly, type Transit } from "./direct-request.ts";
@@ -23,15 +23,15 @@ import { ABORT_EVENT, CONTEXT_KEY, WORKER_KEY, WORKER_VERSION } from "../../prot
 import { WireContext } from "../../protocol/wire-context.ts";
 
 /**
- * Moleculer's timers are Node's: a longer one would fire at once. Without a timer the engine's own
- * still ends the attempt.
+ * Moleculer uses Node's timers, which fire at once for a longer delay. Without a timer here, the
+ * engine's own still ends the attempt.
  */
 const LONGEST_MS = 2 ** 31 - 1;
 
-/** What Moleculer adds to an event that it emits. */
+/** The fields that Moleculer adds to an emitted event. */
 const EVENT_FRAME = 4_096;
 
-/** What moves endpoints in and out of Moleculer's registry. */
+/** The events that change endpoints in Moleculer's registry. */
 const REGISTRY_EVENTS = ["$services.changed", "$node.connected", "$node.updated", "$node.disconnected"];
 
 interface Endpoint {
@@ -50,20 +50,20 @@ interface EndpointList {
  */
 export class MoleculerBus implements Bus {
   readonly #broker: ServiceBroker;
-  /** Topics that some service listens for; forgotten whenever the registry changes. */
+  /** Topics with a listening service; cleared whenever the registry changes. */
   readonly #listened = new Map<string, boolean>();
-  /** Those of events, up to the taskflow's id. */
+  /** Subjects of events, up to the taskflow's id. */
   readonly #subjects: string;
   readonly #local: LocalSubjects;
   readonly #forget = (): void => this.#listened.clear();
-  readonly #workers: KnownWorkers;
+  readonly #workers: WorkerRegistry;
   readonly #endWatch: () => void;
   /** Undefined: tasks are sent by `broker.call`. */
   readonly #transit: Transit | undefined;
   readonly #writeBuffer: WriteBufferOptions;
-  /** Ends what is being asked. */
+  /** Ends the outcome queries that are under way. */
   readonly #asking = new Set<() => void>();
-  readonly #largeAnswers = new LargeAnswers((question, done) => this.queryOutcome(question, done));
+  readonly #largeResponses = new LargeResponses((question, done) => this.queryOutcome(question, done));
 
   /**
    * @param fastPaths whether it may reach into Moleculer and the NATS client where their versions
@@ -74,14 +74,14 @@ export class MoleculerBus implements Bus {
     this.#subjects = getEventsEndpoint("", true, broker.namespace);
     this.#local = localSubjects(broker);
     for (const event of REGISTRY_EVENTS) broker.localBus.on(event, this.#forget);
-    this.#workers = new KnownWorkers(broker);
+    this.#workers = new WorkerRegistry(broker);
     this.#endWatch = endCallsOfRestarted(broker);
     this.#transit = fastPaths ? directTransit(broker) : undefined;
     this.#writeBuffer = { isOn: fastPaths, logger: broker.logger };
     watchBegun(broker);
   }
 
-  /** What is being asked is never answered. */
+  /** Queries that are under way get no answer. */
   close(): void {
     const { localBus } = this.#broker;
     for (const event of REGISTRY_EVENTS) localBus.off(event, this.#forget);
@@ -130,7 +130,7 @@ export class MoleculerBus implements Bus {
     const endpoints = broker.registry.events.getAllEndpoints(ABORT_EVENT, null as never) as unknown as Endpoint[];
     const endpoint = endpoints.find(({ id }) => id === node);
     if (!endpoint || !broker.transit) return;
-    // As `broker.broadcast` does it, to one node.
+    // Like `broker.broadcast`, but to one node.
     const ctx = broker.ContextFactory.create(broker, endpoint as never, { key }, {});
     Object.assign(ctx, { eventName: ABORT_EVENT, eventType: "broadcast" });
     broker.transit.sendEvent(ctx).catch(() => undefined);
@@ -141,8 +141,8 @@ export class MoleculerBus implements Bus {
   }
 
   /**
-   * The worker mixin fetches references. A plain worker sends the whole context back with its
-   * answer: it must leave room for that.
+   * The worker mixin fetches references. A plain worker returns the whole context with its answer,
+   * so room is left for it.
    */
   carries(action: string, node: string, length: number): boolean {
     if (node === this.#broker.nodeID) return true;
@@ -163,12 +163,12 @@ export class MoleculerBus implements Bus {
   call(call: Call, done: (outcome: Outcome) => void): () => void {
     const isLocal = call.node === this.#broker.nodeID;
     const { params, meta } = isLocal ? this.#copied(call) : this.#shared(call);
-    // A handler with the mixin may prolong its time by heartbeats. The engine times the attempt in
-    // any case.
+    // A handler with the mixin may extend its time by heartbeats. The engine times every attempt
+    // anyway.
     const timeout = call.listenMs > LONGEST_MS || this.#hasMixin(call.target, call.node) ? 0 : call.listenMs;
     let endFetching: (() => void) | undefined;
     const succeeded = (response: unknown): void => {
-      if (isToBeFetched(response, call.idempotencyKey)) endFetching = this.#largeAnswers.fetch(call, done);
+      if (isToBeFetched(response, call.idempotencyKey)) endFetching = this.#largeResponses.fetch(call, done);
       else done(answered(response));
     };
     const failed = (error: unknown): void => {
@@ -189,7 +189,7 @@ export class MoleculerBus implements Bus {
     const options = { nodeID: call.node, meta, timeout, retries: 0, tracking: false };
     const answer = this.#broker.call<unknown, unknown>(call.target, params, options);
     answer.then(succeeded, failed);
-    // Without a timeout of its own, one whose answer was lost would be pending for ever.
+    // Without a timeout, a request whose answer was lost would stay pending for ever.
     return () => {
       endFetching?.();
       const { ctx } = answer as { ctx?: { id: string } };
@@ -198,7 +198,7 @@ export class MoleculerBus implements Bus {
   }
 
   /**
-   * For another process: messages are written at once, so nothing needs to be copied. Moleculer
+   * For another process: messages are serialized at once, so nothing has to be copied. Moleculer
    * merges the answer's meta into the object that it received.
    */
   #shared(call: Call): { params: unknown; meta: Record<string, unknown> } {
@@ -247,7 +247,7 @@ export class MoleculerBus implements Bus {
     const { own, shared } = message;
     const buffer = writeBufferOf(nats, this.#writeBuffer);
     // A UTF-16 unit is at most three bytes: most events need no counting.
-    if ((own.length + shared.length) * 3 <= this.maxMessageBytes - EVENT_FRAME) buffer.publishText(subject, own, shared);
+    if ((own.length + shared.length) * 3 <= maxBytesOf(nats) - EVENT_FRAME) buffer.publishText(subject, own, shared);
     else buffer.publishText(subject, this.#fitted(message));
   }
 
@@ -255,7 +255,7 @@ export class MoleculerBus implements Bus {
     return truncateEvent(text, this.maxMessageBytes - EVENT_FRAME);
   }
 
-  /** Subscribers that ask for the history get it all the same. */
+  /** Subscribers that read the history get it anyway. */
   #notAnnounced(what: string, error: unknown): void {
     this.#broker.logger.debug(`An event could not be announced (${what}).`, error);
   }

@@ -12,7 +12,7 @@ import { Errors, type ServiceBroker } from "moleculer";
 import { REQUEST, type WirePacket } from "../nats/packets.ts";
 import { knowsInternals } from "../system/known-internals.ts";
 
-/** Versions of Moleculer whose transit is as here. */
+/** Versions of Moleculer with this transit. */
 const KNOWN_VERSIONS = ["0.15"];
 
 export interface DirectRequest {
@@ -20,7 +20,7 @@ export interface DirectRequest {
   readonly node: string;
   readonly params: unknown;
   readonly meta: Record<string, unknown>;
-  /** 0: it is listened for until it is ended. */
+  /** 0: it listens until it is ended. */
   readonly timeout: number;
 }
 
@@ -33,7 +33,7 @@ interface EndpointList {
   getEndpointByNodeID(node: string): RemoteEndpoint | null;
 }
 
-/** Moleculer's transit as it is: its types leave these parts out, or declare them otherwise. */
+/** Moleculer's transit: its types omit these members, or declare them differently. */
 export interface Transit {
   readonly opts: { readonly maxQueueSize?: number };
   readonly pendingRequests: Map<string, PendingRequest>;
@@ -44,7 +44,7 @@ export interface Transit {
 interface PendingRequest {
   readonly action: { readonly name: string };
   readonly nodeID: string;
-  /** Moleculer writes into it who has answered, and the meta that came back. */
+  /** Moleculer stores the responding node and the returned meta in it. */
   readonly ctx: { meta: Record<string, unknown>; nodeID: string };
   resolve: (response: unknown) => void;
   reject: (error: unknown) => void;
@@ -53,7 +53,7 @@ interface PendingRequest {
 
 const ignore = (): void => {};
 
-/** The transit that takes requests directly; undefined where every call takes the usual way. */
+/** The transit for direct requests; undefined where every call takes the usual way. */
 export function directTransit(broker: ServiceBroker): Transit | undefined {
   const transit = broker.transit as unknown as Partial<Transit> | null | undefined;
   if (!transit || isWatched(broker)) return undefined;
@@ -72,7 +72,7 @@ export function directTransit(broker: ServiceBroker): Transit | undefined {
   return knowsInternals(internals, broker.logger) ? (transit as Transit) : undefined;
 }
 
-/** Middlewares, metrics, traces and circuit breakers are told of every call, or change it. */
+/** Middlewares, metrics, traces and circuit breakers have to see every call, or may change it. */
 function isWatched({ options }: ServiceBroker): boolean {
   const { middlewares, metrics, tracing, circuitBreaker, errorHandler } = options;
   const watches = [metrics, tracing, circuitBreaker].some((each) =>
@@ -101,8 +101,8 @@ export function requestDirectly(
   const id = broker.generateUid();
   const expire = (): void => request.reject(new Errors.RequestTimeoutError({ action: name, nodeID: node }));
   const timer = timeout > 0 ? setTimeout(expire, timeout) : undefined;
-  // Emptied once it is over: the outgrown tables of Moleculer's map keep it alive (see
-  // `residents.ts`), and with it everything that it refers to.
+  // Emptied at the end: outgrown tables of Moleculer's map keep it alive (see `residents.ts`), with
+  // everything that it refers to.
   const end = (): void => {
     clearTimeout(timer);
     request.resolve = request.reject = ignore;
@@ -129,7 +129,7 @@ export function requestDirectly(
   return end;
 }
 
-/** As Moleculer writes the request of a call that no other one made. */
+/** The request as Moleculer writes it for a call without a parent call. */
 const payloadOf = (id: string, action: string, params: unknown, meta: Record<string, unknown>, timeout: number) => ({
   id,
   action,

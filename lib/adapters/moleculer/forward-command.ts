@@ -1,4 +1,4 @@
-/** Passing orders on to another coordinator's node. */
+/** Forwards commands to another coordinator's node. */
 import type { ServiceBroker } from "moleculer";
 import type { CommandResult, CommandRequest } from "../../core/model/command.ts";
 import { taskflowError } from "../../errors/errors.ts";
@@ -7,7 +7,7 @@ import { classifyError } from "../../protocol/task-error.ts";
 
 /**
  * The wait for one answer: a commit may take long. A command without an answer by then is sent
- * again, under the same id.
+ * again with the same id.
  */
 const ANSWER_MS = 5_000;
 
@@ -20,7 +20,7 @@ export function forwardOrder(
   return passOn(broker, node, EXECUTE_COMMAND_ACTION, taskflowId, { taskflowId, request: order });
 }
 
-/** Has a coordinator that owns the taskflow carry out one of the coordinators' own actions. */
+/** Calls one of the coordinators' internal actions on the coordinator that owns the taskflow. */
 export async function passOn(
   broker: ServiceBroker,
   node: string,
@@ -42,10 +42,10 @@ export async function passOn(
     const outcome = classifyError(error, { action, node, caller: broker.nodeID }, Date.now());
     if (outcome.kind === "not-sent") return "not-mine";
     if (outcome.kind === "failed" && outcome.error.type === "PAYLOAD_TOO_LARGE" && nodeID === undefined) {
-      const message = `What is asked of taskflow "${taskflowId}" does not fit into a message to its coordinator ${node}: make it smaller, or call that node.`;
+      const message = `The command on taskflow "${taskflowId}" must fit into a message to its coordinator ${node}: make it smaller, or call that node.`;
       throw taskflowError("TASKFLOW_VALIDATION_ERROR", message, [{ path: "", message, keyword: "bytes" }]);
     }
-    broker.logger.warn(`${node} did not answer for taskflow ${taskflowId}; it is asked again.`, error);
+    broker.logger.warn(`${node} did not answer a command on taskflow ${taskflowId}; trying again.`, error);
     return "unheard";
   }
 }

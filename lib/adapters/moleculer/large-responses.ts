@@ -3,18 +3,18 @@ import type { Call, Dispatch } from "../../ports/dispatch.ts";
 import { Semaphore } from "../../util/semaphore.ts";
 import { toTaskError } from "../../protocol/kept-error.ts";
 
-/** How long somebody is asked for an answer that is to be fetched, once it is its turn. */
+/** How long a node is queried for a large response, counted from the response's turn. */
 const PATIENCE_MS = 10_000;
-/** Each may be of megabytes: more at a time would only make each wait for the others' parts. */
+/** Each may have megabytes: with more at a time, each would only wait for the others' chunks. */
 const AT_ONCE = 4;
-/** The age of a finished attempt in queries: it can never be refused as too old or too young. */
+/** The age of a finished attempt in queries: never too old or too young to be answered. */
 const LONG_AGO_MS = 10 * 365 * 86_400_000;
 
 /**
- * Fetches answers that do not fit into a message from the workers' ledgers. The call itself has
- * shown that the work is done.
+ * Fetches responses that do not fit into a message from the workers' ledgers. The call itself has
+ * shown that the attempt is done.
  */
-export class LargeAnswers {
+export class LargeResponses {
   readonly #lanes = new Semaphore(AT_ONCE);
   readonly #ask: Dispatch["queryOutcome"];
 
@@ -22,7 +22,7 @@ export class LargeAnswers {
     this.#ask = ask;
   }
 
-  /** @returns what ends it, without an outcome */
+  /** @returns a function that ends it without an outcome */
   fetch({ target, node, idempotencyKey: key, delivery }: Call, done: (outcome: Outcome) => void): () => void {
     let isOver = false;
     let end = (): void => undefined;

@@ -1,7 +1,7 @@
 import type { ServiceBroker } from "moleculer";
 import type { Network } from "../../ports/network.ts";
 
-/** The nodes as Moleculer's registry knows them. */
+/** The nodes in Moleculer's registry. */
 export class MoleculerNetwork implements Network {
   readonly #broker: ServiceBroker;
 

@@ -1,4 +1,4 @@
-/** Asking for the outcome of an attempt: whom, how often, and what the answers mean. */
+/** Queries the outcome of an attempt: which nodes, how often, and what their answers mean. */
 import type { ServiceBroker } from "moleculer";
 import type { OutcomeQuery, Reply } from "../../ports/dispatch.ts";
 import { joinOutcome, LONGEST_OUTCOME } from "../../protocol/large-outcome.ts";
@@ -6,22 +6,22 @@ import { LEDGER_KEY, OUTCOME_ACTION } from "../../protocol/names.ts";
 import { toldOutcome } from "../../protocol/call-outcome.ts";
 import { backoff } from "../../util/timer.ts";
 import { Semaphore } from "../../util/semaphore.ts";
-import type { KnownWorkers, OutcomeEndpoint } from "./worker-registry.ts";
+import type { WorkerRegistry, OutcomeEndpoint } from "./worker-registry.ts";
 
-/** For all parts of one: a worker that makes them ever smaller is not waited for. */
+/** For all chunks of one outcome: a worker that sends ever smaller ones is given up. */
 const FETCH_MS = 60_000;
-/** What is fetched at the same time is in memory beside what has come. */
+/** Outcomes that are fetched at the same time are in memory beside those already received. */
 const fetching = new Semaphore(8);
 
-/** For one answer; an answer that takes longer is not heard. */
+/** For one answer; a later one is ignored. */
 const TRY_MS = 2_000;
 const FIRST_PAUSE_MS = 100;
 const LONGEST_PAUSE_MS = 1_000;
 
-/** @returns what ends the asking, without an answer */
+/** @returns a function that ends the query without an answer */
 export function queryWorker(
   broker: ServiceBroker,
-  workers: KnownWorkers,
+  workers: WorkerRegistry,
   question: OutcomeQuery,
   done: (reply: Reply) => void,
 ): () => void {
@@ -45,7 +45,7 @@ export function queryWorker(
     const target = whomToAsk(broker, workers, question);
     if (target === "nobody") return end({ kind: "silent" });
     if (target === "later") return later();
-    // The answer may be made as late as it may be heard: that much older the attempt is by then.
+    // The answer may be made as late as it is accepted: by then the attempt is that much older.
     const ageMs = question.ageMs + (performance.now() - startedAt) + TRY_MS;
     const reply = await queryOnce(broker, target, question, ageMs, () => isOver);
     if (reply) end(reply);
@@ -58,7 +58,7 @@ export function queryWorker(
   };
 }
 
-/** Enough of a process's id to tell it from the other processes of its node. */
+/** Enough of a process's id to distinguish it from other processes of its node. */
 export const shortInstance = (instanceID: string): string => instanceID.slice(0, 13);
 
 interface Target {
@@ -66,10 +66,13 @@ interface Target {
   readonly node: string;
 }
 
-/** The node itself, or one that shares its ledger. Nobody: no later moment can change that. */
+/**
+ * The node itself, or one that shares its ledger. Without either, no later query can find the
+ * outcome.
+ */
 function whomToAsk(
   broker: ServiceBroker,
-  workers: KnownWorkers,
+  workers: WorkerRegistry,
   { target: action, node }: OutcomeQuery,
 ): Target | "later" | "nobody" {
   const candidates = endpointsFor(broker, action);
@@ -77,7 +80,7 @@ function whomToAsk(
   if (itself) return { action: itself.name, node: itself.endpoint.id };
   const { available } = (broker.registry.nodes.get(node) ?? {}) as { available?: boolean };
   if (!available) return workers.isGoneForGood(node) ? "nobody" : "later";
-  // There, without the mixin; or there, and its service is not yet.
+  // Present, without the mixin; or present, and its service is not yet.
   const offers = (broker.registry.actions.get(action)?.endpoints ?? []) as readonly { id: string }[];
   return offers.some(({ id }) => id === node) ? "nobody" : "later";
 }
@@ -98,7 +101,7 @@ function endpointsFor(broker: ServiceBroker, action: string): { name: string; en
 
 const isShared = ({ action }: OutcomeEndpoint): boolean => action[LEDGER_KEY]?.isShared === true;
 
-/** What a worker may say. */
+/** The possible answers of a worker. */
 interface Told {
   readonly state?: unknown;
   readonly outcome?: unknown;
@@ -107,7 +110,7 @@ interface Told {
   readonly part?: unknown;
 }
 
-/** Undefined: no answer, or one that says nothing yet. */
+/** Undefined: no answer, or an inconclusive one. */
 async function queryOnce(
   broker: ServiceBroker,
   { action, node }: Target,
@@ -124,7 +127,7 @@ async function queryOnce(
     const outcome = await fetching.run(() => {
       const until = performance.now() + FETCH_MS;
       return joinOutcome(part, LONGEST_OUTCOME, async (offset) => {
-        if (isOver() || performance.now() > until) throw new Error(`it took longer than ${FETCH_MS} ms, or nobody waits for it`);
+        if (isOver() || performance.now() > until) throw new Error(`it took longer than ${FETCH_MS} ms, or is no longer needed`);
         return (await ask(offset)).part;
       });
     });
@@ -141,7 +144,7 @@ function replyOf(answer: Told | null, process: string | undefined): Reply {
   const { state, outcome: told, quietMs, instance } = answer ?? {};
   if (state === "running") return isDuration(quietMs) ? { kind: "running", quietMs } : { kind: "running" };
   if (state === "interrupted") return { kind: state };
-  // Another process may have had a ledger of its own, or a clock that has stepped since.
+  // Another process may have used another ledger, or a clock that has stepped since.
   if (state === "never" && typeof instance === "string" && shortInstance(instance) === process) return { kind: state };
   const outcome = state === "done" ? toldOutcome(told, Date.now()) : undefined;
   return outcome ? { kind: "done", outcome } : { kind: "silent" };

@@ -7,7 +7,7 @@ import { natsClientOf } from "./broker-link.ts";
 import { NatsTransporter } from "../nats/transporter.ts";
 import { watchStatus } from "../nats/status.ts";
 
-/** Calls the listener whenever the link is back after a loss. Returns what ends it. */
+/** Calls the listener whenever the link is back after a loss. Returns a function that stops it. */
 export function onReconnected(broker: ServiceBroker, listener: () => void): () => void {
   let isOver = false;
   let watched: unknown;
@@ -15,8 +15,8 @@ export function onReconnected(broker: ServiceBroker, listener: () => void): () =
     if (!isOver) listener();
   };
   /**
-   * The client of Moleculer's own transporter reconnects by itself; it is replaced only after it
-   * was closed for good.
+   * The client of Moleculer's own transporter reconnects by itself; Moleculer replaces it only
+   * after it was closed for good.
    */
   const watch = (): void => {
     const client = natsClientOf(broker);

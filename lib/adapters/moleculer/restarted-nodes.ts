@@ -5,11 +5,10 @@ interface NodeChange {
 }
 
 /**
- * Ends the calls to a node whose process was replaced by another one under the same id.
- *
- * A killed process sends no goodbye. If its successor starts before its heartbeats are missed,
- * Moleculer takes both for one node, and requests to the first would be waited for in vain. The
- * calls end as they do when a node is lost (`RequestRejectedError`).
+ * Ends the calls to a node whose process was replaced by another one under the same id. A killed
+ * process sends no goodbye. If its successor starts before its heartbeats are missed, Moleculer
+ * takes both for one node, and requests to the first would wait for ever. The calls end as they do
+ * when a node is lost (`RequestRejectedError`).
  * @returns a function that ends the watch
  */
 export function endCallsOfRestarted(broker: ServiceBroker): () => void {

@@ -2,10 +2,10 @@ import type { ServiceBroker } from "moleculer";
 import { LEDGER_KEY, OUTCOME_ACTION } from "../../protocol/names.ts";
 import { BoundedMap } from "../../util/bounded-map.ts";
 
-/** Nodes that are remembered; beyond it those that were heard of longest ago go. */
+/** The number of nodes remembered; beyond it, those seen longest ago are forgotten. */
 const MAX_NODES = 10_000;
 
-/** What the worker mixin says of its ledger in the definition of its action. */
+/** The ledger's properties, which the worker mixin declares in the definition of its action. */
 export interface LedgerKind {
   readonly isShared?: boolean;
   readonly isDurable?: boolean;
@@ -23,12 +23,12 @@ interface NodeChange {
 }
 
 /**
- * Facts about workers that outlive them: Moleculer's registry forgets the services of a node before
- * its goodbye.
+ * Knowledge about workers that outlives them: Moleculer's registry forgets the services of a node
+ * before its goodbye.
  */
-export class KnownWorkers {
+export class WorkerRegistry {
   readonly #broker: ServiceBroker;
-  /** Nodes that said goodbye: their processes are gone, and what those had in memory. */
+  /** Nodes that said goodbye: their processes ended, and with them everything in memory. */
   readonly #departed = new BoundedMap<string, true>(MAX_NODES);
   /** Nodes with a ledger that outlives their process. */
   readonly #durable = new BoundedMap<string, true>(MAX_NODES);
@@ -54,7 +54,7 @@ export class KnownWorkers {
     localBus.off("$services.changed", this.#changed);
   }
 
-  /** True: what its process remembered is lost, whoever comes back under its name. */
+  /** True: the memory of its process is lost, even if another process returns under its name. */
   isGoneForGood(node: string): boolean {
     return this.#departed.has(node) && !this.#durable.has(node);
   }

@@ -1,4 +1,4 @@
-/** Entries that are too large for a document are cut into parts, and put together again. */
+/** Splits entries that are too large for a document into chunks, and joins them again. */
 import { wholeUntil } from "../../protocol/chunks.ts";
 import { type EntryText, newName, type ChunkDocument, partId } from "./schema.ts";
 
@@ -12,7 +12,7 @@ const PART_LENGTH = 4 * 1024 * 1024;
  */
 const EMBEDDED_LENGTH = 64 * 1024;
 
-/** The text of an entry as its document holds it, and the parts that are to be stored before. */
+/** The text of an entry as its document holds it, and the chunks to store before it. */
 export function cut(journal: string, revision: number, entry: string): { text: EntryText; parts: ChunkDocument[] } {
   if (entry.length <= (revision === 1 ? EMBEDDED_LENGTH : PART_LENGTH)) return { text: { entry }, parts: [] };
   const { part, parts } = cutIntoParts(journal, revision, entry);
@@ -23,7 +23,7 @@ export function cutIntoParts(journal: string, revision: number, text: string): {
   const part = newName();
   const parts: ChunkDocument[] = [];
   for (let start = 0; start < text.length;) {
-    // Half a character would not come back.
+    // Half a character would be lost.
     const end = wholeUntil(text, start + PART_LENGTH);
     parts.push({ _id: partId(journal, revision, part, parts.length), text: text.slice(start, end) });
     start = end;
@@ -31,7 +31,7 @@ export function cutIntoParts(journal: string, revision: number, text: string): {
   return { part, parts };
 }
 
-/** Undefined if a part is missing. */
+/** Undefined if a chunk is missing. */
 export function join(
   journal: string,
   revision: number,

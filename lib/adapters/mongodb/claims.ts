@@ -18,14 +18,12 @@ import type { MongoLink } from "./client.ts";
 import { ownersOf } from "./distinct-owners.ts";
 import { renewalsOf, COORDINATORS, type CoordinatorDocument, NESTED, newName, type RowDocument, TASKFLOWS } from "./schema.ts";
 
-/** Rows that are taken by one command. */
+/** Rows per command. */
 const BATCH = 1_000;
 
 type Candidate = Pick<RowDocument, "_id" | "owner" | "fence" | "dueAt" | "rootId" | "secured">;
 
-/**
- * Rows that are being claimed. The mark is written into them, so that the result can be queried.
- */
+/** Rows that are being claimed. The mark is stored in them, so that the result can be queried. */
 interface Taking {
   readonly owner: string;
   readonly mark: string;
@@ -41,13 +39,13 @@ const CANDIDATE = { owner: 1, fence: 1, dueAt: 1, rootId: 1, secured: 1 } as con
 interface Trees {
   readonly roots: readonly Candidate[];
   readonly nested: readonly Candidate[];
-  /** Roots that somebody else drives. */
+  /** Roots with another owner. */
   readonly others: ReadonlySet<string>;
 }
 
 export class MongoClaims {
   readonly #link: MongoLink;
-  /** Takings whose answer never came. They are completed before anything else is claimed. */
+  /** Claims without an answer. They are completed before any other. */
   #unanswered: Taking[] = [];
 
   constructor(link: MongoLink) {
@@ -76,17 +74,17 @@ export class MongoClaims {
         const returned = await this.#link.persist(() => this.#returned([...trees.roots, ...trees.nested], dead));
         living.push(...returned);
         const lost = await this.#takeTrees({ owner, mark }, trees, returned, claimed);
-        // What others were faster to take, or came back for, may not be all that there is.
+        // Other coordinators may have claimed some, or their owners returned: there may be more.
         isContended = lost + returned.length > 0;
       }
     } catch (error) {
-      // What is ours already must reach the caller. The rest is for the next call.
+      // Rows that are already claimed must reach the caller. The rest is left for the next call.
       if (claimed.length === 0) throw error;
     }
     return claimed;
   }
 
-  /** The mark tells whether it was this call, where its answer was lost. */
+  /** The mark shows whether this call claimed it when its answer was lost. */
   async reopen(taskflowId: string, owner: string, fence: number): Promise<boolean> {
     const mark = newName();
     let tries = 0;
@@ -101,7 +99,7 @@ export class MongoClaims {
     return (await this.#link.persist(() => this.#marked({ mark, ids: [taskflowId] }))).has(taskflowId);
   }
 
-  /** Of every dead owner its soonest due, then of all of these the soonest. */
+  /** The soonest due row of every dead owner, and of these the soonest. */
   async #candidates(alive: readonly string[], limit: number, maxFormat: number, mark: string): Promise<Candidate[]> {
     const found: Candidate[] = [];
     for (const owner of await this.#deadOwners(alive)) {
@@ -118,7 +116,7 @@ export class MongoClaims {
     return found.slice(0, limit);
   }
 
-  /** With the candidates, the rest of their trees that nobody alive has. */
+  /** The candidates with the other rows of their trees that no live coordinator owns. */
   async #trees(owner: string, candidates: readonly Candidate[], alive: readonly string[], maxFormat: number): Promise<Trees> {
     const roots = candidates.filter(({ _id, rootId }) => rootId === _id);
     const ids = [...new Set(candidates.map(({ rootId }) => rootId))];
@@ -140,12 +138,12 @@ export class MongoClaims {
     return { roots, nested: [...new Map(all.map((one) => [one._id, one])).values()], others };
   }
 
-  /** Null, nobody's, comes first. */
+  /** Null (no owner) comes first. */
   async #deadOwners(alive: readonly string[]): Promise<(string | null)[]> {
     return [null, ...(await ownersOf(this.#rows, { open: true })).filter((owner) => !alive.includes(owner))];
   }
 
-  /** Owners of rows, read before, that have beaten since they were judged. */
+  /** Owners of rows that have renewed their lease since they were judged dead. */
   async #returned(rows: readonly Candidate[], dead: readonly KnownOwner[]): Promise<string[]> {
     const owners = [...new Set(rows.flatMap(({ owner }) => owner ?? []))];
     if (owners.length === 0) return [];
@@ -154,7 +152,7 @@ export class MongoClaims {
     return owners.filter((owner) => !isLeaseExpired(owner, dead, beats));
   }
 
-  /** Answers how many others were faster to take. */
+  /** Returns the number of candidates that others claimed first. */
   async #takeTrees(
     by: { owner: string; mark: string },
     { roots, nested, others }: Trees,
@@ -169,7 +167,7 @@ export class MongoClaims {
     return lost.size + lostNested.size;
   }
 
-  /** Answers the ids of those that others were faster to take. */
+  /** Returns the ids of the candidates that others claimed first. */
   async #takeAll({ owner, mark, candidates }: Taking, claimed: Claimed[]): Promise<Set<string>> {
     const lost = new Set(candidates.map(({ _id }) => _id));
     for (let start = 0; start < candidates.length; start += BATCH) {
@@ -180,7 +178,7 @@ export class MongoClaims {
     return lost;
   }
 
-  /** Those of the candidates that are ours now: all, unless somebody else was there first. */
+  /** The candidates that are ours now: all, unless another coordinator was faster. */
   async #take(taking: Taking): Promise<Claimed[]> {
     const { owner, mark, candidates } = taking;
     try {
@@ -219,7 +217,7 @@ export class MongoClaims {
   }
 }
 
-/** One statement for all candidates that are alike. */
+/** One statement for all candidates with the same owner and fence. */
 function toOperations({ owner, mark, candidates }: Taking): AnyBulkWriteOperation<RowDocument>[] {
   const groups = new Map<string, Candidate[]>();
   for (const candidate of candidates) {

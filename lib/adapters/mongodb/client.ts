@@ -16,11 +16,11 @@ import { isCommandNotFound, isFinal, isMisuse, messageOf } from "./error.ts";
 export interface MongoLinkOptions {
   /** `mongodb://…` or `mongodb+srv://…`; the database is that of the path, else `taskflow`. */
   url: string;
-  /** What it is for, in the error of a missing driver. Default "store". */
+  /** Its purpose, for the error about a missing driver. Default "store". */
   usedBy?: "store" | "ledger";
-  /** Logs when the database begins to fail and when it works again, at most once a minute. */
+  /** Logs when the database starts to fail and when it works again, at most once a minute. */
   logger?: OutageLogger;
-  /** How long an operation is tried before it is given up. Default 10,000. */
+  /** How long an operation is retried before it fails. Default 10,000. */
   patienceMs?: number;
   /** How long one try may take, besides a second for each megabyte that is sent. Default 3,000. */
   attemptMs?: number;
@@ -29,7 +29,7 @@ export interface MongoLinkOptions {
 }
 
 /**
- * `acknowledged` only when a majority has it in its journal; on a standalone server, when that one
+ * `acknowledged` once a majority has it in its journal; on a standalone server, once that server
  * has.
  */
 const WRITE_CONCERN = { w: "majority", journal: true } as const;
@@ -37,7 +37,7 @@ const FIRST_PAUSE_MS = 20;
 const LONGEST_PAUSE_MS = 500;
 /** The wait for a server while opening, and in each try. */
 const SELECTION_MS = 3_000;
-/** Ends connections on which nothing came back for so long; far longer than any try. */
+/** Ends connections without traffic for this long; far longer than any try. */
 const SOCKET_MS = 120_000;
 const BYTES_PER_MS = 1_000;
 
@@ -50,7 +50,7 @@ export class MongoLink {
   readonly #renewMs: number;
   readonly #newClient: () => MongoClient;
   #client: MongoClient | undefined;
-  /** Since then nothing has worked; undefined after what did. */
+  /** The time of the first failure since the last success; undefined after a success. */
   #failingSince: number | undefined;
 
   /** @throws Error with the line that installs the driver, if it is missing */
@@ -72,7 +72,7 @@ export class MongoLink {
     const client = this.#newClient();
     try {
       await client.connect();
-      // Connecting alone may not yet have shown the credentials to anybody.
+      // Connecting alone may not have verified the credentials.
       await client.db(this.#database).command({ ping: 1 });
     } catch (error) {
       await client.close();
@@ -81,7 +81,7 @@ export class MongoLink {
     this.#client = client;
   }
 
-  /** Ends all connections; what is under way fails. Idempotent. */
+  /** Ends all connections; operations under way fail. Idempotent. */
   async close(): Promise<void> {
     const client = this.#client;
     this.#client = undefined;
@@ -130,7 +130,7 @@ export class MongoLink {
     }
   }
 
-  /** One try, with its time. */
+  /** One try, with its time limit. */
   async once<Result>(work: () => Promise<Result>): Promise<Result> {
     try {
       const result = await within(work, this.#attemptMs);
@@ -196,7 +196,7 @@ export class MongoLink {
 
 function toTime(answer: Document): number {
   const { localTime } = answer as { localTime?: unknown };
-  // Without a clock to go by, this machine's is as good as any.
+  // Without the server's clock, this machine's is used.
   return localTime instanceof Date || typeof localTime === "number" ? Number(localTime) : Date.now();
 }
 
@@ -208,7 +208,7 @@ function partsOf(url: string): { scheme: string; hosts: string; database: string
   const [, scheme, hosts, path, query = ""] =
     /^(mongodb(?:\+srv)?):\/\/(?:[^?]*@)?([^/?@]+)(?:\/([^?@]*))?(?:\?(.*))?$/s.exec(url) ?? [];
   if (scheme === undefined || hosts === undefined) {
-    throw new RangeError("The URL of a MongoDB store looks like mongodb://host:27017/database.");
+    throw new RangeError("The URL of a MongoDB store must look like mongodb://host:27017/database.");
   }
   const database = path === undefined || path === "" ? "taskflow" : decodeURIComponent(path);
   // A password with a question mark in it, which the driver will refuse, looks like a host and a
@@ -216,7 +216,7 @@ function partsOf(url: string): { scheme: string; hosts: string; database: string
   return { scheme, hosts: query.includes("@") ? "…" : hosts, database };
 }
 
-/** Our settings, less those that the URL names itself. */
+/** Our settings, except those that the URL sets itself. */
 function withoutGiven(url: string): MongoClientOptions {
   const settings = {
     appName: "moleculer-taskflow",

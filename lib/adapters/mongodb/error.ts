@@ -14,7 +14,7 @@ const UNAUTHORIZED = 13;
  * none.
  */
 const MISTAKES: ReadonlySet<number> = new Set([2, 9, 14, 28, 40, 85, 86, 51_091]);
-/** What the driver throws for a call that can never work. */
+/** The driver's errors for a call that can never succeed. */
 const MISUSE =
   /^(BSON\w*|MongoInvalidArgument|MongoMissing\w*|MongoAPI|MongoParse|MongoCompatibility|Type|Range|Reference)Error$/;
 
@@ -46,13 +46,13 @@ export function isDuplicateKey(error: unknown): boolean {
   return codeOf(error) === DUPLICATE_KEY;
 }
 
-/** A mistake of the caller, or of this code: thrown on as it is. */
+/** A bug of the caller or of this code: rethrown unchanged. */
 export function isMisuse(error: unknown): boolean {
   const { name } = shapeOf(error);
   return typeof name === "string" && MISUSE.test(name);
 }
 
-/** The server answered, and will answer the same again. */
+/** The server has answered, and would give the same answer again. */
 export function isFinal(error: unknown): boolean {
   const code = codeOf(error);
   return (

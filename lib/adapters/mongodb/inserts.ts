@@ -11,7 +11,10 @@ import { takenOf } from "./error.ts";
 import type { MongoLink } from "./client.ts";
 import { type EntryDocument, type ChunkDocument, type RowDocument, type TaskflowDocument, TASKFLOWS } from "./schema.ts";
 
-/** What a row, an entry and a part have, each some of it; all of it says whose a document is. */
+/**
+ * Fields of rows, entries and chunks, of which each has some; together they identify the writer of
+ * a document.
+ */
 type Identity = Partial<Pick<RowDocument, "journal"> & Pick<EntryDocument, "entry" | "part"> & Pick<ChunkDocument, "text">>;
 
 export class MongoInserts {
@@ -47,7 +50,7 @@ export class MongoInserts {
     return this.#link.collection<TaskflowDocument>(TASKFLOWS);
   }
 
-  /** Those of the documents that met another's, not their own. */
+  /** The documents whose id belongs to another document. */
   async #others(documents: readonly TaskflowDocument[], taken: ReadonlySet<number>): Promise<Set<number>> {
     const ids = [...taken].map((index) => documents[index]!._id);
     const found = await this.#collection.find({ _id: { $in: ids } }).toArray();

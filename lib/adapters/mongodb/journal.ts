@@ -24,7 +24,7 @@ import type { ProjectionWriter } from "./projection-writer.ts";
 import { entryId, entryIds, newName, revisionOf, TASKFLOWS, toDocument } from "./schema.ts";
 import type { EntryDocument, ChunkDocument, RowDocument, TaskflowDocument } from "./schema.ts";
 
-/** A taskflow in use, as of the last look at it or write to it. */
+/** A taskflow in use, as of the last read or write. */
 export interface Known {
   readonly journal: string;
   readonly revision: number;
@@ -47,19 +47,19 @@ interface Plan {
   readonly document: TaskflowDocument;
   readonly parts: readonly ChunkDocument[];
   readonly urgent: UpdateOne | undefined;
-  /** What is known of the taskflow once it is stored. */
+  /** The state of the taskflow once the write is stored. */
   readonly known: Known;
 }
 
-/** A commit whose answer never came, until the taskflow is read. */
+/** A commit without an answer, until the taskflow is read again. */
 interface Uncertain {
   readonly append: Append;
   readonly known: Known;
 }
 
-/** Beyond so many the memory starts anew; what is missing in it costs two queries. */
+/** Beyond this size the cache is cleared; a missing taskflow costs two queries. */
 const KNOWN_LIMIT = 200_000;
-/** Follows on nothing, so it is looked up. */
+/** The revision does not follow the known one, so the taskflow is looked up. */
 const UNKNOWN = -1;
 
 export class MongoJournal {
@@ -88,14 +88,14 @@ export class MongoJournal {
     return result;
   }
 
-  /** Takes what was read of a taskflow. A look that is older than the last claim is no news. */
+  /** Takes the result of reading a taskflow. A read older than the last claim is ignored. */
   remember(taskflowId: string, known: Known): void {
     const former = this.#known.get(taskflowId);
     if (former?.journal === known.journal && former.fence > known.fence) return;
     this.#known.set(taskflowId, known);
   }
 
-  /** It has a new fence, and what its former owner appended is not known. */
+  /** The taskflow has a new fence, and its former owner's last appends are not known. */
   claimed(taskflowId: string, fence: number): void {
     const former = this.#known.get(taskflowId);
     if (former !== undefined) this.#known.set(taskflowId, { ...former, fence, revision: UNKNOWN });
@@ -110,8 +110,8 @@ export class MongoJournal {
   }
 
   /**
-   * If this taskflow's last commit got no answer, and these entries show that it was stored after
-   * all, its change of the row is written now like any other.
+   * If this taskflow's last commit got no answer and these entries show that it was stored, its
+   * change of the row is written now, like any other.
    */
   settle(taskflowId: string, stored: Pick<StoredTaskflow, "entries" | "revision">): RowChange | undefined {
     const uncertain = this.#uncertain.get(taskflowId);
@@ -157,7 +157,7 @@ export class MongoJournal {
     }
   }
 
-  /** Reads what is not known of the taskflows that are appended to, or seems to be outdated. */
+  /** Reads the taskflows to append to that are unknown or seem outdated. */
   async #getToKnow(writes: readonly Write[]): Promise<void> {
     const ids: string[] = [];
     for (const write of writes) {
@@ -202,8 +202,8 @@ export class MongoJournal {
         ? {
             updateOne: {
               filter: { _id: taskflowId, fence, revision: { $lt: revision } },
-              // The number before: a change of an older entry does not undo it, and that of this
-              // entry completes it.
+              // The revision before: a change of an older entry does not undo it, and this entry's
+              // own change completes it.
               update: {
                 $set: {
                   ...(row?.owner === undefined ? {} : { owner: row.owner }),
@@ -218,7 +218,7 @@ export class MongoJournal {
     };
   }
 
-  /** Answers those whose row is another owner's. */
+  /** Returns those whose row has another owner. */
   async #writeUrgent(writes: readonly Write[], plans: readonly (Plan | undefined)[]): Promise<Set<Plan>> {
     const urgent = plans.filter((plan) => plan?.urgent !== undefined) as (Plan & { urgent: UpdateOne })[];
     if (urgent.length === 0) return new Set();

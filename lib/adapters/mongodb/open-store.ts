@@ -1,4 +1,4 @@
-/** Opening a MongoDB store, for its coordinators and for those who only read. */
+/** Opens a MongoDB store, for its coordinators and for readers. */
 import { isTaskflowError } from "../../errors/errors.ts";
 import { formatProblem } from "../../ports/store-format.ts";
 import type { MongoLink } from "./client.ts";
@@ -10,7 +10,7 @@ export interface MetaDocument {
   format: number;
 }
 
-/** Why a store that was reached is not opened, in a sentence for people. */
+/** Why a reachable store is not opened, as a sentence for people. */
 export class StoreRefused extends Error {}
 
 /**
@@ -30,7 +30,7 @@ export async function openStore(link: MongoLink, prepare: (isNew: boolean) => Pr
   }
 }
 
-/** The driver's own error, where it was made an error of ours. */
+/** The driver's error inside one of ours, where there is one. */
 function causeOf(error: unknown): unknown {
   return error instanceof Error && isTaskflowError(error, "STORE_UNAVAILABLE") ? ((error as Error).cause ?? error) : error;
 }

@@ -6,12 +6,12 @@ import type { MongoLink } from "./client.ts";
 import { ownersOf } from "./distinct-owners.ts";
 import { renewalsOf, COORDINATORS, type CoordinatorDocument, NESTED, type RowDocument, TASKFLOWS } from "./schema.ts";
 
-/** Rows that are given up by one command, or come by one. */
+/** Rows released or read per command. */
 const BATCH = 1_000;
 /** By the server's clock. */
 const FORGOTTEN_AFTER_MS = 24 * 3_600_000;
 /**
- * A row says "finished" after the end was announced, so nearly all of them were. What remains are
+ * A row says "finished" only after the end was announced, so nearly all of them were. The rest are
  * commits that were under way at the same time.
  */
 const LAST_MOMENTS_MS = 2_000;
@@ -60,7 +60,7 @@ export class MongoOwners {
     return found.slice(0, limit).map(({ _id }) => _id);
   }
 
-  /** Trees that may be removed, each with its root at the end. */
+  /** Trees that may be removed, each with its root last. */
   async expired(before: number, limit: number): Promise<string[][]> {
     return this.#link.persist(async () => {
       const trees: string[][] = [];
@@ -83,7 +83,7 @@ export class MongoOwners {
     });
   }
 
-  /** What is nested in these roots, each with it, where all of it is finished. */
+  /** The taskflows nested in these roots, by root, where all of them are finished. */
   async #finishedTrees(roots: readonly string[]): Promise<string[][]> {
     const nested = await this.#rows
       .find({ rootId: { $in: [...roots] }, ...NESTED }, { projection: { rootId: 1, open: 1 }, batchSize: BATCH })
@@ -99,8 +99,8 @@ export class MongoOwners {
     const now = await this.#link.once(() =>
       this.#coordinators.findOneAndUpdate(
         { _id: owner },
-        // Starts anywhere: a coordinator that left and comes back must not reach a number at which
-        // it was judged.
+        // Starts at a random number: a coordinator that left and returns must not repeat a number
+        // at which it was judged.
         { $inc: { renewals: 1 }, $setOnInsert: { from: randomInt(2 ** 47) }, $currentDate: { at: true } },
         { upsert: true, returnDocument: "after" },
       ),
@@ -113,8 +113,8 @@ export class MongoOwners {
   }
 
   /**
-   * One command, however many they are. A repeated or late one does no harm: the number only has to
-   * differ from the one before.
+   * One command for any number of rows. Repeated or late, it is harmless: the number only has to
+   * differ from the previous one.
    */
   async confirmOwnership(owner: string): Promise<void> {
     await this.#link.persist(() => this.#rows.updateMany({ owner, open: true }, { $inc: { secured: 1 } }));
@@ -133,7 +133,9 @@ export class MongoOwners {
   }
 }
 
-/** Of one owner's ends, the last first: those that may have been in its last commits. */
+/**
+ * One owner's finished taskflows, the latest first: those that may have been in its last commits.
+ */
 function lastMoments<Row extends Pick<RowDocument, "finishedAt">>(ends: readonly Row[]): Row[] {
   const since = (ends[0]?.finishedAt ?? 0) - LAST_MOMENTS_MS;
   return ends.filter(({ finishedAt }) => (finishedAt ?? 0) >= since);

@@ -34,8 +34,8 @@ export class MongoPauses {
   async remove(pattern: string, coordinator: string | undefined): Promise<number> {
     const filter = { pattern, ...(coordinator === undefined ? {} : { coordinator }) };
     let removed = 0;
-    // A try whose answer was lost has removed rules that the next one does not find: the count is
-    // that of the rules before.
+    // A try whose answer was lost has removed rules that the next try does not find, so the rules
+    // are counted before.
     await this.#link.persist(async () => {
       removed = Math.max(removed, await this.#rules.countDocuments(filter));
       await this.#rules.deleteMany(filter);

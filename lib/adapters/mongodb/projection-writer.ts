@@ -21,16 +21,16 @@ export interface RowUpdate {
   readonly change: RowChange;
 }
 
-/** How long a change may wait for others. */
+/** How long a change may wait for more. */
 const DELAY_MS = 100;
 const MANY = 1_000;
-/** Pause before a flush that failed is tried again, when nobody asks for it earlier. */
+/** Pause before a failed flush is tried again, unless it is requested earlier. */
 const RETRY_MS = 1_000;
 
 export class ProjectionWriter {
   readonly #link: MongoLink;
   #pending = new Map<string, RowUpdate>();
-  /** What is on its way now. */
+  /** The changes being written. */
   #sending: ReadonlyMap<string, RowUpdate> = new Map();
   #flushing: Promise<void> | undefined;
   #timer: NodeJS.Timeout | undefined;
@@ -39,7 +39,7 @@ export class ProjectionWriter {
     this.#link = link;
   }
 
-  /** Is there a change of this row that may not be in it yet? */
+  /** Whether a change of this row may not be stored yet. */
   has(taskflowId: string): boolean {
     return this.#pending.has(taskflowId) || this.#sending.has(taskflowId);
   }
@@ -56,17 +56,17 @@ export class ProjectionWriter {
 
   /** Resolves when every change that was deferred so far is durable. */
   async flush(): Promise<void> {
-    // What came in while one flush was under way is in the next.
+    // Changes that came during one flush are in the next.
     while (this.#flushing !== undefined || this.#pending.size > 0) await (this.#flushing ?? this.#start());
   }
 
-  /** Lets go of the timer, and of what could not be written. */
+  /** Drops the timer and the unwritten changes. */
   stop(): void {
     clearTimeout(this.#timer);
     this.#pending.clear();
   }
 
-  /** At once, for rows that have nothing deferred. Answers how many of them there were. */
+  /** At once, for rows without deferred changes. Returns their number. */
   async write(operations: AnyBulkWriteOperation<RowDocument>[]): Promise<number> {
     const { matchedCount } = await this.#link.persist(() => this.#rows.bulkWrite(operations, { ordered: false }));
     return matchedCount;
@@ -81,10 +81,10 @@ export class ProjectionWriter {
     this.#timer = undefined;
     const flushing = this.#send().finally(() => {
       this.#flushing = undefined;
-      // A flush that failed has left its changes; one that went well may have let others wait.
+      // A failed flush keeps its changes; a successful one may have let others wait.
       if (this.#pending.size > 0) this.#timer ??= setTimeout(() => void this.#start(), DELAY_MS);
     });
-    // Whoever awaits it hears of a failure. Nobody may.
+    // Callers that await it see the failure. There may be none.
     flushing.catch(() => undefined);
     this.#flushing = flushing;
     return flushing;
@@ -118,7 +118,7 @@ function toOperation({ taskflowId, fence, revision, change }: RowUpdate): AnyBul
   };
 }
 
-/** With a revision, the row remembers that it is as of that. */
+/** With a revision, the row stores that it is as of that revision. */
 export function toUpdate(change: RowChange, revision?: number): UpdateFilter<RowDocument> {
   const $set: Partial<RowDocument> = { ...toFields(change), ...(revision === undefined ? {} : { revision }) };
   if (change.status === undefined) return { $set };

@@ -32,7 +32,7 @@ export const COORDINATORS = "taskflow_coordinators";
 export const META = "taskflow_meta";
 export const PAUSE_RULES = "taskflow_pause_rules";
 
-/** How long a tombstone stands. Longer than any coordinator is frozen and then goes on. */
+/** How long a tombstone is kept: longer than any coordinator is frozen and then continues. */
 const TOMBSTONE_SECONDS = 24 * 3_600;
 
 /**
@@ -41,7 +41,7 @@ const TOMBSTONE_SECONDS = 24 * 3_600;
  */
 const ROWS = { createdAt: { $gte: 0 } };
 
-/** Nearly all rows are roots: what is looked for by parent or root is in indexes of their own. */
+/** Nearly all rows are roots: queries by parent or root have indexes of their own. */
 export const NESTED = { parentTaskflowId: { $gt: "" } };
 
 export const INDEXES: readonly IndexDescription[] = [
@@ -59,7 +59,7 @@ export const INDEXES: readonly IndexDescription[] = [
   },
 ];
 
-/** The text of an entry, or the name and number of its parts. */
+/** The text of an entry, or the name and number of its chunks. */
 export interface EntryText {
   entry?: string;
   part?: string;
@@ -69,11 +69,11 @@ export interface EntryText {
 export interface EntryDocument extends EntryText {
   _id: string;
   gone?: Date;
-  /** A new owner's first: a compaction leaves a tombstone in its place. */
+  /** A new owner's first entry: compaction leaves a tombstone in its place. */
   takeover?: true;
 }
 
-/** The name and number of the parts of a snapshot, whose texts are its lines. */
+/** The name and number of the chunks of a snapshot, whose texts are its lines. */
 export interface SnapshotText {
   revision: number;
   part: string;
@@ -97,14 +97,14 @@ export interface RowDocument extends EntryText {
   snapshot?: SnapshotText;
   /** Only while it is unfinished. */
   open?: true;
-  /** What `text` of a query looks into: name, id, tags, values of attributes; in lower case. */
-  search: string;
-  /** Who took it last: names one call of `claim`. */
-  claim?: string;
   /**
-   * Counts how often its owner, having come back, made sure of it: whoever read the row before
-   * does not take it.
+   * The fields that `text` of a query searches: name, id, tags, values of annotations; in lower
+   * case.
    */
+  search: string;
+  /** Identifies the call of `claim` that took it last. */
+  claim?: string;
+  /** Incremented by an owner that returns after a pause: a claim based on an earlier read fails. */
   secured?: number;
   name?: string;
   status: TaskflowStatus;
@@ -138,15 +138,15 @@ export interface CoordinatorDocument {
   at: Date;
 }
 
-/** A number that no other beat of this coordinator has. */
+/** A number that no other renewal of this coordinator has. */
 export const renewalsOf = ({ from, renewals }: CoordinatorDocument): number => (from ?? 0) + renewals;
 
-/** Leaves out what only the store needs, the large first entry above all. */
+/** Omits what only the store needs, above all the large first entry. */
 export const ROW_PROJECTION = { snapshot: 0, entry: 0, part: 0, parts: 0, search: 0, claim: 0, secured: 0 } as const;
 
 /**
- * 16 characters that no other process or time makes. The time is in front, so that what is new is
- * together in an index.
+ * 16 characters, unique across processes and time. The time comes first, so that new keys are
+ * adjacent in an index.
  */
 export function newName(): string {
   const bytes = randomBytes(12);
@@ -158,7 +158,7 @@ export function entryId(journal: string, revision: number): string {
   return `${journal}/${String(revision).padStart(8, "0")}`;
 }
 
-/** Of an entry. */
+/** The id of an entry. */
 export function journalOf(id: string): string {
   return id.slice(0, id.lastIndexOf("/"));
 }
@@ -171,17 +171,17 @@ export function partId(journal: string, revision: number, part: string, number: 
   return `${journal}.${String(revision).padStart(8, "0")}.${part}.${String(number).padStart(4, "0")}`;
 }
 
-/** The ids of all entries of a journal: "0" follows on "/". */
+/** The ids of all entries of a journal: "0" follows "/". */
 export function entryIds(journal: string): { $gt: string; $lt: string } {
   return { $gt: `${journal}/`, $lt: `${journal}0` };
 }
 
-/** The ids of all parts: "/" follows on ".". */
+/** The ids of all chunks: "/" follows ".". */
 export function partIds(journal: string): { $gt: string; $lt: string } {
   return { $gt: `${journal}.`, $lt: `${journal}/` };
 }
 
-/** The ids of the parts of one entry or snapshot. */
+/** The ids of the chunks of one entry or snapshot. */
 export function partIdsOf(journal: string, revision: number, part: string): { $gte: string; $lte: string } {
   return { $gte: partId(journal, revision, part, 0), $lte: partId(journal, revision, part, 9_999) };
 }
@@ -220,7 +220,7 @@ export function toDocument(row: TaskflowRow, journal: string, text: EntryText): 
   return document;
 }
 
-/** The fields of a change as they are set. */
+/** The fields of a change, as they are set. */
 export function toFields(change: RowChange): Partial<RowDocument> {
   const { errorType, annotations, ...fields } = change;
   return {

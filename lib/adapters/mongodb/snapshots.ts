@@ -1,4 +1,7 @@
-/** Compaction of a journal: parts, then the row that names them, then what they replace goes. */
+/**
+ * Compacts a journal: stores the chunks of the snapshot, then the row that names them, then deletes
+ * the entries that it replaces.
+ */
 import type { Collection } from "mongodb";
 import type { WriteResult } from "../../ports/store.ts";
 import { cutIntoParts } from "./chunks.ts";
@@ -31,9 +34,7 @@ export async function compactJournal(
   return isValid ? "stored" : "conflict";
 }
 
-/**
- * A former owner may still be about to append at the number of a takeover entry: it stays taken.
- */
+/** A former owner may still append at the number of a takeover entry, so the number stays taken. */
 async function removeReplaced(rows: Collection<RowDocument>, journal: string, revision: number): Promise<void> {
   const entries = rows as unknown as Collection<EntryDocument>;
   const _id = { $gt: entryIds(journal).$gt, $lte: entryId(journal, revision) };
@@ -41,7 +42,7 @@ async function removeReplaced(rows: Collection<RowDocument>, journal: string, re
   const change = { $set: { gone: new Date() }, $unset: { entry: "", part: "", parts: "", takeover: "" } } as const;
   await entries.updateMany({ _id, takeover: true }, change);
   const parts = rows as unknown as Collection<ChunkDocument>;
-  // Those of entry 1 stay.
+  // The chunks of entry 1 stay.
   await parts.deleteMany({ _id: { $gt: partId(journal, 2, "", 0), $lt: partId(journal, revision, "", 0) } });
 }
 

@@ -1,9 +1,8 @@
 /**
- * The store on MongoDB: for any number of coordinators. What is where is in `mongo-schema.ts`,
- * the order of writes in `mongo-journal.ts`.
- *
- * Only single documents are ever written atomically, so a standalone server does as well as a
- * replica set: no transactions, no pipelines, no change streams.
+ * The store on MongoDB, for any number of coordinators. `schema.ts` has the layout of documents,
+ * `journal.ts` the order of writes. Only single documents are ever written atomically, so a
+ * standalone server does as well as a replica set: no transactions, no pipelines, no change
+ * streams.
  */
 import type { Collection } from "mongodb";
 import type {
@@ -39,7 +38,7 @@ import { listTaskflows } from "./query.ts";
 import { ProjectionWriter, toUpdate } from "./projection-writer.ts";
 import { INDEXES, META, type RowDocument, TASKFLOWS } from "./schema.ts";
 
-/** Reads at a time. */
+/** Concurrent reads. */
 const READS = 8;
 
 export type MongoStoreOptions = MongoLinkOptions;
@@ -50,8 +49,8 @@ const MISSING = "";
 export class MongoStore implements Store {
   readonly name: string;
   /**
-   * A coordinator may want all of its taskflows at once: the server still has to answer each in
-   * time, and the beats beside them.
+   * A coordinator may read all of its taskflows at once: the server still has to answer each in
+   * time, and the lease renewals beside them.
    */
   readonly #reads = new Semaphore(READS);
   readonly #link: MongoLink;
@@ -83,7 +82,7 @@ export class MongoStore implements Store {
     if (!this.#isOpen) return;
     this.#isOpen = false;
     await Promise.allSettled(this.#active);
-    // What cannot be written now is repaired by whoever claims the taskflow.
+    // A change that cannot be written now is repaired by the next owner.
     await this.#rows.flush().catch(() => undefined);
     this.#rows.stop();
     await this.#link.close();
@@ -109,8 +108,8 @@ export class MongoStore implements Store {
         if (!this.#isOpen) throw this.#link.unavailable("it is not open");
         return this.#link.persist(() => readTaskflows(this.#taskflows, taskflowIds));
       });
-      // The caller that began the deletion may be dead; a caller that hears of no such taskflow may
-      // want to store one.
+      // The caller that began the deletion may be dead, and one that gets "not found" may want to
+      // store a taskflow.
       for (const taskflowId of halfGone) await this.#delete(taskflowId);
       return found.map(({ known, ...stored }) => {
         const { taskflowId } = stored.row;
@@ -142,7 +141,7 @@ export class MongoStore implements Store {
   }
 
   async confirmOwnership(owner: string): Promise<void> {
-    // No row changes its place in the index meanwhile, so that none is passed over.
+    // No row moves in the index meanwhile, so none is skipped.
     const work = (): Promise<void> => this.#rows.flush().then(() => this.#owners.confirmOwnership(owner));
     return this.#run(() => this.#journal.between(work));
   }
@@ -245,7 +244,7 @@ export class MongoStore implements Store {
       for (const tree of await this.#owners.expired(before, limit)) {
         for (const taskflowId of tree) {
           const result = await this.#delete(taskflowId);
-          // Somebody goes on with it: its root, the last of them, has to stay.
+          // A coordinator continues it: its root, the last of them, has to stay.
           if (result === "active") break;
           if (result === "deleted") removed++;
         }
@@ -274,19 +273,19 @@ export class MongoStore implements Store {
     return this.#link.collection<RowDocument>(TASKFLOWS);
   }
 
-  /** Creates what is missing. */
+  /** Creates the missing collections and indexes. */
   async #prepare(isNew: boolean): Promise<void> {
     await this.#link.once(() => this.#taskflows.createIndexes([...INDEXES]));
     if (!isNew) return;
     try {
       await this.#link.collection<MetaDocument>(META).insertOne({ _id: "store", format: STORE_FORMAT });
     } catch (error) {
-      // Another coordinator was opening it, too.
+      // Another coordinator was opening it at the same time.
       if (!isDuplicateKey(error)) throw error;
     }
   }
 
-  /** Everything goes through here, so that `close` can wait for what is under way. */
+  /** Every operation runs through here, so that `close` can wait for them. */
   async #run<Result>(work: () => Promise<Result>): Promise<Result> {
     if (!this.#isOpen) throw this.#link.unavailable("it is not open");
     const result = work();

@@ -25,7 +25,7 @@ import { type RowDocument, toRow } from "./schema.ts";
 import type { MongoLink } from "./client.ts";
 import { MongoInserts } from "./inserts.ts";
 
-/** Documents of a journal that come with one answer: decoding them holds up the engine. */
+/** Documents of a journal per answer: decoding them blocks the engine. */
 const MANY = 10_000;
 
 export interface Found extends StoredTaskflow {
@@ -33,9 +33,9 @@ export interface Found extends StoredTaskflow {
 }
 
 /**
- * Those of them that there are, in any order: two queries, however many they are. `halfGone`: the
- * ids of those whose deletion was begun and has not come to its end, perhaps for good. They are
- * not there any more, but for the id that they hold.
+ * The existing ones of these taskflows, in any order: always two queries. `halfGone`: the ids whose
+ * deletion was begun and is not complete, perhaps for good. They no longer exist, except that their
+ * id is taken.
  */
 export async function readTaskflows(
   rows: Collection<RowDocument>,
@@ -58,7 +58,7 @@ export async function readTaskflows(
     try {
       whole.push(await putTogether(rows, row, byJournal.get(row.journal) ?? [], missing));
     } catch (error) {
-      // It was compacted while it was read: the row names another snapshot by now.
+      // It was compacted during the read: the row names another snapshot by now.
       const now = await rows.findOne({ _id: row._id });
       if (now?.journal === row.journal && firstOf(now) === firstOf(row)) throw error;
       const again = await readTaskflows(rows, [row._id], missing);
@@ -70,14 +70,14 @@ export async function readTaskflows(
   return { found: whole, halfGone };
 }
 
-/** The number of the entry that the others follow on. */
+/** The revision that the others follow. */
 function firstOf({ snapshot }: RowDocument): number {
   return snapshot?.revision ?? 1;
 }
 
 /**
  * @param documents its entries after the first or the snapshot, in order
- * @param missing stands for an entry that is damaged; absent: throws
+ * @param missing takes the place of a damaged entry; without it, a damaged entry throws
  */
 async function putTogether(
   rows: Collection<RowDocument>,
@@ -107,7 +107,7 @@ async function putTogether(
   return { row: toRow(row), journal, entries, revision, known };
 }
 
-/** The entries after a number; undefined if it is to be read as a whole. */
+/** The entries after a revision; undefined if the whole taskflow must be read. */
 export async function readEntriesOn(
   rows: Collection<RowDocument>,
   taskflowId: string,
@@ -148,8 +148,8 @@ export async function deleteTaskflow(
     const found = await rows.findOne({ _id: taskflowId }, { projection: { journal: 1 } });
     if (found?.journal === undefined) return "missing";
     const last = await journal.last(found.journal);
-    // Whoever goes on with a finished taskflow has opened its row before he appends: what `last`
-    // saw is in the row by now.
+    // A coordinator that continues a finished taskflow reopens its row before it appends: `last`
+    // saw that in the row.
     const row = await rows.findOne(
       { _id: taskflowId, journal: found.journal },
       { projection: { journal: 1, fence: 1, open: 1 } },
@@ -161,7 +161,7 @@ export async function deleteTaskflow(
     try {
       if (!last.isGone) await entries.insertOne({ _id: tombstone, gone });
     } catch (error) {
-      // Somebody has appended, or deletes it as well: look again.
+      // Another coordinator has appended or deletes it as well: look again.
       if (isDuplicateKey(error)) continue;
       throw error;
     }
@@ -179,7 +179,7 @@ export async function deleteTaskflow(
   }
 }
 
-/** Stands in for entries that are missing. */
+/** Takes the place of missing entries. */
 function withoutGaps(journal: string, documents: readonly EntryDocument[], first: number): EntryDocument[] {
   const byRevision = new Map(documents.map((document) => [revisionOf(document._id), document]));
   const last = documents.length === 0 ? first : revisionOf(documents.at(-1)!._id);
@@ -201,7 +201,7 @@ async function readParts(rows: Collection<RowDocument>, journal: string): Promis
     .toArray();
   return new Map(documents.map(({ _id, text }) => [_id, text]));
 }
-/** Documents, and UTF-16 units of their texts, that are sent at once. */
+/** Documents, and UTF-16 units of their texts, per command. */
 const MOST_DOCUMENTS = 1_000;
 const MOST_TEXT = 8 * 1024 * 1024;
 
@@ -217,7 +217,7 @@ export async function insertTaskflow(
   entries: readonly string[],
 ): Promise<WriteResult> {
   const _id = row.taskflowId;
-  // Spares the writes that would be in vain; what comes in between is noticed below.
+  // Avoids writes that would be in vain; a taskflow created in between is noticed below.
   if ((await link.persist(() => rows.findOne({ _id }, { projection: { _id: 1 } }))) !== null) return "conflict";
   const inserts = new MongoInserts(link);
   const journal = newName();

@@ -6,11 +6,11 @@
  */
 
 const BASE = 0xf_00_00;
-/** Begins what stands for something else: `MARK` and `BASE` + n. */
+/** Starts an escape: `MARK` and `BASE` + n. */
 const MARK = String.fromCodePoint(BASE + 0x8_00);
-/** From here n is the code of an ASCII character; below 0x800 that of a surrogate. */
+/** From this n on, n stands for an ASCII character; below 0x800, for a surrogate. */
 const ASCII = 0x9_00;
-/** Stands between two texts; no encoded text holds it. */
+/** Separates two texts; no encoded text contains it. */
 export const SEPARATOR = MARK + String.fromCodePoint(BASE + 0xa_00);
 const EMPTY_KEY = MARK + String.fromCodePoint(BASE + 0xa_01);
 

@@ -16,10 +16,10 @@ import { payloadTooLarge } from "./packets.ts";
 
 /** Fixed in Moleculer's transit. */
 const RETRY_SECONDS = 5;
-/** When a connect that neither succeeds nor fails is spoken of. */
+/** How long a connect may be pending before it is logged. */
 const SLOW_CONNECT_MS = 2_500;
 const DEFAULT_DEADLINE_MS = 2_000;
-/** NATS's default, until the server has said its own. */
+/** NATS's default, until the server announces its own. */
 const DEFAULT_MAX_PAYLOAD = 1024 * 1024;
 const MAX_LINES_SAID = 1_000;
 
@@ -32,7 +32,7 @@ export class NatsLink extends Transporters.NATS {
   protected readonly contextInHeaders: boolean;
   /** Whether the client's private parts may be used. */
   protected knowsClient = false;
-  /** Private, for it holds credentials. */
+  /** Private: it holds credentials. */
   readonly #options: ResolvedNatsOptions;
   readonly #connect = loadPeer("nats", "NatsTransporter").connect;
   readonly #listeners = new Set<NatsStatusListener>();
@@ -45,7 +45,7 @@ export class NatsLink extends Transporters.NATS {
 
   constructor(options?: string | NatsTransporterOptions) {
     // The base class keeps its options in a public field, which `$node.options` sends to any
-    // caller: it gets none.
+    // caller, so it gets none.
     super({});
     this.#options = resolveNatsOptions(options);
     this.contextInHeaders = this.#options.contextInHeaders;
@@ -61,8 +61,8 @@ export class NatsLink extends Transporters.NATS {
    * again every 5 s.
    */
   override async connect(): Promise<void> {
-    // Transit's timer may fire once more after the broker was stopped; a rejection would make it
-    // retry for ever.
+    // Transit's timer may fire once after the broker was stopped; a rejection would make it retry
+    // for ever.
     if (this.#isStopped && this.broker.stopping) return new Promise(() => {});
     this.#isStopped = false;
     const { connection, servers } = this.#options;
@@ -115,8 +115,8 @@ export class NatsLink extends Transporters.NATS {
       this.#said.clear();
       this.#readServerInfo();
       this.logger.info(`NATS client is connected again, to ${status.server}.`);
-      // Tells this node's services and asks for the others': they may have changed unheard. Emits
-      // `$transporter.connected`.
+      // Announces this node's services and requests the others': they may have changed unnoticed.
+      // Emits `$transporter.connected`.
       this.onConnected(true).catch((error: unknown) => this.logger.warn("Unable to announce this node again.", error));
     } else {
       this.#isAway = true;
@@ -135,8 +135,7 @@ export class NatsLink extends Transporters.NATS {
   }
 
   /**
-   * Waits for NATS to take what was sent, `disconnectTimeout` at most, then closes. Never
-   * rejects.
+   * Waits at most `disconnectTimeout` for NATS to accept what was sent, then closes. Never rejects.
    */
   override async disconnect(): Promise<void> {
     this.#isStopped = true;
@@ -146,7 +145,7 @@ export class NatsLink extends Transporters.NATS {
     try {
       await this.flush(disconnectTimeoutMs);
     } catch {
-      this.logger.warn("NATS did not confirm what was sent last; closing without waiting for it.");
+      this.logger.warn("NATS did not confirm the last messages; closing anyway.");
     }
     await withTimeout(client.close(), disconnectTimeoutMs, () => unanswered(disconnectTimeoutMs)).catch(() => {});
     this.connected = false;
@@ -154,8 +153,8 @@ export class NatsLink extends Transporters.NATS {
   }
 
   /**
-   * Calls `listener` for each change of the connection, after the transporter has followed it.
-   * Returns the way to stop it.
+   * Calls `listener` for each change of the connection, after the transporter has handled it.
+   * Returns a function that stops it.
    */
   onStatus(listener: NatsStatusListener): () => void {
     this.#listeners.add(listener);
@@ -170,18 +169,20 @@ export class NatsLink extends Transporters.NATS {
     return this.client !== null && !this.#isAway;
   }
 
-  /** Whether the server takes message headers (any since 2.2 does, unless told otherwise). */
+  /**
+   * Whether the server accepts message headers (any since 2.2 does, unless configured otherwise).
+   */
   get hasHeaders(): boolean {
     return this.#hasHeaders;
   }
 
-  /** Bytes that the server takes in one message, headers and payload together. */
+  /** The largest message that the server accepts, in bytes, headers and payload together. */
   get maxPayload(): number {
     return this.#maxPayload;
   }
 
   /**
-   * Resolves when the server has taken everything sent so far. Rejects when the link breaks, or
+   * Resolves when the server has received everything sent so far. Rejects when the link breaks, or
    * after `timeoutMs`.
    */
   async flush(timeoutMs = DEFAULT_DEADLINE_MS): Promise<void> {
@@ -200,8 +201,8 @@ export class NatsLink extends Transporters.NATS {
   // ---------------------------------------------------------------- raw subjects
 
   /**
-   * Publishes outside Moleculer's protocol. True: handed to the client while the link was up;
-   * that is no promise that it arrives. False: the link is down and nothing was sent.
+   * Publishes outside Moleculer's protocol. True: handed to the client while the link was up, which
+   * does not guarantee that it arrives. False: the link is down and nothing was sent.
    * @throws MoleculerClientError `PAYLOAD_TOO_LARGE`.
    */
   publishRaw(subject: string, data: Uint8Array | string, options?: PublishOptions): boolean {
@@ -214,8 +215,8 @@ export class NatsLink extends Transporters.NATS {
   }
 
   /**
-   * Subscribes outside Moleculer's protocol, now or when the connection is there, across
-   * reconnects. Returns the way to stop it.
+   * Subscribes outside Moleculer's protocol, now or when connected, across reconnects. Returns a
+   * function that unsubscribes.
    */
   subscribeRaw(subject: string, callback: (message: Msg) => void): () => void {
     const raw = { subject, callback };
@@ -228,8 +229,8 @@ export class NatsLink extends Transporters.NATS {
 }
 
 /**
- * "Not sent": what Moleculer itself rejects with while it is not connected. Its type asks for
- * arguments that it does not take.
+ * "Not sent": Moleculer's own error while it is not connected. Its type requires arguments that it
+ * does not take.
  */
 export function disconnectedError(): Error {
   return Reflect.construct(Errors.BrokerDisconnectedError, []) as Error;

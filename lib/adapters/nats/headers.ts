@@ -1,10 +1,8 @@
 /**
- * NATS message headers, written and read as bytes.
- *
- * nats.js builds a map of headers, validates and joins it for each message, and takes it apart
- * again at the other end. That costs more than the rest of the message. `client.publish` only
- * calls `encode()` of what it is given, so one string turned into bytes does; and the receiver
- * wants a single header, which a byte search finds.
+ * NATS message headers, written and read as bytes. nats.js builds, validates and joins a map of
+ * headers for each message, and parses it at the other end, which costs more than the rest of the
+ * message. `client.publish` only calls `encode()` of its argument, so one encoded string is enough;
+ * and the receiver needs a single header, which a byte search finds.
  */
 import type { Msg, MsgHdrs } from "nats";
 import { loadPeer } from "../system/peer-package.ts";
@@ -20,8 +18,8 @@ const CARRIAGE_RETURN = 13;
 const NOT_PRINTABLE = /[^\x20-\x7e]/;
 
 /**
- * JSON text that is safe in a header: the same value, without line ends, and ASCII only (what is
- * not ASCII as `\uXXXX`). Line ends in JSON text can only be white space between its parts: those
+ * JSON text that is safe in a header: the same value without line ends, in ASCII only (other
+ * characters as `\uXXXX`). Line ends in JSON text can only be white space between tokens: those
  * inside strings are escaped already.
  */
 export function toHeaderJson(text: string): string {
@@ -46,7 +44,7 @@ export function encodeHeaders(context: string | undefined, headers: WireHeaders 
   return Buffer.from(headerBlock(context, headers), "latin1");
 }
 
-/** The same before it is encoded: ASCII only. */
+/** The same block before it is encoded: ASCII only. */
 export function headerBlock(context: string | undefined, headers: WireHeaders | undefined): string {
   let block = FIRST_LINE;
   if (context !== undefined) block += `${CONTEXT_HEADER}: ${toHeaderJson(context)}\r\n`;
@@ -68,7 +66,7 @@ function checkPrintable(...values: string[]): void {
   throw new RangeError(`${JSON.stringify(value)} cannot travel in a NATS header: only printable ASCII characters can`);
 }
 
-/** A block of headers as the client itself holds them. */
+/** A block of headers in the client's form. */
 export function decodeHeaders(block: Uint8Array): MsgHdrs {
   const headers = loadPeer("nats", "NatsTransporter").headers();
   for (const line of asBuffer(block).toString("latin1").split(LINE_END).slice(1)) {
@@ -79,8 +77,8 @@ export function decodeHeaders(block: Uint8Array): MsgHdrs {
 }
 
 /**
- * Where nats.js keeps what it received (msg.js): the bytes of headers and payload, and the length
- * of the headers, or -1.
+ * The fields of a message received by nats.js (msg.js): the bytes of headers and payload, and the
+ * length of the headers, or -1.
  */
 interface ReceivedMessage {
   readonly _msg?: { readonly hdr?: number };

@@ -1,12 +1,9 @@
-/**
- * Answers that are ready while NATS is away: work that was done and must not be done again for
- * want of its answer.
- */
+/** Answers that are ready while NATS is away: without them, finished work would be repeated. */
 
-/** Bytes of all held messages; what comes after is lost, as it would be without. */
+/** Bytes of all held messages; later ones are lost, as they would be without this buffer. */
 const MAX_BYTES = 16 * 1024 * 1024;
 /**
- * After the own link is back, until the others have dialled again too (the NATS client's default
+ * From the own link's return until the other nodes have reconnected too (the NATS client's default
  * is a dial each 2.1 s).
  */
 const RELEASE_DELAY_MS = 2_500;
@@ -23,8 +20,8 @@ export class OfflineBuffer {
   }
 
   /**
-   * Sends them, oldest first, when the others can hear it. Called again before then, it starts
-   * waiting anew.
+   * Sends them, oldest first, once the other nodes can receive them. Called again before then, it
+   * starts waiting anew.
    */
   releaseSoon(send: (topic: string, data: Uint8Array) => void): void {
     clearTimeout(this.#timer);

@@ -1,4 +1,4 @@
-/** The options of the NATS transporter, compiled once into what the NATS client takes. */
+/** The options of the NATS transporter, compiled once into those of the NATS client. */
 import { readFileSync } from "node:fs";
 import type { Authenticator, ConnectionOptions } from "nats";
 import { parseNatsUrls } from "../../config/nats-urls.ts";
@@ -61,7 +61,7 @@ function takeUrlCredentials(connection: ConnectionOptions, urls: readonly URL[])
   }
 }
 
-/** A lone `%` is taken for itself: the password was not encoded then. */
+/** A lone `%` is kept: the password was not encoded. */
 function decode(part: string): string {
   try {
     return decodeURIComponent(part);
@@ -81,7 +81,7 @@ function fromCredsFile(path: string): Authenticator {
     try {
       creds = readFileSync(path);
     } catch {
-      // The previous ones; a server that refuses them says so.
+      // The previous credentials; a server that refuses them reports it.
     }
     return creds;
   });

@@ -4,7 +4,7 @@ import { CONTEXT_KEY } from "../../protocol/names.ts";
 
 type Meta = Record<string, unknown>;
 
-/** What of a packet the transporter touches. */
+/** The fields of a packet that the transporter uses. */
 export interface WirePacket {
   readonly type: string;
   readonly target?: string | null;
@@ -17,7 +17,7 @@ export interface WirePayload {
   meta?: Meta | null;
   success?: boolean;
   data?: unknown;
-  /** As Moleculer writes it. */
+  /** In Moleculer's form. */
   error?: { name?: string; message?: string; code?: string | number; type?: string };
   stream?: unknown;
   seq?: number;
@@ -28,7 +28,7 @@ export const REQUEST = "REQ";
 export const RESPONSE = "RES";
 
 /**
- * A copy of a meta without the execution context; what a handler or a caller holds is never
+ * A copy of a meta without the execution context; objects of handlers and callers are never
  * changed.
  */
 export function withoutContext(meta: Meta): Meta {
@@ -72,7 +72,7 @@ export function spliceContext(payload: WirePayload, meta: Meta, context: string)
 
 const CONTEXT_FIRST = `","meta":{"${CONTEXT_KEY}":`;
 const ID_FIRST = '{"id":"';
-/** Longer ids are not looked for. */
+/** Longer ids are not searched for. */
 const LONGEST_HEAD = 160;
 const COMMA = 44;
 const CLOSING_BRACE = 125;
@@ -115,8 +115,8 @@ export function isPayloadTooLarge(error: unknown): error is Error & { data: { by
 const SUMMARY_LENGTH = 500;
 
 /**
- * What is told of the outcome that could not be sent: whether the action succeeded, and its error
- * in short.
+ * A summary of an outcome that could not be sent: whether the action succeeded, and its error in
+ * short.
  */
 export function outcomeOf({ success, error }: WirePayload): object {
   if (error === undefined) return { success };
@@ -125,8 +125,8 @@ export function outcomeOf({ success, error }: WirePayload): object {
 }
 
 /**
- * A small failure in place of a response that cannot be sent, so that the caller hears of it. The
- * meta is left out: it may be the cause.
+ * A small failure in place of a response that cannot be sent, so that the caller gets an answer.
+ * The meta is omitted: it may be the cause.
  */
 export function refusal(payload: WirePayload, error: unknown, nodeID: string): WirePayload {
   const known = toMoleculerError(error);
@@ -139,8 +139,8 @@ export function refusal(payload: WirePayload, error: unknown, nodeID: string): W
     data: null,
     error: { name, message, code, type, data, retryable: false, nodeID },
   };
-  // Ends a stream that has begun; without these the caller would take it for an answer to a call
-  // that is settled already.
+  // Ends a stream that has begun; without these fields the caller would take it for an answer to a
+  // settled call.
   return payload.seq === undefined ? refused : { ...refused, stream: false, seq: payload.seq };
 }
 

@@ -48,8 +48,8 @@ const tls = guarded(
 const passed = <G, V>(kind: Kind<G, V>): Setting<G, V, "optional"> => optional(kind, { description: "As in nats.js" });
 
 /**
- * As nats.js declares them: a new one that is missing here does not compile. `pendingLimit` its
- * types hide.
+ * As nats.js declares them: a new one that is missing here does not compile. nats.js omits
+ * `pendingLimit` from its types.
  */
 export const CLIENT_SETTINGS = {
   authenticator: passed(authenticator),
@@ -99,7 +99,7 @@ export const CLIENT_SETTINGS = {
 export const NATS_SETTINGS = { ...OWN_SETTINGS, ...CLIENT_SETTINGS };
 
 /**
- * Everything that the NATS client takes (`servers`, `user`, `pass`, `token`, `authenticator`,
- * `tls`, …), and options of its own.
+ * All options of the NATS client (`servers`, `user`, `pass`, `token`, `authenticator`, `tls`, …),
+ * and those of the transporter.
  */
 export interface NatsTransporterOptions extends ConnectionOptions, GivenOf<typeof OWN_SETTINGS> {}

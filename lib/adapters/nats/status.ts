@@ -1,18 +1,18 @@
-/** What the connection to NATS says about itself, in the transporter's words. */
+/** The states of the connection to NATS, in the transporter's terms. */
 import type { DebugEvents, ErrorCode, Events, NatsConnection } from "nats";
 
-// The client's names are written out here, and checked by its types: a process without NATS loads
-// this file too.
+// The client's names are repeated here and checked by its types: a process without NATS loads this
+// file too.
 type EventName = `${Events | DebugEvents}`;
 type CodeName = `${ErrorCode}`;
 
 /**
- * - `disconnected`: the link is gone; the client dials again. What was sent shortly before, and
- *   what others send now, is lost.
- * - `reconnected`: the link is back, and the subscriptions with it. Answers that were under way
- *   will not come.
- * - `closed`: for good, after `disconnect()` or with the `error` that ended it. The node has to
- *   be restarted.
+ * - `disconnected`: the link is down; the client is dialling. Messages sent shortly before it, and
+ *   those that others send now, are lost.
+ * - `reconnected`: the link is up again, with its subscriptions. Answers that were under way will
+ *   not come.
+ * - `closed`: for good, after `disconnect()` or with the `error` that ended it. The node has to be
+ *   restarted.
  * - `error`: the server refused something. With `permission` it refuses this subject until the
  *   server's configuration changes.
  */
@@ -46,14 +46,14 @@ export function watchStatus(client: NatsConnection, report: NatsStatusListener):
   void client.closed().then((error) => report({ type: "closed", ...(error && { error }) }));
 }
 
-/** One line for the log: what does not work, and what to do. */
+/** One line for the log: what fails, and what to do. */
 export function describeError(status: Extract<NatsStatus, { type: "error" }>): string {
   const { code, permission } = status;
   if (permission?.operation === "publish") {
-    return `NATS forbids this node to publish to '${permission.subject}'; what it sends there is lost. Allow it in the permissions of its NATS user.`;
+    return `NATS forbids this node to publish to '${permission.subject}'; its messages there are lost. Allow it in the permissions of its NATS user.`;
   }
   if (permission !== undefined) {
-    return `NATS forbids this node to subscribe to '${permission.subject}'; it hears nothing of what is sent there. Allow it in the permissions of its NATS user, then restart the node.`;
+    return `NATS forbids this node to subscribe to '${permission.subject}'; it receives no message sent there. Allow it in the permissions of its NATS user, then restart the node.`;
   }
   if (isAuthCode(code))
     return `NATS refused the credentials of this node (${code}). Correct them at the server or here; it keeps trying.`;
@@ -87,7 +87,7 @@ function isAuthCode(code: string): boolean {
   return AUTH_CODES.has(code);
 }
 
-/** The operating system's word for it where there is one: it is what people search for. */
+/** The operating system's error code where there is one, because people search for it. */
 function reasonOf(error: unknown): string {
   const { code, message, chainedError } = (error ?? {}) as { code?: unknown; message?: unknown; chainedError?: unknown };
   if (chainedError !== undefined) return reasonOf(chainedError);

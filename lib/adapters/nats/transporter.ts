@@ -131,7 +131,8 @@ export class NatsTransporter extends NatsLink {
     const text = wire.spliceContext(payload, rest, context.text);
     const headers = headerBlock(undefined, context.headers);
     const { client } = this;
-    // Where no middleware wants the bytes, the text is written where the socket reads it from.
+    // Without a middleware that needs the bytes, the text is written straight into the socket's
+    // buffer.
     if (
       client &&
       this.isOnline &&
@@ -147,10 +148,7 @@ export class NatsTransporter extends NatsLink {
     return this.send(topic, data, { packet, headers: Buffer.from(headers, "latin1") });
   }
 
-  /**
-   * Always leads to an answer for the caller: what cannot be sent is replaced by a failure that
-   * says so.
-   */
+  /** The caller always gets an answer: a failure replaces a response that cannot be sent. */
   #publishResponse(packet: WirePacket): Promise<void> {
     const { payload } = packet;
     const topic = this.getTopicName(packet.type, packet.target ?? undefined);
@@ -211,7 +209,7 @@ export class NatsTransporter extends NatsLink {
 
   override subscribe(cmd: string, nodeID?: string): Promise<void> {
     this.client?.subscribe(this.getTopicName(cmd, nodeID), {
-      // An error here is a refused subscription, which the status tells of.
+      // An error here is a refused subscription, which the connection's status reports.
       callback: (error, message) => error === null && this.#deliver(cmd, message),
     });
     return Promise.resolve();
@@ -225,7 +223,7 @@ export class NatsTransporter extends NatsLink {
       const done = this.receive(cmd, asBuffer(message.data), context);
       done?.catch((error: unknown) => this.logger.error(`Unable to handle a ${cmd} packet.`, error));
     } catch (error) {
-      // Thrown further, it would end the client's reading.
+      // Rethrown, it would end the client's reading.
       this.logger.error(`Unable to handle a ${cmd} packet.`, error);
     }
   }
@@ -239,8 +237,8 @@ export class NatsTransporter extends NatsLink {
   }
 
   /**
-   * A plain worker sends the whole context back with its answer. Nobody reads it: it is passed
-   * over where it stands as it was sent.
+   * A plain worker returns the whole context with its answer. It is not needed, so it is skipped at
+   * the length at which it was sent.
    */
   override deserialize(cmd: string, data: Buffer): ReturnType<NatsLink["deserialize"]> {
     if (cmd !== wire.RESPONSE || !wire.writesPlainJson(this.broker.serializer)) return super.deserialize(cmd, data);
@@ -255,7 +253,7 @@ export class NatsTransporter extends NatsLink {
         const packet = super.deserialize(cmd, rest);
         if (wire.isResponse(packet)) return packet;
       } catch {
-        // The handler has changed the context, so that the cut was elsewhere.
+        // The handler has changed the context, so the cut was in the wrong place.
       }
     }
     return super.deserialize(cmd, data);

@@ -1,21 +1,18 @@
 /**
- * Messages on their way to the socket, as NATS's protocol has them, written one behind the other
- * into one piece of memory.
- *
- * `client.publish` keeps three small buffers a message (the command, the payload, the line's
- * end), and joins them all when it writes. A busy coordinator publishes tens of thousands of
- * events a second, and that was a tenth of its time. Here a text is written where it will be read
- * from, and what an event shares with the one before it is copied, not encoded again.
- *
- * Nothing is held back: what was published is the client's in the same turn of the event loop, as
- * with `client.publish`.
+ * Messages on their way to the socket, in the form of NATS's protocol, one after the other in one
+ * block of memory. `client.publish` keeps three small buffers for each message (the command, the
+ * payload, the line's end) and joins them all when it writes. A busy coordinator publishes tens of
+ * thousands of events a second, and that took a tenth of its time. Here each text is written where
+ * the socket reads it, and parts that an event shares with the one before are copied, not encoded
+ * again. Nothing is held back: the client gets every message in the turn of the event loop in which
+ * it was published, as with `client.publish`.
  */
 import type { MsgHdrs, NatsConnection } from "nats";
 import type { Logger } from "../../ports/logger.ts";
 import { knowsInternals } from "../system/known-internals.ts";
 import { decodeHeaders } from "./headers.ts";
 
-/** Versions of nats.js whose client is as here. */
+/** Versions of nats.js with this client. */
 const KNOWN_VERSIONS = ["2.29"];
 
 /** Bytes of a slab. A message beyond a quarter of it goes the client's own way. */
@@ -27,7 +24,7 @@ const FRAME = 64;
 const CARRIAGE_RETURN = 13;
 const LINE_FEED = 10;
 
-/** What the client has behind its types (protocol.js): takes bytes that are protocol already. */
+/** The client's private member (protocol.js) that takes bytes in the form of the protocol. */
 interface Protocol {
   sendCommand(bytes: Uint8Array): void;
   flushPending(): void;
@@ -61,8 +58,8 @@ function protocolOf(client: NatsConnection, logger: Pick<Logger, "info"> | undef
 }
 
 /**
- * Ready bytes in the shape that `client.publish` takes: it calls `encode` and nothing else,
- * though the type has many more.
+ * Ready bytes in the form that `client.publish` takes: it calls only `encode`, though the type has
+ * many more methods.
  */
 function readyHeaders(bytes: Uint8Array): MsgHdrs {
   return { encode: () => bytes } as unknown as MsgHdrs;
@@ -72,13 +69,13 @@ class NatsWriteBuffer {
   readonly #client: NatsConnection;
   readonly #protocol: Protocol | undefined;
   #slab = Buffer.alloc(0);
-  /** From here on the slab was not handed over; up to `#end` it is written. */
+  /** The slab has not been handed over from here on; it is written up to `#end`. */
   #start = 0;
   #end = 0;
   #isPlanned = false;
   /**
-   * After all microtasks that follow from this callback of the event loop: the answers that it
-   * resolves leave in the same write.
+   * After all microtasks of this callback of the event loop: the answers that it resolves leave in
+   * the same write.
    */
   readonly #flushPlanned = (): void => {
     this.#isPlanned = false;
@@ -100,8 +97,7 @@ class NatsWriteBuffer {
   }
 
   /**
-   * @param shared the end of the payload: the same as that of the message before where both say
-   * the same
+   * @param shared the end of the payload, if it is the same as in the previous message
    * @param headers a block of headers, of ASCII characters
    * @returns the bytes of the payload
    */
@@ -113,8 +109,8 @@ class NatsWriteBuffer {
       return data.length;
     }
     const from = this.#end;
-    // Nearly always each character is one byte, and that is found out by writing them: to count
-    // them first takes longer.
+    // Nearly always each character is one byte, which the write itself shows: counting first takes
+    // longer.
     const bytes = this.#writeMessage(subject, own, shared, headers, length);
     if (bytes === length) return bytes;
     this.#end = from;
@@ -123,8 +119,8 @@ class NatsWriteBuffer {
   }
 
   /**
-   * @returns the bytes that the payload took: if it is not `bytes`, what was written says so
-   * wrongly
+   * @returns the bytes of the payload; if they differ from `bytes`, the length in the written
+   * command is wrong
    */
   #writeMessage(subject: string, own: string, shared: string, headers: string, bytes: number): number {
     const { length } = headers;
@@ -168,8 +164,8 @@ class NatsWriteBuffer {
   }
 
   /**
-   * Hands over what was written. To be called before anything else is sent through the client
-   * whose order matters.
+   * Hands over the written messages. Must be called before anything else whose order matters is
+   * sent through the client.
    */
   flush(): void {
     if (this.#end === this.#start) return;
@@ -181,8 +177,8 @@ class NatsWriteBuffer {
   }
 
   /**
-   * False: the client is to be given the message. It is too large for here, or the client is
-   * closed and will say so.
+   * False: the message has to go through the client. It is too large for a slab, or the client is
+   * closed and will report that.
    */
   #hasRoom(subject: string, bytes: number): boolean {
     const most = bytes + 3 * subject.length + FRAME;
@@ -190,7 +186,7 @@ class NatsWriteBuffer {
     if (this.#client.isClosed() || this.#client.isDraining()) return false;
     if (this.#end + most > this.#slab.length) {
       this.flush();
-      // A new one: the socket may still read from the old one.
+      // A new slab: the socket may still read from the old one.
       this.#slab = Buffer.allocUnsafeSlow(SLAB);
       this.#start = this.#end = this.#sharedAt = 0;
     }

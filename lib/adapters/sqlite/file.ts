@@ -41,7 +41,7 @@ export function openFile(file: string): SqliteFile {
     checkIsOurs(database, path);
     setUp(database, path);
     createSchema(database);
-    // Tells a file that cannot be written now, and not at the first taskflow.
+    // Detects a file that is not writable now rather than at the first taskflow.
     database.exec(`BEGIN IMMEDIATE; PRAGMA user_version = ${STORE_FORMAT}; COMMIT;`);
   } catch (error) {
     if (database !== undefined) closeDatabase(database);
@@ -83,10 +83,7 @@ export function checkFile(file: string): string {
   return path;
 }
 
-/**
- * Makes the folder. Every link to a file leads to the same name, because the lock depends on the
- * name.
- */
+/** Creates the folder. All links to a file resolve to one name, because the lock depends on it. */
 function preparePath(file: string): string {
   const path = resolve(file);
   try {
@@ -126,7 +123,7 @@ function takeLock(path: string): DatabaseSync {
   }
 }
 
-/** Before anything is written to it. */
+/** Called before anything is written to it. */
 function checkIsOurs(database: DatabaseSync, path: string): void {
   const version = Number(readPragma(database, "user_version"));
   const application = Number(readPragma(database, "application_id"));
@@ -142,7 +139,7 @@ function setUp(database: DatabaseSync, path: string): void {
   const mode = readPragma(database, "journal_mode = WAL");
   if (mode !== "wal") {
     throw new Error(
-      `${path} is on a file system without what SQLite's WAL needs (shared memory and locks): put it on a local disk.`,
+      `${path} is on a file system without the shared memory and locks that SQLite's WAL needs: put it on a local disk.`,
     );
   }
   database.exec(

@@ -1,13 +1,9 @@
 /**
- * The hot path of the SQLite store: creates and appends inside a transaction that the caller has
- * begun.
- *
- * Only this process writes to the file (see `sqlite-file.ts`), so the last revision of a taskflow
- * in use is kept in memory and most writes are refused or accepted without a query. The unique
- * index of the journal stands behind it all the same.
- *
- * Statements are run with `get()`, which for a statement without rows costs less than `run()`: it
- * makes no result object.
+ * The hot path of the SQLite store: creates and appends inside the caller's transaction. Only this
+ * process writes to the file (see `file.ts`), so the last revision of each taskflow in use is
+ * cached and most writes are refused or accepted without a query. The unique index of the journal
+ * guards them all the same. Statements are run with `get()`, which for a statement without rows is
+ * cheaper than `run()`: it creates no result object.
  */
 import type { DatabaseSync, StatementSync } from "node:sqlite";
 import { isFinished } from "../../core/model/flow.ts";
@@ -21,7 +17,7 @@ interface Known {
   revision: number;
 }
 
-/** Beyond so many the memory starts anew; what is missing in it costs one query. */
+/** Beyond this size the cache is cleared; a missing taskflow costs one query. */
 const KNOWN_LIMIT = 200_000;
 
 /** The columns of a change, in the order of their parameters. */
@@ -87,7 +83,7 @@ export class SqliteJournal {
     return result;
   }
 
-  /** Forgets what it knows of the last revisions: after a rollback they may be wrong. */
+  /** Clears the cached revisions: after a rollback they may be wrong. */
   forget(): void {
     this.#known.clear();
   }
@@ -121,7 +117,7 @@ export class SqliteJournal {
     try {
       this.#storeRow(number, row);
     } catch (error) {
-      // The statement has undone itself and the transaction goes on.
+      // The statement was undone; the transaction continues.
       if (isConstraint(error)) return "conflict";
       throw error;
     }

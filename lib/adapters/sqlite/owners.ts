@@ -6,12 +6,12 @@ import type { DatabaseSync, StatementSync } from "node:sqlite";
 import type { Claimed, DuePlace } from "../../ports/store.ts";
 import { DUE, DUE_AFTER, EXPIRED, LAST_FINISHED, NESTED_IN, NEXT_OWNER, OWNED_BY, THESE, UNFINISHED } from "./schema.ts";
 
-/** A row that is to be taken, as it was read. */
+/** A row to claim, as it was read. */
 interface Found extends Claimed {
   readonly number: number;
 }
 
-/** Inside a transaction that the caller has begun, where it writes. */
+/** Inside the caller's transaction, where it writes. */
 export class SqliteOwners {
   readonly #nextOwner: StatementSync;
   readonly #ownedBy: StatementSync;
@@ -39,7 +39,7 @@ export class SqliteOwners {
     this.#descendants = database.prepare("SELECT taskflow_id AS taskflowId FROM taskflows WHERE root_id = ?");
   }
 
-  /** @param isDead of an owner whose rows may be taken */
+  /** @param isDead whether an owner's rows may be claimed */
   claim(owner: string, isDead: (owner: string) => boolean, limit: number, maxFormat: number): Claimed[] {
     return this.candidates(isDead, limit, maxFormat).map(({ number, taskflowId, fence, dueAt }) => {
       this.take(owner, number);
@@ -47,7 +47,7 @@ export class SqliteOwners {
     });
   }
 
-  /** What a claim takes: the soonest due, and what belongs to their trees. */
+  /** The rows of a claim: the soonest due, and the rest of their trees. */
   candidates(isDead: (owner: string) => boolean, limit: number, maxFormat: number): Found[] {
     const dead = this.#deadOwners(isDead);
     const found = dead.flatMap(
@@ -87,7 +87,7 @@ export class SqliteOwners {
     return idsOf(this.#lastFinished.all(limit, owner, owner));
   }
 
-  /** Those that may be removed, what is nested in front of its root. */
+  /** The taskflows that may be removed, nested ones before their root. */
   expired(before: number, limit: number): string[] {
     return idsOf(this.#expired.all(before, limit)).flatMap((root) => [...idsOf(this.#descendants.all(root)), root]);
   }

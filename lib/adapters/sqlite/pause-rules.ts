@@ -23,7 +23,7 @@ export class SqlitePauses {
     return rows.map(({ doc }) => JSON.parse(doc) as PauseRule);
   }
 
-  /** Inside a transaction that the caller has begun, as `remove`. */
+  /** Inside the caller's transaction, like `remove`. */
   add(rule: PauseRule): void {
     this.#put.run(COLLECTION, JSON.stringify([rule.pattern, rule.coordinator]), JSON.stringify(rule));
   }

@@ -1,11 +1,9 @@
 /**
- * Lists of taskflows, and any other SELECT: what may look at every row. Runs on a connection of
- * its own in the reader's thread (`sqlite-reader-thread.ts`), or on the store's only one for a
- * store in memory.
- *
- * What SQL compares well is SQL. Text, tags and attributes are compared by `matches`, a function
- * of ours that SQLite calls for each row that is left: exact for every character, without
- * wildcards, and case-insensitive beyond ASCII, which LIKE is not.
+ * Lists of taskflows, and other SELECTs that may scan every row. They run on a connection of their
+ * own in the reader's thread (`reader-thread.ts`), or on the only connection of a store in memory.
+ * SQL compares where it can. Text, tags and annotations are compared by our function `matches`,
+ * which SQLite calls for each remaining row: it is exact for every character, has no wildcards, and
+ * ignores case beyond ASCII, which LIKE does not.
  */
 import type { DatabaseSync, SQLInputValue, SQLOutputValue } from "node:sqlite";
 import { TASKFLOW_STATUSES } from "../../../schemas/statuses.ts";
@@ -32,7 +30,7 @@ type Matcher = (taskflowId: string, columns: Columns) => boolean;
 
 export class SqliteQueries {
   readonly #database: DatabaseSync;
-  /** What `matches` does in the query that is running. */
+  /** The conditions that `matches` checks in the running query. */
   #matcher: Matcher = () => true;
 
   constructor(database: DatabaseSync) {
@@ -53,7 +51,7 @@ export class SqliteQueries {
     const matcher = matcherOf(query);
     if (matcher !== undefined) {
       this.#matcher = matcher;
-      // Last, so that it is asked only for rows that all others let through.
+      // Last, so that it is called only for rows that pass all other conditions.
       conditions.push({ sql: "matches(taskflow_id, name, tags, attributes, annotations)", values: [] });
     }
     // One transaction: page and counts are of the same moment.
@@ -75,7 +73,7 @@ export class SqliteQueries {
     const all = [...conditions];
     if (query.cursor !== undefined) {
       const { createdAt, taskflowId } = decodeCursor(query.cursor);
-      // The first comparison comes before `matches`, and narrows what is looked at.
+      // The first comparison comes before `matches` and narrows the scan.
       all.unshift({ sql: `(created_at, taskflow_id) ${descending ? "<" : ">"} (?, ?)`, values: [createdAt, taskflowId] });
     }
     const sql = `SELECT ${ROW_COLUMNS} FROM taskflows ${whereOf(all)} ORDER BY created_at ${direction}, taskflow_id ${direction} LIMIT ?`;
@@ -127,7 +125,7 @@ function valuesOf(conditions: readonly Condition[]): SQLInputValue[] {
   return conditions.flatMap(({ values }) => values);
 }
 
-/** Undefined if the query asks for nothing that needs it. */
+/** Undefined if the query has no such condition. */
 function matcherOf(query: TaskflowQuery): Matcher | undefined {
   const tags = query.tags ?? [];
   const attributes = Object.entries(query.attributes ?? {});

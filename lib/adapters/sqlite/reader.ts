@@ -37,7 +37,7 @@ export class SqliteReader {
   #nextId = 1;
   #closed = false;
 
-  /** `failure` makes the error for what SQLite or the thread could not do. */
+  /** `failure` creates the error for a failure of SQLite or the thread. */
   constructor(options: ReaderOptions, failure: (message: string) => Error) {
     this.#options = options;
     this.#failure = failure;
@@ -53,7 +53,7 @@ export class SqliteReader {
     return (await this.#ask({ kind: "select", sql, values })) as Record<string, SQLOutputValue>[];
   }
 
-  /** Answers what was asked before, then ends the thread. Idempotent. */
+  /** Answers the requests received before, then ends the thread. Idempotent. */
   async close(): Promise<void> {
     this.#closed = true;
     const worker = this.#worker;

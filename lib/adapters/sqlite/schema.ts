@@ -54,7 +54,7 @@ export const DUE = `SELECT ${PLACE} FROM taskflows
 export const DUE_AFTER = `SELECT ${PLACE} FROM taskflows WHERE ${UNFINISHED} AND owner = ? AND due_at <= ?
   AND (due_at, number) > (?, coalesce((SELECT number FROM taskflows WHERE taskflow_id = ?), 0)) ORDER BY due_at, number LIMIT ?`;
 
-/** What is nested in these roots, and these themselves; given as JSON. */
+/** The roots with these numbers and all taskflows nested in them; numbers as JSON. */
 export const NESTED_IN = `SELECT ${FOUND}, owner FROM taskflows WHERE root_id IN (SELECT value FROM json_each(?)) AND ${UNFINISHED} AND format <= ?`;
 export const THESE = `SELECT ${FOUND}, owner FROM taskflows WHERE taskflow_id IN (SELECT value FROM json_each(?)) AND ${UNFINISHED} AND format <= ?`;
 
@@ -62,7 +62,7 @@ export const THESE = `SELECT ${FOUND}, owner FROM taskflows WHERE taskflow_id IN
 export const EXPIRED = `SELECT taskflow_id AS taskflowId FROM taskflows AS root WHERE finished_at < ? AND root_id IS NULL AND NOT ${UNFINISHED}
   AND NOT EXISTS (SELECT 1 FROM taskflows WHERE root_id = root.taskflow_id AND ${UNFINISHED}) ORDER BY finished_at LIMIT ?`;
 
-/** Those that are no guard: made where one is missing, whenever a file is opened. */
+/** Indexes that guard nothing: created when a file is opened, if missing. */
 export const INDEXES = `
   CREATE INDEX IF NOT EXISTS unfinished ON taskflows (owner, due_at) WHERE ${UNFINISHED};
   CREATE INDEX IF NOT EXISTS nested ON taskflows (parent_taskflow_id) WHERE parent_taskflow_id IS NOT NULL;
@@ -149,8 +149,8 @@ export function toRow(columns: RowColumns): TaskflowRow {
 }
 
 /**
- * The value of a column of JSON; the empty one also for text that is damaged, so that the other
- * rows can be read.
+ * The value of a JSON column; the empty value also for damaged text, so that the other rows can be
+ * read.
  */
 export function parsed<Value>(text: unknown, empty: Value): Value {
   if (typeof text !== "string") return empty;

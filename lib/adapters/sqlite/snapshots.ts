@@ -98,7 +98,7 @@ export class SqliteSnapshots {
 
 const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 
-/** A damaged entry may be anything. */
+/** A damaged entry may hold anything. */
 const textOf = (columns: EntryColumns | undefined): string | null => (typeof columns?.entry === "string" ? columns.entry : null);
 
 /** @throws RangeError if it is damaged */

@@ -1,10 +1,9 @@
 /**
- * The store on SQLite (`node:sqlite`): the default, embedded, for one coordinator; and the store
- * in memory, which is the same on a database without a file.
- *
- * The engine's verbs run in the caller's thread, where SQLite answers in microseconds. `list` may
- * look at every row, so it runs in a thread of its own on a connection that only reads
- * (`sqlite-reader.ts`); memory has none and lists in the caller's thread.
+ * The store on SQLite (`node:sqlite`): the default, embedded, for one coordinator; and the store in
+ * memory, which is the same on a database without a file. Writes and reads of single taskflows run
+ * in the caller's thread, where SQLite answers in microseconds. `list` may scan every row, so it
+ * runs in a thread of its own on a read-only connection (`reader.ts`); in memory it runs in the
+ * caller's thread.
  */
 import type { StatementSync } from "node:sqlite";
 import { isFinished } from "../../core/model/flow.ts";
@@ -41,21 +40,20 @@ import type { RowColumns } from "./schema.ts";
 
 export interface SqliteStoreOptions {
   /**
-   * Path of the file, made with its folder where it is missing. ":memory:" keeps everything in
-   * memory.
+   * Path of the file, created with its folder if missing. ":memory:" keeps everything in memory.
    */
   file: string;
-  /** Logs when the database begins to fail and when it works again, at most once a minute. */
+  /** Logs when the database starts to fail and when it works again, at most once a minute. */
   logger?: OutageLogger;
 }
 
-/** What belongs to an open file. */
+/** The state of an open file. */
 interface Opened {
   readonly file: SqliteFile;
   readonly journal: SqliteJournal;
   readonly owners: SqliteOwners;
   readonly pauses: SqlitePauses;
-  /** Runs what may look at every row: the reader's thread, or this one for memory. */
+  /** Runs queries that may scan every row: in the reader's thread, or in this one for memory. */
   readonly queries: SqliteReader | SqliteQueries;
   readonly begin: StatementSync;
   readonly commit: StatementSync;
@@ -73,9 +71,9 @@ export class SqliteStore implements Store {
     read: (work) => this.#attempt(({ snapshots }) => work(snapshots)),
     write: (work) => this.#write(({ snapshots }) => work(snapshots)),
   };
-  /** Only this process has the file, so nobody else needs to know who is at work in it. */
+  /** Only this process has the file, so no other needs to know its owners. */
   readonly #renewals = new Map<string, number>();
-  /** Of all owners together, so that no beat comes twice. */
+  /** Shared by all owners, so that no renewal repeats a number. */
   #renewalCount = 0;
 
   constructor(options: SqliteStoreOptions) {
@@ -279,9 +277,9 @@ export class SqliteStore implements Store {
     try {
       return work(this.#opened);
     } catch (error) {
-      // What is not SQLite's is a mistake of the caller, and not to be retried.
+      // Other errors are bugs of the caller, and not retried.
       if (primaryCode(error) === undefined) throw error;
-      this.#outages.failed(`The store ${this.name} failed: ${messageOf(error)}. What was not stored is tried again.`);
+      this.#outages.failed(`The store ${this.name} failed: ${messageOf(error)}. Unstored changes are tried again.`);
       throw this.#unavailable(messageOf(error));
     }
   }

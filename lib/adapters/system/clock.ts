@@ -5,8 +5,8 @@ import type { Clock } from "../../ports/clock.ts";
 const LONGEST_MS = 2 ** 31 - 1;
 
 /**
- * The machine's clock, put right by what the store's says. An armed timer goes by the monotonic
- * clock: a step of the machine's clock makes it neither late nor early.
+ * The machine's clock, corrected by the store's. An armed timer goes by the monotonic clock: a step
+ * of the machine's clock makes it neither late nor early.
  */
 export class SystemClock implements Clock {
   #offsetMs = 0;

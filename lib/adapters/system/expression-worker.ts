@@ -15,7 +15,7 @@ async function evaluate(source: string, scope: unknown): Promise<Evaluation> {
   try {
     const engine = Re2RegExp as unknown as RegExpConstructor;
     const value: unknown = await jsonata(source, { ...LIMITS, RegexEngine: engine }).evaluate(scope);
-    // Functions and the like are no values; what JSON leaves out is absent.
+    // Functions and the like are not values; anything that JSON omits is absent.
     const text = JSON.stringify(value) as string | undefined;
     return text === undefined ? {} : { value: JSON.parse(text) as unknown };
   } catch (error) {

@@ -3,16 +3,16 @@ import type { Logger } from "../../ports/logger.ts";
 /** Private parts of a library that a fast path needs. */
 export interface Internals {
   readonly library: string;
-  /** Of the library that runs. */
+  /** Of the installed library. */
   readonly version: unknown;
   /** Major and minor of the versions in which these parts are known. */
   readonly known: readonly string[];
   readonly areThere: boolean;
-  /** How the work goes on without them. */
+  /** The effect of doing without them. */
   readonly plainPath: string;
 }
 
-/** Whether a fast path may be taken. If not, one line in the log tells why. */
+/** Whether a fast path may be used. If not, one log line says why. */
 export function knowsInternals(
   { library, version, known, areThere, plainPath }: Internals,
   logger: Pick<Logger, "info"> | undefined,

@@ -1,6 +1,6 @@
 /**
- * Peers that only some users need. Each is loaded where it is used and not before: a process that
- * does without it needs no installation of it.
+ * Peers that only some users need. Each is loaded on first use, so a process that does not use it
+ * needs no installation of it.
  */
 import { createRequire } from "node:module";
 import type { ServiceSchema } from "moleculer";
@@ -14,13 +14,13 @@ interface PeerPackages {
   readonly nats: typeof Nats;
 }
 
-/** The version that the line for npm names: that of peerDependencies in package.json. */
+/** The version in the install line: that of peerDependencies in package.json. */
 const VERSIONS: Readonly<Record<keyof PeerPackages, string>> = { "moleculer-db": "0.9", mongodb: "7", nats: "2" };
 
 const load = createRequire(import.meta.url);
 
 /**
- * The package, loaded at once: a constructor that needs it can refuse then and there.
+ * Loads the package synchronously, so that a constructor that needs it can refuse.
  * @throws Error with the line that installs it, if it is missing
  */
 export function loadPeer<Name extends keyof PeerPackages>(name: Name, neededBy: string): PeerPackages[Name] {

@@ -1,6 +1,6 @@
-/** The sandbox and its threads agree on this. */
+/** The messages between the sandbox and its threads. */
 
-/** JSONata ends an evaluation itself after this time. */
+/** The time after which JSONata ends an evaluation itself. */
 export const SOFT_LIMIT_MS = 1_000;
 
 export interface SandboxRequest {

@@ -8,7 +8,7 @@ import { SOFT_LIMIT_MS, type SandboxRequest } from "./sandbox-request.ts";
 
 const HEAP_MB = 128;
 
-/** A thread that JSONata's own limit does not end is ended after this time. */
+/** A thread that JSONata's own limit does not end is terminated after this time. */
 const HARD_LIMIT_MS = 2 * SOFT_LIMIT_MS;
 
 interface Waiting extends SandboxRequest {
@@ -64,7 +64,7 @@ export class ThreadSandbox implements Sandbox {
       const running = this.#running;
       this.#running = undefined;
       running?.cancel();
-      // An idle sandbox does not keep the process.
+      // An idle sandbox does not keep the process alive.
       thread.unref();
       running?.request.done(evaluations);
       this.#next();

@@ -92,7 +92,7 @@ export class Nesting implements NestedMessenger {
           await this.#commands.command(to, { command });
           break;
         } catch (error) {
-          logger.warn(`Taskflow ${to} could not be told "${command.kind}" by ${from}; trying again.`, error);
+          logger.warn(`Taskflow ${to} did not receive "${command.kind}" from ${from}; trying again.`, error);
           await sleep(RETRY_DELAY_MS, clock);
         }
       }
@@ -120,7 +120,7 @@ export class Nesting implements NestedMessenger {
         if (!stored) void this.#turns.command(resident, { command: { kind: "join", child, status: null } });
         else if (isFinished(stored.row.status)) this.#tellEnd(resident, rehydrateOrLog(stored, logger)?.flow);
       } catch (error) {
-        logger.warn(`Nested taskflow ${child} could not be read; it is looked at again later.`, error);
+        logger.warn(`Nested taskflow ${child} could not be read; trying again later.`, error);
       }
     }
   }

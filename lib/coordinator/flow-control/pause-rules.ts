@@ -146,8 +146,7 @@ export class PauseRules implements Gate {
       await this.look();
       this.#isFailing = false;
     } catch (error) {
-      if (!this.#isFailing)
-        this.#ports.logger.warn("The rules that pause actions could not be read; those known hold on.", error);
+      if (!this.#isFailing) this.#ports.logger.warn("The pause rules could not be read; the known ones stay in force.", error);
       this.#isFailing = true;
     }
     this.#plan();

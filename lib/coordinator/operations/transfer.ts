@@ -175,5 +175,5 @@ function readCursor(cursor: string): Place {
 }
 
 function notAPlace(cursor = ""): RangeError {
-  return new RangeError(`The cursor "${cursor.slice(0, 40)}" is not one that exportTaskflow gave for this taskflow.`);
+  return new RangeError(`The cursor must come from exportTaskflow for this taskflow, got "${cursor.slice(0, 40)}".`);
 }

@@ -53,7 +53,7 @@ export class Compaction {
       try {
         removed = await this.#compact(taskflowId);
       } catch (error) {
-        this.#ports.logger.warn(`The journal of taskflow ${taskflowId} could not be compacted; it is tried again later.`, error);
+        this.#ports.logger.warn(`The journal of taskflow ${taskflowId} could not be compacted; trying again later.`, error);
       }
       const resident = this.#residents.get(taskflowId);
       // Where nothing was compacted it is tried again after as many facts.

@@ -61,7 +61,7 @@ export class LateAnswers {
       this.#turns.give(resident, answer);
       return true;
     } catch (error) {
-      this.#ports.logger.warn(`Taskflow ${taskflowId} cannot be read; a late answer for it is lost.`, error);
+      this.#ports.logger.warn(`Taskflow ${taskflowId} cannot be read; a late response to it is lost.`, error);
       return false;
     }
   }
@@ -80,7 +80,7 @@ export class LateAnswers {
       const unfire = clock.after(GATHER_MS, () => {
         this.#gathered.delete(taskflowId);
         this.#record(taskflowId, answers).then(resolve, (error: unknown) => {
-          logger.warn(`Answers for taskflow ${taskflowId}, which has ended, could not be recorded.`, error);
+          logger.warn(`Late responses to taskflow ${taskflowId} could not be recorded.`, error);
           resolve(false);
         });
       });

@@ -170,7 +170,7 @@ export class LeaseKeeper {
   #renewOnce(): Promise<void> {
     if (this.#isStopped) return Promise.resolve();
     this.#renewing ??= this.#renew()
-      .catch((error: unknown) => this.#ports.logger.warn("The coordinator's beat could not be stored; trying again.", error))
+      .catch((error: unknown) => this.#ports.logger.warn("The coordinator's lease could not be renewed; trying again.", error))
       .finally(() => {
         this.#renewing = undefined;
       });

@@ -226,7 +226,7 @@ export class Residency {
           if (stored) found.push(stored);
         } catch (damage) {
           if (!isDamage(damage)) throw error;
-          logger.error(`Taskflow ${taskflowId} is damaged in the store and is put aside.`, damage);
+          logger.error(`Taskflow ${taskflowId} is damaged in the store and is set aside.`, damage);
         }
       }
       return found;

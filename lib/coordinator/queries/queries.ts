@@ -275,6 +275,6 @@ function encodeCursor(ordinal: number): string {
 
 function decodeCursor(cursor: string): number {
   const match = /^t(-?\d{1,9})$/.exec(Buffer.from(cursor, "base64url").toString("latin1"));
-  if (!match) throw new RangeError(`The cursor "${cursor.slice(0, 40)}" is not one that listTasks gave.`);
+  if (!match) throw new RangeError(`The cursor must come from listTasks, got "${cursor.slice(0, 40)}".`);
   return Number(match[1]);
 }

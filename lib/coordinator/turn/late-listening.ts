@@ -42,6 +42,7 @@ export class LateListening {
 
   /** The answer has come. */
   forget(listening: Listening): void {
+    if (this.#kept.size === 0) return;
     this.#kept.get(listening)?.();
     this.#kept.delete(listening);
   }

@@ -202,7 +202,7 @@ export class TurnLoop implements Turns {
       };
     } catch (error) {
       // A broken invariant: what is stored is sound, so it is left as it is, for people to look at.
-      const message = `Taskflow ${flow.taskflowId} is put aside after an internal error; it is unchanged in the store.`;
+      const message = `Taskflow ${flow.taskflowId} is set aside after an internal error; it is unchanged in the store.`;
       this.#ports.logger.error(message, error);
       this.dispatcher.release(taken);
       this.#commands.lose(inputs);

@@ -75,7 +75,7 @@ export function rehydrateOrLog(stored: ReadJournal, logger: Logger): Restored | 
   try {
     return rehydrate(stored);
   } catch (error) {
-    logger.error(`Taskflow ${stored.row.taskflowId} cannot be read from the store and is put aside.`, error);
+    logger.error(`Taskflow ${stored.row.taskflowId} cannot be read from the store and is set aside.`, error);
     return undefined;
   }
 }
@@ -91,7 +91,7 @@ export async function repairProjectionIfFinished(
 ): Promise<void> {
   if (!isOver(flow) || isFinished(status)) return;
   await store.repair(taskflowId, fence, projectionOf(flow)).catch((error: unknown) => {
-    logger.warn(`The row of taskflow ${taskflowId} could not be written; it is tried again after the next start.`, error);
+    logger.warn(`The row of taskflow ${taskflowId} could not be written; trying again after the next start.`, error);
   });
 }
 
@@ -144,7 +144,7 @@ export async function readPatiently(
       return await store.read(taskflowId);
     } catch (error) {
       if (isDamage(error)) {
-        logger.error(`Taskflow ${taskflowId} is damaged in the store and is put aside.`, error);
+        logger.error(`Taskflow ${taskflowId} is damaged in the store and is set aside.`, error);
         return undefined;
       }
       logger.warn(`Taskflow ${taskflowId} cannot be read; trying again.`, error);

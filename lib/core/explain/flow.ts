@@ -11,7 +11,7 @@ export function explainUnfinished(list: ReasonList, flow: Flow, observed: Observ
   explainOwner(list, observed);
   explainStages(list, flow);
   if (flow.status === "WAITING") {
-    list.add("NOT_BEGUN", undefined, () => ({
+    list.add("NOT_STARTED", undefined, () => ({
       sentence: `It has been stored for ${span(observed.now - flow.createdAt)} and has not started.`,
       data: { createdAt: flow.createdAt },
       movedBy: "The next turn of its coordinator, or of another one after a takeover.",

@@ -21,7 +21,7 @@ export function explainOwner(list: ReasonList, observed: Observations): void {
   if (owner.kind === "other") return explainOther(list, owner);
   if (!owner.isLoaded) return explainNotLoaded(list, coordinator, owner.restsUntil, now);
   if (!owner.hasLease) {
-    list.add("LEASE_LAPSED", undefined, () => ({
+    list.add("LEASE_EXPIRED", undefined, () => ({
       sentence: `Its coordinator ${coordinator} could not renew its lease and sends nothing: another coordinator may have taken over.`,
       data: { coordinator },
       movedBy: "The next renewal that the store confirms.",
@@ -56,8 +56,8 @@ export function explainOwner(list: ReasonList, observed: Observations): void {
 function explainNotLoaded(list: ReasonList, coordinator: string, restsUntil: number | null, now: number): void {
   // At rest it has nothing to do before that time; another reason says what it waits for.
   if (restsUntil !== null && restsUntil > now) return;
-  list.add("PUT_ASIDE", undefined, () => ({
-    sentence: `It belongs to coordinator ${coordinator}, which has not loaded it: it is being read, or was put aside after an error that the log describes.`,
+  list.add("NOT_LOADED", undefined, () => ({
+    sentence: `It belongs to coordinator ${coordinator}, which has not loaded it: it is being read, or was set aside after an error that the log describes.`,
     data: { coordinator },
     movedBy: "The end of the read; after an error, a restart of the coordinator.",
   }));

@@ -40,7 +40,7 @@ function explainRunning(list: ReasonList, flow: Flow, task: Task, observed: Obse
   if (task.pendingResponse !== null) return explainNested(list, task);
   if (flow.repeats.has(task.ordinal)) {
     if (explainGate(list, task, observed)) return;
-    list.add("DELIVERING_AGAIN", task, () => ({
+    list.add("REDELIVERING", task, () => ({
       sentence: `Attempt ${attempt} of ${nameOf(task)} is about to be delivered again (delivery ${deliveries + 1} of at most ${MAX_DELIVERIES}): no outcome is known.`,
       data: { ...data, mostDeliveries: MAX_DELIVERIES },
       movedBy: "A free slot of its coordinator.",
@@ -120,7 +120,7 @@ function explainOutcomeQuery(list: ReasonList, task: Task, data: AttemptData): v
     }));
     return;
   }
-  list.add("ASKING", task, () => ({
+  list.add("QUERYING", task, () => ({
     sentence: `Attempt ${attempt} of ${nameOf(task)} is silent: ${nodeID} is asked for its outcome.`,
     data,
     movedBy: "The worker's reply; if no worker knows the outcome, the attempt is delivered again.",
@@ -129,7 +129,7 @@ function explainOutcomeQuery(list: ReasonList, task: Task, data: AttemptData): v
 
 function explainWaiting(list: ReasonList, flow: Flow, task: Task, observed: Observations): void {
   if (task.inDoubt !== null && !flow.due.has(task.ordinal)) {
-    list.add("DOUBT", task, () => ({
+    list.add("IN_DOUBT", task, () => ({
       sentence: `${capital(nameOf(task))} may have succeeded unseen in attempt ${task.attempt}: its worker is asked before the task runs again.`,
       data: { attempt: task.attempt },
       movedBy: "The worker's reply.",

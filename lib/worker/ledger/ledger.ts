@@ -26,16 +26,16 @@ export interface Begin {
 
 /** Whether a delivery may run. */
 export type Begun =
-  /** It is this process's to run, and kept as that. */
+  /** This process runs it; the ledger has recorded that. */
   | { readonly kind: "new" }
   /** It has ended already. */
   | { readonly kind: "done"; readonly outcome: string }
   /** A process has begun it; whether that one is alive the ledger cannot say. */
   | { readonly kind: "running"; readonly instance: string }
-  /** Somebody has been told that this delivery never began: it must not. */
+  /** A coordinator was told that this delivery never began, so it must not. */
   | { readonly kind: "refused" };
 
-/** What a ledger says of a key that somebody asks for. */
+/** A ledger's answer to a query for a key. */
 export type Asked =
   | { readonly kind: "done"; readonly outcome: string }
   | { readonly kind: "running"; readonly instance: string }
@@ -44,11 +44,11 @@ export type Asked =
   /** The key is unknown, but may have begun before the ledger's memory. Rejected as well. */
   | { readonly kind: "unknown" };
 
-/** What counts once an attempt has ended. */
+/** The valid outcome of an attempt that has ended. */
 export interface Finished {
   /** How it ended, for everybody: of two runs, the first that ended. */
   readonly outcome: string;
-  /** Somebody has asked meanwhile, so perhaps nobody waits for the answer of the call any more. */
+  /** A coordinator has queried it meanwhile, so perhaps no caller waits for the answer any more. */
   readonly asked: boolean;
 }
 
@@ -66,7 +66,7 @@ export interface Ledger {
   /** Idempotent. */
   close(): Promise<void>;
   begin(key: string, begin: Begin): Promise<Begun>;
-  /** `outcome` is a JSON text that the ledger does not look into. */
+  /** `outcome` is JSON text, opaque to the ledger. */
   finish(key: string, outcome: string): Promise<Finished>;
   /**
    * @param delivery the highest one that `never` and `unknown` refuse
@@ -87,6 +87,6 @@ export const MAX_MEMORY_BYTES = 64 * 1024 * 1024;
 
 /**
  * Records that began and did not end are kept this many times as long: their process has died, or
- * takes very long.
+ * they take very long.
  */
 export const UNFINISHED_FACTOR = 10;

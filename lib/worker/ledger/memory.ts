@@ -8,13 +8,13 @@ export class MemoryLedger implements Ledger {
   readonly isDurable = false;
   readonly #limits: LedgerLimits;
   readonly #now: () => number;
-  /** Those that have not ended. */
+  /** Records that have not ended. */
   readonly #running = new Map<string, LedgerRecord>();
-  /** The others, the one that was changed longest ago first. */
+  /** The others, least recently changed first. */
   readonly #ended = new Map<string, LedgerRecord>();
   #bytes = 0;
   #tokens = 0;
-  /** Of what was first heard of by then something may be forgotten. */
+  /** Records first seen before this time may have been forgotten. */
   #forgotten: number;
 
   constructor(limits: LedgerLimits, now: () => number = () => performance.now()) {

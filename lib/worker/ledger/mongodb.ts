@@ -19,7 +19,7 @@ interface Stored extends LedgerRecord {
   readonly _id: string;
   /** New with each write. */
   readonly version: string;
-  /** MongoDB removes it then. */
+  /** The time at which MongoDB removes it. */
   readonly expiresAt: Date;
 }
 
@@ -28,7 +28,7 @@ export class MongoLedger implements Ledger {
   readonly isDurable = true;
   readonly #link: MongoLink;
   readonly #limits: LedgerLimits;
-  /** When the first worker opened it, by the server's clock. */
+  /** The time at which the first worker opened it, by the server's clock. */
   #openedFirst = 0;
   #offset = 0;
 
@@ -97,7 +97,7 @@ export class MongoLedger implements Ledger {
     }
   }
 
-  /** False if somebody else was faster. */
+  /** False if another worker was faster. */
   #write(key: string, next: LedgerRecord, before: string | undefined, bytes: number): Promise<boolean> {
     const version = randomUUID();
     const { keepForMs } = this.#limits;
@@ -116,7 +116,7 @@ export class MongoLedger implements Ledger {
         const { matchedCount } = await this.#records.updateOne({ _id: key, version: before }, { $set: fields });
         if (matchedCount === 1) return true;
       }
-      // Taken: by somebody else, or by a former try of this very write whose answer was lost.
+      // Taken by another worker, or by an earlier try of this write whose answer was lost.
       const now = await this.#records.findOne({ _id: key }, { projection: { version: 1 } });
       return now?.version === version;
     }, bytes);

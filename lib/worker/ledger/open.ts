@@ -101,5 +101,5 @@ export function ledgerOf(name: string, limits: LedgerLimits): Ledger {
   if (file !== undefined) return new LateLedger(false, () => openFile(resolve(file), limits));
   if (/^mongodb(\+srv)?:\/\/./.test(name)) return new LateLedger(true, () => openMongo(name, limits));
   const shown = name.replace(/\/\/[^@/]*@/, "//…@");
-  throw new RangeError(`"${shown}" names no ledger: give TaskflowWorker memory, sqlite:<file> or a mongodb:// URL.`);
+  throw new RangeError(`The ledger of TaskflowWorker must be memory, sqlite:<file> or a mongodb:// URL, got "${shown}".`);
 }

@@ -12,7 +12,7 @@ export interface LedgerRecord {
    * begin.
    */
   readonly delivery: number;
-  /** Who runs it or ran it; "" for a refusal. */
+  /** The process that runs or ran it; "" for a refusal. */
   readonly instance: string;
   /**
    * The token of the `begin` that made it run: tells a begin whose acknowledgement was lost from
@@ -22,13 +22,13 @@ export interface LedgerRecord {
   /** JSON text; "" before its end. */
   readonly outcome: string;
   readonly asked: boolean;
-  /** When it was first heard of, ms of the ledger's clock. */
+  /** When it was first seen, ms of the ledger's clock. */
   readonly since: number;
   /** When it was last changed. */
   readonly at: number;
 }
 
-/** `next` is to be kept; absent: nothing changes. */
+/** `next` has to be stored; absent: nothing changes. */
 export interface Change<CommandResult> {
   readonly answer: CommandResult;
   readonly next?: LedgerRecord;

@@ -26,7 +26,7 @@ const SCHEMA = `
   CREATE INDEX IF NOT EXISTS unfinished ON ledger (at) WHERE state = 'running';
   CREATE TABLE IF NOT EXISTS memory (forgotten INTEGER);`;
 
-/** One question or change, carried out with the others of its turn. */
+/** One query or change, executed with the others of its turn. */
 interface Job {
   run(): void;
   /** The transaction is on the disk. */
@@ -52,7 +52,7 @@ export class SqliteLedger implements Ledger {
   #statements: Statements | undefined;
   #jobs: Job[] = [];
   #written = 0;
-  /** As in the table: of what was first heard of by then something may be forgotten. */
+  /** As in the table: records first seen before this time may have been forgotten. */
   #forgotten = 0;
 
   /** @param now in tests; absent: a clock that continues the one of the process before */
@@ -77,12 +77,12 @@ export class SqliteLedger implements Ledger {
     mkdirSync(dirname(this.#file), { recursive: true });
     const database = new DatabaseSync(this.#file, { timeout: BUSY_TIMEOUT_MS });
     this.#database = database;
-    // Held until the end: a second process would take what runs here for interrupted.
+    // Held until the end: a second process would take running attempts of this one for interrupted.
     database.exec("PRAGMA locking_mode = EXCLUSIVE; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;");
     const application = pragma(database, "application_id");
     const tables = database.prepare("SELECT count(*) AS count FROM sqlite_schema").get() as { count: number };
     if (application !== APPLICATION_ID && tables.count > 0) {
-      throw new Error(`${this.#file} is a SQLite database, but not a worker's ledger: give TaskflowWorker another file.`);
+      throw new Error(`${this.#file} is a SQLite database, but not a worker's ledger: choose another file for TaskflowWorker.`);
     }
     const format = pragma(database, "user_version");
     if (format > FORMAT) {

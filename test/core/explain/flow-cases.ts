@@ -4,7 +4,7 @@ import { type Case, command, own, sentFlow } from "./case.ts";
 
 export const FLOW_CASES: readonly Case[] = [
   {
-    code: "NOT_BEGUN",
+    code: "NOT_STARTED",
     title: "stored and not started",
     make: () => new CoreRun([["a"]]),
     later: 2_000,
@@ -56,7 +56,7 @@ export const FLOW_CASES: readonly Case[] = [
     sentence: "Its coordinator c1 is shutting down and starts nothing new.",
   },
   {
-    code: "LEASE_LAPSED",
+    code: "LEASE_EXPIRED",
     title: "the coordinator's lease has lapsed",
     make: () => new CoreRun([["a"]]).begin(),
     more: { owner: own({ hasLease: false }) },
@@ -105,12 +105,12 @@ export const FLOW_CASES: readonly Case[] = [
     sentence: "Coordinator c2 owns it and could not be asked; this explanation comes from the store.",
   },
   {
-    code: "PUT_ASIDE",
+    code: "NOT_LOADED",
     title: "its coordinator has not loaded it",
     make: () => sentFlow(),
     more: { owner: own({ isLoaded: false }) },
     sentence:
-      "It belongs to coordinator c1, which has not loaded it: it is being read, or was put aside after an error that the log describes.",
+      "It belongs to coordinator c1, which has not loaded it: it is being read, or was set aside after an error that the log describes.",
   },
   {
     code: "ABORTING",

@@ -34,7 +34,7 @@ export const TASK_CASES: readonly Case[] = [
     data: { heardAt: START + 68_500, timesOutAt: START + 128_500 },
   },
   {
-    code: "ASKING",
+    code: "QUERYING",
     title: "an attempt is silent",
     make: () => sentFlow(),
     more: { owner: own({ sent: () => undefined }) },
@@ -51,7 +51,7 @@ export const TASK_CASES: readonly Case[] = [
     movedBy: /TASK_OUTCOME_UNKNOWN/,
   },
   {
-    code: "DELIVERING_AGAIN",
+    code: "REDELIVERING",
     title: "an attempt awaits redelivery",
     make: () => {
       const run = sentFlow();
@@ -102,7 +102,7 @@ export const TASK_CASES: readonly Case[] = [
     sentence: 'Task "a" of stage "s0": retry 1 in 1 s after BROKEN on w1.',
   },
   {
-    code: "DOUBT",
+    code: "IN_DOUBT",
     title: "its latest attempt may have succeeded unseen",
     make: () => {
       const run = sentFlow();

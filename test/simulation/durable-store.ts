@@ -123,7 +123,11 @@ export class DurableStore {
 
   repair(taskflowId: string, fence: number, change: RowChange): void {
     const record = this.records.get(taskflowId);
-    if (record?.row.fence === fence) Object.assign(record.row, change);
+    if (record?.row.fence !== fence) return;
+    Object.assign(record.row, change);
+    // Nobody looks after it any more: whoever had it before must be unable to store anything.
+    if (isFinished(record.row.status) && record.flow.fence !== fence)
+      this.#world.report(31, `${taskflowId} is left finished under fence ${fence}, which its journal does not know`);
   }
 
   beat(owner: string): KnownOwner[] {

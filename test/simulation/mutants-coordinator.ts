@@ -236,6 +236,31 @@ export const MUTANTS_OF_THE_COORDINATOR: readonly Mutant[] = [
     ],
   },
   {
+    title: "a claim of what has ended is not stored",
+    noticedBy: [13, 25, 31],
+    change: [residency, "flow.fence !== fence && !isFinished(row.status);", "false;"],
+  },
+  {
+    title: "a row is finished before the journal knows who claimed it",
+    from: 2_970,
+    noticedBy: [31],
+    change: [
+      "lib/coordinator/turn/rehydrate.ts",
+      "isFinished(status) || flow.fence !== fence) return;",
+      "isFinished(status)) return;",
+    ],
+  },
+  {
+    title: "what is read back is let go of without its owner's fence",
+    from: 2_589,
+    noticedBy: [25, 31],
+    change: [
+      "lib/coordinator/turn/reconciler.ts",
+      "restored.flow.fence !== fence || resident.inbox.some(",
+      "resident.inbox.some(",
+    ],
+  },
+  {
     title: "one that is to end takes over what it gave up",
     from: 885,
     noticedBy: [32],

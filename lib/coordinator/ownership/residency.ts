@@ -263,9 +263,12 @@ export class Residency {
     // An earlier owner may have died before it announced its last events. It released a finished
     // taskflow after that, and a takeover announces the ends of a dead one.
     if (flow.fence !== fence && !isReopened) announceLast(this.#ports.bus, entries, flow, eventTreeLimit);
-    if (isOver(flow) && !isReopened) return repairProjectionIfFinished(this.#ports, row, flow);
+    // Claimed, and only its row says that it goes on: a former owner may stand still with an order
+    // in hand, so the claim is stored first, like any other.
+    const isUnfenced = flow.fence !== fence && !isFinished(row.status);
+    if (isOver(flow) && !isReopened && !isUnfenced) return repairProjectionIfFinished(this.#ports, row, flow);
     const resident = new Resident(flow, eventTreeLimit, fence, dueAt);
     resident.factCount = factsIn(entries);
-    this.#turns.add(resident, { kind: "recover", fence, ...(isReopened ? { isReopened } : {}) });
+    this.#turns.add(resident, { kind: "recover", fence, ...(isOver(flow) ? { isReopened: true } : {}) });
   }
 }

@@ -97,7 +97,8 @@ export class Reconciler {
     if (wasStored) this.#settleCommands(unit, true);
     resident.inbox = [...(unit?.inputs.filter(({ kind }) => !wasStored || kind !== "command") ?? []), ...resident.pendingInputs];
     resident.withheldCommands = [];
-    const isReopened = resident.inbox.some(({ kind }) => kind === "command");
+    // Until its fence is stored, a former owner's write may still land behind the end.
+    const isReopened = restored.flow.fence !== fence || resident.inbox.some(({ kind }) => kind === "command");
     if (isOver(restored.flow) && !isReopened) {
       void repairProjectionIfFinished(this.#ports, restored.row, restored.flow);
       this.#settleCommands(unit, wasStored);

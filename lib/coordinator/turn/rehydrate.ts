@@ -82,14 +82,15 @@ export function rehydrateOrLog(stored: ReadJournal, logger: Logger): Restored | 
 
 /**
  * Repairs the row of an ended taskflow: the owner that stored the end may have died or lost the
- * taskflow before it wrote the row.
+ * taskflow before it wrote the row. Not before the fence is in the journal: a finished taskflow is
+ * looked after by nobody, and a former owner could still store something.
  */
 export async function repairProjectionIfFinished(
   { store, logger }: Ports,
   { taskflowId, fence, status }: TaskflowRow,
   flow: Flow,
 ): Promise<void> {
-  if (!isOver(flow) || isFinished(status)) return;
+  if (!isOver(flow) || isFinished(status) || flow.fence !== fence) return;
   await store.repair(taskflowId, fence, projectionOf(flow)).catch((error: unknown) => {
     logger.warn(`The row of taskflow ${taskflowId} could not be written; trying again after the next start.`, error);
   });

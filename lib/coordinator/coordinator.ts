@@ -27,7 +27,7 @@ import { type Gate, OPEN_GATE } from "./flow-control/pause-rules.ts";
 import type { Ports } from "./turn/ports.ts";
 import type { Resident } from "./turn/resident.ts";
 import { Retention } from "./ownership/retention.ts";
-import { isDamage, readStored, rehydrate, rehydrateOrLog, type ReadJournal } from "./turn/rehydrate.ts";
+import { isDamage, readStored, rehydrate, rehydrateOrLog, type ReadJournal, type Restored } from "./turn/rehydrate.ts";
 import { type CoordinatorSettings, READ_BATCH, MAX_TURN_SIZE } from "./turn/settings.ts";
 import type { TurnListener } from "./turn/effect-handlers.ts";
 import { TurnLoop } from "./turn/loop.ts";
@@ -85,6 +85,9 @@ export class Coordinator {
     const finished = new ReopenFinished(ports, settings, this.#turns, {
       load: (restored, fence) => this.#residency.reopen(restored, fence),
       unsure: () => this.#lease.doubt(),
+      reopened: (restored) => {
+        if (this.#lease.takeUnannounced(restored.row.taskflowId)) this.#announceLast(restored);
+      },
     });
     this.#late = new LateAnswers(ports, this.#turns, this.#residency, finished);
     this.#commands = new CommandRouter(ports, settings, this.#turns, this.#residency, finished);
@@ -333,13 +336,17 @@ export class Coordinator {
     return this.#ports.bus.hasAudience() ? this.#ports.store.lastFinished(owner, MAX_TURN_SIZE) : [];
   }
 
-  async #announceEnd(taskflowId: string): Promise<void> {
-    const { store, bus, logger } = this.#ports;
+  async #announceEnd(taskflowId: string): Promise<(() => void) | undefined> {
+    const { store, logger } = this.#ports;
     const stored = await readStored(store, taskflowId).catch((error: unknown) => {
       if (!isDamage(error)) throw error;
       logger.error(`Taskflow ${taskflowId} is damaged in the store; its end is not republished.`, error);
     });
     const restored = stored && rehydrateOrLog(stored, logger);
-    if (restored) announceLast(bus, restored.entries, restored.flow, this.#settings.eventTreeLimit);
+    return restored ? () => this.#announceLast(restored) : undefined;
+  }
+
+  #announceLast({ entries, flow }: Restored): void {
+    announceLast(this.#ports.bus, entries, flow, this.#settings.eventTreeLimit);
   }
 }

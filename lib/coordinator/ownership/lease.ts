@@ -33,7 +33,8 @@ export interface LeaseListener {
    * not have been announced.
    */
   readonly endsOf: (owner: string | null) => Promise<readonly string[]>;
-  readonly announceEnd: (taskflowId: string) => Promise<void>;
+  /** Reads a finished taskflow. Resolves with a function that announces its end. */
+  readonly announceEnd: (taskflowId: string) => Promise<(() => void) | undefined>;
   /** The lease had lapsed and is held again: what was its own may be another's now. */
   readonly lapsed: () => void;
 }
@@ -224,9 +225,16 @@ export class LeaseKeeper {
   async #republishEnds(): Promise<void> {
     for (const taskflowId of this.#unannounced) {
       if (this.#mustTakeOverAgain || this.#isStopped) return;
-      await this.#listener.announceEnd(taskflowId);
-      this.#unannounced.delete(taskflowId);
+      const announce = await this.#listener.announceEnd(taskflowId);
+      if (this.#unannounced.delete(taskflowId)) announce?.();
     }
+  }
+
+  /**
+   * True, once, if the end of this finished taskflow is still to be announced: the caller does so.
+   */
+  takeUnannounced(taskflowId: string): boolean {
+    return this.#unannounced.delete(taskflowId);
   }
 
   /**

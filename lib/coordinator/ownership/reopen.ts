@@ -18,8 +18,10 @@ import type { TurnLoop } from "../turn/loop.ts";
 export interface FinishedListener {
   /** Takes one that is this coordinator's from now on into care. */
   readonly load: (restored: Restored, fence: number) => Resident | undefined;
-  /** Perhaps one is this coordinator's: nobody knows. */
+  /** This coordinator may own one without knowing it. */
   readonly unsure: () => void;
+  /** One is this coordinator's, in the state that it finished in. */
+  readonly reopened: (restored: Restored) => void;
 }
 
 export class ReopenFinished {
@@ -66,6 +68,7 @@ export class ReopenFinished {
     if (!isTaken || this.#turns.isStopped) return undefined;
     if (this.#turns.isResident(taskflowId, fence + 1)) return this.#turns.residents.get(taskflowId);
     // Nothing is stored of a finished taskflow under the fence that it had.
+    this.#listener.reopened(restored);
     return this.#listener.load(restored, fence + 1);
   }
 

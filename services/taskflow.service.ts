@@ -62,6 +62,8 @@ export function TaskflowService(given: TaskflowServiceOptions = {}): ServiceSche
       await engine.coordinator.stop(engine.graceMs, () => void this.broker.broadcast(RELEASED_EVENT, {}, TAKERS).catch(() => {}));
       await engine.pauses.stop();
       engine.bus.close();
+      engine.callers.stop();
+      engine.journals.stop();
       await engine.store.close();
     },
   };

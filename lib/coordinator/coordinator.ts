@@ -10,7 +10,7 @@
 import type { CommandResult, CommandRequest } from "../core/model/command.ts";
 import { type Flow, isFinished, isOver, taskAt } from "../core/model/flow.ts";
 import type { Outcome } from "../core/execution/inputs.ts";
-import { isTaskflowError, type TaskflowErrorLike } from "../errors/errors.ts";
+import { isTaskflowError } from "../errors/errors.ts";
 import { steadyLogger } from "../util/steady-logger.ts";
 import { sleep } from "../util/timer.ts";
 import { announceLast } from "./turn/republish.ts";
@@ -28,7 +28,7 @@ import type { Ports } from "./turn/ports.ts";
 import type { Resident } from "./turn/resident.ts";
 import { Retention } from "./ownership/retention.ts";
 import { isDamage, readStored, rehydrate, rehydrateOrLog, type ReadJournal, type Restored } from "./turn/rehydrate.ts";
-import { type CoordinatorSettings, READ_BATCH, MAX_TURN_SIZE } from "./turn/settings.ts";
+import { type CoordinatorSettings, MAX_TURN_SIZE } from "./turn/settings.ts";
 import type { TurnListener } from "./turn/effect-handlers.ts";
 import { TurnLoop } from "./turn/loop.ts";
 import { wakeWaiting } from "./turn/wake-ups.ts";
@@ -230,45 +230,14 @@ export class Coordinator {
    * not cached.
    */
   async peek(taskflowId: string): Promise<Flow | undefined> {
-    const inMemory = await this.#inMemory(taskflowId);
+    const inMemory = await this.inMemory(taskflowId);
     if (inMemory) return inMemory;
     const stored = await readStored(this.#ports.store, taskflowId);
     return stored && rehydrate(stored).flow;
   }
 
-  /**
-   * The same for several taskflows, by id, at little more than the cost of one; an error for a
-   * taskflow that cannot be read.
-   */
-  async peekMany(taskflowIds: readonly string[]): Promise<Map<string, Flow | TaskflowErrorLike>> {
-    const flows = new Map<string, Flow | TaskflowErrorLike>();
-    const parked: string[] = [];
-    for (const taskflowId of taskflowIds) {
-      const flow = await this.#inMemory(taskflowId);
-      if (flow) flows.set(taskflowId, flow);
-      else parked.push(taskflowId);
-    }
-    for (let start = 0; start < parked.length; start += READ_BATCH) {
-      const batch = parked.slice(start, start + READ_BATCH);
-      const all = await this.#ports.store.readMany(batch).catch(() => undefined);
-      for (const taskflowId of batch) {
-        try {
-          // One that is damaged keeps the others from being read together.
-          const stored = all
-            ? all.find(({ row }) => row.taskflowId === taskflowId)
-            : await readStored(this.#ports.store, taskflowId);
-          if (stored) flows.set(taskflowId, rehydrate(stored).flow);
-        } catch (error) {
-          if (!isTaskflowError(error, "TASKFLOW_UNREADABLE")) throw error;
-          flows.set(taskflowId, error);
-        }
-      }
-    }
-    return flows;
-  }
-
   /** As it is stored, if it is in memory and that is known. */
-  async #inMemory(taskflowId: string): Promise<Flow | undefined> {
+  async inMemory(taskflowId: string): Promise<Flow | undefined> {
     await this.#turns.committed(taskflowId);
     const resident = this.#turns.residents.get(taskflowId);
     return resident && !resident.creation && resident.state !== "reading" ? resident.flow : undefined;

@@ -23,6 +23,16 @@ export class Call {
     this.ctx = ctx;
   }
 
+  /** How long the caller waits for the answer, in ms. */
+  get timeoutMs(): number {
+    return this.ctx.options.timeout || Infinity;
+  }
+
+  /** Aborted when the caller's node leaves; undefined for a caller on this node. */
+  get gone(): AbortSignal | undefined {
+    return this.#engine.callers.signalOf(this.ctx.nodeID);
+  }
+
   /** Who gets the answer. Moleculer sends the caller's meta back with it. */
   get reader(): Reader {
     const { broker } = this.service;

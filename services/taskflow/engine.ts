@@ -2,6 +2,7 @@
 import { monitorEventLoopDelay } from "node:perf_hooks";
 import type { Service, ServiceBroker } from "moleculer";
 import { MoleculerBus } from "../../lib/adapters/moleculer/bus.ts";
+import { Callers } from "../../lib/adapters/moleculer/callers.ts";
 import { MoleculerNetwork } from "../../lib/adapters/moleculer/network.ts";
 import { storeOf } from "../../lib/adapters/open-store.ts";
 import { SystemClock } from "../../lib/adapters/system/clock.ts";
@@ -12,6 +13,7 @@ import { Transfer } from "../../lib/coordinator/operations/transfer.ts";
 import { Coordinator } from "../../lib/coordinator/coordinator.ts";
 import { Explainer } from "../../lib/coordinator/queries/explainer.ts";
 import { PauseRules } from "../../lib/coordinator/flow-control/pause-rules.ts";
+import { JournalCache } from "../../lib/coordinator/queries/journal-cache.ts";
 import { Queries } from "../../lib/coordinator/queries/queries.ts";
 import type { Explanation } from "../../schemas/explanation.schema.ts";
 import type { Limits } from "../../lib/config/limits.ts";
@@ -31,6 +33,8 @@ export interface Engine {
   readonly coordinator: Coordinator;
   readonly clock: Clock;
   readonly queries: Queries;
+  readonly journals: JournalCache;
+  readonly callers: Callers;
   readonly pauses: PauseRules;
   readonly explanations: Explainer;
   readonly copies: Transfer;
@@ -105,14 +109,26 @@ export function createEngine(service: Service, options: TaskflowServiceOptions):
   const taskTypes = new TaskTypeRegistry(types, { bus, nodeID: broker.nodeID });
   const ports = { store, bus, clock, ids: systemIds, logger, taskTypes, sandbox: new ThreadSandbox() };
   const coordinator = new Coordinator(ports, settings, pauses);
+  const journals = new JournalCache(store, clock);
   return {
     store,
     bus,
     coordinator,
-    queries: new Queries({ coordinator, store, taskTypes, clock, gate: pauses, eventTreeLimit }),
+    journals,
+    callers: new Callers(broker),
+    queries: new Queries({ coordinator, store, journals, taskTypes, clock, gate: pauses, eventTreeLimit }),
     pauses,
     explanations: new Explainer(
-      { coordinator, store, clock, network: new MoleculerNetwork(broker), taskTypes, pauses, askOwner: askOwner(broker) },
+      {
+        coordinator,
+        store,
+        journals,
+        clock,
+        network: new MoleculerNetwork(broker),
+        taskTypes,
+        pauses,
+        askOwner: askOwner(broker),
+      },
       settings,
     ),
     clock,

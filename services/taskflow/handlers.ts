@@ -37,8 +37,8 @@ const HANDLERS: { readonly [A in ActionName]: Handler<A> } = {
   produce,
   getTaskflowDetails: ({ queries }, { taskflowId, ...shown }, { reader }) => queries.details(reader, taskflowId, shown),
   listTaskflows: (engine, params) => engine.queries.list(listQuery(engine, params)),
-  waitForTaskflow: ({ queries }, { taskflowId, timeout = DEFAULT_WAIT_MS, ...shown }, { reader }) =>
-    queries.wait(reader, taskflowId, parseDuration(timeout), shown),
+  waitForTaskflow: ({ queries }, { taskflowId, timeout = DEFAULT_WAIT_MS, ...shown }, { reader, timeoutMs, gone }) =>
+    queries.wait(reader, taskflowId, Math.min(parseDuration(timeout), timeoutMs), shown, gone),
   getEvents: ({ queries }, { taskflowId, since = 0, limit = DEFAULT_EVENTS_SIZE }, { reader }) =>
     queries.events(reader, taskflowId, since, limit),
   explainTaskflow: ({ explanations }, { taskflowId }) => explanations.explain(taskflowId),

@@ -8,12 +8,12 @@ import type { OwnerState, Sent, Observations } from "../../core/explain/observed
 import { isTaskflowError, taskflowError, taskflowNotFound } from "../../errors/errors.ts";
 import type { Clock } from "../../ports/clock.ts";
 import type { Network } from "../../ports/network.ts";
-import type { PauseRule, Store, StoredTaskflow } from "../../ports/store.ts";
+import type { PauseRule, Store } from "../../ports/store.ts";
 import type { KnownTaskTypes } from "../../ports/task-types.ts";
 import { withTimeout } from "../../util/timer.ts";
 import type { Coordinator } from "../coordinator.ts";
 import { EVERY_ACTION } from "../flow-control/pause-rules.ts";
-import { readStored, rehydrate } from "../turn/rehydrate.ts";
+import type { JournalCache, ReadTaskflow } from "./journal-cache.ts";
 import type { CoordinatorSettings } from "../turn/settings.ts";
 
 /** How long the store may take before people are told that it does not answer. */
@@ -22,6 +22,7 @@ const PATIENCE_MS = 2_000;
 export interface ExplanationsPorts {
   readonly coordinator: Coordinator;
   readonly store: Store;
+  readonly journals: JournalCache;
   readonly clock: Clock;
   readonly network: Network;
   readonly taskTypes: KnownTaskTypes;
@@ -44,12 +45,12 @@ export class Explainer {
    * store
    */
   async explain(taskflowId: string): Promise<Explanation> {
-    const { coordinator, store } = this.#ports;
+    const { coordinator, journals } = this.#ports;
     const cared = coordinator.inspect(taskflowId);
     if (cared) return this.#explainOwn(taskflowId);
-    const stored = await readStored(store, taskflowId);
+    const stored = await journals.read(taskflowId);
     if (!stored) throw taskflowNotFound(taskflowId);
-    const { flow } = rehydrate(stored);
+    const { flow } = stored;
     const { owner } = stored.row;
     if (!isOver(flow) && owner !== null && owner !== this.#settings.owner) {
       const told = await this.#ports.askOwner(owner, taskflowId).catch(() => undefined);
@@ -95,7 +96,7 @@ export class Explainer {
     return this.#thisOne(cared !== undefined, null, sent);
   }
 
-  #driverOf({ row }: StoredTaskflow): OwnerState {
+  #driverOf({ row }: ReadTaskflow): OwnerState {
     const { owner, dueAt } = row;
     if (owner === null) return { kind: "none" };
     if (owner === this.#settings.owner) return this.#thisOne(false, dueAt > 0 ? dueAt : null, () => undefined);

@@ -6,13 +6,12 @@ import type { PreviousStageResponse } from "../../../schemas/execution-context.s
 import type { TaskDetails, TaskflowDetails } from "../../../schemas/taskflow-details.schema.ts";
 import type { TaskflowEvent } from "../../../schemas/taskflow-event.schema.ts";
 import { previousRows } from "../../core/views/execution-context.ts";
-import { historyOf } from "../../core/views/history.ts";
 import { progressOf, effectiveStatus, taskDetails, taskflowDetails, type WaitReason } from "../../core/views/details.ts";
 import { type Flow, isOver, type Task } from "../../core/model/flow.ts";
 import type { Refusal } from "../../core/model/command.ts";
 import { findStage, findTask } from "../../core/model/find.ts";
 import { targetOf } from "../../core/model/task-type.ts";
-import { errorOfRefusal, taskflowError, taskflowNotFound } from "../../errors/errors.ts";
+import { errorOfRefusal, taskflowError, type TaskflowErrorLike, taskflowNotFound } from "../../errors/errors.ts";
 import { bytesOf, fitEvents } from "../../protocol/truncate.ts";
 import { copyJson } from "../../util/copy-json.ts";
 import type { Clock } from "../../ports/clock.ts";
@@ -23,12 +22,10 @@ import { addNestedTrees, branchOf } from "./nested-trees.ts";
 import type { Gate } from "../flow-control/pause-rules.ts";
 import { fits, type Chunk } from "../../protocol/chunks.ts";
 import { refer } from "../../protocol/value-ref.ts";
-import { readStored, rehydrate } from "../turn/rehydrate.ts";
+import type { JournalCache } from "./journal-cache.ts";
+import { Looks } from "./looks.ts";
 import { Values } from "./values.ts";
 import { boundOfTask, truncateTask, truncateTree, shapeOf } from "./truncate.ts";
-
-/** How often a taskflow of another coordinator is looked at while a caller waits for it. */
-const FOLLOW_MS = 1_000;
 
 /** Who gets an answer. */
 export interface Reader {
@@ -53,6 +50,7 @@ export interface Shown {
 export interface QueriesOptions {
   readonly coordinator: Coordinator;
   readonly store: Store;
+  readonly journals: JournalCache;
   readonly taskTypes: KnownTaskTypes;
   readonly clock: Clock;
   readonly gate: Gate;
@@ -64,17 +62,21 @@ export class Queries {
   readonly #store: Store;
   readonly #clock: Clock;
   readonly #eventTreeLimit: number;
+  readonly #journals: JournalCache;
+  readonly #looks: Looks;
   readonly #waitReason: WaitReason;
   readonly #values = new Values(async (taskflowId, taskId) => {
     const flow = await this.#flow(taskflowId);
     return { flow, task: orThrow(findTask(flow, taskId)) };
   });
 
-  constructor({ coordinator, store, taskTypes, clock, gate, eventTreeLimit }: QueriesOptions) {
+  constructor({ coordinator, store, journals, taskTypes, clock, gate, eventTreeLimit }: QueriesOptions) {
     this.#coordinator = coordinator;
     this.#store = store;
     this.#clock = clock;
     this.#eventTreeLimit = eventTreeLimit;
+    this.#journals = journals;
+    this.#looks = new Looks(clock);
     this.#waitReason = (task) => {
       const target = targetOf(taskTypes, task);
       if (gate.ruleFor(target)) return "PAUSED";
@@ -84,9 +86,13 @@ export class Queries {
 
   /** @throws TASKFLOW_NOT_FOUND */
   async #flow(taskflowId: string): Promise<Flow> {
-    const flow = await this.#coordinator.peek(taskflowId);
+    const flow = await this.#find(taskflowId);
     if (!flow) throw taskflowNotFound(taskflowId);
     return flow;
+  }
+
+  async #find(taskflowId: string): Promise<Flow | undefined> {
+    return (await this.#coordinator.inMemory(taskflowId)) ?? (await this.#journals.read(taskflowId))?.flow;
   }
 
   /**
@@ -102,7 +108,7 @@ export class Queries {
     if (depth === 0 || flow.children.size === 0) return tree;
     const room = reader.isLocal ? Infinity : reader.maxBytes - bytesOf(tree);
     await addNestedTrees(branchOf(flow, tree), depth, room, async (id) => {
-      const nested = await this.#coordinator.peek(id);
+      const nested = await this.#find(id);
       return nested && branchOf(nested, copyJson(taskflowDetails(nested, this.#waitReason)) as TaskflowDetails);
     });
     return tree;
@@ -195,7 +201,7 @@ export class Queries {
   async list(query: TaskflowQuery): Promise<ActionAnswers["listTaskflows"]> {
     const page = await this.#store.list(query);
     const unfinished = page.rows.flatMap(({ taskflowId, finishedAt }) => (finishedAt === null ? taskflowId : []));
-    const flows = await this.#coordinator.peekMany(unfinished);
+    const flows = await this.#findMany(unfinished);
     const rows = page.rows.map((row) => {
       const { owner: _owner, fence: _fence, dueAt: _dueAt, format: _format, annotations: _annotations, ...kept } = row;
       const summary: TaskflowSummary = { ...kept, tags: kept.tags as string[] };
@@ -208,11 +214,33 @@ export class Queries {
     return { ...page, rows };
   }
 
+  /** An error for a taskflow that cannot be read. */
+  async #findMany(taskflowIds: readonly string[]): Promise<Map<string, Flow | TaskflowErrorLike>> {
+    const flows = new Map<string, Flow | TaskflowErrorLike>();
+    const others: string[] = [];
+    for (const taskflowId of taskflowIds) {
+      const flow = await this.#coordinator.inMemory(taskflowId);
+      if (flow) flows.set(taskflowId, flow);
+      else others.push(taskflowId);
+    }
+    for (const [taskflowId, read] of await this.#journals.readMany(others)) {
+      flows.set(taskflowId, "flow" in read ? read.flow : read);
+    }
+    return flows;
+  }
+
   /**
    * The tree once the taskflow and its compensation are finished.
+   * @param gone aborted when the caller no longer waits: nothing is read for it any more
    * @throws TASKFLOW_NOT_FOUND, STAGE_NOT_FOUND, TASKFLOW_WAIT_TIMEOUT with the tree so far
    */
-  async wait(reader: Reader, taskflowId: string, timeoutMs: number, shown: Shown = {}): Promise<TaskflowDetails> {
+  async wait(
+    reader: Reader,
+    taskflowId: string,
+    timeoutMs: number,
+    shown: Shown = {},
+    gone?: AbortSignal,
+  ): Promise<TaskflowDetails> {
     const deadline = this.#clock.monotonic() + timeoutMs;
     for (;;) {
       const flow = await this.#flow(taskflowId);
@@ -225,7 +253,9 @@ export class Queries {
           `Taskflow "${taskflowId}" is ${flow.status} after ${timeoutMs} ms.`,
           await this.#wholeTree(reader, flow, shown),
         );
-      const last = await this.#gone(taskflowId, left);
+      const last = await this.#change(taskflowId, left, gone);
+      if (gone?.aborted)
+        throw taskflowError("TASKFLOW_WAIT_TIMEOUT", `The caller that waited for taskflow "${taskflowId}" has left.`);
       if (last && isOver(last)) return this.#wholeTree(reader, last, shown);
     }
   }
@@ -234,17 +264,18 @@ export class Queries {
    * Waits until the taskflow leaves this coordinator, at most that long; if it is not resident
    * here, until the next look is due.
    */
-  #gone(taskflowId: string, leftMs: number): Promise<Flow | undefined> {
+  #change(taskflowId: string, leftMs: number, gone: AbortSignal | undefined): Promise<Flow | undefined> {
     return new Promise((resolve) => {
-      const end = this.#coordinator.watch(taskflowId, (last) => {
+      const end = (last?: Flow): void => {
+        endWatch();
         cancel();
+        gone?.removeEventListener("abort", left);
         resolve(last);
-      });
-      const ms = Math.min(leftMs, end ? leftMs : FOLLOW_MS);
-      const cancel = this.#clock.after(Math.ceil(ms), () => {
-        end?.();
-        resolve(undefined);
-      });
+      };
+      const left = (): void => end();
+      const endWatch = this.#coordinator.watch(taskflowId, end) ?? this.#looks.await(taskflowId, end);
+      const cancel = this.#clock.after(Math.ceil(leftMs), end);
+      gone?.addEventListener("abort", left);
     });
   }
 
@@ -253,10 +284,10 @@ export class Queries {
    * @throws TASKFLOW_NOT_FOUND
    */
   async events(reader: Reader, taskflowId: string, since: number, limit: number): Promise<ActionAnswers["getEvents"]> {
-    const stored = await readStored(this.#store, taskflowId);
-    if (!stored) throw taskflowNotFound(taskflowId);
-    const { entries, flow } = rehydrate(stored);
-    const { events, lastSeq } = historyOf(entries, flow, since, limit, this.#eventTreeLimit);
+    const read = await this.#journals.read(taskflowId);
+    if (!read) throw taskflowNotFound(taskflowId);
+    const { flow, history } = read;
+    const { events, lastSeq } = history.page(since, limit, this.#eventTreeLimit);
     const texts = events.map(({ text }) => text);
     const fitting = reader.isLocal ? texts : fitEvents(texts, reader.maxBytes);
     return { events: fitting.map((text) => JSON.parse(text) as TaskflowEvent), lastSeq, finished: isOver(flow) };

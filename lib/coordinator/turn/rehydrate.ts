@@ -28,11 +28,16 @@ export function factsIn(entries: readonly Entry[]): number {
   return entries.reduce((sum, { facts }) => sum + (facts[0]?.kind === "compacted" ? 0 : facts.length), 0);
 }
 
-/** @throws TASKFLOW_UNREADABLE */
-export function rehydrate({ row, entries: texts, revision }: ReadJournal): Restored {
-  const { taskflowId, format, fence } = row;
+/** @throws TASKFLOW_UNREADABLE for a row that this version cannot go on from */
+export function checkReadable({ taskflowId, format, fence }: TaskflowRow): void {
   if (format > FORMAT) throw taskflowUnreadable(taskflowId, `its format ${format} is newer than ${FORMAT}, that of this version`);
   if (!Number.isSafeInteger(fence + 1)) throw taskflowUnreadable(taskflowId, `its fence must be a safe integer, got ${fence}`);
+}
+
+/** @throws TASKFLOW_UNREADABLE */
+export function rehydrate({ row, entries: texts, revision }: ReadJournal): Restored {
+  const { taskflowId } = row;
+  checkReadable(row);
   try {
     const entries = texts.map(decodeEntry);
     return { row, entries, flow: replay(entries, revision) };
@@ -56,7 +61,7 @@ export function asUnreadable(taskflowId: string, error: unknown): unknown {
   return taskflowUnreadable(taskflowId, messageOf(error));
 }
 
-function messageOf(error: unknown): string {
+export function messageOf(error: unknown): string {
   const { message } = recordOf(error);
   return typeof message === "string" ? message : String(error);
 }

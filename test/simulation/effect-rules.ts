@@ -71,7 +71,9 @@ export function checkEvent(incarnation: Incarnation, record: FlowRecord, { text 
   if (world.looksIntoTrees) checkTree(record, text, seq);
   const before = record.lastAnnounced.get(incarnation) ?? 0;
   if (seq <= before && !record.mayRepeat.delete(incarnation)) world.report(13, `event ${seq} is announced after ${before}`);
-  if (seq > record.announcedUpTo + 1)
+  // A coordinator that is frozen behind its commit announces what it stored when it goes on.
+  const missing = record.storedBy.slice(record.announcedUpTo, seq - 1);
+  if (missing.some((by) => by === incarnation || !by.isAlive))
     world.report(13, `event ${seq} is announced, and nobody has announced ${record.announcedUpTo + 1}`);
   record.lastAnnounced.set(incarnation, seq);
   record.announcedUpTo = Math.max(record.announcedUpTo, seq);

@@ -84,6 +84,8 @@ export class FlowRecord {
   readonly tasks: TaskRecord[];
   /** Every event without its tree, by `seq` − 1. */
   readonly events: string[] = [];
+  /** Who stored each of them. */
+  readonly storedBy: Incarnation[] = [];
   /** `seq` of the events that were announced. */
   readonly announced = new Set<number>();
   /** `seq` of the latest event that each coordinator announced since it took it over. */
@@ -204,7 +206,10 @@ export class FlowRecord {
       apply(flow, fact, at);
     }
     this.decisions.take(fact);
-    if (isEvent(fact)) this.events.push(expectedEvent(flow, fact, this.events.length + 1, at));
+    if (isEvent(fact)) {
+      this.events.push(expectedEvent(flow, fact, this.events.length + 1, at));
+      this.storedBy.push(this.driver);
+    }
     if (flow.seq !== this.events.length)
       world.report(12, `${this.taskflowId} is at seq ${flow.seq} after ${this.events.length} events`);
     world.note(

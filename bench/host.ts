@@ -27,10 +27,11 @@ export class Host {
   readonly pids: Record<string, number> = {};
   readonly #children: ChildProcess[] = [];
 
-  async nats(): Promise<string> {
+  /** @param maxPayload bytes of a message */
+  async nats(maxPayload = MAX_PAYLOAD): Promise<string> {
     const port = await freePort();
     const file = join(this.folder, "nats.conf");
-    writeFileSync(file, `listen: "127.0.0.1:${port}"\nmax_payload: ${MAX_PAYLOAD}\n`);
+    writeFileSync(file, `listen: "127.0.0.1:${port}"\nmax_payload: ${maxPayload}\n`);
     await this.#serve("nats-server", findNatsServer() ?? "nats-server", ["-c", file], port);
     return `nats://127.0.0.1:${port}`;
   }

@@ -1,6 +1,6 @@
 /**
  * `npm run bench:readers -- [tasks] [subscribers]`: what readers of one large taskflow cost the
- * others, on SQLite. A taskflow of 100,000 tasks is run; then 20 subscribers read all of its events
+ * others, on SQLite. A taskflow of 99,999 tasks and one that joins them is run; then 20 subscribers read all of its events
  * from the beginning, while another client runs flows of [1,4,1], one at a time. After that 1,000
  * callers wait for a paused taskflow and are killed.
  */
@@ -15,6 +15,8 @@ import { cpuOf, Host } from "./host.ts";
 import { medianOf, show } from "./statistics.ts";
 import { randomOf, type Workload, workloadOf } from "./workloads.ts";
 
+/** The definition of 100,000 tasks is one message. */
+const DEFINITION_BYTES = 24 * 1024 * 1024;
 const ALONE_MS = 5_000;
 const WAITERS = 1_000;
 const WATCHED_MS = 10_000;
@@ -57,7 +59,7 @@ function start(settings: ReaderSettings) {
 async function main(tasks: number, subscribers: number): Promise<void> {
   const host = new Host();
   try {
-    const nats = await host.nats();
+    const nats = await host.nats(DEFINITION_BYTES);
     const settings = { contender: "product", variant: "state", nats, store: `sqlite:${join(host.folder, "flows.db")}` } as const;
     await host.fork("worker", settings);
     await host.fork("coordinator", settings);
@@ -121,6 +123,6 @@ async function main(tasks: number, subscribers: number): Promise<void> {
   }
 }
 
-const [first = "100000", second = "20"] = process.argv.slice(2);
+const [first = "99999", second = "20"] = process.argv.slice(2);
 if (first.startsWith("{")) await read(JSON.parse(first) as ReaderSettings);
 else await main(Number(first), Number(second));

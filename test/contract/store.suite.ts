@@ -8,6 +8,7 @@ import type { Store } from "../../lib/ports/store.ts";
 import { describeCommit } from "./store-commit.suite.ts";
 import { describeCompact } from "./store-compact.suite.ts";
 import { describeInsert } from "./store-insert.suite.ts";
+import { describeJournalCache } from "./journal-cache.suite.ts";
 import { describePauses } from "./store-pauses.suite.ts";
 import { describeDelete, describeExpire, describeList, describeOwners } from "./store-query.suite.ts";
 import { describeReopen } from "./store-reopen.suite.ts";
@@ -52,6 +53,7 @@ export function describeStore(name: string, make: () => StoreUnderTest | Promise
     describeValues(under);
     describeInsert(under);
     describeCompact(under);
+    describeJournalCache(under);
     describePauses(under);
     describeOpening(under);
   });

@@ -2,6 +2,7 @@
  * Journals as readers last saw them: a read costs what was stored since, and a page of events no
  * replay. Long journals are decoded in slices: the engine has its turns between.
  */
+import type { Entry } from "../../core/journal/facts.ts";
 import { decodeEntry } from "../../core/journal/journal.ts";
 import { History } from "../../core/views/history.ts";
 import type { Flow } from "../../core/model/flow.ts";
@@ -9,6 +10,7 @@ import { isTaskflowError, type TaskflowErrorLike, taskflowUnreadable } from "../
 import type { Clock } from "../../ports/clock.ts";
 import type { Store, StoredTaskflow, TaskflowRow } from "../../ports/store.ts";
 import { asUnreadable, checkReadable, messageOf, readStored } from "../turn/rehydrate.ts";
+import { BoundedMap } from "../../util/bounded-map.ts";
 import { READ_BATCH } from "../turn/settings.ts";
 import { Slices } from "../turn/slices.ts";
 
@@ -16,6 +18,8 @@ import { Slices } from "../turn/slices.ts";
 const MAX_LENGTH = 32 * 1024 * 1024;
 /** Journals that are kept at most. */
 const MAX_KEPT = 1_000;
+/** Entries of a journal that are kept decoded: an entry may have the events of many pages. */
+const MAX_DECODED = 4;
 /** A journal that was not read for this long is dropped. */
 const IDLE_MS = 30_000;
 
@@ -34,6 +38,7 @@ class ReadJournal implements ReadTaskflow {
   length = 0;
   readonly history: History;
   readonly #texts: string[] = [];
+  readonly #decoded = new BoundedMap<number, Entry>(MAX_DECODED);
   /** By the monotonic clock. */
   readAt = 0;
 
@@ -41,7 +46,8 @@ class ReadJournal implements ReadTaskflow {
     this.row = row;
     this.journal = journal;
     this.revision = revision;
-    this.history = new History(decodeEntry(entries[0] ?? ""), (index) => decodeEntry(this.#texts[index] ?? ""));
+    const decode = (index: number): Entry => decodeEntry(this.#texts[index] ?? "");
+    this.history = new History(decodeEntry(entries[0] ?? ""), (index) => this.#decoded.getOrMake(index, decode));
   }
 
   get flow(): Flow {

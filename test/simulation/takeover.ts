@@ -27,10 +27,10 @@ export function checkTakeover(world: World): void {
 }
 
 /** Contract 10: a taskflow is handed over as soon as nothing of it runs here. */
-function checkGivenUp(world: World, { driver, row, flow, storedAt, taskflowId }: FlowRecord): void {
+function checkGivenUp(world: World, { driver, row, flow, storedAt, ownedAt, taskflowId }: FlowRecord): void {
   const { isAlive, isFrozen, isStopping, stoppingAt, thawedAt, owner } = driver;
   if (!world.checksPromptness || !isAlive || isFrozen || !isStopping || row.owner !== owner) return;
-  const waited = world.agenda.time - Math.max(stoppingAt, thawedAt, storedAt);
+  const waited = world.agenda.time - Math.max(stoppingAt, thawedAt, storedAt, ownedAt);
   const isIdle = flow.tasks.every(({ status }) => status !== "RUNNING");
   if (isIdle && waited > GIVE_UP_MS)
     world.report(32, `${taskflowId} is kept for ${waited} ms by ${owner}, which is to end, and nothing of it runs`);

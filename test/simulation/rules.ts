@@ -50,6 +50,9 @@ function hasFailedForCertain(attempt: AttemptRecord, options: EffectiveOptions):
   );
 }
 
+/** A node that comes while the commit is under way comes too late for the decision. */
+const COMMIT_MS = 1_000;
+
 /** The latest delivery never left: the bus said so, or nothing was sent at all. */
 export function checkReturned(
   record: FlowRecord,
@@ -64,7 +67,8 @@ export function checkReturned(
     !record.driver.isStopping &&
     !isPast(record.plan.options.maxAge, record.runSince, at) &&
     !isPast(plan.options.maxAge, dueSince, at);
-  if (fact === "withdrawn" && isWanted && record.world.bus.isServed(targetOf(TYPES, before)))
+  const servedSince = record.world.bus.servedSince(targetOf(TYPES, before)) ?? Infinity;
+  if (fact === "withdrawn" && isWanted && record.world.agenda.time - servedSince > COMMIT_MS)
     record.world.report(44, `attempt ${latest?.number} goes back, and could be sent again`);
   const deliveries = record.flow.tasks[plan.ordinal]?.attempts.at(-1)?.deliveries ?? 0;
   const wasTold = latest?.told.some(({ kind }) => kind === "not-sent") === true;

@@ -2,7 +2,6 @@
 import { describe, expect, it } from "@jest/globals";
 import { SystemClock } from "../../lib/adapters/system/clock.ts";
 import { type ReadTaskflow, JournalCache } from "../../lib/coordinator/queries/journal-cache.ts";
-import type { Entry } from "../../lib/core/journal/facts.ts";
 import { decodeEntry, encodeEntry, replay } from "../../lib/core/journal/journal.ts";
 import { snapshotOf } from "../../lib/core/journal/snapshot.ts";
 import { historyOf } from "../../lib/core/views/history.ts";
@@ -90,7 +89,7 @@ export function describeJournalCache(under: OpenStore): void {
       const { journal } = (await under.store.read(ID))!;
       const flow = replay(texts.slice(0, 30).map(decodeEntry));
       const { at } = decodeEntry(texts[29] ?? "");
-      const created = (decodeEntry(texts[0] ?? "") as Entry).facts[0] as CoreRun["created"];
+      const created = decodeEntry(texts[0] ?? "").facts[0] as CoreRun["created"];
       const snapshot = [...snapshotOf(flow, created)].map((fact) => encodeEntry(at, [fact]));
       expect(await under.store.compact(ID, journal, 30, snapshot)).toBe("stored");
       same(await cache.read(ID), [texts[0] ?? "", ...snapshot, ...texts.slice(30, 40)], 40);

@@ -1,8 +1,8 @@
 /**
  * `npm run bench:readers -- [tasks] [subscribers]`: what readers of one large taskflow cost the
- * others, on SQLite. A taskflow of 99,999 tasks and one that joins them is run; then 20 subscribers read all of its events
- * from the beginning, while another client runs flows of [1,4,1], one at a time. After that 1,000
- * callers wait for a paused taskflow and are killed.
+ * others, on SQLite. A taskflow of 99,999 tasks and one that joins them is run; then 20
+ * subscribers read all of its events from the beginning, while another client runs flows of
+ * [1,4,1], one at a time. After that 1,000 callers wait for a paused taskflow and are killed.
  */
 import { fork } from "node:child_process";
 import { once } from "node:events";

@@ -294,7 +294,7 @@ export class TurnLoop implements Turns {
     resident.isParked = true;
     this.#listenOn(resident);
     this.drop(resident);
-    this.#listener.parked(dueAt);
+    this.leftOnDisk(dueAt);
   }
 
   /**
@@ -306,6 +306,11 @@ export class TurnLoop implements Turns {
     if (write || this.#listener.hasLease()) this.#commands.give(answers);
     else if (resident.state === "gone") this.#commands.lose(inputs);
     else resident.withheldCommands.push(...inputs.filter(({ kind }) => kind === "command"));
+  }
+
+  /** A taskflow of this coordinator is not in memory, and may be due then. */
+  leftOnDisk(dueAt: number): void {
+    this.#listener.parked(dueAt);
   }
 
   /** Lets go of a taskflow. */

@@ -34,6 +34,7 @@ export interface Turns {
   announce(unit: UnitOfWork): void;
   carryOut(unit: UnitOfWork): void;
   drop(resident: Resident): void;
+  leftOnDisk(dueAt: number): void;
 }
 
 export class Reconciler {
@@ -86,7 +87,10 @@ export class Reconciler {
     // Also for a new taskflow whose id was taken by another one.
     if (restored?.flow.idBase !== idBase) {
       this.#settleCommands(unit, wasStored);
-      return this.#turns.drop(resident);
+      this.#turns.drop(resident);
+      // In its place a sweep has passed over the parked one that has the id.
+      if (restored) this.#turns.leftOnDisk(restored.row.dueAt);
+      return;
     }
     const { eventTreeLimit } = this.#settings;
     resident.cancelTimers();

@@ -8,6 +8,7 @@
 import type { ServiceBroker } from "moleculer";
 import type { TaskflowEvent } from "../../schemas/taskflow-event.schema.ts";
 import { localSubjects, natsClientOf } from "../adapters/moleculer/broker-link.ts";
+import { guarded } from "../util/guarded.ts";
 import { recordOf } from "../util/record.ts";
 import { getEventsEndpoint } from "../protocol/events-subject.ts";
 
@@ -215,9 +216,13 @@ function listen(broker: ServiceBroker, taskflowId: string, heard: (text: string)
   const nats = natsClientOf(broker);
   if (nats) {
     const decoder = new TextDecoder();
+    // Rethrown, it would end the client's reading.
+    const take = guarded(broker.logger, `A message on ${subject} could not be handled.`, (data: Uint8Array) =>
+      heard(decoder.decode(data)),
+    );
     const subscription = nats.subscribe(subject, {
       callback: (error, message) => {
-        if (!error) heard(decoder.decode(message.data));
+        if (!error) take(message.data);
       },
     });
     return { stop: () => subscription.unsubscribe(), isLive: true };

@@ -36,11 +36,17 @@ export class PreviousResponses {
     const { previousStageRes } = this.#context;
     if (Array.isArray(previousStageRes)) return Promise.resolve(previousStageRes);
     if (previousStageRes === undefined) return Promise.resolve([]);
-    this.#rows ??= this.#fetchAll().catch((error: unknown) => {
-      this.#rows = undefined;
-      throw error;
-    });
+    this.#rows ??= this.#begin();
     return this.#rows;
+  }
+
+  #begin(): Promise<readonly PreviousStageResponse[]> {
+    const rows = this.#fetchAll();
+    // A handler may look at it later, or never: a rejection that nobody handles ends the process.
+    rows.catch(() => {
+      this.#rows = undefined;
+    });
+    return rows;
   }
 
   async #fetchAll(): Promise<readonly PreviousStageResponse[]> {

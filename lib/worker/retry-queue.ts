@@ -10,7 +10,7 @@ const LONGEST_PAUSE_MS = 30_000;
 const MAX_WAITING = 10_000;
 
 interface Waiting {
-  /** True: it is done. Never rejects. */
+  /** True: it is done. False, or a rejection: it is tried again. */
   readonly attempt: () => Promise<boolean>;
   /** It is done, or given up. */
   readonly over: (() => void) | undefined;
@@ -45,7 +45,7 @@ export class RetryQueue {
   }
 
   async #try(key: string, waiting: Waiting): Promise<void> {
-    const isDone = await waiting.attempt();
+    const isDone = await waiting.attempt().catch(() => false);
     if (this.#waiting.get(key) !== waiting) return;
     if (isDone || performance.now() >= waiting.giveUpAt) return this.#forget(key);
     waiting.timer = setTimeout(() => void this.#try(key, waiting), waiting.pause());

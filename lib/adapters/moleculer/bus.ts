@@ -18,6 +18,7 @@ import { onReconnected } from "./reconnect.ts";
 import { writeBufferOf, type WriteBufferOptions } from "../nats/write-buffer.ts";
 import { directTransit, requestDirectly, type Transit } from "./direct-request.ts";
 import { endCallsOfRestarted } from "./restarted-nodes.ts";
+import { guarded } from "../../util/guarded.ts";
 import { classifyError, isRefusedDelivery } from "../../protocol/task-error.ts";
 import { ABORT_EVENT, CONTEXT_KEY, WORKER_KEY, WORKER_VERSION } from "../../protocol/names.ts";
 import { WireContext } from "../../protocol/wire-context.ts";
@@ -167,15 +168,17 @@ export class MoleculerBus implements Bus {
     // anyway.
     const timeout = call.listenMs > LONGEST_MS || this.#hasMixin(call.target, call.node) ? 0 : call.listenMs;
     let endFetching: (() => void) | undefined;
-    const succeeded = (response: unknown): void => {
+    const { logger } = this.#broker;
+    const sentence = `The answer to ${call.idempotencyKey} could not be handled.`;
+    const succeeded = guarded(logger, sentence, (response: unknown) => {
       if (isToBeFetched(response, call.idempotencyKey)) endFetching = this.#largeResponses.fetch(call, done);
       else done(answered(response));
-    };
-    const failed = (error: unknown): void => {
+    });
+    const failed = guarded(logger, sentence, (error: unknown) => {
       if (isRefusedDelivery(error, call.idempotencyKey)) return;
       const request = { action: call.target, node: call.node, caller: this.#broker.nodeID, key: call.idempotencyKey };
       done(classifyError(error, isLocal ? { ...request, hasBegun: hasBegun(error) } : request, Date.now()));
-    };
+    });
     if (!isLocal && this.#transit) {
       const { target: action, node } = call;
       const end = requestDirectly(this.#broker, this.#transit, { action, node, params, meta, timeout }, succeeded, failed);
@@ -270,10 +273,12 @@ export class MoleculerBus implements Bus {
   }
 
   onWorkersChanged(listener: () => void): () => void {
-    const { localBus } = this.#broker;
-    for (const event of REGISTRY_EVENTS) localBus.on(event, listener);
+    const { localBus, logger } = this.#broker;
+    // Moleculer emits some of them in a timer of its own.
+    const heard = guarded(logger, "A change of the workers could not be handled.", () => listener());
+    for (const event of REGISTRY_EVENTS) localBus.on(event, heard);
     return () => {
-      for (const event of REGISTRY_EVENTS) localBus.off(event, listener);
+      for (const event of REGISTRY_EVENTS) localBus.off(event, heard);
     };
   }
 }

@@ -26,7 +26,7 @@ export class LargeResponses {
   fetch({ target, node, idempotencyKey: key, delivery }: Call, done: (outcome: Outcome) => void): () => void {
     let isOver = false;
     let end = (): void => undefined;
-    void this.#lanes.run(
+    const fetched = this.#lanes.run(
       () =>
         new Promise<void>((leave) => {
           if (isOver) return leave();
@@ -41,6 +41,9 @@ export class LargeResponses {
           };
         }),
     );
+    fetched.catch(() => {
+      if (!isOver) done(lost(node));
+    });
     return () => {
       isOver = true;
       end();

@@ -39,7 +39,7 @@ export function queryWorker(
     if (isOver) return;
     const left = question.patienceMs - (performance.now() - startedAt);
     if (left <= 0) return end({ kind: "silent" });
-    timer = setTimeout(() => void round(), Math.min(pause(), left));
+    timer = setTimeout(ask, Math.min(pause(), left));
   };
   const round = async (): Promise<void> => {
     const target = whomToAsk(broker, workers, question);
@@ -51,7 +51,13 @@ export function queryWorker(
     if (reply) end(reply);
     else later();
   };
-  timer = setTimeout(() => void round(), 0);
+  const ask = (): void => {
+    round().catch((error: unknown) => {
+      broker.logger.error(`The outcome of ${question.key} could not be asked for.`, error);
+      later();
+    });
+  };
+  timer = setTimeout(ask, 0);
   return () => {
     isOver = true;
     clearTimeout(timer);

@@ -6,14 +6,15 @@ import type { ServiceBroker } from "moleculer";
 import { natsClientOf } from "./broker-link.ts";
 import { NatsTransporter } from "../nats/transporter.ts";
 import { watchStatus } from "../nats/status.ts";
+import { guarded } from "../../util/guarded.ts";
 
 /** Calls the listener whenever the link is back after a loss. Returns a function that stops it. */
 export function onReconnected(broker: ServiceBroker, listener: () => void): () => void {
   let isOver = false;
   let watched: unknown;
-  const again = (): void => {
+  const again = guarded(broker.logger, "The return of NATS could not be handled.", () => {
     if (!isOver) listener();
-  };
+  });
   /**
    * The client of Moleculer's own transporter reconnects by itself; Moleculer replaces it only
    * after it was closed for good.
@@ -22,7 +23,7 @@ export function onReconnected(broker: ServiceBroker, listener: () => void): () =
     const client = natsClientOf(broker);
     if (isOver || client === undefined || client === watched || broker.transit?.tx instanceof NatsTransporter) return;
     watched = client;
-    watchStatus(client, ({ type }) => {
+    watchStatus(client, broker.logger, ({ type }) => {
       if (type === "reconnected" && watched === client) again();
     });
   };

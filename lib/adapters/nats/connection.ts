@@ -4,6 +4,7 @@
  */
 import { Errors, Transporters } from "moleculer";
 import type { Msg, NatsConnection, PublishOptions, Subscription } from "nats";
+import { guarded } from "../../util/guarded.ts";
 import { withTimeout } from "../../util/timer.ts";
 import { loadPeer } from "../system/peer-package.ts";
 import { resolveNatsOptions } from "./options.ts";
@@ -89,10 +90,10 @@ export class NatsLink extends Transporters.NATS {
     this.#isAway = false;
     this.#readServerInfo();
     this.logger.info(`NATS client is connected to ${client.getServer()}.`);
-    watchStatus(client, (status) => {
+    watchStatus(client, this.logger, (status) => {
       if (this.client === client) this.#follow(status);
     });
-    for (const raw of this.#rawSubscriptions.keys()) this.#rawSubscriptions.set(raw, subscribeTo(client, raw));
+    for (const raw of this.#rawSubscriptions.keys()) this.#rawSubscriptions.set(raw, this.#subscribeTo(client, raw));
   }
 
   #readServerInfo(): void {
@@ -124,7 +125,7 @@ export class NatsLink extends Transporters.NATS {
       if (!this.#isStopped)
         this.logger.error("The connection to NATS is closed for good. Restart this node.", status.error?.message ?? "");
     }
-    for (const listener of this.#listeners) listener(status);
+    for (const listener of this.#listeners) guarded(this.logger, "A listener for the state of NATS failed.", listener)(status);
   }
 
   /** A refused subject or credential comes back with every message or redial. */
@@ -216,15 +217,21 @@ export class NatsLink extends Transporters.NATS {
 
   /**
    * Subscribes outside Moleculer's protocol, now or when connected, across reconnects. Returns a
-   * function that unsubscribes.
+   * function that unsubscribes. What `callback` throws is logged.
    */
   subscribeRaw(subject: string, callback: (message: Msg) => void): () => void {
     const raw = { subject, callback };
-    this.#rawSubscriptions.set(raw, this.client === null ? undefined : subscribeTo(this.client, raw));
+    this.#rawSubscriptions.set(raw, this.client === null ? undefined : this.#subscribeTo(this.client, raw));
     return () => {
       this.#rawSubscriptions.get(raw)?.unsubscribe();
       this.#rawSubscriptions.delete(raw);
     };
+  }
+
+  #subscribeTo(client: NatsConnection, { subject, callback }: RawSubscription): Subscription {
+    // Rethrown, it would end the client's reading.
+    const heard = guarded(this.logger, `A message on ${subject} could not be handled.`, callback);
+    return client.subscribe(subject, { callback: (error, message) => error === null && heard(message) });
   }
 }
 
@@ -241,8 +248,4 @@ const unanswered = (ms: number): Error => new Error(`no answer from NATS within 
 interface RawSubscription {
   readonly subject: string;
   readonly callback: (message: Msg) => void;
-}
-
-function subscribeTo(client: NatsConnection, { subject, callback }: RawSubscription): Subscription {
-  return client.subscribe(subject, { callback: (error, message) => error === null && callback(message) });
 }

@@ -21,7 +21,7 @@ export class OfflineBuffer {
 
   /**
    * Sends them, oldest first, once the other nodes can receive them. Called again before then, it
-   * starts waiting anew.
+   * starts waiting anew. `send` must not throw.
    */
   releaseSoon(send: (topic: string, data: Uint8Array) => void): void {
     clearTimeout(this.#timer);

@@ -1,5 +1,7 @@
 /** The states of the connection to NATS, in the transporter's terms. */
 import type { DebugEvents, ErrorCode, Events, NatsConnection } from "nats";
+import type { Logger } from "../../ports/logger.ts";
+import { guarded } from "../../util/guarded.ts";
 
 // The client's names are repeated here and checked by its types: a process without NATS loads this
 // file too.
@@ -30,8 +32,12 @@ export interface NatsPermission {
 
 export type NatsStatusListener = (status: NatsStatus) => void;
 
-/** Reports each change of a connection until it is closed. */
-export function watchStatus(client: NatsConnection, report: NatsStatusListener): void {
+/**
+ * Reports each change of a connection until it is closed. What `listener` throws is logged: the
+ * next change is reported all the same.
+ */
+export function watchStatus(client: NatsConnection, logger: Pick<Logger, "error">, listener: NatsStatusListener): void {
+  const report = guarded(logger, "A listener for the state of NATS failed.", listener);
   const follow = async (): Promise<void> => {
     for await (const { type, data, permissionContext } of client.status()) {
       const event: EventName = type;

@@ -19,6 +19,7 @@ import { OfflineBuffer } from "./offline-buffer.ts";
 import { disconnectedError, NatsLink } from "./connection.ts";
 import { writeBufferOf } from "./write-buffer.ts";
 import { CONTEXT_KEY, WIRE_PROTOCOL, WIRE_PROTOCOL_KEY } from "../../protocol/names.ts";
+import { guarded } from "../../util/guarded.ts";
 import { WireContext } from "../../protocol/wire-context.ts";
 import { asBuffer, encodeHeaders, headerBlock, readContextHeader } from "./headers.ts";
 import * as wire from "./packets.ts";
@@ -62,8 +63,16 @@ export class NatsTransporter extends NatsLink {
     this.broker.metadata = metadata;
     const local = this.broker.registry.nodes.localNode;
     if (local) local.metadata = metadata;
+    // The client throws where it is closed, or where the server accepts less than before.
+    const release = guarded(
+      this.logger,
+      "An answer that was held while NATS was away is lost.",
+      (topic: string, data: Uint8Array) => {
+        if (this.isOnline) this.client?.publish(topic, data);
+      },
+    );
     this.onStatus(({ type }) => {
-      if (type === "reconnected") this.#held.releaseSoon((topic, data) => this.isOnline && this.client?.publish(topic, data));
+      if (type === "reconnected") this.#held.releaseSoon(release);
     });
   }
 
@@ -81,6 +90,9 @@ export class NatsTransporter extends NatsLink {
   // ---------------------------------------------------------------- sending
 
   override prepublish(packet: WirePacket): Promise<void> {
+    // The client closes a moment before it says so, and throws in between: a heartbeat that threw
+    // would end the process.
+    if (this.client?.isClosed()) this.connected = false;
     // The client would take it and throw it away at its next dial: the caller would wait for ever.
     if (!this.isOnline && this.connected && packet.type === wire.REQUEST) return Promise.reject(disconnectedError());
     return super.prepublish(packet as never);

@@ -160,7 +160,11 @@ export class SqliteLedger implements Ledger {
       if (this.#written >= SWEEP_EVERY) this.#sweep(database);
       database.exec("COMMIT");
     } catch (error) {
-      if (database?.isTransaction) database.exec("ROLLBACK");
+      try {
+        if (database?.isTransaction) database.exec("ROLLBACK");
+      } catch {
+        // The disk fails; whoever waits hears of the first error.
+      }
       for (const job of jobs) job.failed(explain(error, this.#file));
       return;
     }

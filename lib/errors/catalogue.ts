@@ -206,7 +206,7 @@ export const ERRORS = {
   RESPONSE_NOT_SERIALIZABLE: {
     code: 500,
     kind: "task",
-    meaning: "The work was done, but its answer cannot be written as JSON (a cycle, a BigInt).",
+    meaning: "The work was done, but its answer is not JSON data (a cycle, a BigInt, a Map, a stream).",
     whatToDo: "Return plain data.",
   },
   TASKFLOW_FAILED: {

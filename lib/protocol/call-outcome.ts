@@ -1,15 +1,24 @@
 /** The outcome of a call in the engine's terms: from its answer, or from a worker's ledger. */
 import type { JsonText } from "../core/model/values.ts";
 import type { Outcome } from "../core/execution/inputs.ts";
+import { dataText, isOfClass } from "../util/no-data.ts";
 import { isRecord, recordOf } from "../util/record.ts";
 import { toTaskError } from "./kept-error.ts";
 import { failedOutcome } from "./task-error.ts";
 
-export function answered(response: unknown): Outcome {
+/** The answer of a handler in another process, as it was read from JSON. */
+export const answered = (response: unknown): Outcome =>
+  // Moleculer makes a stream of one that was sent in chunks.
+  isOfClass(response) ? answeredHere(response) : outcomeOf(response, (it) => JSON.stringify(it) ?? "null");
+
+/** The answer of a handler in this process, or read by a serializer that keeps more than JSON. */
+export const answeredHere = (response: unknown): Outcome => outcomeOf(response, dataText);
+
+function outcomeOf(response: unknown, textOf: (response: unknown) => string): Outcome {
   try {
-    // A handler of this process may answer an object whose getters throw.
+    // Getters of an object of this process may throw.
     const reportedFailure = recordOf(response)["success"] === false;
-    return { kind: "answered", response: (JSON.stringify(response) ?? "null") as JsonText, reportedFailure };
+    return { kind: "answered", response: textOf(response) as JsonText, reportedFailure };
   } catch (error) {
     const known = toTaskError(error);
     const message = `The work was done, but its answer is not JSON: ${known.message}`;

@@ -2,7 +2,7 @@
 import type { Outcome } from "../core/execution/inputs.ts";
 import type { Call, Dispatch } from "../ports/dispatch.ts";
 import type { DispatchPorts } from "../ports/task-types.ts";
-import { answered } from "../protocol/call-outcome.ts";
+import { answeredHere } from "../protocol/call-outcome.ts";
 import { failedOutcome } from "../protocol/task-error.ts";
 
 /**
@@ -38,7 +38,7 @@ export function inProcess(work: Work): (ports: DispatchPorts) => Dispatch {
         Promise.resolve(copyOf(call))
           .then((copy) => work(copy, controller.signal))
           .then(
-            (response) => end(answered(response)),
+            (response) => end(answeredHere(response)),
             (error: unknown) => end(failedOutcome(error, Date.now())),
           );
         // The work continues without a listener, and a late outcome still counts.

@@ -10,6 +10,7 @@ import { readable, toTaskError } from "../protocol/kept-error.ts";
 import { payloadTooLarge } from "../adapters/nats/packets.ts";
 import { taskflowError } from "../errors/errors.ts";
 import { LONGEST_OUTCOME } from "../protocol/large-outcome.ts";
+import { dataText } from "../util/no-data.ts";
 import { recordOf } from "../util/record.ts";
 
 export interface WireError {
@@ -42,8 +43,6 @@ export interface AttemptResult {
 
 const SHORT_MESSAGE = 1_000;
 
-const isStream = (value: unknown): boolean => typeof recordOf(value)["pipe"] === "function";
-
 /** The run of a handler: its node, its delivery, and the bytes that an error may take. */
 export interface HandlerRun {
   readonly nodeID: string;
@@ -56,8 +55,7 @@ export function endedWell(value: unknown, run: HandlerRun): AttemptResult {
   const { delivery } = run;
   let text: string;
   try {
-    if (isStream(value)) throw new Error("it is a stream");
-    text = `{"ok":true,"delivery":${delivery},"response":${JSON.stringify(value) ?? "null"}}`;
+    text = `{"ok":true,"delivery":${delivery},"response":${dataText(value)}}`;
   } catch (error) {
     const why = error instanceof Error ? error.message : String(error);
     const message = `The work was done, but its answer is not JSON: ${why}`;

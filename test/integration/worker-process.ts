@@ -7,6 +7,7 @@ import { setTimeout as delay } from "node:timers/promises";
 import { ServiceBroker } from "moleculer";
 import type { Context } from "moleculer";
 import { NatsTransporter, TaskflowWorker } from "../../lib/index.ts";
+import { answerOf } from "./no-data-answers.ts";
 import type { TaskflowContext, TaskflowWorkerOptions } from "../../lib/index.ts";
 
 interface Settings {
@@ -82,6 +83,11 @@ const actions = {
     appendFileSync(runs, "produce\n");
     await ctx.call("taskflow.produce", ctx.params.make);
     return actions.wait(ctx);
+  },
+  /** Streams too: Moleculer itself sends them. */
+  answer(ctx: Context<{ kind: string }>) {
+    appendFileSync(runs, "answer\n");
+    return answerOf(ctx.params.kind);
   },
   tell(ctx: Context<{ kind?: string }>) {
     appendFileSync(runs, "tell\n");

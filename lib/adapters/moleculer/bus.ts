@@ -1,3 +1,4 @@
+import type { Readable } from "node:stream";
 import type { ServiceBroker } from "moleculer";
 import type { CommandResult, CommandRequest } from "../../core/model/command.ts";
 import type { NatsConnection } from "nats";
@@ -7,7 +8,7 @@ import { isToBeFetched } from "../../protocol/large-outcome.ts";
 import type { Bus, EventMessage } from "../../ports/bus.ts";
 import type { Call, OutcomeQuery, Reply } from "../../ports/dispatch.ts";
 import { queryWorker, shortInstance } from "./outcome-query.ts";
-import { answered } from "../../protocol/call-outcome.ts";
+import { answered, answeredHere } from "../../protocol/call-outcome.ts";
 import { type LocalSubjects, localSubjects, maxBytesOf, maxMessageBytesOf, natsClientOf } from "./broker-link.ts";
 import { getEventsEndpoint } from "../../protocol/events-subject.ts";
 import { hasBegun, watchBegun } from "./begun.ts";
@@ -16,6 +17,8 @@ import { WorkerRegistry } from "./worker-registry.ts";
 import { LargeResponses } from "./large-responses.ts";
 import { onReconnected } from "./reconnect.ts";
 import { writeBufferOf, type WriteBufferOptions } from "../nats/write-buffer.ts";
+import { writesPlainJson } from "../nats/packets.ts";
+import { isOfClass } from "../../util/no-data.ts";
 import { directTransit, requestDirectly, type Transit } from "./direct-request.ts";
 import { endCallsOfRestarted } from "./restarted-nodes.ts";
 import { guarded } from "../../util/guarded.ts";
@@ -163,6 +166,7 @@ export class MoleculerBus implements Bus {
 
   call(call: Call, done: (outcome: Outcome) => void): () => void {
     const isLocal = call.node === this.#broker.nodeID;
+    const isJson = !isLocal && writesPlainJson(this.#broker.serializer);
     const { params, meta } = isLocal ? this.#copied(call) : this.#shared(call);
     // A handler with the mixin may extend its time by heartbeats. The engine times every attempt
     // anyway.
@@ -171,8 +175,9 @@ export class MoleculerBus implements Bus {
     const { logger } = this.#broker;
     const sentence = `The answer to ${call.idempotencyKey} could not be handled.`;
     const succeeded = guarded(logger, sentence, (response: unknown) => {
+      if (isOfClass(response)) discardStream(response, isLocal);
       if (isToBeFetched(response, call.idempotencyKey)) endFetching = this.#largeResponses.fetch(call, done);
-      else done(answered(response));
+      else done(isJson ? answered(response) : answeredHere(response));
     });
     const failed = guarded(logger, sentence, (error: unknown) => {
       if (isRefusedDelivery(error, call.idempotencyKey)) return;
@@ -291,4 +296,12 @@ function listensFor(broker: ServiceBroker, event: string): boolean {
   const { events } = broker.registry.events as unknown as { events: { name: string; endpoints: unknown[] }[] };
   if (event.endsWith("**")) return events.some(({ name }) => name.startsWith("taskflow.") || name.startsWith("*"));
   return broker.registry.events.getAllEndpoints(event, null as never).length > 0;
+}
+
+/** A stream is no answer: nobody reads it, and an error of it must not end the process. */
+function discardStream(response: Partial<Readable>, isLocal: boolean): void {
+  if (typeof response.pipe !== "function") return;
+  response.on?.("error", () => {});
+  if (isLocal) response.destroy?.();
+  else response.resume?.();
 }

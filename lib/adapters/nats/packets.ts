@@ -14,6 +14,8 @@ export interface WirePacket {
 export interface WirePayload {
   id?: string;
   action?: string;
+  /** 1: no other call made this one. */
+  level?: number;
   meta?: Meta | null;
   success?: boolean;
   data?: unknown;

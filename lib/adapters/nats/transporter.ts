@@ -18,6 +18,7 @@ import type { Msg } from "nats";
 import { OfflineBuffer } from "./offline-buffer.ts";
 import { disconnectedError, NatsLink } from "./connection.ts";
 import { writeBufferOf } from "./write-buffer.ts";
+import { noDataIn } from "../../util/no-data.ts";
 import { CONTEXT_KEY, WIRE_PROTOCOL, WIRE_PROTOCOL_KEY } from "../../protocol/names.ts";
 import { guarded } from "../../util/guarded.ts";
 import { WireContext } from "../../protocol/wire-context.ts";
@@ -54,6 +55,8 @@ interface MoleculerTransit {
  */
 export class NatsTransporter extends NatsLink {
   readonly #held = new OfflineBuffer();
+  /** The contexts of calls that tasks made. Calls of their handlers carry a context too. */
+  readonly #ofTasks = new WeakSet<object>();
 
   override init(...args: Parameters<NatsLink["init"]>): void {
     super.init(...args);
@@ -169,6 +172,7 @@ export class NatsTransporter extends NatsLink {
       return this.send(topic, this.serialize(refused as never), { packet: refused });
     };
     try {
+      this.#checkAnswer(payload);
       // Moleculer sends the whole meta back. The context is the caller's own, and with it a large
       // answer would not fit.
       const write = (): Buffer => this.serialize(packet as never);
@@ -186,6 +190,14 @@ export class NatsTransporter extends NatsLink {
         return Promise.reject(wire.asError(second));
       }
     }
+  }
+
+  /** @throws MoleculerError RESPONSE_NOT_SERIALIZABLE for an answer to a task that is no data */
+  #checkAnswer({ meta, data, stream }: wire.WirePayload): void {
+    const context = meta?.[CONTEXT_KEY];
+    if (typeof context !== "object" || context === null || stream || !this.#ofTasks.has(context)) return;
+    const found = noDataIn(data);
+    if (found !== undefined) throw new TypeError(`it must be data, got ${found}.`);
   }
 
   /** The last step, after the middlewares. @throws MoleculerClientError `PAYLOAD_TOO_LARGE`. */
@@ -275,7 +287,9 @@ export class NatsTransporter extends NatsLink {
     try {
       const packet = this.deserialize(cmd, data) as WirePacket;
       packet.payload.meta ??= {};
-      packet.payload.meta[CONTEXT_KEY] = JSON.parse(context);
+      const parsed = JSON.parse(context) as object;
+      packet.payload.meta[CONTEXT_KEY] = parsed;
+      if (packet.payload.level === 1) this.#ofTasks.add(parsed);
       return (this as unknown as MoleculerInternals).messageHandler(cmd, packet);
     } catch (error) {
       this.logger.warn("Invalid incoming packet. Type:", cmd, error);

@@ -1,5 +1,6 @@
 import type { TaskError, JsonText } from "../model/values.ts";
 import type { DueTask, TaskTypes } from "../model/task-type.ts";
+import { dataText } from "../../util/no-data.ts";
 import type { Outcome } from "./inputs.ts";
 
 /**
@@ -17,7 +18,7 @@ export function beginAttempt(types: TaskTypes, task: DueTask, now: number): Outc
 
 function computed(response: unknown): Outcome {
   try {
-    return { kind: "answered", response: (JSON.stringify(response) ?? "null") as JsonText, reportedFailure: false };
+    return { kind: "answered", response: dataText(response) as JsonText, reportedFailure: false };
   } catch (thrown) {
     const { name, message } = errorOf(thrown);
     return { kind: "failed", error: { type: "RESPONSE_NOT_SERIALIZABLE", name, message }, permanent: true };

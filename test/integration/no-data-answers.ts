@@ -1,6 +1,4 @@
 /** Answers of handlers that are no data, by what the error calls them; and some that are. */
- * Answers of handlers that are no data, by what they are called in the error; and some that are.
- */
 import { createReadStream } from "node:fs";
 
 function* generate(): Generator<number> {

@@ -21,8 +21,18 @@ import { MongoInserts } from "./inserts.ts";
 import type { MongoLink } from "./client.ts";
 import { cut } from "./chunks.ts";
 import type { ProjectionWriter } from "./projection-writer.ts";
-import { entryId, entryIds, newName, revisionOf, TASKFLOWS, toDocument } from "./schema.ts";
-import type { EntryDocument, ChunkDocument, RowDocument, TaskflowDocument } from "./schema.ts";
+import {
+  type ChunkDocument,
+  type EntryDocument,
+  entryId,
+  entryIds,
+  newName,
+  revisionOf,
+  type RowDocument,
+  type TaskflowDocument,
+  TASKFLOWS,
+  toDocument,
+} from "./schema.ts";
 
 /** A taskflow in use, as of the last read or write. */
 export interface Known {

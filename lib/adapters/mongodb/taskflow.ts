@@ -8,20 +8,21 @@ import { isDuplicateKey } from "./error.ts";
 import type { Known, MongoJournal } from "./journal.ts";
 import { cut, join } from "./chunks.ts";
 import {
+  type ChunkDocument,
   type EntryDocument,
-  type EntryText,
   entryId,
   entryIds,
+  type EntryText,
   journalOf,
   newName,
-  type ChunkDocument,
   partIds,
-  ROW_PROJECTION,
   revisionOf,
-  toDocument,
+  ROW_PROJECTION,
+  type RowDocument,
   type TaskflowDocument,
+  toDocument,
+  toRow,
 } from "./schema.ts";
-import { type RowDocument, toRow } from "./schema.ts";
 import type { MongoLink } from "./client.ts";
 import { MongoInserts } from "./inserts.ts";
 

@@ -7,12 +7,10 @@ import type { Msg, NatsConnection, PublishOptions, Subscription } from "nats";
 import { guarded } from "../../util/guarded.ts";
 import { withTimeout } from "../../util/timer.ts";
 import { loadPeer } from "../system/peer-package.ts";
-import { resolveNatsOptions } from "./options.ts";
-import type { ResolvedNatsOptions } from "./options.ts";
+import { type ResolvedNatsOptions, resolveNatsOptions } from "./options.ts";
 import type { NatsTransporterOptions } from "./settings.ts";
 import { writeBufferOf } from "./write-buffer.ts";
-import { describeConnectFailure, describeError, watchStatus } from "./status.ts";
-import type { NatsStatus, NatsStatusListener } from "./status.ts";
+import { describeConnectFailure, describeError, type NatsStatus, type NatsStatusListener, watchStatus } from "./status.ts";
 import { payloadTooLarge } from "./packets.ts";
 
 /** Fixed in Moleculer's transit. */

@@ -10,8 +10,7 @@ import { TASKFLOW_STATUSES } from "../../../schemas/statuses.ts";
 import { isFinished } from "../../core/model/flow.ts";
 import type { RowAnnotation, TaskflowPage, TaskflowQuery } from "../../ports/store.ts";
 import { checkQuery, decodeCursor, encodeCursor } from "../../ports/list-cursor.ts";
-import { parsed, ROW_COLUMNS, toRow, UNFINISHED } from "./schema.ts";
-import type { RowColumns } from "./schema.ts";
+import { parsed, ROW_COLUMNS, type RowColumns, toRow, UNFINISHED } from "./schema.ts";
 
 interface Condition {
   readonly sql: string;

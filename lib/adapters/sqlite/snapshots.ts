@@ -1,8 +1,7 @@
 /** Reads and compacts journals, both in steps, so that the engine has its turns between. */
 import type { DatabaseSync, StatementSync } from "node:sqlite";
 import type { RawTaskflow, StoredTaskflow, WriteResult } from "../../ports/store.ts";
-import { ROW_COLUMNS, toRow } from "./schema.ts";
-import type { RowColumns } from "./schema.ts";
+import { ROW_COLUMNS, type RowColumns, toRow } from "./schema.ts";
 
 /** Entries that are read or removed in one step; texts of a snapshot, which are longer. */
 const ENTRIES = 2_000;

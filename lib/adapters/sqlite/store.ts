@@ -27,16 +27,14 @@ import type {
 import { isLeaseExpired } from "../../ports/expired-lease.ts";
 import { messageOf, primaryCode } from "./error.ts";
 import { OutageLog, type OutageLogger } from "../../util/outage-log.ts";
-import { openFile, openMemory } from "./file.ts";
-import type { SqliteFile } from "./file.ts";
+import { openFile, openMemory, type SqliteFile } from "./file.ts";
 import { SqliteJournal } from "./journal.ts";
 import { SqliteOwners } from "./owners.ts";
 import { SqlitePauses } from "./pause-rules.ts";
 import { SqliteQueries } from "./query.ts";
 import { SqliteReader } from "./reader.ts";
 import { compactJournal, readJournal, readJournalOn, readRaw, SqliteSnapshots, type Steps } from "./snapshots.ts";
-import { ROW_COLUMNS } from "./schema.ts";
-import type { RowColumns } from "./schema.ts";
+import { ROW_COLUMNS, type RowColumns } from "./schema.ts";
 
 export interface SqliteStoreOptions {
   /**

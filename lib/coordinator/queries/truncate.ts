@@ -4,8 +4,7 @@
  * is measured.
  */
 import type { Flow, Stage, Task } from "../../core/model/flow.ts";
-import type { TaskError } from "../../core/model/values.ts";
-import type { JsonText } from "../../core/model/values.ts";
+import type { JsonText, TaskError } from "../../core/model/values.ts";
 import type { TreeShape } from "../../core/views/details.ts";
 import { bytesOf, isOmitted, leaveOut, omission, type Omission, omitted, WORTH_OMITTING } from "../../protocol/truncate.ts";
 import type { Referable } from "../../protocol/value-ref.ts";

@@ -1,11 +1,10 @@
-import { currentDefinition, type Flow, latestAttempt } from "../../core/model/flow.ts";
+import { currentDefinition, type Flow, latestAttempt, taskAt } from "../../core/model/flow.ts";
 import type { Part, Resolution } from "../../core/model/resolution.ts";
 import { failure } from "../../core/model/values.ts";
 import { executionContext, idempotencyKey, keyOf, metaOf } from "../../core/views/execution-context.ts";
 import { requestOf, resolveEvaluated, subjectOf } from "../../definitions/evaluation.ts";
 import type { Fact } from "../../core/journal/facts.ts";
 import type { Effect } from "../../core/execution/effects.ts";
-import { taskAt } from "../../core/model/flow.ts";
 import { stageId, taskId } from "../../core/model/ids.ts";
 import { targetOf } from "../../core/model/task-type.ts";
 import { delayAfter } from "../../core/execution/task.ts";
@@ -17,8 +16,7 @@ import type { KnownTaskTypes } from "../../ports/task-types.ts";
 import type { Dispatcher } from "./dispatcher.ts";
 import type { LateListening, Listening } from "./late-listening.ts";
 import type { Resident } from "./resident.ts";
-import type { Late } from "./effect-handlers.ts";
-import type { NestedMessenger } from "./effect-handlers.ts";
+import type { Late, NestedMessenger } from "./effect-handlers.ts";
 
 /** No ledger goes back so far. */
 const UNKNOWN_AGE_MS = 10 * 365 * 86_400_000;

@@ -1,5 +1,13 @@
-import { MAX_MEMORY_BYTES, UNFINISHED_FACTOR, type Asked, type Begin, type Begun, type Finished } from "./ledger.ts";
-import type { Ledger, LedgerLimits } from "./ledger.ts";
+import {
+  type Asked,
+  type Begin,
+  type Begun,
+  type Finished,
+  type Ledger,
+  type LedgerLimits,
+  MAX_MEMORY_BYTES,
+  UNFINISHED_FACTOR,
+} from "./ledger.ts";
 import { asked, begun, finished, type Change, type LedgerRecord } from "./rules.ts";
 
 /** A ledger in this process's memory, which ends with it. Its clock is monotonic. */

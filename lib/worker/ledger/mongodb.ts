@@ -7,8 +7,15 @@ import { randomUUID } from "node:crypto";
 import type { Collection } from "mongodb";
 import { isDuplicateKey } from "../../adapters/mongodb/error.ts";
 import { MongoLink } from "../../adapters/mongodb/client.ts";
-import { type Asked, type Begin, type Begun, type Finished, UNFINISHED_FACTOR } from "./ledger.ts";
-import type { Ledger, LedgerLimits } from "./ledger.ts";
+import {
+  type Asked,
+  type Begin,
+  type Begun,
+  type Finished,
+  type Ledger,
+  type LedgerLimits,
+  UNFINISHED_FACTOR,
+} from "./ledger.ts";
 import { asked, begun, finished, type Change, type LedgerRecord } from "./rules.ts";
 
 const COLLECTION = "taskflow_ledger";

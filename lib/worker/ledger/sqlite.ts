@@ -7,8 +7,15 @@ import { mkdirSync } from "node:fs";
 import { dirname } from "node:path";
 import { DatabaseSync, type StatementSync } from "node:sqlite";
 import { BUSY, messageOf, primaryCode } from "../../adapters/sqlite/error.ts";
-import { type Asked, type Begin, type Begun, type Finished, UNFINISHED_FACTOR } from "./ledger.ts";
-import type { Ledger, LedgerLimits } from "./ledger.ts";
+import {
+  type Asked,
+  type Begin,
+  type Begun,
+  type Finished,
+  type Ledger,
+  type LedgerLimits,
+  UNFINISHED_FACTOR,
+} from "./ledger.ts";
 import { asked, begun, finished, type Change, type LedgerRecord } from "./rules.ts";
 
 const FORMAT = 1;

@@ -12,12 +12,16 @@ export type FlowKind = "once" | "ledgered" | "plain";
 
 export const KINDS: readonly FlowKind[] = ["once", "ledgered", "plain"];
 
+const TIMEOUT_MS = 4_000;
+
 /**
  * Long enough for many attempts to be running when something dies, short enough for thousands of
  * taskflows.
  */
 const WORK_MS = { min: 2, max: 80 };
 const LONG_WORK_MS = { min: 200, max: 900 };
+/** Longer than the attempt's timeout: heartbeats keep it alive. */
+const BEATING_WORK_MS = { min: TIMEOUT_MS + 500, max: TIMEOUT_MS + 2_000 };
 const SHAPES = [[1, 4, 1], [2, 2], [1, 1, 1], [1, 2], [3], [1]];
 
 export function chaosFlow(random: Random, kind: FlowKind, taskflowId: string): Taskflow & { taskflowId: string } {
@@ -27,7 +31,7 @@ export function chaosFlow(random: Random, kind: FlowKind, taskflowId: string): T
       name: `t${index}-${task}`,
       type: "ACTION" as const,
       taskDetails: { serviceId, actionName: "work" },
-      params: { ...workOf(random) },
+      params: { ...workOf(random, kind) },
     }));
     return { name: `s${index}`, tasks };
   });
@@ -37,7 +41,7 @@ export function chaosFlow(random: Random, kind: FlowKind, taskflowId: string): T
     stages,
     options: {
       exactlyOnceTaskExecution: kind === "once",
-      timeout: 4_000,
+      timeout: TIMEOUT_MS,
       maxRetries: 8,
       retryDelay: 200,
       backoff: { type: "linear", factor: 1, maxDelay: 2_000, jitter: 0.2 },
@@ -45,7 +49,10 @@ export function chaosFlow(random: Random, kind: FlowKind, taskflowId: string): T
   };
 }
 
-function workOf(random: Random): WorkParams {
+function workOf(random: Random, kind: FlowKind): WorkParams {
+  if (kind !== "plain" && random.chance(0.01)) {
+    return { work: random.int(BEATING_WORK_MS.min, BEATING_WORK_MS.max), beats: true };
+  }
   const { min, max } = random.chance(0.08) ? LONG_WORK_MS : WORK_MS;
   const work = random.int(min, max);
   if (!random.chance(0.06)) return { work };

@@ -7,7 +7,7 @@ import { setTimeout as delay } from "node:timers/promises";
 import { ServiceBroker } from "moleculer";
 import type { Context } from "moleculer";
 import { NatsTransporter, TaskflowWorker } from "../../lib/index.ts";
-import type { TaskflowExecutionContext } from "../../lib/index.ts";
+import type { TaskflowContext, TaskflowExecutionContext } from "../../lib/index.ts";
 import { ExecutionLog } from "./execution-log.ts";
 
 export interface ChaosWorkerSettings {
@@ -23,6 +23,8 @@ export interface WorkParams {
   readonly work: number;
   /** Attempts that fail before one succeeds. */
   readonly failures?: number;
+  /** It works longer than its timeout, and sends heartbeats. */
+  readonly beats?: boolean;
 }
 
 /** What a handler answers: which run of it that was, and which runs it was told of. */
@@ -34,6 +36,8 @@ export interface WorkAnswer {
 const { nodeID, namespace, url, ledger, log: path } = JSON.parse(process.env.CHAOS_WORKER ?? "{}") as ChaosWorkerSettings;
 const log = new ExecutionLog(path);
 const incarnation = `${process.pid}-${Date.now().toString(36)}`;
+/** A worker sends one a second at most. */
+const BEAT_MS = 500;
 let runs = 0;
 
 async function work(ctx: Context<WorkParams>): Promise<WorkAnswer> {
@@ -44,7 +48,10 @@ async function work(ctx: Context<WorkParams>): Promise<WorkAnswer> {
   const key = `${id}:${taskId}:${taskInfo.attempt}`;
   const action = ctx.action?.name ?? "";
   log.write({ kind: "start", run, key, delivery, fence, pid: process.pid, node: nodeID, action, at: Date.now() });
+  const { taskflow: handle } = ctx as unknown as Partial<TaskflowContext>;
+  const heart = ctx.params.beats ? setInterval(() => handle?.heartbeat(), BEAT_MS) : undefined;
   await delay(ctx.params.work);
+  clearInterval(heart);
   const ok = taskInfo.attempt >= (ctx.params.failures ?? 0);
   log.write({ kind: "end", run, ok, at: Date.now() });
   if (!ok) throw new Error(`Attempt ${taskInfo.attempt} was to fail.`);

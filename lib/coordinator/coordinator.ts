@@ -250,14 +250,14 @@ export class Coordinator {
    */
   async report(key: string, outcome: Outcome): Promise<boolean> {
     await this.#residency.load(taskflowIdOf(key));
-    const told = this.#attemptOf(key);
-    if (!told) {
+    const running = this.#attemptOf(key);
+    if (!running) {
       const flow = await this.peek(taskflowIdOf(key));
       if (!flow || !isOver(flow)) return !flow;
       const place = placeOf(key, flow);
       return place === undefined || this.#late.add(flow, { kind: "answer", ...place, outcome });
     }
-    const { resident, task, attempt } = told;
+    const { resident, task, attempt } = running;
     this.#turns.give(resident, { kind: "answer", task, attempt, outcome });
     await new Promise<void>((resolve) => this.#ports.clock.soon(resolve));
     const flow = await this.peek(resident.flow.taskflowId);
@@ -270,8 +270,8 @@ export class Coordinator {
 
   /** A handler says that it is still at it: the time of its attempt begins anew. */
   heartbeat(key: string): void {
-    const told = this.#attemptOf(key);
-    if (told) this.#turns.extend(told.resident, told.task, told.attempt);
+    const running = this.#attemptOf(key);
+    if (running) this.#turns.extend(running.resident, running.task, running.attempt);
   }
 
   #attemptOf(key: string): { resident: Resident; task: number; attempt: number } | undefined {

@@ -20,10 +20,10 @@ export interface EventMessage {
 export interface Bus extends Dispatch {
   /**
    * Forwards a command to the coordinator of that node, which answers once its facts are stored.
-   * `not-mine`: it does not have the taskflow. `unheard`: no answer arrived in time, and the
+   * `not-mine`: it does not have the taskflow. `unanswered`: no answer arrived in time, and the
    * outcome is unknown. Rejects only if the command exceeds a message: then it was not sent.
    */
-  forward(node: string, taskflowId: string, request: CommandRequest): Promise<CommandResult | "not-mine" | "unheard">;
+  forward(node: string, taskflowId: string, request: CommandRequest): Promise<CommandResult | "not-mine" | "unanswered">;
 
   /**
    * Calls the listener when this node's own link to the bus is back after a loss: answers in flight

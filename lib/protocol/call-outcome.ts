@@ -9,12 +9,12 @@ import { failedOutcome } from "./task-error.ts";
 /** The answer of a handler in another process, as it was read from JSON. */
 export const answered = (response: unknown): Outcome =>
   // Moleculer makes a stream of one that was sent in chunks.
-  isOfClass(response) ? answeredHere(response) : outcomeOf(response, (it) => JSON.stringify(it) ?? "null");
+  isOfClass(response) ? answeredHere(response) : outcomeWith(response, (it) => JSON.stringify(it) ?? "null");
 
 /** The answer of a handler in this process, or read by a serializer that keeps more than JSON. */
-export const answeredHere = (response: unknown): Outcome => outcomeOf(response, dataText);
+export const answeredHere = (response: unknown): Outcome => outcomeWith(response, dataText);
 
-function outcomeOf(response: unknown, textOf: (response: unknown) => string): Outcome {
+function outcomeWith(response: unknown, textOf: (response: unknown) => string): Outcome {
   try {
     // Getters of an object of this process may throw.
     const reportedFailure = recordOf(response)["success"] === false;
@@ -32,13 +32,13 @@ const isDelivery = (value: unknown): value is number => Number.isSafeInteger(val
  * An outcome from a worker's ledger: `{ ok: true, response }` or `{ ok: false, error }`, read like
  * the answer of the call itself. Undefined if it is neither.
  */
-export function toldOutcome(told: unknown, now: number): Outcome | undefined {
-  const said = recordOf(told);
-  if (said["ok"] === true && "response" in said) {
-    const { delivery } = said;
-    const outcome = answered(said["response"]);
+export function outcomeOf(stored: unknown, now: number): Outcome | undefined {
+  const fields = recordOf(stored);
+  if (fields["ok"] === true && "response" in fields) {
+    const { delivery } = fields;
+    const outcome = answered(fields["response"]);
     return outcome.kind === "answered" && isDelivery(delivery) ? { ...outcome, delivery } : outcome;
   }
   // A ledger keeps outcomes of handlers that ran, whatever an error says.
-  return said["ok"] === false && isRecord(said["error"]) ? failedOutcome(said["error"], now) : undefined;
+  return fields["ok"] === false && isRecord(fields["error"]) ? failedOutcome(fields["error"], now) : undefined;
 }

@@ -75,8 +75,8 @@ function sendHeartbeat({ broker }: Context, key: string, progress: unknown): voi
     if (text !== undefined && text.length > MAX_PROGRESS) {
       throw new RangeError(`progress must have at most ${MAX_PROGRESS} characters as JSON, got ${text.length}`);
     }
-    const told = text === undefined ? {} : { progress: JSON.parse(text) as unknown };
-    broker.broadcast(HEARTBEAT_EVENT, { key, ...told }).catch(() => undefined);
+    const fields = text === undefined ? {} : { progress: JSON.parse(text) as unknown };
+    broker.broadcast(HEARTBEAT_EVENT, { key, ...fields }).catch(() => undefined);
   } catch (error) {
     broker.logger.warn(`A heartbeat of ${key} was not sent.`, error);
   }

@@ -5,7 +5,7 @@
 import type { CommandResult, CommandRequest } from "../../lib/core/model/command.ts";
 import type { Incarnation } from "./incarnation.ts";
 
-type Heard = CommandResult | "not-mine" | "unheard";
+type Heard = CommandResult | "not-mine" | "unanswered";
 
 const ANSWER_MS = 5_000;
 
@@ -15,7 +15,7 @@ export function forward(incarnation: Incarnation, node: string, taskflowId: stri
   return new Promise((resolve) => {
     const tell = (heard: Heard, after: number): (() => void) =>
       world.agenda.in(after, () => incarnation.reach(() => resolve(heard)));
-    const giveUp = tell("unheard", ANSWER_MS);
+    const giveUp = tell("unanswered", ANSWER_MS);
     const answer = (heard: Heard): void => {
       if (incarnation.isCutOff || world.strikes("reply lost")) return;
       giveUp();

@@ -2,30 +2,30 @@
 import type { ServiceBroker } from "moleculer";
 import type { NatsConnection } from "nats";
 
-type Heard = (text: string) => void;
+type Listener = (text: string) => void;
 
 /**
  * The subjects within a broker's own process: the coordinator repeats here each message that it
  * publishes to NATS.
  */
 export class LocalSubjects {
-  readonly #listeners = new Map<string, Set<Heard>>();
+  readonly #listeners = new Map<string, Set<Listener>>();
 
   /** True if any of them has a listener. */
-  get areHeard(): boolean {
+  get hasListeners(): boolean {
     return this.#listeners.size > 0;
   }
 
-  say(subject: string, text: string): void {
-    for (const heard of this.#listeners.get(subject) ?? []) heard(text);
+  publish(subject: string, text: string): void {
+    for (const listener of this.#listeners.get(subject) ?? []) listener(text);
   }
 
   /** Returns a function that ends the subscription. */
-  listen(subject: string, heard: Heard): () => void {
+  listen(subject: string, listener: Listener): () => void {
     const listeners = this.#listeners.get(subject) ?? new Set();
-    this.#listeners.set(subject, listeners.add(heard));
+    this.#listeners.set(subject, listeners.add(listener));
     return () => {
-      listeners.delete(heard);
+      listeners.delete(listener);
       if (listeners.size === 0 && this.#listeners.get(subject) === listeners) this.#listeners.delete(subject);
     };
   }

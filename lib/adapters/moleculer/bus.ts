@@ -12,7 +12,7 @@ import { answered, answeredHere } from "../../protocol/call-outcome.ts";
 import { type LocalSubjects, localSubjects, maxBytesOf, maxMessageBytesOf, natsClientOf } from "./broker-link.ts";
 import { getEventsEndpoint } from "../../protocol/events-subject.ts";
 import { hasBegun, watchBegun } from "./begun.ts";
-import { forwardOrder } from "./forward-command.ts";
+import { forwardCommand } from "./forward-command.ts";
 import { WorkerRegistry } from "./worker-registry.ts";
 import { LargeResponses } from "./large-responses.ts";
 import { onReconnected } from "./reconnect.ts";
@@ -66,7 +66,7 @@ export class MoleculerBus implements Bus {
   readonly #transit: Transit | undefined;
   readonly #writeBuffer: WriteBufferOptions;
   /** Ends the outcome queries that are under way. */
-  readonly #asking = new Set<() => void>();
+  readonly #outcomeQueries = new Set<() => void>();
   readonly #largeResponses = new LargeResponses((question, done) => this.queryOutcome(question, done));
 
   /**
@@ -91,8 +91,8 @@ export class MoleculerBus implements Bus {
     for (const event of REGISTRY_EVENTS) localBus.off(event, this.#forget);
     this.#workers.close();
     this.#endWatch();
-    for (const end of this.#asking) end();
-    this.#asking.clear();
+    for (const end of this.#outcomeQueries) end();
+    this.#outcomeQueries.clear();
   }
 
   route(action: string, preferred?: string): string | undefined {
@@ -115,12 +115,12 @@ export class MoleculerBus implements Bus {
 
   queryOutcome(question: OutcomeQuery, done: (reply: Reply) => void): () => void {
     const end = queryWorker(this.#broker, this.#workers, question, (reply) => {
-      this.#asking.delete(end);
+      this.#outcomeQueries.delete(end);
       done(reply);
     });
-    this.#asking.add(end);
+    this.#outcomeQueries.add(end);
     return () => {
-      this.#asking.delete(end);
+      this.#outcomeQueries.delete(end);
       end();
     };
   }
@@ -140,8 +140,8 @@ export class MoleculerBus implements Bus {
     broker.transit.sendEvent(ctx).catch(() => undefined);
   }
 
-  forward(node: string, taskflowId: string, order: CommandRequest): Promise<CommandResult | "not-mine" | "unheard"> {
-    return forwardOrder(this.#broker, node, taskflowId, order);
+  forward(node: string, taskflowId: string, order: CommandRequest): Promise<CommandResult | "not-mine" | "unanswered"> {
+    return forwardCommand(this.#broker, node, taskflowId, order);
   }
 
   /**
@@ -223,7 +223,7 @@ export class MoleculerBus implements Bus {
   }
 
   hasAudience(): boolean {
-    return natsClientOf(this.#broker) !== undefined || this.#local.areHeard || this.#isListenedFor("**");
+    return natsClientOf(this.#broker) !== undefined || this.#local.hasListeners || this.#isListenedFor("**");
   }
 
   /** Bytes that fit into one message to another node. */
@@ -234,7 +234,7 @@ export class MoleculerBus implements Bus {
   announce(message: EventMessage): void {
     const subject = this.#subjects + message.taskflowId;
     try {
-      if (this.#local.areHeard) this.#local.say(subject, message.text);
+      if (this.#local.hasListeners) this.#local.publish(subject, message.text);
       const nats = natsClientOf(this.#broker);
       if (nats) this.#publish(nats, subject, message);
       this.#emit(message.topic, message, nats !== undefined);

@@ -11,12 +11,12 @@ import { classifyError } from "../../protocol/task-error.ts";
  */
 const ANSWER_MS = 5_000;
 
-export function forwardOrder(
+export function forwardCommand(
   broker: ServiceBroker,
   node: string,
   taskflowId: string,
   order: CommandRequest,
-): Promise<CommandResult | "not-mine" | "unheard"> {
+): Promise<CommandResult | "not-mine" | "unanswered"> {
   return passOn(broker, node, EXECUTE_COMMAND_ACTION, taskflowId, { taskflowId, request: order });
 }
 
@@ -27,15 +27,15 @@ export async function passOn(
   action: string,
   taskflowId: string,
   params: object,
-): Promise<CommandResult | "not-mine" | "unheard"> {
+): Promise<CommandResult | "not-mine" | "unanswered"> {
   try {
-    const told: unknown = await broker.call<unknown, unknown>(action, params, {
+    const response: unknown = await broker.call<unknown, unknown>(action, params, {
       nodeID: node,
       timeout: ANSWER_MS,
       retries: 0,
       tracking: false,
     });
-    const { data } = (told ?? {}) as { data?: { answer?: CommandResult } };
+    const { data } = (response ?? {}) as { data?: { answer?: CommandResult } };
     return data?.answer ?? "not-mine";
   } catch (error) {
     const { nodeID } = error as { nodeID?: unknown };
@@ -46,6 +46,6 @@ export async function passOn(
       throw taskflowError("TASKFLOW_VALIDATION_ERROR", message, [{ path: "", message, keyword: "bytes" }]);
     }
     broker.logger.warn(`${node} did not answer a command on taskflow ${taskflowId}; trying again.`, error);
-    return "unheard";
+    return "unanswered";
   }
 }

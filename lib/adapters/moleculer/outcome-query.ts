@@ -3,7 +3,7 @@ import type { ServiceBroker } from "moleculer";
 import type { OutcomeQuery, Reply } from "../../ports/dispatch.ts";
 import { joinOutcome, LONGEST_OUTCOME } from "../../protocol/large-outcome.ts";
 import { LEDGER_KEY, OUTCOME_ACTION } from "../../protocol/names.ts";
-import { toldOutcome } from "../../protocol/call-outcome.ts";
+import { outcomeOf } from "../../protocol/call-outcome.ts";
 import { backoff } from "../../util/timer.ts";
 import { Semaphore } from "../../util/semaphore.ts";
 import type { WorkerRegistry, OutcomeEndpoint } from "./worker-registry.ts";
@@ -108,7 +108,7 @@ function endpointsFor(broker: ServiceBroker, action: string): { name: string; en
 const isShared = ({ action }: OutcomeEndpoint): boolean => action[LEDGER_KEY]?.isShared === true;
 
 /** The possible answers of a worker. */
-interface Told {
+interface WorkerAnswer {
   readonly state?: unknown;
   readonly outcome?: unknown;
   readonly quietMs?: unknown;
@@ -125,9 +125,10 @@ async function queryOnce(
   isOver: () => boolean,
 ): Promise<Reply | undefined> {
   const options = { nodeID: node, timeout: TRY_MS, retries: 0, tracking: false };
-  const ask = (offset?: number): Promise<Told> => broker.call<Told, unknown>(action, { key, delivery, ageMs, offset }, options);
+  const ask = (offset?: number): Promise<WorkerAnswer> =>
+    broker.call<WorkerAnswer, unknown>(action, { key, delivery, ageMs, offset }, options);
   try {
-    const answer = (await ask()) as Told | null;
+    const answer = (await ask()) as WorkerAnswer | null;
     if (answer?.state !== "done" || answer.part === undefined) return replyOf(answer, process);
     const { part } = answer;
     const outcome = await fetching.run(() => {
@@ -146,12 +147,12 @@ async function queryOnce(
 
 const isDuration = (value: unknown): value is number => typeof value === "number" && Number.isFinite(value) && value >= 0;
 
-function replyOf(answer: Told | null, process: string | undefined): Reply {
-  const { state, outcome: told, quietMs, instance } = answer ?? {};
+function replyOf(answer: WorkerAnswer | null, process: string | undefined): Reply {
+  const { state, outcome: given, quietMs, instance } = answer ?? {};
   if (state === "running") return isDuration(quietMs) ? { kind: "running", quietMs } : { kind: "running" };
   if (state === "interrupted") return { kind: state };
   // Another process may have used another ledger, or a clock that has stepped since.
   if (state === "never" && typeof instance === "string" && shortInstance(instance) === process) return { kind: state };
-  const outcome = state === "done" ? toldOutcome(told, Date.now()) : undefined;
+  const outcome = state === "done" ? outcomeOf(given, Date.now()) : undefined;
   return outcome ? { kind: "done", outcome } : { kind: "silent" };
 }

@@ -61,7 +61,7 @@ export class CommandRouter {
         order = { ...order, id: order.id ?? ids.random() };
         const heard = await bus.forward(found.owner, taskflowId, order);
         if (typeof heard === "object") return heard;
-        wasSent ||= heard === "unheard";
+        wasSent ||= heard === "unanswered";
       }
       if (this.#turns.isStopped || clock.monotonic() >= deadline) throw wasSent ? unknown(taskflowId) : nobody(taskflowId);
       await sleep(pause(), clock);

@@ -16,7 +16,7 @@ import { EVERY_ACTION } from "../flow-control/pause-rules.ts";
 import type { JournalCache, ReadTaskflow } from "./journal-cache.ts";
 import type { CoordinatorSettings } from "../turn/settings.ts";
 
-/** How long the store may take before people are told that it does not answer. */
+/** How long the store may take before an explanation says that it does not answer. */
 const PATIENCE_MS = 2_000;
 
 export interface ExplanationsPorts {
@@ -53,8 +53,8 @@ export class Explainer {
     const { flow } = stored;
     const { owner } = stored.row;
     if (!isOver(flow) && owner !== null && owner !== this.#settings.owner) {
-      const told = await this.#ports.askOwner(owner, taskflowId).catch(() => undefined);
-      if (told) return told;
+      const explained = await this.#ports.askOwner(owner, taskflowId).catch(() => undefined);
+      if (explained) return explained;
     }
     return explain(flow, this.#around(this.#driverOf(stored), null));
   }
@@ -130,7 +130,7 @@ export class Explainer {
 }
 
 function unreadable(taskflowId: string, message: string): Explanation {
-  const sentence = `The store cannot be used, so that nothing of it can go on, or be told: ${message}`;
+  const sentence = `The store is unavailable, so its state cannot be read and nothing can proceed: ${message}`;
   const movedBy = "The store; it is tried again all the time.";
   return {
     taskflowId,

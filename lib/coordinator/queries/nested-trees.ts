@@ -28,10 +28,10 @@ export function branchOf(flow: Flow, tree: Tree): Branch {
   const slots: Slot[] = [];
   const stages = tree["stages"] as Readonly<Record<string, { tasks: Readonly<Record<string, Tree>> }>>;
   for (const { id, task } of flow.children.values()) {
-    const told = stages[stageId(flow.idBase, task.stage.index)]?.tasks[taskId(flow.idBase, task.ordinal)];
-    if (!told) continue;
-    told["nested"] ??= {};
-    slots.push({ task: told, id });
+    const row = stages[stageId(flow.idBase, task.stage.index)]?.tasks[taskId(flow.idBase, task.ordinal)];
+    if (!row) continue;
+    row["nested"] ??= {};
+    slots.push({ task: row, id });
   }
   return { tree, slots };
 }
@@ -54,12 +54,12 @@ export async function addNestedTrees(
   for (let n = 0; n < depth && level.length > 0; n++) {
     const next: Branch[] = [];
     for await (const { slot, branch } of readAll(level, read)) {
-      const told = fitting(branch.tree, left);
-      if (told !== branch.tree) root.tree["truncated"] = true;
-      if (!told) continue;
-      left -= sizeOf(told, left);
-      (slot.task["nested"] as Tree)[slot.id] = told;
-      if (told === branch.tree) next.push(branch);
+      const shown = fitting(branch.tree, left);
+      if (shown !== branch.tree) root.tree["truncated"] = true;
+      if (!shown) continue;
+      left -= sizeOf(shown, left);
+      (slot.task["nested"] as Tree)[slot.id] = shown;
+      if (shown === branch.tree) next.push(branch);
     }
     level = next;
   }

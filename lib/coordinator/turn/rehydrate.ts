@@ -108,14 +108,14 @@ export async function repairProjectionIfFinished(
  */
 export async function repairProjectionIfStale({ store, logger }: Ports, row: TaskflowRow, flow: Flow): Promise<boolean> {
   const { taskflowId, fence, status, startedAt, retryAttempt, annotations } = row;
-  const told = projectionOf(flow);
+  const projection = projectionOf(flow);
   const isTrue =
-    status === told.status &&
-    startedAt === told.startedAt &&
-    retryAttempt === told.retryAttempt &&
-    annotations.length === (told.annotations ?? []).length;
+    status === projection.status &&
+    startedAt === projection.startedAt &&
+    retryAttempt === projection.retryAttempt &&
+    annotations.length === (projection.annotations ?? []).length;
   if (isOver(flow) || isTrue) return false;
-  await store.repair(taskflowId, fence, told).catch((error: unknown) => {
+  await store.repair(taskflowId, fence, projection).catch((error: unknown) => {
     logger.warn(
       `The row of taskflow ${taskflowId} could not be written; lists may show an outdated status until it changes.`,
       error,

@@ -55,7 +55,7 @@ export const SERVICE_SETTINGS = {
   maxActive: setting(integer(1), {
     default: 100_000,
     description:
-      "Taskflows in memory at once, without those that wait for longer than `parkAfter`. Beyond it `produce` is refused with `TASKFLOW_OVERLOADED`, and what is due waits in the store",
+      "Taskflows in memory at once, without those that wait for longer than `parkAfter`. Beyond it `produce` is refused with `TASKFLOW_OVERLOADED`, and due taskflows wait in the store",
   }),
   parkAfter: setting(duration(1_000), {
     default: "30s",

@@ -211,7 +211,7 @@ export class Coordinator {
 
   /** Goes on with a taskflow that was stored for it, whole, a moment ago. */
   adopt(stored: ReadJournal): void {
-    // It shuts down: whoever comes next finds it.
+    // It is shutting down: the next owner finds the taskflow.
     if (!this.isDraining) this.#residency.adopt(stored);
   }
 

@@ -5,7 +5,7 @@ import { HEARTBEAT_EVENT } from "../protocol/names.ts";
 import { PreviousResponses } from "./previous-responses.ts";
 import type { Delivery } from "./delivery.ts";
 
-/** `ctx.taskflow` of a handler that a task called; undefined where somebody else called it. */
+/** `ctx.taskflow` of a handler that a task called; undefined for other callers. */
 export interface TaskflowHandle {
   readonly taskflowId: string;
   readonly stageId: string;

@@ -42,7 +42,7 @@ export class PreviousResponses {
 
   #begin(): Promise<readonly PreviousStageResponse[]> {
     const rows = this.#fetchAll();
-    // A handler may look at it later, or never: a rejection that nobody handles ends the process.
+    // A handler may await it later, or never: an unhandled rejection would end the process.
     rows.catch(() => {
       this.#rows = undefined;
     });

@@ -25,7 +25,7 @@ export async function resumeActions(
   return { pattern, lifted };
 }
 
-/** Whoever misses it sees it within a second all the same. */
+/** A coordinator that misses it sees it within a second anyway. */
 function tell({ broker }: Service): void {
   void broker.broadcast(PAUSES_CHANGED_EVENT, {}, { groups: ["taskflow"] }).catch(() => {});
 }

@@ -128,7 +128,7 @@ async function produceAtOwner(
       if (typeof heard === "object") return dataOf(heard);
     }
     if (performance.now() >= deadline) {
-      const message = `Nobody drives taskflow "${producer.taskflowId}", whose task produces this one. Try again later.`;
+      const message = `Taskflow "${producer.taskflowId}", whose task produces this one, has no owner right now. Try again.`;
       throw taskflowError("TASKFLOW_OVERLOADED", message, { retryAfter: 1 });
     }
     await sleep(pause());

@@ -298,7 +298,7 @@ function listensFor(broker: ServiceBroker, event: string): boolean {
   return broker.registry.events.getAllEndpoints(event, null as never).length > 0;
 }
 
-/** A stream is no answer: nobody reads it, and an error of it must not end the process. */
+/** A stream is not data: it is not read, and its errors must not end the process. */
 function discardStream(response: Partial<Readable>, isLocal: boolean): void {
   if (typeof response.pipe !== "function") return;
   response.on?.("error", () => {});

@@ -43,7 +43,7 @@ export function queryWorker(
   };
   const round = async (): Promise<void> => {
     const target = whomToAsk(broker, workers, question);
-    if (target === "nobody") return end({ kind: "silent" });
+    if (target === "none") return end({ kind: "silent" });
     if (target === "later") return later();
     // The answer may be made as late as it is accepted: by then the attempt is that much older.
     const ageMs = question.ageMs + (performance.now() - startedAt) + TRY_MS;
@@ -80,15 +80,15 @@ function whomToAsk(
   broker: ServiceBroker,
   workers: WorkerRegistry,
   { target: action, node }: OutcomeQuery,
-): Target | "later" | "nobody" {
+): Target | "later" | "none" {
   const candidates = endpointsFor(broker, action);
   const itself = candidates.find(({ endpoint }) => endpoint.id === node) ?? candidates.find(({ endpoint }) => isShared(endpoint));
   if (itself) return { action: itself.name, node: itself.endpoint.id };
   const { available } = (broker.registry.nodes.get(node) ?? {}) as { available?: boolean };
-  if (!available) return workers.isGoneForGood(node) ? "nobody" : "later";
+  if (!available) return workers.isGoneForGood(node) ? "none" : "later";
   // Present, without the mixin; or present, and its service is not yet.
   const offers = (broker.registry.actions.get(action)?.endpoints ?? []) as readonly { id: string }[];
-  return offers.some(({ id }) => id === node) ? "nobody" : "later";
+  return offers.some(({ id }) => id === node) ? "none" : "later";
 }
 
 /**

@@ -130,13 +130,13 @@ export async function readEntriesOn(
 }
 
 /**
- * First a tombstone takes the number at which somebody may append who knows of no deletion. It,
- * or that append, is first: whichever comes second finds the number taken.
+ * First a tombstone takes the next number of the journal, at which a coordinator that knows of no
+ * deletion may append. The tombstone or that append comes first: the other finds the number taken.
  *
- * Who had the taskflow before it was taken over may still be about to append at the number that
- * the next owner took: these numbers stay taken too.
+ * A former owner may still append at the number that the next owner took, so those numbers stay
+ * taken too.
  *
- * Cut short behind the tombstone, it is completed by whoever calls it again.
+ * Interrupted after the tombstone, the deletion is completed by the next call.
  */
 export async function deleteTaskflow(
   rows: Collection<RowDocument>,

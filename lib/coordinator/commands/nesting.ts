@@ -30,7 +30,7 @@ export interface NewChild extends Omit<NewTaskflow, "taskflowId"> {
   readonly taskflowId: string;
   /** Its producer chose its id. */
   readonly isChosen: boolean;
-  /** Nobody can have stored it: its id was made for this very call. */
+  /** It cannot be stored yet: its id was made for this very call. */
   readonly isNew: boolean;
   readonly maxDepth: number;
 }

@@ -107,11 +107,11 @@ export class CommandRouter {
 const answerOf = (answer: CommandResult | undefined): Found => (answer ? { answer } : {});
 
 function nobody(taskflowId: string): Error {
-  const message = `Nobody drives taskflow "${taskflowId}" at this moment, and nothing of it was changed. Try again later.`;
+  const message = `Taskflow "${taskflowId}" has no owner right now; nothing was changed. Try again.`;
   return taskflowError("TASKFLOW_OVERLOADED", message, { taskflowId, retryAfter: 1 });
 }
 
 function unknown(taskflowId: string): Error {
-  const message = `Nobody knows whether what was asked of taskflow "${taskflowId}" was carried out: look at it, or send it again with the same commandId.`;
+  const message = `The outcome of the command on taskflow "${taskflowId}" is unknown: read its state, or send it again with the same commandId.`;
   return taskflowError("STORE_UNAVAILABLE", message, { taskflowId });
 }

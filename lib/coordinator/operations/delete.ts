@@ -92,6 +92,6 @@ async function familyOf(ports: DeletePorts, member: Member): Promise<Member[]> {
 
 function unfinished(taskflowId: string, { taskflowId: id, status }: Member): Error {
   const why = id === taskflowId ? `it is ${status}` : `"${id}" of the same tree is ${status}`;
-  const message = `Taskflow "${taskflowId}" cannot be deleted: ${why}, and only what is finished can be.`;
+  const message = `Taskflow "${taskflowId}" must be finished to be deleted: ${why}.`;
   return taskflowError("TASKFLOW_NOT_FINISHED", message, { taskflowId, status });
 }

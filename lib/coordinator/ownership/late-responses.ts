@@ -97,7 +97,7 @@ export class LateAnswers {
     if (!stored) return true;
     let resident = this.#turns.residents.get(taskflowId);
     if (!resident) {
-      // Whoever goes on with it asks the workers.
+      // The next owner queries the workers.
       if (!isFinished(stored.row.status) || (await this.#finished.eligibleOwner(stored.row)) !== undefined) return false;
       const restored = rehydrate(stored);
       if (this.#finished.preview(restored, answers).facts.length === 0) return true;

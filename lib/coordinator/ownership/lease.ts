@@ -79,7 +79,7 @@ export class LeaseKeeper {
     this.#listener = listener;
   }
 
-  /** True while nobody else can have taken over: to be asked right before each dispatch. */
+  /** True while no other coordinator can have taken over: checked right before each dispatch. */
   hasLease(): boolean {
     if (this.#ports.clock.monotonic() < this.#leaseUntil) return true;
     this.#hasLapsed = true;
@@ -108,7 +108,8 @@ export class LeaseKeeper {
     this.#alive = this.#observe(await store.renewLease(owner), from);
     clock.adjust(await store.timeOffset());
     this.#leaseUntil = from + leaseMs;
-    // Nobody knows who has died. Asked for before this coordinator finishes anything itself.
+    // It is not known which coordinators have died. Read before this coordinator finishes anything
+    // itself.
     for (const taskflowId of await this.#listener.endsOf(null)) this.#unannounced.add(taskflowId);
     const claiming = this.#claimAll();
     this.#takingOver = claiming.catch(() => {}).finally(() => (this.#takingOver = undefined));
@@ -186,9 +187,9 @@ export class LeaseKeeper {
     const from = clock.monotonic();
     const owners = await store.renewLease(owner);
     clock.adjust(await store.timeOffset());
-    // Also where the answer took that long, and nobody has asked meanwhile.
+    // Also if the answer took that long and no dispatch has checked meanwhile.
     const wasLapsed = this.#leaseUntil > 0 && (this.#hasLapsed || clock.monotonic() >= this.#leaseUntil);
-    // Whoever judged it before this beat may still be about to take something.
+    // A coordinator that judged it dead before this renewal may still be about to claim something.
     if (wasLapsed) await store.confirmOwnership(owner);
     this.#leaseUntil = from + leaseMs;
     this.#hasLapsed = false;

@@ -37,7 +37,7 @@ export class ReopenFinished {
     this.#listener = listener;
   }
 
-  /** The coordinator that may take it, if that is not this one; null: nobody at this moment. */
+  /** The coordinator that may take it, if that is not this one; null: none right now. */
   async eligibleOwner({ taskflowId, rootId }: TaskflowRow): Promise<string | null | undefined> {
     const root = rootId === taskflowId ? undefined : await readStored(this.#ports.store, rootId);
     if (!root || isFinished(root.row.status) || root.row.owner === this.#settings.owner) return undefined;
@@ -61,7 +61,7 @@ export class ReopenFinished {
     return decision;
   }
 
-  /** Undefined if somebody else was faster, or it is of no use here: it is to be looked at anew. */
+  /** Undefined if another coordinator was faster, or it is of no use here: look at it anew. */
   async take(restored: Restored): Promise<Resident | undefined> {
     const { taskflowId, fence, format } = restored.row;
     const isTaken = format <= FORMAT && !this.#turns.isStopped && (await this.#reopen(taskflowId, fence));

@@ -84,7 +84,7 @@ export class Residency {
 
   /** A taskflow is left on disk until then. */
   left(dueAt: number): void {
-    // Where nobody has looked yet it is found.
+    // The sweep has not come that far: it will find it.
     if (dueAt > this.#seenUntil) return;
     this.#place = dueAt <= this.#place.dueAt ? { dueAt: dueAt - 1, taskflowId: "" } : { ...this.#place };
   }

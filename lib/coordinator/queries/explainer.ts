@@ -131,7 +131,7 @@ export class Explainer {
 
 function unreadable(taskflowId: string, message: string): Explanation {
   const sentence = `The store is unavailable, so its state cannot be read and nothing can proceed: ${message}`;
-  const movedBy = "The store; it is tried again all the time.";
+  const movedBy = "The store; it is retried continuously.";
   return {
     taskflowId,
     status: null,

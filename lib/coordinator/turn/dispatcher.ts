@@ -23,7 +23,7 @@ export class Dispatcher implements Router {
   readonly #starved = new Set<Resident>();
   readonly #gated = new Set<Resident>();
   #inFlight = 0;
-  /** The taskflow that is being decided, and the targets for which nobody was found. */
+  /** The taskflow that is being decided, and the targets without a worker. */
   #deciding: Resident | undefined;
   readonly #unserved = new Map<string, Dispatch>();
   readonly types: KnownTaskTypes;

@@ -167,7 +167,7 @@ export class TurnLoop implements Turns {
     if (stored.length > 0) this.#commit(stored);
     for (const unit of units) this.carryOut(unit);
     if (this.#dirty.length > 0) this.#plan();
-    // Whoever was woken for a slot may have left it.
+    // A taskflow that was woken for a slot may not have used it.
     else this.#planForQueue();
   }
 

@@ -170,7 +170,7 @@ export class SqliteLedger implements Ledger {
       try {
         if (database?.isTransaction) database.exec("ROLLBACK");
       } catch {
-        // The disk fails; whoever waits hears of the first error.
+        // The disk fails; the waiting calls get the first error.
       }
       for (const job of jobs) job.failed(explain(error, this.#file));
       return;

@@ -43,6 +43,10 @@ export function wrapStore(store: Store, isAsync = false): WrappedStore {
       if (own.failRead()) throw unavailable();
       return store.read(taskflowId);
     },
+    async readOn(...given: Parameters<Store["readOn"]>): Promise<StoredTaskflow | undefined> {
+      if (own.failRead()) throw unavailable();
+      return store.readOn(...given);
+    },
   };
   // All that is not its own is the store's.
   return new Proxy(store, {

@@ -21,7 +21,7 @@ const NO_DATA = new Set(
 export function dataText(answer: unknown): string {
   const text = JSON.stringify(answer) as string | undefined;
   const found = noDataIn(answer);
-  if (found !== undefined) throw new TypeError(`it must be data, got ${found}`);
+  if (found !== undefined) throw new TypeError(`got ${found}, which is no data`);
   return text ?? "null";
 }
 

@@ -78,6 +78,14 @@ test("from no worker over its attempts to its end", async () => {
   expect(await rejection(client.explainTaskflow("none"))).toMatchObject({ type: "TASKFLOW_NOT_FOUND" });
 });
 
+test("an attempt that is stored and just about to be sent counts as running", async () => {
+  const { service, letGo } = worker();
+  const { client } = await startLocalNode({ services: [service] });
+  const { taskflowId } = await client.produce({ stages: [stageOf("one", ["slow"])] });
+  expect(codes(await client.explainTaskflow(taskflowId))).toEqual(["RUNNING"]);
+  letGo();
+});
+
 test("a coordinator that starts paused says so", async () => {
   const { service } = worker();
   const { client } = await startLocalNode({ services: [service], taskflow: { paused: true } });

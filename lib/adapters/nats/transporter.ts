@@ -197,7 +197,7 @@ export class NatsTransporter extends NatsLink {
     const context = meta?.[CONTEXT_KEY];
     if (typeof context !== "object" || context === null || stream || !this.#ofTasks.has(context)) return;
     const found = noDataIn(data);
-    if (found !== undefined) throw new TypeError(`it must be data, got ${found}.`);
+    if (found !== undefined) throw new TypeError(`got ${found}, which is no data.`);
   }
 
   /** The last step, after the middlewares. @throws MoleculerClientError `PAYLOAD_TOO_LARGE`. */

@@ -2,7 +2,7 @@
 import type { Explanation } from "../../../schemas/explanation.schema.ts";
 import { explain } from "../../core/explain/explain.ts";
 import { isHeld } from "../../core/execution/turned-away.ts";
-import { type Flow, isOver, taskAt } from "../../core/model/flow.ts";
+import { type Flow, isOver, latestAttempt, taskAt } from "../../core/model/flow.ts";
 import { targetOf } from "../../core/model/task-type.ts";
 import type { OwnerState, Sent, Observations } from "../../core/explain/observed.ts";
 import { isTaskflowError, taskflowError, taskflowNotFound } from "../../errors/errors.ts";
@@ -15,6 +15,9 @@ import type { Coordinator } from "../coordinator.ts";
 import { EVERY_ACTION } from "../flow-control/pause-rules.ts";
 import type { JournalCache, ReadTaskflow } from "./journal-cache.ts";
 import type { CoordinatorSettings } from "../turn/settings.ts";
+
+/** An attempt is sent within moments of its commit: until then it is not yet silent. */
+const JUST_STORED_MS = 250;
 
 /** How long the store may take before an explanation says that it does not answer. */
 const PATIENCE_MS = 2_000;
@@ -91,7 +94,10 @@ export class Explainer {
       const pending = cared?.pending.get(ordinal);
       if (pending?.attempt === attempt)
         return { sentAt: pending?.sentAt ?? 0, heardAt: pending?.heardAt ?? null, isUnsent: false };
-      return task && isHeld(flow, task) ? { sentAt: 0, heardAt: null, isUnsent: true } : undefined;
+      if (!task || isHeld(flow, task)) return task && { sentAt: 0, heardAt: null, isUnsent: true };
+      const { startedAt, deliveries } = latestAttempt(task);
+      const isJustStored = deliveries === 1 && this.#ports.clock.now() - startedAt < JUST_STORED_MS;
+      return isJustStored ? { sentAt: startedAt, heardAt: null, isUnsent: false } : undefined;
     };
     return this.#thisOne(cared !== undefined, null, sent);
   }

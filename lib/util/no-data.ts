@@ -28,11 +28,10 @@ export function dataText(answer: unknown): string {
 /**
  * Describes the first part of an answer that is no data, with its place as a JSON pointer: `a Map
  * at /items/0`; undefined if all of it is data. Classes with `toJSON` (Date, Buffer) are data, and
- * so are objects of a class with fields. Functions and symbols inside are left out, as JSON does.
+ * so are objects of a class with fields. Functions and symbols are left out, as JSON does.
  * @param value JSON text was made of it before, so it has no cycle
  */
 export function noDataIn(value: unknown): string | undefined {
-  if (typeof value === "function" || typeof value === "symbol") return `a ${typeof value}`;
   const path: (string | number)[] = [];
   const found = find(value, path);
   if (found === undefined) return undefined;

@@ -2,6 +2,7 @@
  * Answers that are no data end their attempt as such, wherever that can be known: everywhere but at
  * a worker without the mixin on Moleculer's own transporter, which sends a Map as `{}`.
  */
+import { setTimeout as delay } from "node:timers/promises";
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "@jest/globals";
 import type { Context, ServiceSchema } from "moleculer";
 import { TaskflowWorker } from "../../lib/index.ts";
@@ -10,7 +11,10 @@ import { type LocalNode, startLocalNode, stopLocalNodes } from "../helpers/local
 import { type NatsServer, startNatsServer } from "../helpers/nats-server.ts";
 import { stopNodes } from "../helpers/nodes.ts";
 import { closeSites, openSite, type Site, type WorkerNode } from "../helpers/worker-nodes.ts";
-import { answerOf, DATA_KINDS, NO_DATA_KINDS, STREAM_KIND } from "./no-data-answers.ts";
+import { answerOf, DATA_KINDS, INNER_STREAM, NO_DATA_KINDS, STREAM_KINDS } from "./no-data-answers.ts";
+
+/** By then a stream without a file has failed. */
+const ERROR_MS = 50;
 
 const refused = (kind: string): object => ({
   kind: "failed",
@@ -47,7 +51,24 @@ describe.each([
     expect(await answer(kind)).toMatchObject(isKnown ? refused(kind) : { kind: "answered" });
   });
 
-  test("answers with a stream", async () => expect(await answer(STREAM_KIND)).toMatchObject(refused(STREAM_KIND)));
+  test.each(STREAM_KINDS)("answers with a stream %s", async (kind) => {
+    expect(await answer(kind)).toMatchObject(refused("a stream"));
+    await delay(ERROR_MS);
+    expect(await answer("date")).toMatchObject({ kind: "answered" });
+  });
+
+  const mixinTest = service === "svc" ? test : undefined;
+  mixinTest?.("answers with a stream inside that fails, and lives", async () => {
+    expect(await answer(INNER_STREAM)).toMatchObject(refused("a stream at /files/0"));
+    await delay(ERROR_MS);
+    expect(await answer("date")).toMatchObject({ kind: "answered" });
+  });
+
+  test("answers with a cycle", async () => {
+    const error = { message: expect.stringContaining("circular") as unknown };
+    const outcome = await deliver(site.bus, callOf(`${service}.tell`, { node: worker.nodeID, params: { kind: "cycle" } }));
+    expect(outcome).toMatchObject({ kind: "failed", permanent: isKnown, error });
+  });
 
   test.each(DATA_KINDS)("answers with data: %s", async (kind, text) => {
     expect(await answer(kind)).toMatchObject({ kind: "answered", response: text });
@@ -83,10 +104,15 @@ describe.each([
     return node.client.getTask(taskflowId, "t");
   };
 
-  test.each([...NO_DATA_KINDS, STREAM_KIND])("answers once with %s", async (kind) => {
+  test.each([
+    ...NO_DATA_KINDS.map((kind) => [kind, kind]),
+    ...STREAM_KINDS.map((kind) => [kind, "a stream"]),
+    [INNER_STREAM, "a stream at /files/0"],
+  ])("answers once with %s", async (kind = "", got = "") => {
     calls.length = 0;
-    const message = expect.stringContaining(`got ${kind}`) as unknown;
+    const message = expect.stringContaining(`got ${got}`) as unknown;
     expect(await run(kind)).toMatchObject({ status: "FAILED", error: { type: "RESPONSE_NOT_SERIALIZABLE", message } });
+    await delay(ERROR_MS);
     expect(calls).toEqual([kind]);
   });
 

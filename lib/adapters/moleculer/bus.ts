@@ -1,4 +1,3 @@
-import type { Readable } from "node:stream";
 import type { ServiceBroker } from "moleculer";
 import type { CommandResult, CommandRequest } from "../../core/model/command.ts";
 import type { NatsConnection } from "nats";
@@ -18,7 +17,6 @@ import { LargeResponses } from "./large-responses.ts";
 import { onReconnected } from "./reconnect.ts";
 import { writeBufferOf, type WriteBufferOptions } from "../nats/write-buffer.ts";
 import { writesPlainJson } from "../nats/packets.ts";
-import { isOfClass } from "../../util/no-data.ts";
 import { directTransit, requestDirectly, type Transit } from "./direct-request.ts";
 import { endCallsOfRestarted } from "./restarted-nodes.ts";
 import { guarded } from "../../util/guarded.ts";
@@ -175,7 +173,6 @@ export class MoleculerBus implements Bus {
     const { logger } = this.#broker;
     const sentence = `The answer to ${call.idempotencyKey} could not be handled.`;
     const succeeded = guarded(logger, sentence, (response: unknown) => {
-      if (isOfClass(response)) discardStream(response, isLocal);
       if (isToBeFetched(response, call.idempotencyKey)) endFetching = this.#largeResponses.fetch(call, done);
       else done(isJson ? answered(response) : answeredHere(response));
     });
@@ -296,12 +293,4 @@ function listensFor(broker: ServiceBroker, event: string): boolean {
   const { events } = broker.registry.events as unknown as { events: { name: string; endpoints: unknown[] }[] };
   if (event.endsWith("**")) return events.some(({ name }) => name.startsWith("taskflow.") || name.startsWith("*"));
   return broker.registry.events.getAllEndpoints(event, null as never).length > 0;
-}
-
-/** A stream is not data: it is not read, and its errors must not end the process. */
-function discardStream(response: Partial<Readable>, isLocal: boolean): void {
-  if (typeof response.pipe !== "function") return;
-  response.on?.("error", () => {});
-  if (isLocal) response.destroy?.();
-  else response.resume?.();
 }

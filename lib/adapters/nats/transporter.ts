@@ -172,12 +172,13 @@ export class NatsTransporter extends NatsLink {
       return this.send(topic, this.serialize(refused as never), { packet: refused });
     };
     try {
-      this.#checkAnswer(payload);
       // Moleculer sends the whole meta back. The context is the caller's own, and with it a large
       // answer would not fit.
       const write = (): Buffer => this.serialize(packet as never);
       const data =
         payload.meta && CONTEXT_KEY in payload.meta ? wire.withMeta(payload, wire.withoutContext(payload.meta), write) : write();
+      // Not before: cycles are refused by now.
+      this.#checkAnswer(payload);
       const sent = this.send(topic, data, { packet });
       if (data.length + MIDDLEWARE_SLACK <= this.maxPayload) return sent;
       return sent.catch((error: unknown) =>

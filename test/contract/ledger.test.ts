@@ -1,4 +1,4 @@
-import { expect, it } from "@jest/globals";
+import { expect, it, jest } from "@jest/globals";
 import { join } from "node:path";
 import { MemoryLedger } from "../../lib/worker/ledger/memory.ts";
 import { SqliteLedger } from "../../lib/worker/ledger/sqlite.ts";
@@ -35,6 +35,29 @@ const KINDS: [string, (limits: LedgerLimits, now: () => number) => Ledger][] = [
   ["memory", (limits, now) => new MemoryLedger(limits, now)],
   ["sqlite", (limits, now) => new SqliteLedger(join(tempFolder(), "ledger.db"), limits, now)],
 ];
+
+it("keeps fresh records where the machine's clock jumps, in a process and over its restart", async () => {
+  const file = join(tempFolder(), "ledger.db");
+  const key = "f:fresh:0";
+  const first = new SqliteLedger(file, LIMITS);
+  await first.open();
+  await first.begin(key, { delivery: 1, instance: "a" });
+  await first.finish(key, "1");
+  const jumped = Date.now() + 30 * 86_400_000;
+  const clock = jest.spyOn(Date, "now").mockImplementation(() => jumped);
+  try {
+    // So many writes make it look for old records.
+    for (let index = 0; index < 1_100; index++) await first.begin(`f:${index}:0`, { delivery: 1, instance: "a" });
+    expect(await first.ask(key, 1, 0)).toEqual({ kind: "done", outcome: "1" });
+    await first.close();
+    const second = new SqliteLedger(file, LIMITS);
+    await second.open();
+    expect(await second.ask(key, 1, 0)).toEqual({ kind: "done", outcome: "1" });
+    await second.close();
+  } finally {
+    clock.mockRestore();
+  }
+});
 
 it.each(KINDS)(
   "forgets what ended longest ago where there is too much, and then does not say never of what is older (%s)",

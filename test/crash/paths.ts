@@ -65,18 +65,20 @@ export const happeningOf = (point: CrashPoint): Happening => point.replace(/^(be
 export const pathTo = (point: CrashPoint): Path => PATHS[happeningOf(point)] ?? {};
 
 /**
- * Takes two coordinators, two nodes that serve an action, or a very long journal.
+ * Takes two coordinators, two nodes that serve an action, a very long journal, or a commit without
+ * an answer.
  * `test/integration/nested-nats.test.ts` has two coordinators, and kills them in the middle.
  */
 const ALONE: Readonly<Record<Happening, string>> = {
   "bus.forward": "there is nobody to pass an order on to",
   "an answer of bus.forward": "there is nobody to pass an order on to",
   "store.compact": "it takes more than 4,000 facts; the simulator ends coordinators around it",
+  "store.repair": "a claim is an entry, which the row follows; the simulator ends coordinators around it",
   "store.commit of undelivered": "one node serves each action: what it turns away moves to no other",
 };
 
 /** What a store, or a coordinator that is alone, never does, and why. */
 export const NEVER: Readonly<Record<string, Readonly<Record<Happening, string>>>> = {
-  SQLite: { "store.repair": "an entry and its row are one transaction", ...ALONE },
-  MongoDB: { "store.repair": "a claim is an entry, which the row follows: only a commit without an answer leads here", ...ALONE },
+  SQLite: ALONE,
+  MongoDB: ALONE,
 };

@@ -22,9 +22,9 @@ test("the points cover every kind of effect, and what comes back of it", () => {
   expect(POINTS).toEqual(expect.arrayContaining(covered.flatMap((each) => [`before ${each}`, `after ${each}`])));
 });
 
-test("every point is reached on some store, but for what takes two coordinators, two workers or a long journal", () => {
+test("every point is reached on some store, but for what takes two coordinators, two workers, a long journal or a commit without an answer", () => {
   const unreachable = POINTS.filter((point) => Object.values(NEVER).every((never) => happeningOf(point) in never));
-  const takesMore = /bus\.forward$|store\.compact$|store\.commit of undelivered$/;
+  const takesMore = /bus\.forward$|store\.compact$|store\.repair$|store\.commit of undelivered$/;
   expect(unreachable.filter((point) => !takesMore.test(point))).toEqual([]);
 });
 

@@ -134,6 +134,7 @@ describe("reading", () => {
     const stages = [stageOf("one", ["ok", "slow"]), stageOf("two", ["last:ok"])];
     const { taskflowId } = await client.produce({ name: "n", stages, tags: ["t"], context: { c: 1 } });
     await eventually(() => expect(calls).toEqual(["ok", "slow"]));
+    await eventually(async () => expect(await client.getTask(taskflowId, "ok")).toMatchObject({ status: "SUCCESS" }));
     const tree = await client.getTaskflowDetails(taskflowId);
     expect(tree).toMatchObject({ taskflowId, name: "n", status: "RUNNING", tags: ["t"], context: { c: 1 } });
     const [ok, slow, last] = tasksOf(tree);
